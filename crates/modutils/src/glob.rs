@@ -1,0 +1,1 @@
+//! Shell patterns as `fnmatch(3)` without flags reads them, over bytes.

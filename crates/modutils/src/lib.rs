@@ -1,0 +1,55 @@
+//! Linux kernel modules: what is in their files, which needs which, the indexes that say so, the
+//! configuration that governs loading, and the kernel's own view.
+//!
+//! The data goes one way, and each part uses only those before it:
+//!
+//! 1. [`file`]: a path becomes plain bytes, whatever compression the file has;
+//! 2. [`elf`]: bytes become a checked view of sections and symbols;
+//! 3. [`module`]: the view gives the facts: `.modinfo`, version tables, exported and needed symbols,
+//!    the signature;
+//! 4. [`depmod`]: the facts of a tree become the dependency graph and the `modules.*` files;
+//! 5. [`index`]: those files are written and read, as text and as tries;
+//! 6. [`config`]: modprobe.d, depmod.d and the kernel command line;
+//! 7. [`lookup`]: a name or a modalias becomes the modules meant;
+//! 8. [`plan`]: these and the configuration become steps, without touching anything;
+//! 9. [`kernel`]: the running kernel's state, and the steps carried out.
+//!
+//! The library never prints, never exits and keeps no global state. What went wrong is an
+//! [`Error`]; what is worth telling but stops nothing is a [`Notice`], given to the caller's sink.
+//! Names, values and paths are bytes: nothing here requires UTF-8.
+
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::exit,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::print_stderr,
+        clippy::print_stdout,
+        clippy::string_slice,
+        clippy::unreachable,
+        clippy::unwrap_used,
+    )
+)]
+
+mod error;
+mod glob;
+mod name;
+mod notice;
+mod root;
+
+pub mod config;
+pub mod depmod;
+pub mod elf;
+pub mod file;
+pub mod index;
+pub mod kernel;
+pub mod lookup;
+pub mod module;
+pub mod plan;
+
+pub use error::{Error, Malformed, Place, Result};
+pub use name::{Alias, BadBracket, ModuleName};
+pub use notice::{Level, Notice, Sink};
+pub use root::{Release, Root};

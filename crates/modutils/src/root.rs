@@ -1,0 +1,115 @@
+//! Where things are: every path the library touches is made here.
+
+use std::{
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+};
+
+use crate::{Error, Result};
+
+/// The module directory below a root, unless told otherwise.
+const MODULE_DIRECTORY: &str = "lib/modules";
+
+/// The roots of all paths.
+///
+/// `--dirname` and `--basedir` move the module directories only; configuration, /proc and /sys are
+/// the running system's all the same. Tests move these too, with [`Root::with_system`].
+#[derive(Clone, Debug)]
+pub struct Root {
+    system: PathBuf,
+    base: PathBuf,
+    module_directory: PathBuf,
+}
+
+impl Default for Root {
+    fn default() -> Self {
+        Self { system: "/".into(), base: "/".into(), module_directory: MODULE_DIRECTORY.into() }
+    }
+}
+
+impl Root {
+    /// Module directories below `base` (`modprobe --dirname`, `depmod --basedir`).
+    #[must_use]
+    pub fn with_base(mut self, base: impl Into<PathBuf>) -> Self {
+        self.base = base.into();
+        self
+    }
+
+    /// Module directories in `directory` below the base (`depmod --moduledir`).
+    #[must_use]
+    pub fn with_module_directory(mut self, directory: impl AsRef<Path>) -> Self {
+        self.module_directory = below_root(directory.as_ref()).to_owned();
+        self
+    }
+
+    /// Configuration, /proc and /sys below `system`.
+    #[must_use]
+    pub fn with_system(mut self, system: impl Into<PathBuf>) -> Self {
+        self.system = system.into();
+        self
+    }
+
+    /// The directory of one kernel's modules.
+    pub fn modules(&self, release: &Release) -> PathBuf {
+        self.all_modules().join(&release.0)
+    }
+
+    /// The directory that holds a directory for each kernel.
+    pub fn all_modules(&self) -> PathBuf {
+        self.base.join(&self.module_directory)
+    }
+
+    /// The directory of one kernel's modules below another base (`depmod --outdir`).
+    pub fn modules_below(&self, base: &Path, release: &Release) -> PathBuf {
+        base.join(&self.module_directory).join(&release.0)
+    }
+
+    /// A path of the running system: `/proc/cmdline`, `/etc/modprobe.d`.
+    pub fn system(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.system.join(below_root(path.as_ref()))
+    }
+}
+
+/// A kernel release, as `uname -r` prints it: the name of a directory in the module directory.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Release(OsString);
+
+impl Release {
+    /// A release given by the caller.
+    pub fn new(release: impl Into<OsString>) -> Self {
+        Self(release.into())
+    }
+
+    /// The running kernel's release.
+    ///
+    /// # Errors
+    /// When `uname(2)` fails.
+    pub fn running() -> Result<Self> {
+        let uname =
+            nix::sys::utsname::uname().map_err(|errno| Error::io("ask uname about", "/")(errno.into()))?;
+        Ok(Self(uname.release().to_owned()))
+    }
+
+    /// The release as the operating system's string.
+    pub fn as_os_str(&self) -> &OsStr {
+        &self.0
+    }
+}
+
+fn below_root(path: &Path) -> &Path {
+    path.strip_prefix("/").unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_moves_module_directories_only() {
+        let root = Root::default().with_base("/sysroot");
+        assert_eq!(root.modules(&Release::new("6.1.0")), Path::new("/sysroot/lib/modules/6.1.0"));
+        assert_eq!(root.system("/etc/modprobe.d"), Path::new("/etc/modprobe.d"));
+        let root = root.with_module_directory("/usr/lib/modules");
+        assert_eq!(root.modules(&Release::new("6.1.0")), Path::new("/sysroot/usr/lib/modules/6.1.0"));
+    }
+}

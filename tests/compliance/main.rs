@@ -1,0 +1,1 @@
+//! The same test on ours and on the packaged kmod, compared.

@@ -1,0 +1,1 @@
+//! The behaviour tests live in `tool/` and `compliance/`.

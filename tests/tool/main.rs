@@ -1,0 +1,1 @@
+//! Tests of our tools, one file per tool or option.
