@@ -5,12 +5,15 @@
 //! read each form it writes back with `readelf` and the packaged kmod, so that writer and readers cannot agree on a
 //! mistake.
 //!
+//! [`FakeKernel`] answers the module system calls of the tools that run in such a root.
+//!
 //! Everything here serves tests: what cannot work panics and says what to do about it.
 
 pub mod arch;
 pub mod compress;
 pub mod elf;
 pub mod export;
+pub mod fake_kernel;
 pub mod module;
 pub mod signature;
 pub mod versions;
@@ -19,6 +22,7 @@ pub use arch::Arch;
 pub use compress::Compression;
 pub use elf::{Place, Section, Symbol};
 pub use export::{Crc, Export, ExportTables};
+pub use fake_kernel::{Call, Errno, FakeKernel, Run};
 pub use module::ModuleBuilder;
 pub use signature::{Signature, SigningKey};
 pub use versions::VersionTables;
