@@ -12,6 +12,7 @@
 //! ```
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -191,8 +192,8 @@ impl TestRoot {
         self.write("proc/modules", [line.as_bytes(), &others].concat())
     }
 
-    /// Brings a tree's files in as hard links, all of them or those that `chosen` wants by their relative path.
-    /// Copies where the cache is on another file system.
+    /// Brings a tree's files in as hard links: those that `chosen` wants by their path in the module directory.
+    /// Copies where the cache is on another file system. Files that are there already stay.
     pub fn bring_tree(&self, tree: &cache::Tree, chosen: &dyn Fn(&Path) -> bool) -> &Self {
         link_tree(&tree.modules, Path::new(""), &self.outside(&self.module_path("")), chosen);
         self
@@ -318,9 +319,14 @@ fn link_tree(from: &Path, relative: &Path, to: &Path, chosen: &dyn Fn(&Path) -> 
     }
 }
 
-/// A hard link, or a copy on another file system.
+/// A hard link, or a copy on another file system. What is there already stays: copying onto a link to the same file
+/// would empty it.
 fn link(from: &Path, to: &Path) {
-    if fs::hard_link(from, to).is_err() {
-        fs::copy(from, to).unwrap_or_else(|error| panic!("cannot copy {}: {error}", from.display()));
+    match fs::hard_link(from, to) {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        Err(_) => {
+            fs::copy(from, to).unwrap_or_else(|error| panic!("cannot copy {}: {error}", from.display()));
+        }
     }
 }
