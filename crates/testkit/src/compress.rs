@@ -1,6 +1,6 @@
 //! Module files as distributions compress them.
 
-use std::io::Write;
+use std::io::{Read, Write};
 
 /// How a module file is compressed, which its name ends in but only its first bytes prove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,16 @@ impl Compression {
             Compression::Zstd => zstd::encode_all(bytes, 3).expect("zstd compresses"),
         }
     }
+}
+
+/// The content of a gzip file.
+///
+/// # Panics
+/// When it is none.
+pub fn gunzip(bytes: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    flate2::read::GzDecoder::new(bytes).read_to_end(&mut plain).expect("a gzip file");
+    plain
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
