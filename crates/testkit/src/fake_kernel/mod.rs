@@ -12,19 +12,21 @@ mod call;
 mod image;
 mod modules;
 mod notify;
+mod start;
 mod supervisor;
 
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Output};
+use std::process::{Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
 pub use call::Call;
 pub use nix::errno::Errno;
+pub use start::Start;
 
 use modules::{Loaded, Modules};
 use supervisor::{Change, Supervisor};
@@ -34,14 +36,12 @@ use crate::Compression;
 /// A fake kernel for the tools that run in one root.
 ///
 /// ```no_run
-/// use testkit::{Errno, FakeKernel};
+/// use testkit::{Errno, FakeKernel, Start};
 ///
 /// let kernel = FakeKernel::new("/tmp/root".as_ref(), "6.12.0-test");
 /// kernel.loaded("loop", &[]).users("loop", 1).refuse("sick", Errno::ENODEV);
-/// let mut modprobe = std::process::Command::new("chroot");
-/// modprobe.args(["/tmp/root", "/sbin/modprobe", "-r", "loop"]);
-/// let run = kernel.run(modprobe);
-/// assert!(run.calls.is_empty(), "a module in use is not asked to go");
+/// let outcome = kernel.run(&Start::new("/sbin/modprobe").args(["-r", "loop"]));
+/// assert!(outcome.calls.is_empty(), "a module in use is not asked to go");
 /// ```
 pub struct FakeKernel {
     root: PathBuf,
@@ -51,7 +51,7 @@ pub struct FakeKernel {
 
 /// What one run of a tool printed and did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Run {
+pub struct Outcome {
     /// How it ended.
     pub status: ExitStatus,
     /// Standard output.
@@ -148,22 +148,21 @@ impl FakeKernel {
         self.lock().names()
     }
 
-    /// Runs `command` to its end with this kernel.
-    ///
-    /// The command brings its root ([`std::process::Command`] with a chroot) and its standard streams; those that are
-    /// piped are collected.
+    /// Runs a program to its end in the root, with this kernel.
     ///
     /// # Panics
-    /// When the command does not start, which is the case for anyone but root.
-    pub fn run(&self, command: Command) -> Run {
-        self.try_run(command)
-            .unwrap_or_else(|error| panic!("no run under the fake kernel (is this root?): {error}"))
+    /// When it does not start: because it is not there, or because only root may do this.
+    pub fn run(&self, start: &Start) -> Outcome {
+        self.try_run(start).unwrap_or_else(|error| {
+            panic!("{} did not start under the fake kernel (are you root?): {error}", start.program.display())
+        })
     }
 
-    fn try_run(&self, mut command: Command) -> io::Result<Run> {
+    fn try_run(&self, start: &Start) -> io::Result<Outcome> {
+        let mut command = self.command(start)?;
         let handover = notify::supervise(&mut command)?;
-        let child = command.process_group(0).spawn()?;
-        // The command holds our copies of pipes that a test may have given it, and the other end of the handover.
+        let child = command.spawn()?;
+        // The command holds the child's ends of the pipes.
         drop(command);
         let (over, running) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
         let supervisor = Supervisor {
@@ -179,10 +178,31 @@ impl FakeKernel {
         drop(running);
         let calls = supervisor.join().expect("the supervisor does not panic")?;
         let Output { status, stdout, stderr } = output?;
-        Ok(Run { status, stdout, stderr, calls })
+        Ok(Outcome { status, stdout, stderr, calls })
+    }
+
+    fn command(&self, start: &Start) -> io::Result<Command> {
+        let mut command = Command::new(&start.program);
+        command
+            .args(&start.arguments)
+            .env_clear()
+            .envs(start.environment.iter().map(|(name, value)| (name, value)));
+        if let Some(name) = &start.name {
+            command.arg0(name);
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        if start.broken_pipe {
+            let (_, writer) = io::pipe()?;
+            command.stdout(writer);
+        }
+        notify::enter(&mut command, self.root.clone(), start.directory.clone(), start.closed.clone());
+        Ok(command)
     }
 
     fn lock(&self) -> MutexGuard<'_, Modules> {
         self.modules.lock().expect("no panic")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ use std::io;
 use std::mem;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::Command;
 
 use nix::errno::Errno;
@@ -60,6 +61,25 @@ pub(super) fn supervise(command: &mut Command) -> io::Result<Handover> {
     // glibc and musl allow there: their fork leaves the allocator usable. It touches no lock of ours.
     unsafe { command.pre_exec(hook) };
     Ok(Handover(ours))
+}
+
+/// Makes `command` start in a root and a directory of it, with some descriptors closed, and without the capability to
+/// load modules, should a call ever pass the filter.
+pub(super) fn enter(command: &mut Command, root: PathBuf, directory: PathBuf, closed: Vec<RawFd>) {
+    const CAP_SYS_MODULE: libc::c_ulong = 16;
+    let hook = move || {
+        nix::unistd::chroot(&root)?;
+        nix::unistd::chdir(&directory)?;
+        // SAFETY: drops a capability of the child; the arguments are integers.
+        Errno::result(unsafe { libc::prctl(libc::PR_CAPBSET_DROP, CAP_SYS_MODULE, 0, 0, 0) })?;
+        for fd in &closed {
+            // SAFETY: a standard stream of the child, which nothing uses between here and its program.
+            unsafe { libc::close(*fd) };
+        }
+        Ok(())
+    };
+    // SAFETY: the hook runs in the child after fork; it makes system calls only.
+    unsafe { command.pre_exec(hook) };
 }
 
 impl Handover {
