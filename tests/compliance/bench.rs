@@ -88,8 +88,13 @@ impl Bench {
     /// Modaliases as a kernel would ask for them: patterns of modules.alias with something in place of wildcards.
     pub(crate) fn modaliases(&self, count: usize) -> Vec<String> {
         let text = String::from_utf8_lossy(&self.theirs.files["modules.alias"]).into_owned();
-        let patterns: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("alias ")?.split(' ').next()).collect();
-        spread(&patterns, count).iter().enumerate().map(|(number, pattern)| concrete(pattern, number)).collect()
+        let patterns: Vec<&str> =
+            text.lines().filter_map(|line| line.strip_prefix("alias ")?.split(' ').next()).collect();
+        spread(&patterns, count)
+            .iter()
+            .enumerate()
+            .map(|(number, pattern)| concrete(pattern, number))
+            .collect()
     }
 }
 

@@ -5,4 +5,15 @@
 //! compare it with itself, which tests the tests.
 
 mod bench;
+mod insmod;
+mod kmod;
+mod lsmod;
+mod matrix;
+mod modprobe_config;
+mod modprobe_indexes;
+mod modprobe_load;
+mod modprobe_manners;
+mod modprobe_remove;
+mod modprobe_show;
+mod rmmod;
 mod trees;

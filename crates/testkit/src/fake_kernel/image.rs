@@ -34,7 +34,7 @@ impl Image {
         let depends = entry(modinfo, b"depends=").unwrap_or_default();
         let little = file.is_little_endian();
         let allocated = file.section_by_name("__versions").filter(|section| match section.flags() {
-            SectionFlags::Elf { sh_flags, .. } => sh_flags.0 & u64::from(elf::SHF_ALLOC.0) != 0,
+            SectionFlags::Elf { sh_flags, .. } => sh_flags.0 & elf::SHF_ALLOC.0 != 0,
             _ => false,
         });
         let versions = allocated.and_then(|section| section.data().ok()).unwrap_or_default();

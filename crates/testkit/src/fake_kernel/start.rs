@@ -43,7 +43,7 @@ impl Start {
 
     /// Adds arguments.
     pub fn args<A: AsRef<OsStr>>(self, arguments: impl IntoIterator<Item = A>) -> Self {
-        arguments.into_iter().fold(self, |start, argument| start.arg(argument))
+        arguments.into_iter().fold(self, Start::arg)
     }
 
     /// Sets an environment variable.

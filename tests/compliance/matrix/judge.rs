@@ -1,0 +1,154 @@
+//! Runs a case on both sides and judges: equal, or different as the case claims.
+
+use std::fmt::Write;
+use std::os::unix::process::ExitStatusExt;
+
+use testkit::Side;
+
+use super::case::{Case, Claim, Compare, Difference};
+use super::world::{self, KERNEL, Seen};
+
+/// Both sides of one command line.
+pub(crate) struct Pair {
+    pub(crate) ours: Seen,
+    pub(crate) theirs: Seen,
+}
+
+/// Runs one command line of a case.
+pub(crate) fn run(case: &Case, argv: &[Vec<u8>]) -> Pair {
+    Pair { ours: world::run(case, argv, Side::Ours), theirs: world::run(case, argv, Side::Kmod34) }
+}
+
+/// What is wrong with a pair; nothing when it is as the case says.
+pub(crate) fn judge(case: &Case, pair: &Pair) -> Vec<String> {
+    let differences = differences(case.compare, pair);
+    let Some(Difference { row, ours, theirs }) = &case.difference else { return differences };
+    let mut wrong = Vec::new();
+    if differences.is_empty() {
+        wrong.push(format!("both sides do the same, and row {row:?} says they differ"));
+    }
+    wrong.extend(
+        ours.iter().filter_map(|claim| refute(claim, &pair.ours)).map(|wrong| format!("ours: {wrong}")),
+    );
+    wrong.extend(
+        theirs.iter().filter_map(|claim| refute(claim, &pair.theirs)).map(|wrong| format!("theirs: {wrong}")),
+    );
+    wrong
+}
+
+fn differences(compare: Compare, pair: &Pair) -> Vec<String> {
+    let Pair { ours, theirs } = pair;
+    let mut found = Vec::new();
+    let mut differ = |what: &str, a: String, b: String| {
+        if a != b {
+            found.push(format!("{what}\n  ours:   {a}\n  theirs: {b}"));
+        }
+    };
+    differ("exit", ended(ours), ended(theirs));
+    differ("standard output", shown(&stdout(compare, ours)), shown(&stdout(compare, theirs)));
+    let said = |seen: &Seen, other: &Seen| shown(stderr(compare, seen, other).as_bytes());
+    differ("standard error", said(ours, theirs), said(theirs, ours));
+    differ("system calls", calls(ours), calls(theirs));
+    differ("loaded", ours.loaded.join(" "), theirs.loaded.join(" "));
+    differ("log", ours.log().join("\n"), theirs.log().join("\n"));
+    differ("files in /tmp", texts(ours), texts(theirs));
+    if found.is_empty() && ours.calls() != theirs.calls() {
+        found.push("system calls\n  the images differ".to_owned());
+    }
+    found
+}
+
+fn stdout(compare: Compare, seen: &Seen) -> Vec<u8> {
+    let all = &seen.outcome.stdout;
+    let lines = || all.split_inclusive(|byte| *byte == b'\n');
+    match compare {
+        Compare::Exactly => all.clone(),
+        Compare::HelpOnStdout | Compare::HelpAfterError => help(all),
+        Compare::Version => lines().take(2).flatten().copied().collect(),
+        Compare::Lines => {
+            let mut sorted: Vec<&[u8]> = lines().collect();
+            sorted.sort_unstable();
+            sorted.concat()
+        }
+    }
+}
+
+/// Help is there or not; its text is our own.
+fn help(text: &[u8]) -> Vec<u8> {
+    if text.is_empty() { Vec::new() } else { b"(help)".to_vec() }
+}
+
+fn stderr(compare: Compare, seen: &Seen, other: &Seen) -> String {
+    let mut messages = seen.messages();
+    if compare == Compare::HelpAfterError {
+        let first = messages.lines().next().unwrap_or_default().to_owned();
+        let more = if messages.lines().count() > 1 { " (help)" } else { "" };
+        messages = format!("{first}{more}");
+    }
+    without_cause(&messages, &other.messages())
+}
+
+/// Row `NotFoundCause`: a module that is not found may be followed by the reason, which only ours gives.
+fn without_cause(messages: &str, others: &str) -> String {
+    let mut kept = String::new();
+    let mut may_follow = false;
+    for line in messages.split_inclusive('\n') {
+        if !may_follow || others.contains(line) {
+            kept.push_str(line);
+        }
+        may_follow = line.contains(" not found in directory ");
+    }
+    kept
+}
+
+fn refute(claim: &Claim, seen: &Seen) -> Option<String> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (holds, is) = match claim {
+        Claim::Exit(code) => (seen.outcome.status.code() == Some(*code), ended(seen)),
+        Claim::Says(what) => (seen.messages().contains(what), seen.messages()),
+        Claim::Silent => (seen.messages().is_empty(), seen.messages()),
+        Claim::Prints(what) => {
+            let printed = text(&seen.outcome.stdout);
+            (printed == text(&super::case::unescape(&what.replace('@', KERNEL))), printed)
+        }
+        Claim::Loaded(names) => (seen.loaded.join(" ") == *names, seen.loaded.join(" ")),
+    };
+    (!holds).then(|| format!("claimed {claim:?}, but it is {is:?}"))
+}
+
+fn ended(seen: &Seen) -> String {
+    match (seen.outcome.status.code(), seen.outcome.status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, signal) => format!("killed by signal {}", signal.unwrap_or_default()),
+    }
+}
+
+fn calls(seen: &Seen) -> String {
+    seen.calls().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n          ")
+}
+
+fn texts(seen: &Seen) -> String {
+    seen.files.iter().map(|(name, bytes)| format!("{name}: {}", shown(bytes))).collect::<Vec<_>>().join("; ")
+}
+
+fn shown(bytes: &[u8]) -> String {
+    let lines = bytes.split_inclusive(|byte| *byte == b'\n').map(|line| line.escape_ascii().to_string());
+    lines.collect::<Vec<_>>().join("\n          ")
+}
+
+/// One side for a person to read.
+pub(crate) fn describe(seen: &Seen) -> String {
+    let mut text = ended(seen);
+    let mut add = |what: &str, value: String| {
+        if !value.is_empty() {
+            let _ = write!(text, "\n  {what}: {value}");
+        }
+    };
+    add("stdout", shown(&seen.outcome.stdout));
+    add("stderr", shown(seen.messages().as_bytes()));
+    add("calls", calls(seen));
+    add("log", seen.log().join("\n          "));
+    add("loaded", seen.loaded.join(" "));
+    add("files", texts(seen));
+    text
+}

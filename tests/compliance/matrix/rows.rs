@@ -1,0 +1,47 @@
+//! Where we deliberately differ from kmod: the rows of behaviour.md, section D, that concern the loading tools.
+
+/// A row of section D.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Row {
+    /// `modprobe.blacklist=a-b` on the kernel command line.
+    CmdlineBlacklistDash,
+    /// An install command killed by a signal.
+    KilledCommand,
+    /// A dependency listed in modules.dep is missing on disk.
+    MissingDependency,
+    /// An alias with several targets, one fails.
+    SeveralTargets,
+    /// Several `softdep` lines for one module.
+    SeveralSoftdeps,
+    /// Any softdep disables the module's install command.
+    SoftdepAndInstall,
+    /// `-D` listing a module twice.
+    ListedTwice,
+    /// `-n` without `-v`.
+    DryRunPrints,
+    /// `--show-exports NAME`, likewise `--show-modversions`.
+    ShowByName,
+    /// "Module X not found in directory D" for four different causes.
+    NotFoundCause,
+    /// `__version_ext_names` and `__version_ext_crcs`.
+    LongVersions,
+    /// gz modules.
+    Gzip,
+}
+
+impl Row {
+    pub(crate) const ALL: [Row; 12] = [
+        Row::CmdlineBlacklistDash,
+        Row::KilledCommand,
+        Row::MissingDependency,
+        Row::SeveralTargets,
+        Row::SeveralSoftdeps,
+        Row::SoftdepAndInstall,
+        Row::ListedTwice,
+        Row::DryRunPrints,
+        Row::ShowByName,
+        Row::NotFoundCause,
+        Row::LongVersions,
+        Row::Gzip,
+    ];
+}
