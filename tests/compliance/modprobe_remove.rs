@@ -2,7 +2,7 @@
 
 use testkit::Errno;
 
-use crate::matrix::{Case, combined, fails, works};
+use crate::matrix::{Case, Claim, Compare, Row, combined, fails, works};
 
 pub(crate) fn cases() -> Vec<Case> {
     [remove(), holders(), wait()].concat()
@@ -144,7 +144,14 @@ fn wait() -> Vec<Case> {
             .users_after(100, "alone", 0),
         works("modprobe --wait", "when nobody uses it", "-r -w 1000 alone").loaded("alone"),
         works("modprobe --wait", "no time", "-r -w 0 alone").loaded("alone"),
-        fails("modprobe --wait", "too short", "-r --wait 100 alone").loaded("alone").users("alone", 1),
+        fails("modprobe --wait", "too short", "-r --wait 100 alone")
+            .loaded("alone")
+            .users("alone", 1)
+            .differs(
+                Row::WaitTimeout,
+                &[Claim::Exit(1), Claim::Says("Module alone is in use")],
+                &[Claim::DoesNotFail],
+            ),
         fails("modprobe --wait", "no time, in use", "-r -w 0 alone").loaded("alone").users("alone", 1),
         fails("modprobe --wait", "no number", "-r --wait soon alone").loaded("alone"),
         fails("modprobe --wait", "a number and more", "-r -w 10s alone").loaded("alone"),
@@ -155,7 +162,10 @@ fn wait() -> Vec<Case> {
         fails("modprobe --wait", "too large a number", "-r -w 99999999999999999999999 alone").loaded("alone"),
         combined("modprobe --wait", "without -r", "-w 1000 alone"),
         combined("modprobe --wait", "with a number in another base", "-r -w 0x10 alone").loaded("alone"),
-        combined("modprobe --wait", "used by modules", "-r -w 100 lower").chain(),
+        combined("modprobe --wait", "used by modules", "-r -w 100 lower")
+            .chain()
+            .compare(Compare::OursAlone)
+            .differs(Row::WaitTimeout, &[Claim::Exit(1), Claim::Says("Module lower is in use")], &[]),
         combined("modprobe --wait", "and its dependencies", "-r -w 1000 upper").chain(),
         combined("modprobe --wait", "a dependency is used", "-r -w 300 upper").chain().users("lower", 1),
         combined("modprobe --wait", "a dependency is used for a while", "-r -w 1000 upper")
@@ -164,8 +174,16 @@ fn wait() -> Vec<Case> {
             .users_after(100, "middle", 0),
         combined("modprobe --wait", "with -f", "-r -f -w 100 alone").loaded("alone").users("alone", 1),
         combined("modprobe --wait", "with -n -v", "-r -nv -w 100 alone").loaded("alone").users("alone", 1),
-        combined("modprobe --wait", "with -q", "-rq -w 100 alone").loaded("alone").users("alone", 1),
-        combined("modprobe --wait", "with -v", "-rv -w 100 alone").loaded("alone").users("alone", 1),
+        combined("modprobe --wait", "with -q", "-rq -w 100 alone")
+            .loaded("alone")
+            .users("alone", 1)
+            .compare(Compare::OursAlone)
+            .differs(Row::WaitTimeout, &[Claim::Exit(1), Claim::Silent], &[]),
+        combined("modprobe --wait", "with -v", "-rv -w 100 alone")
+            .loaded("alone")
+            .users("alone", 1)
+            .compare(Compare::OursAlone)
+            .differs(Row::WaitTimeout, &[Claim::Exit(1), Claim::Says("Module alone is in use")], &[]),
         combined("modprobe --wait", "the kernel says no", "-r -w 100 alone")
             .loaded("alone")
             .keep("alone", Errno::EBUSY),

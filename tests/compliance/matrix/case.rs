@@ -58,12 +58,16 @@ pub(crate) enum Compare {
     Version,
     /// Standard output as a set of lines, for what is in hash or readdir order.
     Lines,
+    /// Nothing: the reference hangs, or not, by chance. Only the claims about ours count.
+    OursAlone,
 }
 
 /// A claim about one side where the two differ.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Claim {
     Exit(i32),
+    /// It succeeds or is killed for hanging.
+    DoesNotFail,
     /// Standard error holds this.
     Says(&'static str),
     /// Standard error is empty.
@@ -95,6 +99,8 @@ pub(crate) struct Case {
     pub(crate) steps: Vec<Step>,
     pub(crate) compare: Compare,
     pub(crate) difference: Option<Difference>,
+    /// That it fails shows in nothing but what is not done.
+    pub(crate) quiet: bool,
 }
 
 /// The option does what it is for. `of` is "TOOL OPTION"; `argv` is split at blanks, [`words`] tells how.
@@ -115,7 +121,17 @@ pub(crate) fn combined(of: &'static str, what: &'static str, argv: &str) -> Case
 fn case(of: &'static str, aspect: Aspect, what: &'static str, argv: &str) -> Case {
     let (tool, option) = of.split_once(' ').expect("TOOL OPTION");
     let (what, argv) = (what.to_owned(), words(argv));
-    Case { tool, option, aspect, what, argv, steps: Vec::new(), compare: Compare::Exactly, difference: None }
+    Case {
+        tool,
+        option,
+        aspect,
+        what,
+        argv,
+        steps: Vec::new(),
+        compare: Compare::Exactly,
+        difference: None,
+        quiet: false,
+    }
 }
 
 impl Case {
@@ -197,6 +213,12 @@ impl Case {
 
     pub(crate) fn env(self, name: &'static str, value: &str) -> Case {
         self.step(Step::Env(name, unescape(value)))
+    }
+
+    /// The reference fails without a word and without an exit code.
+    pub(crate) fn quietly(mut self) -> Case {
+        self.quiet = true;
+        self
     }
 
     /// Compares otherwise than byte for byte.

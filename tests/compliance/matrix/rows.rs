@@ -27,10 +27,12 @@ pub(crate) enum Row {
     LongVersions,
     /// gz modules.
     Gzip,
+    /// `--wait` that ends while the module is still used.
+    WaitTimeout,
 }
 
 impl Row {
-    pub(crate) const ALL: [Row; 12] = [
+    pub(crate) const ALL: [Row; 13] = [
         Row::CmdlineBlacklistDash,
         Row::KilledCommand,
         Row::MissingDependency,
@@ -43,5 +45,6 @@ impl Row {
         Row::NotFoundCause,
         Row::LongVersions,
         Row::Gzip,
+        Row::WaitTimeout,
     ];
 }

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use testkit::{
     Call, Compression, Crc, FakeKernel, ModuleBuilder, Outcome, Side, Start, TestRoot, VersionTables,
@@ -18,6 +19,9 @@ use super::case::{Case, Step};
 pub(crate) const RELEASE: &str = "6.12.0-fake";
 /// Where the modules are, as tools see it. Cases write `@`.
 pub(crate) const KERNEL: &str = "/lib/modules/6.12.0-fake/kernel";
+
+/// Much longer than any case takes, unless it hangs.
+const DEADLINE: Duration = Duration::from_secs(15);
 
 /// What one side printed and did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +40,7 @@ pub(crate) fn run(case: &Case, argv: &[Vec<u8>], side: Side) -> Seen {
     let root = fresh_root(side);
     let kernel = FakeKernel::new(root.path(), RELEASE);
     kernel.crc("kernel_symbol", 0xcafe);
-    let mut start = Start::new(format!("/sbin/{}", case.tool)).env("PATH", "/sbin:/bin");
+    let mut start = Start::new(format!("/sbin/{}", case.tool)).env("PATH", "/sbin:/bin").deadline(DEADLINE);
     for step in &case.steps {
         start = take(step, &root, &kernel, start);
     }
@@ -242,5 +246,7 @@ fn own(text: &str) -> String {
 }
 
 fn of_library(line: &str) -> bool {
-    line.contains("libkmod: ") || line.contains("../libkmod/") || line.contains("ctx=0x")
+    ["libkmod: ", "../libkmod/", "ctx=0x", ": custom logging function 0x", ": context 0x"]
+        .iter()
+        .any(|sign| line.contains(sign))
 }

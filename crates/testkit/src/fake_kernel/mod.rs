@@ -171,6 +171,7 @@ impl FakeKernel {
             listener: handover.receive()?,
             over,
             tool: child.id(),
+            deadline: start.deadline,
             schedule: std::mem::take(&mut *self.schedule.lock().expect("no panic")),
         };
         let supervisor = thread::spawn(move || supervisor.supervise());

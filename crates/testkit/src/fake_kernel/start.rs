@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A program about to run under a [`FakeKernel`](super::FakeKernel). Its environment holds what [`Start::env`] says.
 #[derive(Debug, Clone)]
@@ -13,6 +14,7 @@ pub struct Start {
     pub(super) directory: PathBuf,
     pub(super) closed: Vec<i32>,
     pub(super) broken_pipe: bool,
+    pub(super) deadline: Duration,
 }
 
 impl Start {
@@ -26,6 +28,7 @@ impl Start {
             directory: "/".into(),
             closed: Vec::new(),
             broken_pipe: false,
+            deadline: Duration::from_secs(60),
         }
     }
 
@@ -61,6 +64,12 @@ impl Start {
     /// Starts it with a file descriptor closed: 0, 1 or 2.
     pub fn closed(mut self, descriptor: i32) -> Self {
         self.closed.push(descriptor);
+        self
+    }
+
+    /// Kills it, and what it started, when it takes longer than this; a minute unless said.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
         self
     }
 

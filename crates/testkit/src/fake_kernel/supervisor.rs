@@ -22,9 +22,6 @@ use super::notify::{Listener, Notification};
 /// A change that comes while a tool runs.
 pub(super) type Change = Box<dyn FnOnce(&mut Modules) + Send>;
 
-/// Longer than any tool takes: the longest wait of a test is a few seconds.
-const DEADLINE: Duration = Duration::from_secs(60);
-
 /// Supervises one run.
 pub(super) struct Supervisor {
     pub(super) root: PathBuf,
@@ -34,6 +31,7 @@ pub(super) struct Supervisor {
     pub(super) over: OwnedFd,
     /// The tool, which leads a process group of its own.
     pub(super) tool: u32,
+    pub(super) deadline: Duration,
     pub(super) schedule: Vec<(Duration, Change)>,
 }
 
@@ -48,12 +46,15 @@ impl Supervisor {
                 let (_, change) = self.schedule.pop().expect("just looked at");
                 change(&mut self.modules.lock().expect("no panic"));
             }
-            if start.elapsed() > DEADLINE {
+            if start.elapsed() > self.deadline {
                 // Gone already: nothing to kill.
                 let _ = killpg(Pid::from_raw(self.tool as i32), Signal::SIGKILL);
             }
-            let next =
-                self.schedule.last().map_or(DEADLINE, |(delay, _)| *delay).saturating_sub(start.elapsed());
+            let next = self
+                .schedule
+                .last()
+                .map_or(self.deadline, |(delay, _)| *delay)
+                .saturating_sub(start.elapsed());
             let timeout = PollTimeout::try_from(next + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX);
             let mut fds = [
                 PollFd::new(self.listener.as_fd(), PollFlags::POLLIN),
