@@ -218,7 +218,7 @@ mod tests {
         let expected: &[u8] = b"\xb0\x07\xf4\x57\0\x02\0\x01\x20\0\0\x0c\
             aa\xe0\0\0\x12\
             bc\0dd\xc0\0\0\x2b\0\0\0\x02\0\0\0\x011\0\0\0\0\x022\0\
-            e\0\0\0\0\x01\0\0\0\03\0";
+            e\0\0\0\0\x01\0\0\0\x003\0";
         assert_eq!(bytes, expected);
     }
 }
