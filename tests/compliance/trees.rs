@@ -75,7 +75,7 @@ fn depmod_dry_run_prints_the_same(bench: &Bench) {
 fn modinfo_tells_the_same_of_every_file(bench: &Bench) {
     let paths = bench.paths();
     let ours = both(bench, "modinfo", &refs(&paths));
-    assert_eq!(ours.out().matches("filename:").count(), paths.len());
+    assert_eq!(ours.lines().iter().filter(|line| line.starts_with("filename:")).count(), paths.len());
 }
 
 fn modinfo_tells_the_same_of_every_name_and_of_builtins(bench: &Bench) {
