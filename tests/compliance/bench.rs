@@ -79,15 +79,21 @@ impl Bench {
 
     /// Names of built-in modules, spread over the kernel.
     pub(crate) fn builtins(&self, count: usize) -> Vec<String> {
-        let list = String::from_utf8(self.root.read(&self.root.module_path("modules.builtin"))).expect("paths in UTF-8");
+        let list = String::from_utf8(self.root.read(&self.root.module_path("modules.builtin")))
+            .expect("paths in UTF-8");
         spread(&list.lines().map(name_of).collect::<Vec<_>>(), count)
     }
 
     /// Modaliases as a kernel would ask for them: patterns of modules.alias with something in place of wildcards.
     pub(crate) fn modaliases(&self, count: usize) -> Vec<String> {
         let text = String::from_utf8_lossy(&self.theirs.files["modules.alias"]).into_owned();
-        let patterns: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("alias ")?.split(' ').next()).collect();
-        spread(&patterns, count).iter().enumerate().map(|(number, pattern)| concrete(pattern, number)).collect()
+        let patterns: Vec<&str> =
+            text.lines().filter_map(|line| line.strip_prefix("alias ")?.split(' ').next()).collect();
+        spread(&patterns, count)
+            .iter()
+            .enumerate()
+            .map(|(number, pattern)| concrete(pattern, number))
+            .collect()
     }
 }
 

@@ -90,7 +90,9 @@ fn modinfo_tells_the_same_of_every_name_and_of_builtins(bench: &Bench) {
 fn modinfo_options_choose_the_same(bench: &Bench) {
     let version = bench.root.version();
     let paths = spread(&bench.paths(), 40);
-    for field in ["license", "depends", "vermagic", "alias", "parm", "parmtype", "signer", "nonsense", "filename"] {
+    for field in
+        ["license", "depends", "vermagic", "alias", "parm", "parmtype", "signer", "nonsense", "filename"]
+    {
         both(bench, "modinfo", &with(&["-F", field], &paths));
     }
     for option in ["-0", "-p", "-n", "-a", "-d", "-l", "-0p"] {
@@ -207,7 +209,11 @@ fn same_answers(bench: &Bench, side: Side, one: Side, other: Side) {
     for (option, of_what) in [("-D", &names), ("-R", &aliases), ("-qR", &bench.builtins(5))] {
         let ask = |whose: Side| {
             let dir = format!("/with/{}", whose.dir());
-            bench.root.run(side, "modprobe", &with(&["-d", &dir, "-S", bench.root.version(), "-a", option], of_what))
+            bench.root.run(
+                side,
+                "modprobe",
+                &with(&["-d", &dir, "-S", bench.root.version(), "-a", option], of_what),
+            )
         };
         let (from_one, from_other) = (ask(one), ask(other));
         assert!(!from_one.stdout.is_empty() || option == "-qR", "{from_one:?}");

@@ -32,7 +32,8 @@ pub struct Tree {
 /// # Panics
 /// When it is not there; the message says how to get it.
 pub fn tree(name: &str) -> Tree {
-    let lib = present(root().join("trees").join(name).join("lib/modules"), &format!("the module tree {name}"));
+    let lib =
+        present(root().join("trees").join(name).join("lib/modules"), &format!("the module tree {name}"));
     let mut versions = std::fs::read_dir(&lib).expect("the directory of a module tree");
     let modules = versions.next().expect("a tree has a version").expect("a readable entry").path();
     let version = modules.file_name().expect("a version").to_string_lossy().into_owned();

@@ -79,7 +79,11 @@ pub fn same_indexes(ours: &Indexes, theirs: &Indexes) {
 /// D, "-D listing a module twice").
 pub fn without_repeats(text: &[u8]) -> Vec<u8> {
     let mut seen = BTreeSet::new();
-    text.split_inclusive(|byte| *byte == b'\n').filter(|line| seen.insert(line.to_vec())).flatten().copied().collect()
+    text.split_inclusive(|byte| *byte == b'\n')
+        .filter(|line| seen.insert(line.to_vec()))
+        .flatten()
+        .copied()
+        .collect()
 }
 
 fn sorted_lines(text: &[u8]) -> Vec<u8> {

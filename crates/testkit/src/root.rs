@@ -54,7 +54,8 @@ impl<'a> Loaded<'a> {
 impl TestRoot {
     /// A root whose kernel has the version of the machine the test runs on, so that tools need no `-S`.
     pub fn new() -> TestRoot {
-        let release = fs::read_to_string("/proc/sys/kernel/osrelease").expect("the release of the running kernel");
+        let release =
+            fs::read_to_string("/proc/sys/kernel/osrelease").expect("the release of the running kernel");
         TestRoot::with_version(release.trim_end())
     }
 
@@ -94,7 +95,8 @@ impl TestRoot {
     /// Writes a file, creating its directories. A hard link that stood there is not written through.
     pub fn write(&self, path: &str, content: impl AsRef<[u8]>) -> &Self {
         let path = self.outside(path);
-        fs::create_dir_all(path.parent().expect("a file is in a directory")).expect("a directory in the test root");
+        fs::create_dir_all(path.parent().expect("a file is in a directory"))
+            .expect("a directory in the test root");
         let _ = fs::remove_file(&path);
         fs::write(&path, content).expect("a file in the test root");
         self
@@ -119,7 +121,8 @@ impl TestRoot {
     /// Creates a symbolic link at `path`.
     pub fn symlink(&self, target: &str, path: &str) -> &Self {
         let path = self.outside(path);
-        fs::create_dir_all(path.parent().expect("a link is in a directory")).expect("a directory in the test root");
+        fs::create_dir_all(path.parent().expect("a link is in a directory"))
+            .expect("a directory in the test root");
         symlink(target, path).expect("a symbolic link in the test root");
         self
     }
@@ -148,7 +151,9 @@ impl TestRoot {
     /// The same of another directory, for depmod's `-o` and `-b`.
     pub fn indexes_in(&self, dir: &str) -> Indexes {
         let mut files = Indexes::new();
-        for entry in fs::read_dir(self.outside(dir)).unwrap_or_else(|error| panic!("cannot read {dir}: {error}")) {
+        for entry in
+            fs::read_dir(self.outside(dir)).unwrap_or_else(|error| panic!("cannot read {dir}: {error}"))
+        {
             let name = entry.expect("a readable entry").file_name().to_string_lossy().into_owned();
             if name.starts_with("modules.") && !DEPMOD_INPUTS.contains(&name.as_str()) {
                 let content = self.read(&format!("{dir}/{name}"));
@@ -170,7 +175,8 @@ impl TestRoot {
     /// Makes /proc and /sys tell of a loaded module. Like the kernel, /proc/modules has the newest first.
     pub fn load(&self, module: &Loaded) -> &Self {
         let sys = format!("sys/module/{}", module.name);
-        self.write(&format!("{sys}/coresize"), format!("{}\n", module.size)).create_dir(&format!("{sys}/holders"));
+        self.write(&format!("{sys}/coresize"), format!("{}\n", module.size))
+            .create_dir(&format!("{sys}/holders"));
         if let Some(state) = module.state {
             self.write(&format!("{sys}/initstate"), format!("{state}\n"));
         }
@@ -242,7 +248,10 @@ impl TestRoot {
         }
         self.symlink("dash", "bin/sh");
         // Only root can make devices; without, a shell command that wants /dev/null says so itself.
-        let _ = Command::new("mknod").arg(self.path().join("dev/null")).args(["-m", "666", "c", "1", "3"]).status();
+        let _ = Command::new("mknod")
+            .arg(self.path().join("dev/null"))
+            .args(["-m", "666", "c", "1", "3"])
+            .status();
     }
 
     /// A side's `kmod` and the names it goes by, on first use.
@@ -299,7 +308,8 @@ fn scratch() -> PathBuf {
 }
 
 fn link_tree(from: &Path, relative: &Path, to: &Path, chosen: &dyn Fn(&Path) -> bool) {
-    let entries = fs::read_dir(from.join(relative)).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
+    let entries =
+        fs::read_dir(from.join(relative)).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
     for entry in entries {
         let entry = entry.expect("a readable entry");
         let relative = relative.join(entry.file_name());

@@ -166,8 +166,9 @@ impl Run {
     /// start with `libkmod:`, name one of its source files, or hold an address (`ctx=0x…`); those are no part of
     /// what we are a drop-in for.
     pub fn own_messages(&self) -> String {
-        let of_library =
-            |line: &&str| !line.starts_with("libkmod:") && !line.contains("../libkmod/") && !line.contains("ctx=0x");
+        let of_library = |line: &&str| {
+            !line.starts_with("libkmod:") && !line.contains("../libkmod/") && !line.contains("ctx=0x")
+        };
         self.err().split_inclusive('\n').filter(of_library).collect()
     }
 
