@@ -5,4 +5,5 @@
 //! compare it with itself, which tests the tests.
 
 mod bench;
+mod depmod_d;
 mod trees;
