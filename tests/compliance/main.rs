@@ -6,4 +6,6 @@
 
 mod bench;
 mod depmod_d;
+mod depmod_options;
+mod modinfo_options;
 mod trees;
