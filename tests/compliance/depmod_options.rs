@@ -363,9 +363,8 @@ fn softdeps_and_weakdeps_are_listed_as_they_stand() {
 #[test]
 fn device_nodes_need_their_numbers() {
     let root = TestRoot::new();
-    let with = |name: &str, aliases: &[&str]| {
-        aliases.iter().fold(ModuleBuilder::new(name), |m, alias| m.alias(alias))
-    };
+    let with =
+        |name: &str, aliases: &[&str]| aliases.iter().fold(ModuleBuilder::new(name), ModuleBuilder::alias);
     add_ordered(&root, "kernel/block.ko", &with("block", &["devname:loop-control", "block-major-7-0"]));
     add_ordered(&root, "kernel/swapped.ko", &with("swapped", &["char-major-10-5", "devname:x/y"]));
     add_ordered(&root, "kernel/lacking.ko", &with("lacking", &["devname:z"]));

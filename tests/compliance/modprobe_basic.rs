@@ -421,7 +421,7 @@ fn other_kernels_and_roots() {
 fn modprobe_options_stand_before_the_arguments() {
     let root = configured("");
     root.write("tmp/one.txt", "options base \"from=file\"\n");
-    for options in ["-D", "-D -a", "--show-depends -C /tmp/one.txt", "-C '/tmp/one.txt' -D", "-R", "-q", ""] {
+    for options in ["-D", "-D -a", "--show-depends -C /tmp/one.txt", "-D -C '/tmp/one.txt'", "-R", "-q", ""] {
         let ask =
             |side: Side| root.invoke(side, "modprobe").env("MODPROBE_OPTIONS", options).args(["base"]).run();
         same(&ask(Side::Ours), &ask(Side::Kmod34));
@@ -544,8 +544,10 @@ fn wrong_and_missing_arguments() {
     same_run(&root, "modprobe", &["-DD", "-D", "base"]).succeeds();
     same_run(&root, "modprobe", &["-D", "--", "base"]).succeeds();
     same_but_for_causes(&root, &["-D", "--", "-base"]).fails();
+    // Neither implies -r in kmod 34.2.
     for option in ["--remove-dependencies", "--remove-holders"] {
-        same_run(&root, "modprobe", &[option, "base"]).succeeds();
+        same_run(&root, "modprobe", &[option, "base"]).fails();
+        same_run(&root, "modprobe", &["-r", option, "base"]).succeeds();
     }
 }
 

@@ -76,10 +76,13 @@ fn static_nodes_are_printed_in_each_format() {
         vec!["static-nodes", "-f", "human"],
         vec!["static-nodes", "--format=tmpfiles"],
         vec!["static-nodes", "--format", "devname"],
-        vec!["static-nodes", "-f", "nonsense"],
-        vec!["static-nodes", "-Z"],
     ] {
         same_run(&root, "kmod", &args);
+    }
+    for wrong in [["static-nodes", "-f", "nonsense"], ["static-nodes", "-Z", "-Z"]] {
+        let (ours, theirs) = (root.ours("kmod", &wrong).fails(), root.reference("kmod", &wrong).fails());
+        // The help that follows is each side's own.
+        assert_eq!(ours.own_messages().lines().next(), theirs.own_messages().lines().next());
     }
     let devname = root.module_path("modules.devname");
     root.write(
