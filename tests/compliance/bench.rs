@@ -77,12 +77,11 @@ impl Bench {
         self.modules.iter().map(|path| name_of(path)).collect()
     }
 
-    /// Names of built-in modules that have facts of their own, spread over the kernel.
+    /// Names of built-in modules, spread over the kernel.
     pub(crate) fn builtins(&self, count: usize) -> Vec<String> {
-        let facts = self.root.read(&self.root.module_path("modules.builtin.modinfo"));
-        let name = |entry: &[u8]| Some(String::from_utf8_lossy(entry).split_once('.')?.0.to_owned());
-        let names: BTreeSet<String> = facts.split(|byte| *byte == 0).filter_map(name).collect();
-        spread(&names.into_iter().collect::<Vec<_>>(), count)
+        let list = String::from_utf8(self.root.read(&self.root.module_path("modules.builtin")))
+            .expect("paths in UTF-8");
+        spread(&list.lines().map(name_of).collect::<Vec<_>>(), count)
     }
 
     /// Modaliases as a kernel would ask for them: patterns of modules.alias with something in place of wildcards.

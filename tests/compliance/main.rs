@@ -5,15 +5,20 @@
 //! compare it with itself, which tests the tests.
 
 mod bench;
+mod depmod_d;
+mod depmod_options;
 mod insmod;
 mod kmod;
 mod lsmod;
 mod matrix;
+mod modinfo_options;
+mod modprobe_basic;
 mod modprobe_config;
 mod modprobe_indexes;
 mod modprobe_load;
 mod modprobe_manners;
 mod modprobe_remove;
 mod modprobe_show;
+mod other_tools;
 mod rmmod;
 mod trees;

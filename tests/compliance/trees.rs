@@ -6,7 +6,8 @@
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
-use testkit::compare::{same, same_indexes, same_lines, same_text, without_repeats};
+use modutils_tests::same_dry_run;
+use testkit::compare::{same, same_indexes, same_text, without_repeats};
 use testkit::{Run, Side};
 
 use crate::bench::{Bench, Take, spread};
@@ -57,25 +58,15 @@ fn depmod_writes_the_same_indexes(bench: &Bench) {
     same_indexes(&bench.ours.files, &bench.theirs.files);
 }
 
-/// The sections of `-n` stand one after the other; that of the symbols is in hash order there (behaviour.md D, "lines
-/// of modules.symbols").
 fn depmod_dry_run_prints_the_same(bench: &Bench) {
-    let (ours, theirs) = (&bench.ours.dry_run, &bench.theirs.dry_run);
-    assert_eq!((ours.code, ours.own_messages()), (theirs.code, theirs.own_messages()));
-    let is_symbol = |line: &&[u8]| line.starts_with(b"alias symbol:");
-    let parts = |run: &Run| -> (Vec<u8>, Vec<u8>) {
-        let (symbols, others): (Vec<&[u8]>, Vec<&[u8]>) =
-            run.stdout.split_inclusive(|byte| *byte == b'\n').partition(is_symbol);
-        (symbols.concat(), others.concat())
-    };
-    same_text("depmod -n without symbols", &parts(ours).1, &parts(theirs).1);
-    same_lines("the symbols of depmod -n", &parts(ours).0, &parts(theirs).0);
+    same_dry_run(&bench.ours.dry_run, &bench.theirs.dry_run);
+    assert!(bench.theirs.dry_run.lines().len() > bench.modules.len());
 }
 
 fn modinfo_tells_the_same_of_every_file(bench: &Bench) {
     let paths = bench.paths();
     let ours = both(bench, "modinfo", &refs(&paths));
-    assert_eq!(ours.out().matches("filename:").count(), paths.len());
+    assert_eq!(ours.lines().iter().filter(|line| line.starts_with("filename:")).count(), paths.len());
 }
 
 fn modinfo_tells_the_same_of_every_name_and_of_builtins(bench: &Bench) {

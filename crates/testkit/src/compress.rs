@@ -36,9 +36,14 @@ impl Compression {
             Compression::Plain => bytes.to_vec(),
             Compression::Gzip => gzip(bytes),
             Compression::Xz => xz(bytes),
-            Compression::Zstd => zstd::encode_all(bytes, 3).expect("zstd compresses"),
+            Compression::Zstd => zstd(bytes, Some(bytes.len() as u64)),
         }
     }
+}
+
+/// `bytes` as a zstd frame that does not say how long they are: what a pipe makes, and packaged kmods refuse.
+pub fn zstd_without_size(bytes: &[u8]) -> Vec<u8> {
+    zstd(bytes, None)
 }
 
 /// The content of a gzip file.
@@ -55,6 +60,16 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(bytes).expect("gzip compresses");
     encoder.finish().expect("gzip compresses")
+}
+
+/// What the program `zstd` makes: with a checksum, and the size where it is known.
+fn zstd(bytes: &[u8], size: Option<u64>) -> Vec<u8> {
+    let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 3).expect("a known level");
+    encoder.include_checksum(true).expect("a known option");
+    encoder.set_pledged_src_size(size).expect("a known option");
+    encoder.include_contentsize(size.is_some()).expect("a known option");
+    encoder.write_all(bytes).expect("zstd compresses");
+    encoder.finish().expect("zstd compresses")
 }
 
 /// `xz --check=crc32 --lzma2=dict=2MiB`: the decompressor of the kernel knows no other check.
