@@ -57,9 +57,19 @@ fn files() -> Vec<Case> {
         fails("insmod file", "that is a name without a file", "alone"),
         fails("insmod file", "that is a dangling link", "/tmp/link.ko").link("/nowhere", "tmp/link.ko"),
         fails("insmod file", "that is a cut xz stream", "/tmp/cut.ko.xz")
-            .bytes("tmp/cut.ko.xz", *b"\xfd7zXZ\0\0\x01"),
+            .bytes("tmp/cut.ko.xz", *b"\xfd7zXZ\0\0\x01")
+            .differs(
+                Row::BrokenFile,
+                &[Claim::Exit(1), Claim::Says("cut short")],
+                &[Claim::Exit(1), Claim::Says("Invalid parameters")],
+            ),
         fails("insmod file", "that is a cut zstd frame", "/tmp/cut.ko.zst")
-            .bytes("tmp/cut.ko.zst", *b"\x28\xb5\x2f\xfd\x04"),
+            .bytes("tmp/cut.ko.zst", *b"\x28\xb5\x2f\xfd\x04")
+            .differs(
+                Row::BrokenFile,
+                &[Claim::Exit(1), Claim::Says("cut short")],
+                &[Claim::Exit(1), Claim::Says("Invalid parameters")],
+            ),
         fails("insmod file", "that is cut ELF", "/tmp/cut.ko")
             .bytes("tmp/cut.ko", *b"\x7fELF\x02\x01\x01\0\0\0"),
         fails("insmod file", "that is standard input", "-"),
@@ -159,12 +169,20 @@ fn getopt() -> Vec<Case> {
         fails("insmod getopt", "ambiguous", "--ver @/alone.ko"),
         fails("insmod getopt", "an unknown option after the file", "@/alone.ko --nonsense"),
         fails("insmod getopt", "a parameter that starts with a dash", "@/alone.ko -depth=1"),
-        fails("insmod getopt", "an option of master", "--force-vermagic @/foreign.ko"),
+        fails("insmod getopt", "an option of master", "--force-vermagic @/foreign.ko").differs(
+            Row::MasterOptions,
+            &[Claim::Loaded("foreign")],
+            &[Claim::Exit(1), Claim::Says("unrecognized option")],
+        ),
         combined("insmod getopt", "POSIXLY_CORRECT", "@/alone.ko -v").env("POSIXLY_CORRECT", "1"),
         combined("insmod getopt", "--", "-- @/alone.ko"),
         combined("insmod getopt", "MODPROBE_OPTIONS means nothing", "@/alone.ko")
             .env("MODPROBE_OPTIONS", "-v -x"),
-        combined("insmod getopt", "under another name", "@/alone.ko").step(Step::Name("insmod.new")),
+        combined("insmod getopt", "under another name", "@/alone.ko").step(Step::Name("insmod.new")).differs(
+            Row::OtherName,
+            &[Claim::Exit(1), Claim::Says("invalid command")],
+            &[Claim::Exit(1), Claim::Silent],
+        ),
         combined("insmod getopt", "by a path", "--nonsense").step(Step::Name("/somewhere/insmod")),
     ]
 }

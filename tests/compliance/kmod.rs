@@ -1,6 +1,6 @@
 //! The program under its own name: `kmod list`, `kmod static-nodes`.
 
-use crate::matrix::{Case, Compare, Step, combined, fails, works};
+use crate::matrix::{Case, Claim, Compare, Row, Step, combined, fails, works};
 
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = of_kmod();
@@ -21,7 +21,9 @@ fn of_kmod() -> Vec<Case> {
         combined("kmod --help", "after a command is the command's", "list --help")
             .compare(Compare::HelpOnStdout),
         works("kmod help", "prints help", "help").compare(Compare::HelpOnStdout),
-        fails("kmod help", "with an unknown command", "help nonsense").compare(Compare::HelpOnStdout),
+        fails("kmod help", "with an unknown command", "help nonsense")
+            .compare(Compare::HelpOnStdout)
+            .quietly(),
         combined("kmod help", "with a command", "help list").compare(Compare::HelpOnStdout),
         combined("kmod help", "with an option", "help --nonsense").compare(Compare::HelpOnStdout),
         works("kmod command", "list", "list").chain(),
@@ -57,7 +59,14 @@ fn static_nodes() -> Vec<Case> {
             "one\\none two\\nalone cool c10\\nalone cool x1:2\\nalone good c1:2\\nalone cool c1:x\\n",
         ),
         fails("kmod static-nodes", "an unknown option", "static-nodes --nonsense"),
-        fails("kmod static-nodes", "a file that is a directory", "static-nodes").delete(devname).dir(devname),
+        fails("kmod static-nodes", "a file that is a directory", "static-nodes")
+            .delete(devname)
+            .dir(devname)
+            .differs(
+                Row::BrokenFile,
+                &[Claim::Exit(1), Claim::Says("Is a directory")],
+                &[Claim::Exit(0), Claim::Silent],
+            ),
         combined("kmod static-nodes", "an argument", "static-nodes more"),
         combined("kmod static-nodes", "help", "static-nodes --help").compare(Compare::HelpOnStdout),
         combined("kmod static-nodes", "version", "static-nodes --version").compare(Compare::HelpOnStdout),
@@ -68,9 +77,19 @@ fn static_nodes() -> Vec<Case> {
         combined("kmod static-nodes", "bytes that are not UTF-8", "static-nodes")
             .file(devname, "al\\xffne c\\xfeol c10:1\\n"),
         combined("kmod static-nodes", "a long line", "static-nodes")
-            .file(devname, &format!("{} cool c10:1\\nb d c1:1\\n", "a".repeat(5000))),
+            .file(devname, &format!("{} cool c10:1\\nb d c1:1\\n", "a".repeat(5000)))
+            .differs(
+                Row::BrokenFile,
+                &[Claim::Exit(0), Claim::Silent],
+                &[Claim::Exit(1), Claim::Says("invalid devname entry")],
+            ),
         combined("kmod static-nodes", "numbers too large", "static-nodes")
-            .file(devname, "a b c4294967295:4294967296\\na b c-1:2\\n"),
+            .file(devname, "a b c4294967295:4294967296\\na b c-1:2\\n")
+            .differs(
+                Row::BrokenFile,
+                &[Claim::Exit(1), Claim::Says("invalid devname entry")],
+                &[Claim::Exit(0), Claim::Silent],
+            ),
         combined("kmod static-nodes", "a pipe that nobody reads", "static-nodes").step(Step::BrokenPipe),
         works("kmod --format", "human", "static-nodes --format human"),
         works("kmod --format", "tmpfiles", "static-nodes --format tmpfiles"),
@@ -114,10 +133,22 @@ fn dispatch() -> Vec<Case> {
         combined("kmod command", "called rmmod", "upper").chain().step(Step::Name("rmmod")),
         combined("kmod command", "called insmod", "@/alone.ko").step(Step::Name("insmod")),
         combined("kmod command", "called modprobe", "alone").step(Step::Name("modprobe")),
-        combined("kmod command", "called something else", "list").chain().step(Step::Name("something")),
+        combined("kmod command", "called something else", "list")
+            .chain()
+            .step(Step::Name("something"))
+            .differs(Row::OtherName, &[Claim::Exit(0)], &[Claim::Exit(1), Claim::Silent, Claim::Prints("")]),
         combined("kmod command", "called something else, no command", "")
             .step(Step::Name("lsmod.old"))
-            .compare(Compare::HelpAfterError),
-        combined("kmod command", "called nothing", "list").chain().step(Step::Name("")),
+            .compare(Compare::HelpAfterError)
+            .differs(
+                Row::OtherName,
+                &[Claim::Exit(1), Claim::Says("missing command")],
+                &[Claim::Exit(1), Claim::Silent],
+            ),
+        combined("kmod command", "called nothing", "list").chain().step(Step::Name("")).differs(
+            Row::OtherName,
+            &[Claim::Exit(0)],
+            &[Claim::Exit(1), Claim::Silent, Claim::Prints("")],
+        ),
     ]
 }

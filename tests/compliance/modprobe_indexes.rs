@@ -14,9 +14,19 @@ pub(crate) fn cases() -> Vec<Case> {
         without(fails("modprobe modules.dep", "the index is missing", "upper"), "modules.dep.bin"),
         fails("modprobe modules.dep", "the index is empty", "upper").file(&file("modules.dep.bin"), ""),
         fails("modprobe modules.dep", "the index is a text", "upper")
-            .file(&file("modules.dep.bin"), "this is no index at all\\n"),
+            .file(&file("modules.dep.bin"), "this is no index at all\\n")
+            .differs(
+                Row::BrokenFile,
+                &[Claim::Exit(1), Claim::Says("not found in directory")],
+                &[Claim::Exit(1), Claim::Says("check fail")],
+            ),
         fails("modprobe modules.dep", "the index is of another version", "upper")
-            .bytes(&file("modules.dep.bin"), *b"\xb0\x07\xf4\x57\x00\x03\x00\x01\x00\x00\x00\x0c\0\0\0\0"),
+            .bytes(&file("modules.dep.bin"), *b"\xb0\x07\xf4\x57\x00\x03\x00\x01\x00\x00\x00\x0c\0\0\0\0")
+            .differs(
+                Row::BrokenFile,
+                &[Claim::Exit(1), Claim::Says("not found in directory")],
+                &[Claim::Exit(1), Claim::Says("check fail")],
+            ),
         without(
             combined("modprobe modules.dep", "a path without the index", "@/alone.ko"),
             "modules.dep.bin",

@@ -41,7 +41,8 @@ fn remove() -> Vec<Case> {
         fails("modprobe --remove", "being removed", "-r alone").loaded("alone").state("alone", "going"),
         fails("modprobe --remove", "a kernel that cannot unload", "-r alone")
             .loaded("alone")
-            .delete("sys/module/alone/refcnt"),
+            .delete("sys/module/alone/refcnt")
+            .quietly(),
         combined("modprobe --remove", "a dependency is still used", "-r upper")
             .chain()
             .loaded_on("side", &["lower"]),
@@ -96,13 +97,16 @@ fn holders() -> Vec<Case> {
         works("modprobe --remove-holders", "without holders", "--remove-holders alone").loaded("alone"),
         fails("modprobe --remove-holders", "a holder is in use", "--remove-holders lower")
             .chain()
-            .users("upper", 1),
+            .users("upper", 1)
+            .quietly(),
         fails("modprobe --remove-holders", "a holder stays", "--remove-holders lower")
             .chain()
-            .keep("upper", Errno::EPERM),
+            .keep("upper", Errno::EPERM)
+            .quietly(),
         fails("modprobe --remove-holders", "it is in use itself", "--remove-holders lower")
             .chain()
-            .users("lower", 1),
+            .users("lower", 1)
+            .quietly(),
         fails("modprobe --remove-holders", "unknown", "--remove-holders unheard-of"),
         combined("modprobe --remove-holders", "with -r", "-r --remove-holders lower").chain(),
         combined("modprobe --remove-holders", "with -v", "--remove-holders -v lower").chain(),
@@ -128,6 +132,8 @@ fn holders() -> Vec<Case> {
         .users("middle", 1),
         works("modprobe --remove-dependencies", "is --remove-holders", "-r --remove-dependencies lower")
             .chain(),
+        works("modprobe --remove-dependencies", "what nobody uses", "-r --remove-dependencies alone")
+            .loaded("alone"),
         fails("modprobe --remove-dependencies", "a holder is in use", "-r --remove-dependencies lower")
             .chain()
             .users("upper", 1),
@@ -155,11 +161,13 @@ fn wait() -> Vec<Case> {
         fails("modprobe --wait", "no time, in use", "-r -w 0 alone").loaded("alone").users("alone", 1),
         fails("modprobe --wait", "no number", "-r --wait soon alone").loaded("alone"),
         fails("modprobe --wait", "a number and more", "-r -w 10s alone").loaded("alone"),
-        fails("modprobe --wait", "a negative number", "-r --wait=-1 alone").loaded("alone"),
+        fails("modprobe --wait", "a negative number", "-r --wait=-1 alone").loaded("alone").quietly(),
         fails("modprobe --wait", "an empty number", "-r --wait= alone").loaded("alone"),
         fails("modprobe --wait", "without a value", "-r alone -w").loaded("alone"),
         fails("modprobe --wait", "what is not loaded", "-r -w 100 unheard-of"),
-        fails("modprobe --wait", "too large a number", "-r -w 99999999999999999999999 alone").loaded("alone"),
+        fails("modprobe --wait", "too large a number", "-r -w 99999999999999999999999 alone")
+            .loaded("alone")
+            .quietly(),
         combined("modprobe --wait", "without -r", "-w 1000 alone"),
         combined("modprobe --wait", "with a number in another base", "-r -w 0x10 alone").loaded("alone"),
         combined("modprobe --wait", "used by modules", "-r -w 100 lower")

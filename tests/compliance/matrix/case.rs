@@ -70,10 +70,14 @@ pub(crate) enum Claim {
     DoesNotFail,
     /// Standard error holds this.
     Says(&'static str),
+    /// A line of configuration is complained about: `FILE line N`.
+    Complains(&'static str),
     /// Standard error is empty.
     Silent,
     /// Standard output is this; `@` stands for the directory of the modules.
     Prints(&'static str),
+    /// Standard output holds this.
+    PrintsLine(&'static str),
     /// These modules are loaded afterwards, newest first, blanks between.
     Loaded(&'static str),
 }

@@ -1,4 +1,5 @@
-//! Where we deliberately differ from kmod: the rows of behaviour.md, section D, that concern the loading tools.
+//! Where we deliberately differ from kmod: the rows of behaviour.md, section D, that concern the loading tools, and
+//! behind them rows that the matrix found.
 
 /// A row of section D.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,10 +30,26 @@ pub(crate) enum Row {
     Gzip,
     /// `--wait` that ends while the module is still used.
     WaitTimeout,
+    /// `-c` prints `softdep a pre: bpost: c`.
+    SoftdepBlank,
+    /// Options of later kmods, which 34.2 does not know.
+    MasterOptions,
+    /// A kernel command line of more than 4,095 bytes is cut.
+    LongCommandLine,
+    /// Blanks at an end of `$MODPROBE_OPTIONS` make an empty argument.
+    BlankOptions,
+    /// A file that is damaged or missing is named, with the cause.
+    BrokenFile,
+    /// Configuration that cannot be read is named.
+    UnreadableConfig,
+    /// `-q` silences complaints about configuration, too.
+    QuietConfig,
+    /// `kmod` under a name that is no tool's.
+    OtherName,
 }
 
 impl Row {
-    pub(crate) const ALL: [Row; 13] = [
+    pub(crate) const ALL: [Row; 21] = [
         Row::CmdlineBlacklistDash,
         Row::KilledCommand,
         Row::MissingDependency,
@@ -46,5 +63,13 @@ impl Row {
         Row::LongVersions,
         Row::Gzip,
         Row::WaitTimeout,
+        Row::SoftdepBlank,
+        Row::MasterOptions,
+        Row::LongCommandLine,
+        Row::BlankOptions,
+        Row::BrokenFile,
+        Row::UnreadableConfig,
+        Row::QuietConfig,
+        Row::OtherName,
     ];
 }

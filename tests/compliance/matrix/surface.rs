@@ -31,7 +31,7 @@ const TOOLS: [(&str, &str); 5] = [
     ("kmod", "--version/V --help/h help list static-nodes --output/o= --format/f= command getopt"),
     (
         "modprobe",
-        "--all/a --remove/r --remove-dependencies --remove-holders --wait/w= --resolve-alias --show-alias/R --first-time \
+        "--all/a --remove/r --remove-dependencies --remove-holders --wait/w= --resolve-alias/R --show-alias --first-time \
          --ignore-install/i --ignore-remove --use-blacklist/b --force/f --force-modversion --force-vermagic \
          --show-depends/D --showconfig --show-config/c --show-modversions --dump-modversions --show-exports \
          --dry-run/n --show --config/C= --dirname/d= --set-version/S= --syslog/s --quiet/q --verbose/v --version/V \
@@ -45,6 +45,9 @@ const TOOLS: [(&str, &str); 5] = [
 
 /// The other ways to write a command line that has the long option in it: short, with `=`, shortened.
 pub(crate) fn spellings(row: &Surface, all: &[Surface], argv: &[Vec<u8>]) -> Vec<Vec<Vec<u8>>> {
+    if !row.name.starts_with("--") {
+        return Vec::new();
+    }
     let Some(at) = argv.iter().position(|argument| argument == row.name.as_bytes()) else {
         return Vec::new();
     };

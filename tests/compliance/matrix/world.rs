@@ -233,7 +233,14 @@ impl Seen {
 
     /// The log without those lines.
     pub(crate) fn log(&self) -> Vec<String> {
-        self.log.iter().filter(|line| !of_library(line)).cloned().collect()
+        self.log.iter().filter(|line| !of_library(line) && complaint(line).is_none()).cloned().collect()
+    }
+
+    /// Which lines of configuration were complained about, as `FILE line N`; kmod's library says so on standard error
+    /// before it knows how to log, ours as the tool's own message.
+    pub(crate) fn complaints(&self) -> Vec<String> {
+        let stderr = String::from_utf8_lossy(&self.outcome.stderr);
+        stderr.lines().chain(self.log.iter().map(String::as_str)).filter_map(complaint).collect()
     }
 
     pub(crate) fn calls(&self) -> &[Call] {
@@ -242,7 +249,24 @@ impl Seen {
 }
 
 fn own(text: &str) -> String {
-    text.split_inclusive('\n').filter(|line| !of_library(line)).collect()
+    text.split_inclusive('\n').filter(|line| !of_library(line) && complaint(line).is_none()).collect()
+}
+
+/// `FILE line N` of a message about a bad line; `FILE` where kmod tells no line.
+fn complaint(message: &str) -> Option<String> {
+    if let Some((_, rest)) = message.split_once("kmod_config_parse: ") {
+        let (file, deprecated) =
+            rest.split_once(": command ").map_or((rest, false), |(file, _)| (file, true));
+        return if deprecated {
+            Some(file.to_owned())
+        } else {
+            Some(rest.split(": ignoring").next()?.to_owned())
+        };
+    }
+    let (place, rest) = message.split_once(": ignoring bad line starting with ")?;
+    let place = place.rsplit_once(": ").map_or(place, |(_, place)| place);
+    let file = place.split(" line ").next()?;
+    Some(if rest.contains("is deprecated and not parsed") { file } else { place }.to_owned())
 }
 
 fn of_library(line: &str) -> bool {
