@@ -1,2 +1,57 @@
-//! The tasks of the project.
-fn main() {}
+//! The tasks of the project: what the README, the CI and people at work call.
+//!
+//! Each subcommand is one function of one file. Everything fetched or derived lives in a cache outside the
+//! checkout, see [`cache`]; nothing here knows a host name, see [`mirror`].
+
+mod cache;
+mod mirror;
+mod packages;
+mod process;
+mod reference;
+mod trees;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// The tasks of the project.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Fetch module trees and the packaged kmod into the cache (all of them when none is named)
+    Fetch {
+        /// Trees and references by name
+        #[arg(value_parser = fetchable())]
+        names: Vec<String>,
+    },
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().task {
+        Task::Fetch { names } => fetch(&names),
+    }
+}
+
+/// Everything `fetch` knows by name.
+fn fetchable() -> Vec<&'static str> {
+    trees::names().chain(reference::names()).collect()
+}
+
+/// Fetches what is named, or everything, and prints where each lies.
+fn fetch(names: &[String]) -> Result<()> {
+    let cache = cache::Cache::open()?;
+    let all: Vec<String> = fetchable().into_iter().map(str::to_owned).collect();
+    for name in if names.is_empty() { &all } else { names } {
+        let path = match trees::provide(&cache, name)? {
+            Some(tree) => tree.root,
+            None => reference::provide(&cache, name)?,
+        };
+        println!("{name:24} {}", path.display());
+    }
+    Ok(())
+}
