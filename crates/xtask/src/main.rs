@@ -4,11 +4,19 @@
 //! checkout, see [`cache`]; nothing here knows a host name, see [`mirror`].
 
 mod cache;
+mod dist;
+mod guest;
+mod initramfs;
 mod mirror;
 mod packages;
 mod process;
+mod qemu;
 mod reference;
+mod scenarios;
 mod trees;
+mod vm;
+
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -29,11 +37,24 @@ enum Task {
         #[arg(value_parser = fetchable())]
         names: Vec<String>,
     },
+    /// Run the scenarios of integration/scenarios on stock Debian kernels in QEMU
+    Vm(vm::Options),
+    /// Build the release binaries, static and dynamic
+    Dist,
 }
 
-fn main() -> Result<()> {
-    match Arguments::parse().task {
+fn main() -> ExitCode {
+    let done = match Arguments::parse().task {
         Task::Fetch { names } => fetch(&names),
+        Task::Vm(options) => vm::run(&options),
+        Task::Dist => dist::run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }
 
@@ -54,4 +75,11 @@ fn fetch(names: &[String]) -> Result<()> {
         println!("{name:24} {}", path.display());
     }
     Ok(())
+}
+
+/// The checkout we belong to.
+fn workspace() -> std::path::PathBuf {
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR").map(std::path::PathBuf::from);
+    let crates = manifest.as_deref().and_then(std::path::Path::parent);
+    crates.and_then(std::path::Path::parent).map_or_else(|| ".".into(), std::path::Path::to_owned)
 }
