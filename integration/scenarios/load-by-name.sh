@@ -10,7 +10,7 @@ expect_error "Module already in kernel" /sbin/modprobe --first-time vfat
 # '-' and '_' are the same in names; dependencies of dependencies come as well.
 expect_quiet /sbin/modprobe dm_snapshot
 expect_loaded dm_snapshot dm_bufio dm_mod
-expect_quiet /sbin/modprobe -r dm-snapshot
+expect_quiet /sbin/modprobe -r -a dm-snapshot dm-mod
 expect_quiet /sbin/modprobe -r vfat
 
 expect_error "modprobe: FATAL: Module nonesuch not found in directory /lib/modules/$(uname -r)" /sbin/modprobe nonesuch

@@ -9,4 +9,4 @@ same
 expect_quiet /sbin/modprobe -a vfat msdos bridge loop dm_snapshot
 same
 grep -q "^fat .* 2 msdos,vfat\|^fat .* 2 vfat,msdos" ours || fail "fat is not shown as used by both"
-expect_quiet /sbin/modprobe -r -a vfat msdos bridge loop dm_snapshot
+unload_all

@@ -65,6 +65,19 @@ expect_absent() {
     for module in "$@"; do [ ! -e "/sys/module/$module/initstate" ] || fail "$module is loaded"; done
 }
 
+# note_loaded: what is loaded now isn't a scenario's doing. (An empty list of patterns would match every line.)
+note_loaded() { { cut -d' ' -f1 /proc/modules && echo "no module"; } >/tmp/at_first; }
+
+# loaded: the modules that have been loaded since, by name.
+loaded() { cut -d' ' -f1 /proc/modules | grep -vxF -f /tmp/at_first | sort; }
+
+# unload_all: unloads them, with a tool that is not under test.
+unload_all() {
+    for attempt in 1 2 3 4 5 6; do
+        for module in $(loaded); do busybox rmmod "$module" 2>/dev/null || true; done
+    done
+}
+
 # configure LINE…: the only configuration of modprobe.
 configure() { printf '%s\n' "$@" >/etc/modprobe.d/scenario.conf; }
 

@@ -1,19 +1,16 @@
 # Runs the scenarios one after the other and reports on the serial port, in lines that begin with "@@".
 # Each starts in an empty /tmp/work, with no configuration and with the modules loaded that were loaded at first.
 
-loaded() { cut -d' ' -f1 /proc/modules | sort; }
 uptime() { cut -d' ' -f1 /proc/uptime; }
 seconds_since() { awk -v from="$1" '{ printf "%.1f", $1 - from }' /proc/uptime; }
 
 # Puts the machine back; says what a scenario left, which counts as its failure.
 tidy() {
-    left=$(loaded | grep -vxF -f /tmp/at_first)
     rm -rf /tmp/work /etc/modprobe.d/* /etc/depmod.d/*
+    left=$(loaded)
     [ -z "$left" ] && return 0
     echo "left loaded:" $left
-    for attempt in 1 2 3 4 5; do
-        for module in $left; do busybox rmmod "$module" 2>/dev/null; done
-    done
+    unload_all
     return 1
 }
 
@@ -41,9 +38,8 @@ report() {
 # The tree came without indexes: a scenario that finds any owes them to the tools under test.
 make_indexes() { timeout 200 /sbin/depmod -a 2>&1; }
 
-loaded >/tmp/at_first
-# An empty list of patterns would match every line.
-echo "no module" >>/tmp/at_first
+. /vm/lib.sh
+note_loaded
 report setup make_indexes
 for scenario in /scenarios/*.sh; do
     report "$(basename "$scenario" .sh)" run "$scenario"

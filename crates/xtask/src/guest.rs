@@ -89,17 +89,25 @@ pub(crate) fn add_variants(root: &mut Initramfs, tree: &Tree, foreign: &Tree) ->
         for name in VARIANT_MODULES {
             let plain = plain_module(tree, name)?;
             let packed = match program {
-                Some((program, flags)) => filter(Command::new(program.name).args(flags), &plain)?,
+                Some((program, flags)) => {
+                    let mut pack = Command::new(program.name);
+                    if program.name == ZSTD.name {
+                        // The packaged kmod reads only frames that tell their size, as those of files do.
+                        pack.arg(format!("--stream-size={}", plain.len()));
+                    }
+                    filter(pack.args(flags), &plain)?
+                }
                 None => plain,
             };
             root.file(&format!("{modules}/kernel/{name}.{suffix}"), 0o644, &packed);
         }
     }
     root.file("refused/other-kernel/dummy.ko", 0o644, &plain_module(foreign, "dummy")?);
-    root.file("refused/vermagic/dummy.ko", 0o644, &other_vermagic(plain_module(tree, "dummy")?)?);
-    let mut cut = plain_module(tree, "dummy")?;
-    cut.truncate(cut.len() / 2);
-    root.file("refused/truncated/dummy.ko", 0o644, &cut);
+    let own = plain_module(tree, "dummy")?;
+    let changed = other_vermagic(own.clone())?;
+    root.file("refused/vermagic/dummy.ko", 0o644, without_signature(&changed)?);
+    root.file("refused/signature/dummy.ko", 0o644, &changed);
+    root.file("refused/truncated/dummy.ko", 0o644, &own[..own.len() / 2]);
     Ok(())
 }
 
@@ -145,6 +153,19 @@ fn other_vermagic(mut module: Vec<u8>) -> Result<Vec<u8>> {
     let place = module.windows(from.len()).position(|window| window == from).context("no vermagic")?;
     module[place..place + to.len()].copy_from_slice(to);
     Ok(module)
+}
+
+/// The module without the signature at its end, which a change would belie: its length stands, big-endian, before
+/// the closing words (the kernel's include/linux/module_signature.h).
+fn without_signature(module: &[u8]) -> Result<&[u8]> {
+    const END: &[u8] = b"~Module signature appended~\n";
+    const RECORD: usize = 12;
+    let signed = module.strip_suffix(END).context("the module is not signed")?;
+    let length =
+        signed.last_chunk().map(|bytes| u32::from_be_bytes(*bytes)).context("no signature record")?;
+    let rest =
+        signed.len().checked_sub(RECORD + length as usize).context("a signature longer than its module")?;
+    Ok(&module[..rest])
 }
 
 /// Passes bytes through a program.
