@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail};
 use crate::cache::Cache;
 use crate::guest::{self, Tools};
 use crate::qemu::{self, Machine, Next};
+use crate::reference;
 use crate::trees::Tree;
 
 /// A scenario file.
@@ -58,7 +59,8 @@ pub(crate) fn run(cache: &Cache, run: &Run) -> Result<Vec<Outcome>> {
     if scenarios.is_empty() {
         bail!("no scenario applies");
     }
-    let mut root = guest::base(cache, run.workspace, run.tree, &run.tools)?;
+    let (shell, packaged) = (guest::busybox(cache)?, reference::provide(cache, "kmod34")?);
+    let mut root = guest::base(run.workspace, run.tree, &run.tools, &shell, Some(&packaged))?;
     guest::add_variants(&mut root, run.tree, run.foreign)?;
     root.link("job", "/vm/run.sh");
     for scenario in &scenarios {
