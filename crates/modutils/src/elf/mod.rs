@@ -198,7 +198,10 @@ fn read_header(contents: &Contents) -> Result<(Header, Ctx)> {
 
 /// Parses the ELF header at the start of `bytes`.
 fn parse_header(bytes: &[u8]) -> Result<(Header, Ctx), Malformed> {
-    if bytes.get(..SELFMAG) != Some(ELFMAG) {
+    let Some(magic) = bytes.get(..SELFMAG) else {
+        return Err(Malformed::file("too short to be an ELF file"));
+    };
+    if magic != ELFMAG {
         return Err(Malformed::file("not an ELF file").with_errno(Errno::ENOEXEC));
     }
     let header: Header = bytes.pread(0).map_err(|error| match error {
