@@ -3,9 +3,11 @@
 //! Each kind of fact has a file of its own with a plain parser of bytes; [`Module`] finds the bytes
 //! for them. Facts borrow their names from the module, which keeps the sections it has read.
 
+pub mod builtin;
 pub mod exports;
 pub mod modinfo;
 pub mod needed;
+pub mod parameters;
 pub mod signature;
 pub mod this_module;
 pub mod versions;
@@ -15,9 +17,12 @@ use std::path::Path;
 pub use exports::ExportedSymbol;
 pub use modinfo::{Field, ModInfo};
 pub use needed::{Binding, NeededSymbol};
+pub use parameters::Parameter;
 pub use signature::{IdType, Signature};
 pub use this_module::ThisModule;
 pub use versions::SymbolVersion;
+
+use nix::errno::Errno;
 
 use crate::{Error, Malformed, ModuleName, Result, elf::Elf, file::Contents};
 
@@ -68,8 +73,8 @@ impl Module {
     /// When the file has no such section, or it cannot be read.
     pub fn modinfo(&self) -> Result<ModInfo<'_>> {
         let bytes = self.elf.section(b".modinfo")?;
-        let bytes = bytes.ok_or_else(|| self.fault(Malformed::file("no section .modinfo: not a module")))?;
-        Ok(ModInfo::parse(bytes))
+        let missing = || Malformed::file("no section .modinfo: not a module").with_errno(Errno::ENODATA);
+        bytes.map(ModInfo::parse).ok_or_else(|| self.fault(missing()))
     }
 
     /// The CRCs of the symbols that the module was built against, in table order; empty where the

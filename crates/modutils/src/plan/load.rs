@@ -131,7 +131,8 @@ impl Planner<'_> {
     }
 
     fn action(&self, candidate: &Candidate, is_target: bool) -> Action {
-        let configured = self.config.options(&candidate.module, candidate.alias.as_ref().map(|alias| &***alias));
+        let configured =
+            self.config.options(&candidate.module, candidate.alias.as_ref().map(|alias| &***alias));
         let given: &[u8] = if is_target { &self.request.options } else { b"" };
         // As kmod has it, with a blank at the end where nothing is given.
         let blank: &[u8] = if configured.is_empty() { b"" } else { b" " };
@@ -156,7 +157,8 @@ impl Planner<'_> {
         for place in 1..self.steps.len() {
             let Some(module) = self.steps.get(place).map(|step| step.module.clone()) else { continue };
             // A dependency with a later place is part of a cycle in a damaged index.
-            let earlier = |module: &ModuleName| self.places.get(module).copied().filter(|&other| other < place);
+            let earlier =
+                |module: &ModuleName| self.places.get(module).copied().filter(|&other| other < place);
             let later = |module: &ModuleName| self.places.get(module).copied().filter(|&other| other > place);
             let needs: Vec<usize> = self.dependencies(&module).iter().filter_map(earlier).collect();
             let (pre, post) = self.soft_dependencies(&module);

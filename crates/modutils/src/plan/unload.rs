@@ -124,12 +124,26 @@ impl Planner<'_> {
     }
 
     /// Each step waits for the one before it: what is unused depends on what went before.
-    fn push(&mut self, module: &ModuleName, action: Action, condition: Condition, given: Option<usize>) -> usize {
+    fn push(
+        &mut self,
+        module: &ModuleName,
+        action: Action,
+        condition: Condition,
+        given: Option<usize>,
+    ) -> usize {
         let place = self.plan.steps.len();
         let on_error = if self.is_target(module) { OnError::Stop } else { OnError::Ignore };
         let follows = place.checked_sub(1).into_iter().collect();
         let needs = given.into_iter().collect();
-        self.plan.steps.push(Step { module: module.clone(), action, condition, given, needs, follows, on_error });
+        self.plan.steps.push(Step {
+            module: module.clone(),
+            action,
+            condition,
+            given,
+            needs,
+            follows,
+            on_error,
+        });
         place
     }
 }
