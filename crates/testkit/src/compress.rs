@@ -17,7 +17,8 @@ pub enum Compression {
 
 impl Compression {
     /// Every form.
-    pub const ALL: [Compression; 4] = [Compression::Plain, Compression::Gzip, Compression::Xz, Compression::Zstd];
+    pub const ALL: [Compression; 4] =
+        [Compression::Plain, Compression::Gzip, Compression::Xz, Compression::Zstd];
 
     /// What a file name ends in: `.ko`, `.ko.gz`, `.ko.xz` or `.ko.zst`.
     pub fn suffix(self) -> &'static str {

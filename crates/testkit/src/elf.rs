@@ -127,7 +127,8 @@ pub fn write(arch: Arch, sections: &[Section], symbols: &[Symbol]) -> Vec<u8> {
     let offsets: Vec<u64> =
         sections.iter().map(|section| writer.reserve(section.data.len() as u64, section.align)).collect();
 
-    let (locals, others): (Vec<&Symbol>, Vec<&Symbol>) = symbols.iter().partition(|s| s.binding == elf::STB_LOCAL);
+    let (locals, others): (Vec<&Symbol>, Vec<&Symbol>) =
+        symbols.iter().partition(|s| s.binding == elf::STB_LOCAL);
     let ordered: Vec<&Symbol> = locals.iter().chain(&others).copied().collect();
     writer.reserve_null_symbol_index();
     let symbol_ids: Vec<_> = ordered

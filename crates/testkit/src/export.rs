@@ -159,7 +159,11 @@ impl Tables {
     fn append(&mut self, table: usize, prefix: &str, export: &Export, bytes: &[u8]) {
         let (section, data, _) = &mut self.data[table];
         let name = [prefix.as_bytes(), &export.name].concat();
-        self.symbols.push(Symbol::local(name, Place::Section(section.as_bytes().to_vec()), data.len() as u64));
+        self.symbols.push(Symbol::local(
+            name,
+            Place::Section(section.as_bytes().to_vec()),
+            data.len() as u64,
+        ));
         data.extend_from_slice(bytes);
     }
 

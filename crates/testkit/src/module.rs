@@ -207,7 +207,8 @@ impl ModuleBuilder {
 
     fn contents(&self) -> (Vec<Section>, Vec<Symbol>) {
         let mut sections = vec![Section::new(".empty", []); self.empty_sections];
-        sections.push(Section::new(".text", [0; 16]).flags(elf::SHF_ALLOC.0 | elf::SHF_EXECINSTR.0).aligned(16));
+        sections
+            .push(Section::new(".text", [0; 16]).flags(elf::SHF_ALLOC.0 | elf::SHF_EXECINSTR.0).aligned(16));
         let mut symbols = Vec::new();
         if !self.modinfo.is_empty() {
             sections.push(Section::new(".modinfo", self.modinfo.as_slice()));

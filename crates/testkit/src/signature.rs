@@ -27,7 +27,17 @@ impl SigningKey {
         let subject = format!("/CN={common_name}");
         openssl(
             dir.path(),
-            &["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "certificate.pem"],
+            &[
+                "req",
+                "-x509",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-keyout",
+                "key.pem",
+                "-out",
+                "certificate.pem",
+            ],
             &["-subj", &subject, "-days", "3650", "-set_serial", serial],
         );
         SigningKey { dir }
@@ -44,7 +54,18 @@ impl SigningKey {
         openssl(
             dir.path(),
             &["cms", "-sign", "-binary", "-noattr", "-nocerts", "-nosmimecap", "-outform", "DER"],
-            &["-md", hash, "-signer", "../certificate.pem", "-inkey", "../key.pem", "-in", "content", "-out", "out"],
+            &[
+                "-md",
+                hash,
+                "-signer",
+                "../certificate.pem",
+                "-inkey",
+                "../key.pem",
+                "-in",
+                "content",
+                "-out",
+                "out",
+            ],
         );
         std::fs::read(dir.path().join("out")).expect("the signature")
     }
@@ -89,7 +110,16 @@ impl Signature {
     pub fn to_bytes(&self) -> Vec<u8> {
         let len = self.claimed_len.unwrap_or(self.signature.len() as u32);
         let mut bytes = [self.signer.as_slice(), &self.key_id, &self.signature].concat();
-        bytes.extend([self.algo, self.hash, self.id_type, self.signer.len() as u8, self.key_id.len() as u8, 0, 0, 0]);
+        bytes.extend([
+            self.algo,
+            self.hash,
+            self.id_type,
+            self.signer.len() as u8,
+            self.key_id.len() as u8,
+            0,
+            0,
+            0,
+        ]);
         bytes.extend(len.to_be_bytes());
         bytes.extend_from_slice(MAGIC);
         bytes

@@ -34,7 +34,8 @@ pub(crate) fn sections(arch: Arch, tables: VersionTables, versions: &[(Vec<u8>, 
     }
     if tables != VersionTables::Classic {
         let crcs: Vec<u8> = versions.iter().flat_map(|(_, crc)| arch.u32(*crc)).collect();
-        let mut names: Vec<u8> = versions.iter().flat_map(|(name, _)| [name.as_slice(), &[0]].concat()).collect();
+        let mut names: Vec<u8> =
+            versions.iter().flat_map(|(name, _)| [name.as_slice(), &[0]].concat()).collect();
         names.push(0);
         sections.push(Section::new("__version_ext_crcs", crcs).aligned(4));
         sections.push(Section::new("__version_ext_names", names));
@@ -47,7 +48,11 @@ fn classic(arch: Arch, tables: VersionTables, versions: &[(Vec<u8>, u32)]) -> Ve
     let mut data = Vec::new();
     for (name, crc) in versions {
         if name.len() >= room {
-            assert!(tables == VersionTables::Both, "{} does not fit __versions", String::from_utf8_lossy(name));
+            assert!(
+                tables == VersionTables::Both,
+                "{} does not fit __versions",
+                String::from_utf8_lossy(name)
+            );
             continue;
         }
         data.extend(arch.long(u64::from(*crc)));

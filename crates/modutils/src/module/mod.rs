@@ -6,6 +6,8 @@
 pub mod exports;
 pub mod modinfo;
 pub mod needed;
+pub mod signature;
+pub mod this_module;
 pub mod versions;
 
 use std::path::Path;
@@ -13,6 +15,8 @@ use std::path::Path;
 pub use exports::ExportedSymbol;
 pub use modinfo::{Field, ModInfo};
 pub use needed::{Binding, NeededSymbol};
+pub use signature::{IdType, Signature};
+pub use this_module::ThisModule;
 pub use versions::SymbolVersion;
 
 use crate::{Error, Malformed, ModuleName, Result, elf::Elf, file::Contents};
@@ -103,6 +107,23 @@ impl Module {
     pub fn needed_symbols(&self) -> Result<Vec<NeededSymbol<'_>>> {
         let needed = needed::find(self.elf.symbols()?, self.elf.machine(), &self.versions()?);
         needed.map_err(|fault| self.fault(fault))
+    }
+
+    /// The image of the kernel's `struct module`; `None` where the file has none.
+    ///
+    /// # Errors
+    /// When the image cannot be read or ends before the name does.
+    pub fn this_module(&self) -> Result<Option<ThisModule<'_>>> {
+        let Some(bytes) = self.elf.section(this_module::SECTION)? else { return Ok(None) };
+        ThisModule::parse(bytes, self.elf.class()).map(Some).map_err(|fault| self.fault(fault))
+    }
+
+    /// The signature at the end of the file; `None` where the module is not signed.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn signature(&self) -> Result<Option<Signature>> {
+        Signature::read(self.elf.contents())
     }
 
     fn fault(&self, fault: Malformed) -> Error {
