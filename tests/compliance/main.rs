@@ -6,4 +6,8 @@
 
 mod bench;
 mod depmod_d;
+mod depmod_options;
+mod modinfo_options;
+mod modprobe_basic;
+mod other_tools;
 mod trees;

@@ -164,12 +164,13 @@ impl Run {
 
     /// The lines of standard error that a tool itself says. kmod's library speaks about its insides in lines that
     /// start with `libkmod:`, name one of its source files, or hold an address (`ctx=0x…`); those are no part of
-    /// what we are a drop-in for.
+    /// what we are a drop-in for. getopt's messages start with the path the tool was called by: here its directory,
+    /// which tells the sides apart, is left out.
     pub fn own_messages(&self) -> String {
         let of_library = |line: &&str| {
             !line.starts_with("libkmod:") && !line.contains("../libkmod/") && !line.contains("ctx=0x")
         };
-        self.err().split_inclusive('\n').filter(of_library).collect()
+        self.err().split_inclusive('\n').filter(of_library).map(without_directory).collect()
     }
 
     /// The lines of standard output.
@@ -204,6 +205,13 @@ impl fmt::Debug for Run {
         writeln!(f, "--- stdout\n{}", shorten(&self.out()))?;
         write!(f, "--- stderr\n{}", shorten(&self.err()))
     }
+}
+
+/// A message without the directory of the side that says it.
+fn without_directory(line: &str) -> &str {
+    let sides = [Side::Ours, Side::Kmod34, Side::Kmod30].iter();
+    let rests = sides.map(|side| line.strip_prefix('/')?.strip_prefix(side.dir())?.strip_prefix('/'));
+    rests.flatten().next().unwrap_or(line)
 }
 
 /// The first lines of a long text.

@@ -31,9 +31,14 @@ impl Kernel<'_> {
                 b"going" => State::Going,
                 _ => State::Coming,
             },
-            Err(_) if self.module_directory(module).is_dir() => State::Coming,
+            Err(_) if self.is_in_sysfs(module) => State::Coming,
             Err(_) => State::Absent,
         }
+    }
+
+    /// Whether the kernel shows a module in `/sys/module`: also built-in ones that have parameters.
+    pub fn is_in_sysfs(&self, module: &ModuleName) -> bool {
+        self.module_directory(module).is_dir()
     }
 
     /// How many use a module; `None` where the kernel does not say, because it cannot unload modules.
@@ -75,5 +80,31 @@ impl Kernel<'_> {
 
     fn module_file(&self, module: &ModuleName, file: &str) -> PathBuf {
         self.module_directory(module).join(file)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Root;
+
+    #[test]
+    fn a_directory_without_a_state_is_a_module_coming() {
+        let system = tempfile::tempdir().unwrap();
+        let root = Root::default().with_system(system.path());
+        let kernel = Kernel::running(&root);
+        let module = ModuleName::new("a-b");
+        assert_eq!(kernel.state(&module), State::Absent);
+        let directory = system.path().join("sys/module/a_b");
+        fs::create_dir_all(directory.join("holders/user")).unwrap();
+        assert_eq!(kernel.state(&module), State::Coming);
+        for (text, state) in [("live\n", State::Live), ("going\n", State::Going), ("coming\n", State::Coming)] {
+            fs::write(directory.join("initstate"), text).unwrap();
+            assert_eq!(kernel.state(&module), state);
+        }
+        assert_eq!(kernel.references(&module), None);
+        fs::write(directory.join("refcnt"), "-1\n").unwrap();
+        assert_eq!(kernel.references(&module), Some(-1));
+        assert_eq!(kernel.holders(&module).unwrap(), [ModuleName::new("user")]);
     }
 }
