@@ -65,7 +65,9 @@ fn named(argument: &OsStr) -> Option<ModuleName> {
 fn remove(module: &ModuleName, force: bool) -> Result<(), Vec<u8>> {
     let root = Root::default();
     let kernel = Kernel::running(&root);
-    check(&kernel, &root, module, force)?;
+    if !force {
+        check(&kernel, &root, module)?;
+    }
     kernel.delete(module, force).map_err(|errno| {
         let cause = parameters::errno_text(&errno.into());
         [b"could not remove module ", module.as_bytes(), b": ", cause.as_bytes()].concat()
@@ -73,16 +75,13 @@ fn remove(module: &ModuleName, force: bool) -> Result<(), Vec<u8>> {
 }
 
 /// Says what stands against removing a module, in better words than the kernel's error number.
-fn check(kernel: &Kernel, root: &Root, module: &ModuleName, force: bool) -> Result<(), Vec<u8>> {
+fn check(kernel: &Kernel, root: &Root, module: &ModuleName) -> Result<(), Vec<u8>> {
     let no = |end: &[u8]| Err([b"Module ", module.as_bytes(), end].concat());
     if is_builtin(root, module) {
         return no(b" is builtin.");
     }
     if kernel.state(module) == State::Absent {
         return no(b" is not currently loaded");
-    }
-    if force {
-        return Ok(());
     }
     // An unreadable list of holders is no reason: the kernel decides.
     let holders = kernel.holders(module).unwrap_or_default();

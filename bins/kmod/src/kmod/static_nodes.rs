@@ -2,7 +2,8 @@
 //! systemd-tmpfiles to make at boot. They are listed in `modules.devname`.
 
 use std::{
-    fs,
+    fs::{self, File},
+    io::Write,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -75,10 +76,16 @@ fn nodes(format: Format, output: Option<&Path>, report: &mut Report) -> bool {
             return failure(report, &format!("could not open {} - {cause}", path.display()));
         }
     };
-    let (shown, mut done) = format_all(format, &text, report);
-    match output {
-        None => report.print(shown),
-        Some(file) => done &= write(file, &shown, report),
+    let Some(path) = output else {
+        let (shown, done) = format_all(format, &text, report);
+        report.print(shown);
+        return done;
+    };
+    let Some(mut file) = create(path, report) else { return false };
+    let (shown, done) = format_all(format, &text, report);
+    if let Err(error) = file.write_all(&shown) {
+        let cause = parameters::errno_text(&error);
+        return failure(report, &format!("could not write {} - {cause}", path.display()));
     }
     done
 }
@@ -99,18 +106,21 @@ fn format_all(format: Format, text: &[u8], report: &mut Report) -> (Vec<u8>, boo
     (shown, done)
 }
 
-fn write(file: &Path, bytes: &[u8], report: &mut Report) -> bool {
-    if let Some(parent) = file.parent().filter(|parent| !parent.as_os_str().is_empty())
+/// Creates a file and the directories above it.
+fn create(path: &Path, report: &mut Report) -> Option<File> {
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty())
         && let Err(error) = fs::create_dir_all(parent)
     {
         let cause = parameters::errno_text(&error);
-        return failure(report, &format!("could not create parent directory for {} - {cause}.", file.display()));
+        failure(report, &format!("could not create parent directory for {} - {cause}.", path.display()));
+        return None;
     }
-    match fs::write(file, bytes) {
-        Ok(()) => true,
+    match File::create(path) {
+        Ok(file) => Some(file),
         Err(error) => {
             let cause = parameters::errno_text(&error);
-            failure(report, &format!("could not create {} - {cause}", file.display()))
+            failure(report, &format!("could not create {} - {cause}", path.display()));
+            None
         }
     }
 }

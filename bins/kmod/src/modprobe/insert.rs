@@ -149,11 +149,17 @@ fn failed(target: &Candidate, step: &Step, failure: &Failure, report: &mut Repor
             report.error(format!("could not find module by name='{}'", step.module));
             why_refused(Errno::ENOENT)
         }
+        // Which file that is goes without saying.
+        Failure::Refused(Refusal::File(modutils::Error::Io { source, .. }))
+            if step.module == target.module && source.kind() != std::io::ErrorKind::NotFound =>
+        {
+            parameters::errno_text(source)
+        }
         other => other.to_string(),
     };
     if step.on_error == OnError::Ignore {
         let message = format!("could not insert '{}', which is not needed: {cause}", step.module);
-        report.notice(&Notice::new(Level::Notice, message));
+        report.notice(&Notice::new(Level::Info, message));
     } else {
         could_not_insert(target, &cause, report);
     }

@@ -29,6 +29,11 @@ pub fn run(invocation: &Invocation) -> ExitCode {
     if options.syslog {
         report.use_syslog();
     }
+    // Said even by those who are to be quiet.
+    if options.arguments.is_empty() && options.action != Action::ShowConfig {
+        report.error("missing parameters. See -h.");
+        return report.finish(false);
+    }
     match options.threshold() {
         Some(level) => report.set_threshold(level),
         None => report.silence(),
@@ -39,10 +44,6 @@ pub fn run(invocation: &Invocation) -> ExitCode {
 
 /// Does what the options ask for; the result says whether all of it was done.
 fn act(options: &Options, report: &mut Report) -> bool {
-    if options.arguments.is_empty() && options.action != Action::ShowConfig {
-        report.error("missing parameters. See -h.");
-        return false;
-    }
     let release = match options.release() {
         Ok(release) => release,
         Err(error) => {
@@ -90,7 +91,8 @@ impl Tool<'_> {
 
     /// Whether steps are shown as they come.
     fn shows_steps(&self) -> bool {
-        self.options.show_depends || self.options.dry_run || self.options.verbose > 0
+        let options = self.options;
+        options.show_depends || (!options.quiet && (options.dry_run || options.verbose > 0))
     }
 }
 

@@ -1,6 +1,10 @@
 //! The options as they stand on the command line, then as they are meant.
 
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+use std::{
+    ffi::{OsStr, OsString},
+    path::PathBuf,
+    time::Duration,
+};
 
 use clap::{Arg, ArgAction, Command};
 use modutils::kernel::Force;
@@ -86,7 +90,8 @@ fn repeated_value(short: char, long: &'static str, name: &'static str, help: &'s
 }
 
 fn counted(short: char, long: &'static str, help: &'static str) -> Arg {
-    cli::flag(short, long, help).action(ArgAction::Count)
+    let each_counts = cli::flag(short, long, help).action(ArgAction::Append).num_args(0);
+    each_counts.value_parser(clap::value_parser!(bool)).default_missing_value("true")
 }
 
 impl Options {
@@ -97,7 +102,7 @@ impl Options {
     pub(super) fn read(invocation: &Invocation, report: &mut Report) -> Result<Self, bool> {
         let given = cli::parse(super::command(), invocation, report)?;
         let any = |names: &[&str]| names.iter().any(|name| given.get_flag(name));
-        let count = |name| usize::from(given.get_count(name));
+        let count = |name| given.get_many::<bool>(name).into_iter().flatten().count();
         let wait = match cli::value_of(&given, "wait") {
             Some(text) => Some(milliseconds(&text).ok_or_else(|| {
                 report.error([b"unexpected wait value '", text.as_encoded_bytes(), b"'."].concat());
@@ -153,20 +158,43 @@ fn inherited(given: &clap::ArgMatches) -> Vec<Vec<u8>> {
     let paths = given.indices_of("config").into_iter().flatten().zip(cli::values_of(given, "config"));
     words.extend(paths.map(|(place, path)| (place, [b"-C ", path.as_encoded_bytes()].concat())));
     for (name, word) in [("syslog", "-s"), ("quiet", "-q"), ("verbose", "-v")] {
-        let mut places: Vec<usize> = given.indices_of(name).into_iter().flatten().collect();
-        let count = usize::from(given.get_count(name));
-        // clap tells the places of the occurrences, or of the last one only.
-        let last = places.last().copied().unwrap_or_default();
-        places.resize(count, last);
-        words.extend(places.into_iter().map(|place| (place, word.into())));
+        words.extend(given.indices_of(name).into_iter().flatten().map(|place| (place, word.into())));
     }
     words.sort_by_key(|(place, _)| *place);
     words.into_iter().map(|(_, word)| word).collect()
 }
 
-/// A wait as C's strtol reads it; a negative one is no wait.
-fn milliseconds(text: &OsString) -> Option<Duration> {
+/// A wait as strtol(3) reads it in any base: a negative one is no wait, an endless one is the longest.
+fn milliseconds(text: &OsStr) -> Option<Duration> {
     let text = text.to_str()?.trim_start();
-    let number: i64 = text.parse().ok()?;
-    Some(Duration::from_millis(u64::try_from(number).unwrap_or_default()))
+    let (negative, digits) = match text.as_bytes().first()? {
+        b'-' => (true, &text[1..]),
+        b'+' => (false, &text[1..]),
+        _ => (false, text),
+    };
+    let (digits, base) = match digits.as_bytes() {
+        [b'0', b'x' | b'X', ..] => (&digits[2..], 16),
+        [b'0', _, ..] => (&digits[1..], 8),
+        _ => (digits, 10),
+    };
+    if digits.is_empty() || !digits.chars().all(|digit| digit.is_digit(base)) {
+        return None;
+    }
+    // Only a number that is too large can fail now.
+    let number = u64::from_str_radix(digits, base).unwrap_or(u64::MAX).min(i64::MAX.unsigned_abs());
+    Some(Duration::from_millis(if negative { 0 } else { number }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_a_number_in_any_base_of_c() {
+        let read = |text: &str| milliseconds(OsStr::new(text)).map(|wait| wait.as_millis());
+        let good = [("10", 10), ("0", 0), ("-5", 0), ("0x10", 16), ("010", 8), (" 5", 5), ("+5", 5)];
+        assert!(good.iter().all(|&(text, wait)| read(text) == Some(wait)));
+        assert_eq!(read("99999999999999999999"), Some(9_223_372_036_854_775_807));
+        assert!(["", "x", "1s", "5 ", "0x", "08", "--1"].iter().all(|text| read(text).is_none()));
+    }
 }

@@ -40,21 +40,31 @@ fn one(tool: &Tool, name: &[u8], report: &mut Report) -> End {
         let cause = cause.unwrap_or_default();
         return end(tool, report, &[b"Module ", name, b" not found.", cause.as_bytes()].concat());
     }
-    let known = match lookup::gather(tool.context, &candidates) {
-        Ok(known) => known,
-        Err(error) => return end(tool, report, error.to_string().as_bytes()),
-    };
-    let request =
-        UnloadRequest { ignore_commands: tool.options.ignore_commands, holders: tool.options.holders };
     let mut done = true;
     for candidate in &candidates {
-        let plan = plan::unload(&tool.context.config, &known, candidate, request);
+        let plan = match plan_for(tool, candidate) {
+            Ok(plan) => plan,
+            Err(error) => return end(tool, report, error.to_string().as_bytes()),
+        };
         match carry_out(tool, candidate, &plan, report) {
             End::Next(well) => done &= well,
             End::Now => return End::Now,
         }
     }
     End::Next(done)
+}
+
+fn plan_for(tool: &Tool, target: &Candidate) -> modutils::Result<plan::Plan> {
+    // A module that is not loaded has no list of holders.
+    let holders = match tool.options.holders {
+        true => tool.kernel.holders(&target.module).unwrap_or_default(),
+        false => Vec::new(),
+    };
+    let mut all = vec![target.clone()];
+    all.extend(holders.iter().cloned().map(Candidate::named));
+    let known = lookup::gather(tool.context, &all)?;
+    let request = UnloadRequest { ignore_commands: tool.options.ignore_commands, holders };
+    Ok(plan::unload(&tool.context.config, &known, target, &request))
 }
 
 fn end(tool: &Tool, report: &mut Report, message: &[u8]) -> End {

@@ -100,9 +100,6 @@ pub enum Failure {
     /// The kernel did not drop the module.
     #[error("{}", .0.desc())]
     NotDropped(Errno),
-    /// The kernel did not say who uses the module.
-    #[error(transparent)]
-    Unreadable(Error),
 }
 
 /// Carries out a plan, and tells what happens as it happens.
@@ -231,7 +228,6 @@ impl Run<'_, '_> {
             Action::NoFile if running => Err(Failure::NoFile),
             Action::NoFile => Ok(Flow::Continue),
             Action::Unload { .. } => self.unload(step),
-            Action::UnloadHolders => self.unload_holders(step),
         }
     }
 
@@ -277,21 +273,5 @@ impl Run<'_, '_> {
             None => self.kernel.delete(&step.module, force_unload),
         };
         result.map(|()| flow).map_err(Failure::NotDropped)
-    }
-
-    fn unload_holders(&mut self, step: &Step) -> Result<Flow, Failure> {
-        let holders = self.kernel.holders(&step.module).map_err(Failure::Unreadable)?;
-        for holder in holders {
-            let step = Step { module: holder, action: Action::Unload { builtin: false }, ..step.clone() };
-            match self.unload(&step) {
-                Ok(Flow::Continue) => {}
-                Ok(Flow::Abort) => return Ok(Flow::Abort),
-                Err(failure) => {
-                    (self.tell)(Event::Failed(&step, &failure));
-                    return Ok(Flow::Abort);
-                }
-            }
-        }
-        Ok(Flow::Continue)
     }
 }

@@ -74,8 +74,6 @@ pub enum Action {
         /// Whether that cannot be done, because it is part of the kernel.
         builtin: bool,
     },
-    /// Have the kernel drop the modules that use the module now.
-    UnloadHolders,
     /// Run a `remove` command.
     RunRemove {
         /// The command as configured.
@@ -119,7 +117,7 @@ impl Step {
             Action::Builtin => [b"builtin ", self.module.as_bytes(), b"", b""],
             Action::Unload { .. } => [b"rmmod ", self.module.as_bytes(), b"", b""],
             Action::RunRemove { command } => [b"remove ", command, b"", b""],
-            Action::Check | Action::NoFile | Action::UnloadHolders => return None,
+            Action::Check | Action::NoFile => return None,
         };
         Some(parts.concat().into())
     }
