@@ -43,6 +43,11 @@ impl SigningKey {
         SigningKey { dir }
     }
 
+    /// The file of the certificate, in PEM.
+    pub fn certificate(&self) -> std::path::PathBuf {
+        self.dir.path().join("certificate.pem")
+    }
+
     /// A detached PKCS#7 signature of `bytes` with the digest `hash` (`sha256`, …), as the kernel's `sign-file`
     /// makes it: no certificate, no attributes.
     ///

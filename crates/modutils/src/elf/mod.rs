@@ -20,6 +20,7 @@ use goblin::{
         section_header::{SHN_XINDEX, SHT_NOBITS, SHT_SYMTAB},
     },
 };
+use nix::errno::Errno;
 use scroll::Pread;
 pub use symbols::{Symbol, Symbols};
 
@@ -197,8 +198,11 @@ fn read_header(contents: &Contents) -> Result<(Header, Ctx)> {
 
 /// Parses the ELF header at the start of `bytes`.
 fn parse_header(bytes: &[u8]) -> Result<(Header, Ctx), Malformed> {
-    if bytes.get(..SELFMAG) != Some(ELFMAG) {
-        return Err(Malformed::file("not an ELF file"));
+    let Some(magic) = bytes.get(..SELFMAG) else {
+        return Err(Malformed::file("too short to be an ELF file"));
+    };
+    if magic != ELFMAG {
+        return Err(Malformed::file("not an ELF file").with_errno(Errno::ENOEXEC));
     }
     let header: Header = bytes.pread(0).map_err(|error| match error {
         goblin::error::Error::Malformed(what) => Malformed::file(what),

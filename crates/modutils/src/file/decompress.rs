@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use flate2::bufread::GzDecoder;
-use xz2::bufread::XzDecoder;
+use xz2::stream::{Action, Status, Stream};
 
 use super::Compression;
 use crate::Malformed;
@@ -12,6 +12,9 @@ use crate::Malformed;
 /// drivers with debugging information, stay below half of it; a crafted file of a few kilobytes
 /// could otherwise fill all memory.
 pub const SIZE_LIMIT: u64 = 1 << 30;
+
+/// The room made at least for what an xz decoder gives next.
+const XZ_CHUNK: usize = 64 << 10;
 
 /// The most memory that an xz decoder may take; a stream made by `xz -9` needs 65 MiB.
 const XZ_MEMORY_LIMIT: u64 = 256 << 20;
@@ -80,17 +83,34 @@ fn stream<'a>(
             finish(result, decoder.into_inner())
         }
         Compression::Xz => {
-            let stream = xz2::stream::Stream::new_stream_decoder(XZ_MEMORY_LIMIT, 0)
-                .map_err(|error| (bytes, error.into()))?;
-            let mut decoder = XzDecoder::new_stream(bytes, stream);
-            let result = decoder.by_ref().take(room).read_to_end(plain);
-            finish(result, decoder.into_inner())
+            let mut rest = bytes;
+            let result = xz_stream(&mut rest, plain, room);
+            finish(result, rest)
         }
         Compression::Zstd => {
             let decoder = zstd::stream::read::Decoder::with_buffer(bytes).map_err(|error| (bytes, error))?;
             let mut decoder = decoder.single_frame();
             let result = decoder.by_ref().take(room).read_to_end(plain);
             finish(result, decoder.finish())
+        }
+    }
+}
+
+/// Decodes one xz stream from the front of `rest`. The crate's readers go on behind the end of a
+/// stream, and then call damaged whatever else stands there.
+fn xz_stream(rest: &mut &[u8], plain: &mut Vec<u8>, room: u64) -> io::Result<usize> {
+    let mut stream = Stream::new_stream_decoder(XZ_MEMORY_LIMIT, 0)?;
+    loop {
+        plain.try_reserve(XZ_CHUNK.min(rest.len().saturating_mul(4)).max(32))?;
+        let (read, written) = (stream.total_in(), stream.total_out());
+        let status = stream.process_vec(rest, plain, Action::Run)?;
+        let consumed = usize::try_from(stream.total_in() - read).unwrap_or(usize::MAX);
+        *rest = rest.get(consumed..).unwrap_or_default();
+        if matches!(status, Status::StreamEnd) || stream.total_out() >= room {
+            return Ok(plain.len());
+        }
+        if consumed == 0 && stream.total_out() == written {
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
     }
 }

@@ -14,6 +14,14 @@ pub struct Field<'a> {
     pub value: &'a BStr,
 }
 
+impl<'a> Field<'a> {
+    /// An entry from its string.
+    pub(super) fn parse(string: &'a [u8]) -> Self {
+        let (key, value) = string.split_once_str("=").unwrap_or((string, b""));
+        Self { key: key.as_bstr(), value: value.as_bstr() }
+    }
+}
+
 /// The entries of a module in file order. A key may come several times.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModInfo<'a> {
@@ -25,11 +33,12 @@ impl<'a> ModInfo<'a> {
     /// has an empty value.
     pub fn parse(bytes: &'a [u8]) -> Self {
         let strings = bytes.split_str(b"\0").filter(|string| !string.is_empty());
-        let fields = strings.map(|string| {
-            let (key, value) = string.split_once_str("=").unwrap_or((string, b""));
-            Field { key: key.as_bstr(), value: value.as_bstr() }
-        });
-        Self { fields: fields.collect() }
+        Self { fields: strings.map(Field::parse).collect() }
+    }
+
+    /// Entries that stand elsewhere than in a section.
+    pub(super) fn from_fields(fields: Vec<Field<'a>>) -> Self {
+        Self { fields }
     }
 
     /// All entries.

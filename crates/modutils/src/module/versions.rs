@@ -24,10 +24,18 @@ const RECORD_LEN: usize = 64;
 /// A symbol and the CRC of its type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SymbolVersion<'a> {
-    /// The symbol's name, without the dot that 64-bit PowerPC puts before it.
+    /// The symbol's name.
     pub name: &'a BStr,
     /// The CRC.
     pub crc: u64,
+}
+
+impl SymbolVersion<'_> {
+    /// The same without the dot that 64-bit PowerPC may put before a name. The kernel drops it as well
+    /// (`dedotify` in `arch/powerpc/kernel/module_64.c`).
+    pub(super) fn without_dot(self) -> Self {
+        Self { name: self.name.strip_prefix(b".").map_or(self.name, BStr::new), ..self }
+    }
 }
 
 /// The records of a `__versions` section: a CRC as wide as a word, then the name in what remains of
@@ -48,7 +56,7 @@ pub fn parse_records(
     let record = |record| {
         let (crc, name) = split_record(record, class, endian).ok_or_else(unterminated)?;
         let name = name.split_once_str(b"\0").ok_or_else(unterminated)?.0;
-        Ok(SymbolVersion { name: without_dot(name), crc })
+        Ok(SymbolVersion { name: name.as_bstr(), crc })
     };
     records.iter().map(record).collect()
 }
@@ -74,7 +82,7 @@ pub fn parse_extended<'a>(
             .split_once_str(b"\0")
             .ok_or_else(|| Malformed::section(EXTENDED_NAMES, "fewer names than CRCs"))?;
         let crc = if endian.is_little() { u32::from_le_bytes(*crc) } else { u32::from_be_bytes(*crc) };
-        versions.push(SymbolVersion { name: without_dot(name), crc: crc.into() });
+        versions.push(SymbolVersion { name: name.as_bstr(), crc: crc.into() });
         names = rest;
     }
     // modpost ends the names with one NUL more.
@@ -91,9 +99,4 @@ fn split_record(record: &[u8; RECORD_LEN], class: Class, endian: Endian) -> Opti
         Class::Elf64 => crc.pread_with::<u64>(0, endian).ok()?,
     };
     Some((crc, name))
-}
-
-/// The kernel drops the dot as well (`dedotify` in `arch/powerpc/kernel/module_64.c`).
-fn without_dot(name: &[u8]) -> &BStr {
-    name.strip_prefix(b".").unwrap_or(name).as_bstr()
 }
