@@ -54,7 +54,13 @@ fn command() -> clap::Command {
         .arg(cli::arguments("ARGUMENT").hide(true))
         .arg(cli::value('f', "format", "FORMAT", "human (for reading), tmpfiles (tmpfiles.d) or devname"))
         .arg(cli::value('o', "output", "FILE", "Write to this file"))
-        .arg(clap::Arg::new("help").short('h').long("help").action(clap::ArgAction::Help).help("Show this help"))
+        .arg(
+            clap::Arg::new("help")
+                .short('h')
+                .long("help")
+                .action(clap::ArgAction::Help)
+                .help("Show this help"),
+        )
 }
 
 fn nodes(format: Format, output: Option<&Path>, report: &mut Report) -> bool {
@@ -104,7 +110,10 @@ fn write(file: &Path, bytes: &[u8], report: &mut Report) -> bool {
         && let Err(error) = fs::create_dir_all(parent)
     {
         let cause = parameters::errno_text(&error);
-        return failure(report, &format!("could not create parent directory for {} - {cause}.", file.display()));
+        return failure(
+            report,
+            &format!("could not create parent directory for {} - {cause}.", file.display()),
+        );
     }
     match fs::write(file, bytes) {
         Ok(()) => true,
