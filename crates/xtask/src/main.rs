@@ -1,2 +1,97 @@
-//! The tasks of the project.
-fn main() {}
+//! The tasks of the project: what the README, the CI and people at work call.
+//!
+//! Each subcommand is one function of one file. Everything fetched or derived lives in a cache outside the
+//! checkout, see [`cache`]; nothing here knows a host name, see [`mirror`].
+
+mod audit;
+mod cache;
+mod demo;
+mod dist;
+mod guest;
+mod initramfs;
+mod mirror;
+mod packages;
+mod process;
+mod qemu;
+mod reference;
+mod scenarios;
+mod test;
+mod trees;
+mod vm;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// The tasks of the project.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build the tools, boot a stock Debian kernel with them in QEMU, and show a session
+    Demo(demo::Options),
+    /// Run all checks and count the tests
+    Test(test::Options),
+    /// Fetch module trees and the packaged kmod into the cache (all of them when none is named)
+    Fetch {
+        /// Trees and references by name
+        #[arg(value_parser = fetchable())]
+        names: Vec<String>,
+    },
+    /// Run the scenarios of integration/scenarios on stock Debian kernels in QEMU
+    Vm(vm::Options),
+    /// Build the release binaries, static and dynamic
+    Dist,
+    /// Check licences, sources and known faults of the dependencies with cargo-deny
+    Audit,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().task {
+        Task::Demo(options) => demo::run(&options),
+        Task::Test(options) => test::run(&options),
+        Task::Fetch { names } => fetch(&names),
+        Task::Vm(options) => vm::run(&options),
+        Task::Dist => dist::run(),
+        Task::Audit => audit::run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Everything `fetch` knows by name.
+fn fetchable() -> Vec<&'static str> {
+    trees::names().chain(reference::names()).collect()
+}
+
+/// Fetches what is named, or everything, and prints where each lies.
+fn fetch(names: &[String]) -> Result<()> {
+    let cache = cache::Cache::open()?;
+    let all: Vec<String> = fetchable().into_iter().map(str::to_owned).collect();
+    for name in if names.is_empty() { &all } else { names } {
+        let path = match trees::provide(&cache, name)? {
+            Some(tree) => tree.root,
+            None => reference::provide(&cache, name)?,
+        };
+        println!("{name:24} {}", path.display());
+    }
+    Ok(())
+}
+
+/// The checkout we belong to.
+fn workspace() -> std::path::PathBuf {
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR").map(std::path::PathBuf::from);
+    let crates = manifest.as_deref().and_then(std::path::Path::parent);
+    crates.and_then(std::path::Path::parent).map_or_else(|| ".".into(), std::path::Path::to_owned)
+}

@@ -147,14 +147,19 @@ mod tests {
             "etc/modprobe.d/x.txt",
             "etc/modprobe.conf",
         ]);
-        let expected =
-            ["run/modprobe.d/Z.conf", "lib/modprobe.d/a.conf", "usr/local/lib/modprobe.d/b.conf", "etc/modprobe.d/m.conf"];
+        let expected = [
+            "run/modprobe.d/Z.conf",
+            "lib/modprobe.d/a.conf",
+            "usr/local/lib/modprobe.d/b.conf",
+            "etc/modprobe.d/m.conf",
+        ];
         assert_eq!(system.found_by_default(), (expected.map(String::from).to_vec(), 0));
     }
 
     #[test]
     fn directories_and_dangling_links_are_told_and_passed_over() {
-        let system = System::new(&["etc/modprobe.d/d.conf/x.conf", "etc/modprobe.d/a.conf", "lib/modprobe.d/l.conf"]);
+        let system =
+            System::new(&["etc/modprobe.d/d.conf/x.conf", "etc/modprobe.d/a.conf", "lib/modprobe.d/l.conf"]);
         symlink("nothing", system.0.path().join("etc/modprobe.d/l.conf")).unwrap();
         let expected = vec!["etc/modprobe.d/a.conf".to_owned(), "lib/modprobe.d/l.conf".to_owned()];
         assert_eq!(system.found_by_default(), (expected, 2));

@@ -4,6 +4,7 @@
 //! [`ModprobeConfig`] what the lines of modprobe.d mean. Every line knows its [`Origin`].
 
 pub mod cmdline;
+pub mod depmod_d;
 mod directories;
 pub mod lines;
 mod modprobe_d;
@@ -16,6 +17,7 @@ use std::{
     sync::Arc,
 };
 
+pub use depmod_d::DepmodConfig;
 pub use directories::{Family, Files};
 pub use modprobe_d::{
     AliasLine, BlacklistLine, CommandLine, Directive, ModprobeConfig, OptionsLine, SoftdepLine, Sources,

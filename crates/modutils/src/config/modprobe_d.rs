@@ -143,9 +143,7 @@ impl Directive {
                 let module = words.next().ok_or("an alias without a module")?;
                 Self::Alias(normal(pattern)?, normal(module)?)
             }
-            b"blacklist" => {
-                Self::Blacklist(normal(word(rest).ok_or("a blacklist without a module")?.0)?)
-            }
+            b"blacklist" => Self::Blacklist(normal(word(rest).ok_or("a blacklist without a module")?.0)?),
             b"options" => with_rest(rest, "options").map(|(name, rest)| Self::Options(name, rest))?,
             b"install" => with_rest(rest, "command").map(|(name, rest)| Self::Install(name, rest))?,
             b"remove" => with_rest(rest, "command").map(|(name, rest)| Self::Remove(name, rest))?,
@@ -205,7 +203,9 @@ impl ModprobeConfig {
                 Ok(directive) => self.add(directive, origin),
                 Err(fault) => {
                     let start = word(&line.text).map_or(&b""[..], |(keyword, _)| keyword).as_bstr();
-                    sink(Notice::error(format!("{origin}: ignoring bad line starting with '{start}': {fault}")));
+                    sink(Notice::error(format!(
+                        "{origin}: ignoring bad line starting with '{start}': {fault}"
+                    )));
                 }
             }
         }
@@ -331,7 +331,8 @@ mod tests {
 
     #[test]
     fn names_are_normalised_and_the_rest_is_kept() {
-        let (config, notices) = config("options \t x-z\t a=1   b\ninstall a-[1-2]*  echo  hi-ho \nalias k-* l-m\n");
+        let (config, notices) =
+            config("options \t x-z\t a=1   b\ninstall a-[1-2]*  echo  hi-ho \nalias k-* l-m\n");
         assert_eq!(notices, [""; 0]);
         assert_eq!(config.options[0].name.as_bytes(), b"x_z");
         assert_eq!(config.options[0].options, " a=1   b");
@@ -343,14 +344,32 @@ mod tests {
     #[test]
     fn a_bad_line_is_named_and_spoils_nothing() {
         let bad = [
-            "alias", "alias x", "alias a[b c", "blacklist", "install", "install foo", "install q[ x", "remove x",
-            "options", "options x", "softdep x", "weakdep x", "include foo", "config foo", "frob 1 2", "  # not a comment",
+            "alias",
+            "alias x",
+            "alias a[b c",
+            "blacklist",
+            "install",
+            "install foo",
+            "install q[ x",
+            "remove x",
+            "options",
+            "options x",
+            "softdep x",
+            "weakdep x",
+            "include foo",
+            "config foo",
+            "frob 1 2",
+            "  # not a comment",
         ];
         for line in bad {
             let (config, notices) = config(&format!("blacklist a\n{line}\nblacklist b\n"));
             assert_eq!(config.blacklist.len(), 2, "{line}");
             assert_eq!(notices.len(), 1, "{line}");
-            assert!(notices[0].starts_with("/t.conf line 2: ignoring bad line starting with '"), "{}", notices[0]);
+            assert!(
+                notices[0].starts_with("/t.conf line 2: ignoring bad line starting with '"),
+                "{}",
+                notices[0]
+            );
         }
     }
 
@@ -378,7 +397,8 @@ mod tests {
 
     #[test]
     fn the_first_matching_command_counts_and_all_matching_softdeps() {
-        let (config, _) = config("install b* one\ninstall base two\nsoftdep base pre: x\nsoftdep ba[a-t]e pre: y\n");
+        let (config, _) =
+            config("install b* one\ninstall base two\nsoftdep base pre: x\nsoftdep ba[a-t]e pre: y\n");
         let base = ModuleName::new("base");
         assert_eq!(config.install(&base).unwrap().command, "one");
         assert!(config.remove(&base).is_none());

@@ -45,8 +45,8 @@ impl TrieBuilder {
         Self::default()
     }
 
-    /// Adds a value to a key. Several values of one key stand by ascending priority, then in the
-    /// order of insertion.
+    /// Adds a value to a key. Several values of one key stand by ascending priority; of equal ones
+    /// the last inserted comes first.
     ///
     /// # Errors
     /// [`KeyRefused`] where the format cannot hold the key; nothing is added then.
@@ -69,6 +69,8 @@ impl TrieBuilder {
     /// Where the file would be larger than the format's offsets reach, 256 MiB.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Malformed> {
         let mut sorted = self.entries.clone();
+        // Of equal ones the last inserted comes first: the sort is stable.
+        sorted.reverse();
         sorted.sort_by(|a, b| (self.key(a), a.priority).cmp(&(self.key(b), b.priority)));
         let mut out = Vec::with_capacity(self.text.len().saturating_mul(2));
         out.extend_from_slice(&MAGIC.to_be_bytes());

@@ -159,7 +159,11 @@ mod tests {
             let directory = tempfile::tempdir().unwrap();
             let root = Root::default().with_system(directory.path());
             fs::create_dir_all(directory.path().join("sys/module")).unwrap();
-            Self { directory, root, fake: Fake { answers: answers.iter().copied().collect(), ..Fake::default() } }
+            Self {
+                directory,
+                root,
+                fake: Fake { answers: answers.iter().copied().collect(), ..Fake::default() },
+            }
         }
 
         fn insert(&self, bytes: &[u8], force: Force) -> Result<(), Refusal> {
@@ -195,7 +199,10 @@ mod tests {
         machine.insert(&zstd(), Force::default()).unwrap();
         fs::write(machine.directory.path().join("sys/module/compression"), "zstd\n").unwrap();
         machine.insert(&zstd(), Force::default()).unwrap();
-        assert_eq!(machine.log(), ["init_module \"a=1 \"", "init_module \"a=1 \"", "finit_module \"a=1 \" 4"]);
+        assert_eq!(
+            machine.log(),
+            ["init_module \"a=1 \"", "init_module \"a=1 \"", "finit_module \"a=1 \" 4"]
+        );
         assert_eq!(machine.fake.images.borrow()[0], b"plain bytes");
     }
 
@@ -225,8 +232,8 @@ mod tests {
 
     #[test]
     fn a_vermagic_is_blanked_and_nothing_else() {
-        let mut modinfo = b"a=1\0vermagic=6.1 SMP\0b=2\0".to_vec();
+        let mut modinfo = b"a=1\0vermagic=6.1\0b=2\0".to_vec();
         blank_vermagic(&mut modinfo);
-        assert_eq!(modinfo, b"a=1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0b=2\0");
+        assert_eq!(modinfo, [&b"a=1\0"[..], &[0; 12], b"\0b=2\0"].concat());
     }
 }

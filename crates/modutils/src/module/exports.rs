@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 
 use bstr::{BStr, ByteSlice};
-use goblin::elf::section_header::{SHN_ABS, SHN_LORESERVE, SHN_UNDEF};
+use goblin::elf::section_header::{SHN_LORESERVE, SHN_UNDEF};
 use scroll::Pread;
 
 use crate::{
@@ -53,29 +53,37 @@ pub(super) fn read(elf: &Elf) -> Result<Vec<ExportedSymbol<'_>>> {
         let fault = |fault: Malformed| fault.at(elf.path());
         let Some(marker) = symbol.name_after(b"__").map_err(fault)? else { continue };
         if let Some(name) = marker.strip_prefix(b"crc_") {
-            crcs.push((name, crc(elf, &symbol)?));
+            crcs.push((name, Some(crc(elf, &symbol)?)));
         } else {
             details.note(elf, marker, &symbol, strings)?;
         }
     }
-    let strings = || strings.split_str(b"\0").filter(|name| !name.is_empty()).map(|name| (name, None));
-    let exports = if crcs.is_empty() { strings().collect() } else { crcs };
-    Ok(exports.into_iter().map(|(name, crc)| details.complete(name, crc)).collect())
+    if crcs.is_empty() {
+        crcs = names(strings).map_err(|fault| fault.at(elf.path()))?.map(|name| (name, None)).collect();
+    }
+    Ok(crcs.into_iter().map(|(name, crc)| details.complete(name, crc)).collect())
 }
 
-/// The CRC that a symbol `__crc_NAME` stands for.
-fn crc(elf: &Elf, symbol: &Symbol<'_>) -> Result<Option<u64>> {
+/// The names in the bytes of `__ksymtab_strings`; namespaces stand between them and cannot be told
+/// apart.
+///
+/// # Errors
+/// When the last name has no end.
+pub fn names(strings: &[u8]) -> Result<impl Iterator<Item = &[u8]>, Malformed> {
+    if strings.last().is_some_and(|&byte| byte != 0) {
+        return Err(Malformed::section(STRINGS, "its last name has no end"));
+    }
+    Ok(strings.split_str(b"\0").filter(|name| !name.is_empty()))
+}
+
+/// The CRC that a symbol `__crc_NAME` stands for: its value, or the word in its section that it
+/// points at. A word that is not there is taken for a CRC that agrees with no other, as kmod does.
+fn crc(elf: &Elf, symbol: &Symbol<'_>) -> Result<u64> {
     let section = symbol.entry.st_shndx;
-    if section == SHN_ABS as usize {
-        return Ok(Some(symbol.entry.st_value));
-    }
     if section == SHN_UNDEF as usize || section >= SHN_LORESERVE as usize {
-        return Ok(None);
+        return Ok(symbol.entry.st_value);
     }
-    match bytes_at(elf, symbol)?.pread_with::<u32>(0, elf.endian()) {
-        Ok(crc) => Ok(Some(crc.into())),
-        Err(_) => Err(Malformed::section(b".symtab", "a CRC is not within its section").at(elf.path())),
-    }
+    Ok(bytes_at(elf, symbol)?.pread_with::<u32>(0, elf.endian()).map_or(u64::MAX, u64::from))
 }
 
 /// The bytes of a symbol's section from the place it stands for.

@@ -3,9 +3,11 @@
 //! Each kind of fact has a file of its own with a plain parser of bytes; [`Module`] finds the bytes
 //! for them. Facts borrow their names from the module, which keeps the sections it has read.
 
+pub mod builtin;
 pub mod exports;
 pub mod modinfo;
 pub mod needed;
+pub mod parameters;
 pub mod signature;
 pub mod this_module;
 pub mod versions;
@@ -15,9 +17,12 @@ use std::path::Path;
 pub use exports::ExportedSymbol;
 pub use modinfo::{Field, ModInfo};
 pub use needed::{Binding, NeededSymbol};
+pub use parameters::Parameter;
 pub use signature::{IdType, Signature};
 pub use this_module::ThisModule;
 pub use versions::SymbolVersion;
+
+use nix::errno::Errno;
 
 use crate::{Error, Malformed, ModuleName, Result, elf::Elf, file::Contents};
 
@@ -68,27 +73,18 @@ impl Module {
     /// When the file has no such section, or it cannot be read.
     pub fn modinfo(&self) -> Result<ModInfo<'_>> {
         let bytes = self.elf.section(b".modinfo")?;
-        let bytes = bytes.ok_or_else(|| self.fault(Malformed::file("no section .modinfo: not a module")))?;
-        Ok(ModInfo::parse(bytes))
+        let missing = || Malformed::file("no section .modinfo: not a module").with_errno(Errno::ENODATA);
+        bytes.map(ModInfo::parse).ok_or_else(|| self.fault(missing()))
     }
 
     /// The CRCs of the symbols that the module was built against, in table order; empty where the
-    /// kernel had no CONFIG_MODVERSIONS.
+    /// kernel had no CONFIG_MODVERSIONS. A dot before a name is left out.
     ///
     /// # Errors
     /// When a table is damaged or cannot be read.
     pub fn versions(&self) -> Result<Vec<SymbolVersion<'_>>> {
-        // The kernel, too, reads the extended pair alone where there is one: it is the complete one.
-        let names = self.elf.section(versions::EXTENDED_NAMES)?;
-        let crcs = self.elf.section(versions::EXTENDED_CRCS)?;
-        let versions = match (names, crcs) {
-            (Some(names), Some(crcs)) => versions::parse_extended(names, crcs, self.elf.endian()),
-            _ => {
-                let records = self.elf.section(versions::RECORDS)?.unwrap_or_default();
-                versions::parse_records(records, self.elf.class(), self.elf.endian())
-            }
-        };
-        versions.map_err(|fault| self.fault(fault))
+        let versions = self.versions_as_they_stand()?;
+        Ok(versions.into_iter().map(SymbolVersion::without_dot).collect())
     }
 
     /// The symbols that the module offers to others.
@@ -105,7 +101,7 @@ impl Module {
     /// # Errors
     /// When the symbol table or the version table is damaged or cannot be read.
     pub fn needed_symbols(&self) -> Result<Vec<NeededSymbol<'_>>> {
-        let needed = needed::find(self.elf.symbols()?, self.elf.machine(), &self.versions()?);
+        let needed = needed::find(self.elf.symbols()?, self.elf.machine(), &self.versions_as_they_stand()?);
         needed.map_err(|fault| self.fault(fault))
     }
 
@@ -126,7 +122,24 @@ impl Module {
         Signature::read(self.elf.contents())
     }
 
+    fn versions_as_they_stand(&self) -> Result<Vec<SymbolVersion<'_>>> {
+        // The kernel, too, reads the extended pair alone where there is one: it is the complete one.
+        let names = self.elf.section(versions::EXTENDED_NAMES)?;
+        let crcs = self.elf.section(versions::EXTENDED_CRCS)?;
+        let versions = match (names, crcs) {
+            (Some(names), Some(crcs)) => versions::parse_extended(names, crcs, self.elf.endian()),
+            _ => {
+                let records = self.elf.section(versions::RECORDS)?.unwrap_or_default();
+                versions::parse_records(records, self.elf.class(), self.elf.endian())
+            }
+        };
+        versions.map_err(|fault| self.fault(fault))
+    }
+
     fn fault(&self, fault: Malformed) -> Error {
         fault.at(self.path())
     }
 }
+
+#[cfg(test)]
+mod tests;

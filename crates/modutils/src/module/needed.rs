@@ -39,8 +39,8 @@ pub struct NeededSymbol<'a> {
     pub binding: Binding,
 }
 
-/// The undefined symbols of a symbol table in its order, then the names that only the version table
-/// has.
+/// The undefined symbols of a symbol table in its order, then those entries of the version table that
+/// belong to none of them. Both tables are compared by names as they stand, dots included.
 ///
 /// # Errors
 /// When a symbol's name is not within the string table.
@@ -49,22 +49,32 @@ pub fn find<'a>(
     machine: u16,
     versions: &[SymbolVersion<'a>],
 ) -> Result<Vec<NeededSymbol<'a>>, Malformed> {
-    let mut unused: HashMap<&BStr, u64> =
-        versions.iter().map(|version| (version.name, version.crc)).collect();
-    let mut needed = Vec::new();
-    for symbol in symbols.iter().filter(Symbol::is_undefined) {
-        let is_sparc = matches!(machine, EM_SPARC | EM_SPARCV9);
-        if is_sparc && symbol.entry.st_type() == STT_SPARC_REGISTER {
+    let mut places: HashMap<&BStr, usize> = HashMap::with_capacity(versions.len());
+    for (place, version) in versions.iter().enumerate() {
+        places.entry(version.name).or_insert(place);
+    }
+    let mut unused: Vec<Option<&SymbolVersion<'a>>> = versions.iter().map(Some).collect();
+    let mut needed = Vec::with_capacity(versions.len());
+    for symbol in symbols.iter().filter(|symbol| is_needed(symbol, machine)) {
+        let name = symbol.name()?.as_bstr();
+        if name.is_empty() {
             continue;
         }
-        let name = symbol.name()?.as_bstr();
+        let place = places.get(name).copied();
+        if let Some(unused) = place.and_then(|place| unused.get_mut(place)) {
+            *unused = None;
+        }
+        let crc = place.and_then(|place| versions.get(place)).map(|version| version.crc);
         let binding = if symbol.entry.st_bind() == STB_WEAK { Binding::Weak } else { Binding::Global };
-        needed.push(NeededSymbol { name, crc: unused.remove(name), binding });
+        needed.push(NeededSymbol { name, crc, binding });
     }
-    let rest = versions.iter().filter_map(|version| {
-        let crc = unused.remove(version.name)?;
-        Some(NeededSymbol { name: version.name, crc: Some(crc), binding: Binding::Undefined })
-    });
-    needed.extend(rest);
+    let rest = unused.into_iter().flatten();
+    let rest = rest.map(|&SymbolVersion { name, crc }| (name, Some(crc), Binding::Undefined));
+    needed.extend(rest.map(|(name, crc, binding)| NeededSymbol { name, crc, binding }));
     Ok(needed)
+}
+
+fn is_needed(symbol: &Symbol<'_>, machine: u16) -> bool {
+    let is_sparc = matches!(machine, EM_SPARC | EM_SPARCV9);
+    symbol.is_undefined() && !(is_sparc && symbol.entry.st_type() == STT_SPARC_REGISTER)
 }

@@ -64,6 +64,12 @@ pub struct Signature {
 }
 
 impl Signature {
+    /// Whether the signature could be read. A PKCS#7 message that could not be leaves everything but
+    /// the form unknown.
+    pub fn is_readable(&self) -> bool {
+        !self.bytes.is_empty()
+    }
+
     /// The signature at the end of a file; `None` where there is none, or where what stands there
     /// makes no sense, as the kernel too calls such a module unsigned.
     ///
@@ -151,24 +157,37 @@ fn pkcs7(message: &[u8]) -> der::Result<Signature> {
     let SignerIdentifier::IssuerAndSerialNumber(id) = &signer.sid else {
         return Err(ErrorKind::Failed.into());
     };
-    let mut attributes = id.issuer.0.iter().flat_map(|name| name.0.iter());
-    let common_name = attributes.rfind(|attribute| attribute.oid == COMMON_NAME);
-    let serial = id.serial_number.as_bytes();
-    // A leading zero only says that the number is not negative.
-    let serial = serial.strip_prefix(&[0]).unwrap_or(serial);
+    let attributes = || id.issuer.0.iter().flat_map(|name| name.0.iter());
+    let common_name = attributes().find(|attribute| attribute.oid == COMMON_NAME);
+    // kmod shows the last part of a name without a common name.
+    let name = common_name.or_else(|| attributes().last());
     Ok(Signature {
         id_type: IdType::Pkcs7,
-        signer: common_name.map(|attribute| attribute.value.value().into()),
-        key_id: serial.to_owned(),
+        signer: Some(name.map_or_else(BString::default, |attribute| attribute.value.value().into())),
+        key_id: magnitude(id.serial_number.as_bytes()),
         hash: hash_by_oid(&signer.digest_alg.oid),
         bytes: signer.signature.as_bytes().to_owned(),
     })
 }
 
+/// An integer's absolute value, without leading zeros.
+fn magnitude(integer: &[u8]) -> Vec<u8> {
+    let mut bytes = integer.to_owned();
+    if integer.first().is_some_and(|byte| byte & 0x80 != 0) {
+        let mut carry = true;
+        for byte in bytes.iter_mut().rev() {
+            (*byte, carry) = (!*byte).overflowing_add(carry.into());
+        }
+    }
+    let zeros = bytes.iter().take_while(|&&byte| byte == 0).count();
+    bytes.split_off(zeros)
+}
+
 /// The first signer in the order of the message. The rest of the `SignedData` (RFC 5652, 5.1) is
 /// passed over, so that a certificate which the library would not read does not matter.
 fn first_signer(message: &[u8]) -> der::Result<SignerInfo> {
-    let message = ContentInfo::from_der(message)?;
+    // What follows the message is of no matter.
+    let message = ContentInfo::decode(&mut SliceReader::new(message)?)?;
     let mut fields = SliceReader::new(message.content.value())?;
     let mut signers = AnyRef::decode(&mut fields)?;
     while !der::Reader::is_finished(&fields) {
@@ -195,6 +214,8 @@ fn hash_by_oid(oid: &ObjectIdentifier) -> &'static str {
         "2.16.840.1.101.3.4.2.2" => "sha384",
         "2.16.840.1.101.3.4.2.3" => "sha512",
         "2.16.840.1.101.3.4.2.4" => "sha224",
+        "2.16.840.1.101.3.4.2.5" => "sha512-224",
+        "2.16.840.1.101.3.4.2.6" => "sha512-256",
         "2.16.840.1.101.3.4.2.7" => "sha3-224",
         "2.16.840.1.101.3.4.2.8" => "sha3-256",
         "2.16.840.1.101.3.4.2.9" => "sha3-384",

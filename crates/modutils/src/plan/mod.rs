@@ -110,7 +110,9 @@ impl Step {
     /// `rmmod NAME`, `remove COMMAND`. `None` where there is nothing to show.
     pub fn line(&self) -> Option<BString> {
         let parts: [&[u8]; 4] = match &self.action {
-            Action::Load { file, options } => [b"insmod ", file.as_os_str().as_encoded_bytes(), b" ", options],
+            Action::Load { file, options } => {
+                [b"insmod ", file.as_os_str().as_encoded_bytes(), b" ", options]
+            }
             Action::RunInstall { command, options } => [b"install ", command, b" ", options],
             Action::Builtin => [b"builtin ", self.module.as_bytes(), b"", b""],
             Action::Unload { .. } => [b"rmmod ", self.module.as_bytes(), b"", b""],
@@ -185,7 +187,9 @@ mod fixture {
     pub(super) fn assert_sound(plan: &super::Plan) {
         assert!(plan.target < plan.steps.len());
         for (place, step) in plan.steps.iter().enumerate() {
-            assert!(step.needs.iter().chain(&step.follows).chain(&step.given).all(|&earlier| earlier < place));
+            assert!(
+                step.needs.iter().chain(&step.follows).chain(&step.given).all(|&earlier| earlier < place)
+            );
         }
     }
 }

@@ -1,0 +1,124 @@
+//! The cache: everything fetched or derived, outside the checkout and shared by all checkouts of a user.
+//!
+//! It lies at `$MODUTILS_CACHE`, else `$XDG_CACHE_HOME/modutils`, else `~/.cache/modutils`:
+//!
+//! ```text
+//! debs/FILE.deb                   packages as the mirror has them, checked against its index
+//! trees/NAME/lib/modules/VERSION  the modules of a kernel, normalised from usr/lib/modules
+//! trees/NAME/boot/                its vmlinuz, System.map and config
+//! reference/kmod34/               a root to chroot into: Debian 13's kmod 34 and what it needs
+//! reference/kmod30/               the same of Debian 12
+//! guest/busybox                   the static shell of the virtual machines
+//! locks/, draft/                  who is making what, and what isn't complete yet
+//! ```
+//!
+//! An entry appears under its name by a rename when it is complete, so a killed run leaves at most a draft that
+//! the next run throws away. A lock file for each entry makes several runs wait for each other. An entry that
+//! exists is used as it is, with no word to the mirror: to fetch newer ones, delete them.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+/// The cache directory.
+pub(crate) struct Cache {
+    root: PathBuf,
+}
+
+impl Cache {
+    /// Finds the cache directory and makes it if it isn't there.
+    ///
+    /// # Errors
+    /// When no variable says where, or it can't be made.
+    pub(crate) fn open() -> Result<Cache> {
+        let root = place().context("where is the cache? Set MODUTILS_CACHE")?;
+        fs::create_dir_all(&root).with_context(|| format!("cannot create {}", root.display()))?;
+        // Tests run in other directories: the path they're given must not depend on ours.
+        let root = fs::canonicalize(&root).with_context(|| root.display().to_string())?;
+        Ok(Cache { root })
+    }
+
+    /// Where the cache is.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Returns the entry `name`; if it isn't there, `make` makes it at the path it's given.
+    ///
+    /// # Errors
+    /// When `make` fails, or the file system does.
+    pub(crate) fn provide(&self, name: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+        let entry = self.root.join(name);
+        if entry.exists() {
+            return Ok(entry);
+        }
+        let flat = name.replace('/', "-");
+        let _lock = self.lock(&flat)?;
+        if entry.exists() {
+            return Ok(entry);
+        }
+        let draft = self.root.join("draft").join(&flat);
+        clear(&draft)?;
+        for path in [&draft, &entry] {
+            fs::create_dir_all(path.parent().context("an entry lies in a directory")?)?;
+        }
+        make(&draft).with_context(|| format!("cannot make {}", entry.display()))?;
+        fs::rename(&draft, &entry).with_context(|| format!("cannot create {}", entry.display()))?;
+        Ok(entry)
+    }
+
+    /// Waits until nobody else makes the same entry. The lock ends with the file, or with the process.
+    fn lock(&self, flat: &str) -> Result<File> {
+        let path = self.root.join("locks").join(flat);
+        fs::create_dir_all(self.root.join("locks"))?;
+        let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
+        if file.try_lock().is_err() {
+            eprintln!("cache: waiting for another run to make {flat}");
+            file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+        }
+        Ok(file)
+    }
+}
+
+/// The cache's place, from the environment.
+fn place() -> Option<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    variable("MODUTILS_CACHE")
+        .or_else(|| variable("XDG_CACHE_HOME").map(|dir| dir.join("modutils")))
+        .or_else(|| variable("HOME").map(|dir| dir.join(".cache/modutils")))
+}
+
+/// Removes what a killed run left.
+fn clear(draft: &Path) -> Result<()> {
+    match fs::symlink_metadata(draft) {
+        Err(_) => Ok(()),
+        Ok(found) if found.is_dir() => fs::remove_dir_all(draft).context(draft.display().to_string()),
+        Ok(_) => fs::remove_file(draft).context(draft.display().to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cache(dir: &tempfile::TempDir) -> Cache {
+        Cache { root: dir.path().to_owned() }
+    }
+
+    #[test]
+    fn a_failed_entry_is_made_anew_and_a_complete_one_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let failed = cache(&dir).provide("trees/a", |draft| {
+            fs::create_dir(draft)?;
+            fs::write(draft.join("half"), "")?;
+            anyhow::bail!("killed")
+        });
+        assert!(failed.is_err());
+        assert!(!dir.path().join("trees/a").exists());
+
+        let made = cache(&dir).provide("trees/a", |draft| Ok(fs::create_dir(draft)?)).unwrap();
+        assert!(!made.join("half").exists());
+        cache(&dir).provide("trees/a", |_| panic!("made twice")).unwrap();
+    }
+}

@@ -1,0 +1,76 @@
+//! `cargo xtask demo`: the main job from nothing, shown like a terminal.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::cache::Cache;
+use crate::guest::{self, Tools};
+use crate::packages::{self, QEMU};
+use crate::qemu::{self, Machine, Next};
+use crate::trees::{self, Given};
+use crate::{dist, workspace};
+
+/// The kernel that is booted when none is given: its modules are compressed.
+const KERNEL: &str = "trixie-cloud";
+
+/// The options of `cargo xtask demo`.
+#[derive(Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    given: Given,
+    /// The static binary to show (default: built now)
+    #[arg(long)]
+    binary: Option<PathBuf>,
+    /// QEMU's accelerator
+    #[arg(long, default_value = "tcg")]
+    accelerator: String,
+}
+
+/// Builds, fetches, boots and shows the session of `integration/vm/demo.sh`.
+///
+/// # Errors
+/// When something can't be had, the guest hangs, or a step of the session doesn't do what it should.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let start = Instant::now();
+    let progress = |what: &str| eprintln!("[{:3.0} s] {what}", start.elapsed().as_secs_f64());
+    progress("looking for QEMU");
+    packages::need(&[QEMU])?;
+    progress("building the static binary");
+    let binary = options.binary.clone().map_or_else(dist::static_binary, Ok)?;
+    progress("getting a kernel with its modules");
+    let cache = Cache::open()?;
+    let links = tempfile::tempdir()?;
+    let tree = match options.given.tree(links.path())? {
+        Some(given) => given,
+        None => trees::provide(&cache, KERNEL)?.context("no such tree")?,
+    };
+    progress("packing the machine's first root");
+    let shell = options.given.busybox(&cache)?;
+    let mut root = guest::base(&workspace(), &tree, &Tools::Ours(&binary), &shell, None)?;
+    guest::add_refused(&mut root, &tree, "vfat")?;
+    root.link("job", "/vm/demo.sh");
+    let initramfs = root.finish();
+    progress(&format!("booting {}", tree.version));
+    let mut passed = false;
+    let kernel = tree.kernel();
+    let timeout = Duration::from_secs(110);
+    let machine =
+        Machine { kernel: &kernel, initramfs: &initramfs, accelerator: &options.accelerator, timeout };
+    qemu::boot(&machine, |line| {
+        match line {
+            "@@ end" => return Next::PowerOff,
+            line if line.starts_with("@@ pass") => passed = true,
+            line if line.starts_with("@@") => {}
+            line => println!("{line}"),
+        }
+        Next::Read
+    })?;
+    progress("done");
+    if !passed {
+        bail!("a step of the demonstration did not do what it should");
+    }
+    Ok(())
+}

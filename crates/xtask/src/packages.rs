@@ -1,0 +1,136 @@
+//! What the tasks need from the system: installed through apt where that is possible, named exactly where not.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::process;
+
+/// A program we call and the Debian package that has it.
+#[derive(Clone, Copy)]
+pub(crate) struct Program {
+    /// The program's file name.
+    pub(crate) name: &'static str,
+    /// The Debian package.
+    pub(crate) package: &'static str,
+}
+
+/// Downloads.
+pub(crate) const CURL: Program = Program { name: "curl", package: "curl" };
+/// Unpacks Debian packages.
+pub(crate) const DPKG_DEB: Program = Program { name: "dpkg-deb", package: "dpkg" };
+/// Packs and unpacks `.gz`.
+pub(crate) const GZIP: Program = Program { name: "gzip", package: "gzip" };
+/// Builds C dependencies for the static binary.
+pub(crate) const MUSL_GCC: Program = Program { name: "musl-gcc", package: "musl-tools" };
+/// Makes and checks the signatures that tests put on modules.
+pub(crate) const OPENSSL: Program = Program { name: "openssl", package: "openssl" };
+/// Boots kernels.
+pub(crate) const QEMU: Program = Program { name: "qemu-system-x86_64", package: "qemu-system-x86" };
+/// Tells a static binary from a dynamic one, and reads back the modules that the tests write.
+pub(crate) const READELF: Program = Program { name: "readelf", package: "binutils" };
+/// Packs and unpacks `.xz`.
+pub(crate) const XZ: Program = Program { name: "xz", package: "xz-utils" };
+/// Packs and unpacks `.zst`.
+pub(crate) const ZSTD: Program = Program { name: "zstd", package: "zstd" };
+
+/// Makes sure that the programs are there, installing the missing ones.
+///
+/// # Errors
+/// When some are missing and we can't install them: without apt, or not as root.
+pub(crate) fn need(programs: &[Program]) -> Result<()> {
+    let missing = |programs: &[Program]| -> Vec<&'static str> {
+        programs.iter().filter(|one| process::which(one.name).is_none()).map(|one| one.package).collect()
+    };
+    let packages = missing(programs);
+    if packages.is_empty() {
+        return Ok(());
+    }
+    install(&packages)?;
+    let still = missing(programs);
+    if !still.is_empty() {
+        bail!("still missing after installing: {}", still.join(" "));
+    }
+    Ok(())
+}
+
+/// Adds a target to the Rust toolchain if it isn't there.
+///
+/// # Errors
+/// When rustup is missing or fails.
+pub(crate) fn need_target(target: &str) -> Result<()> {
+    let sysroot = process::output(Command::new("rustc").args(["--print", "sysroot"]))?;
+    let libraries = std::path::Path::new(sysroot.trim()).join("lib/rustlib").join(target).join("lib");
+    if libraries.is_dir() {
+        return Ok(());
+    }
+    if process::which("rustup").is_none() {
+        bail!(
+            "the Rust target {target} is missing: install it (`rustup target add {target}`, or your distribution's package)"
+        );
+    }
+    eprintln!("rustup: adding the target {target}");
+    process::run(Command::new("rustup").args(["target", "add", target]))
+}
+
+/// Adds components to the Rust toolchain if they aren't there, as after an installation with the minimal profile.
+///
+/// # Errors
+/// When rustup is missing or fails.
+pub(crate) fn need_components(components: &[&str]) -> Result<()> {
+    // A component's program answers by itself; rustup's stand-in for a missing one fails.
+    let missing = components.iter().filter(|name| {
+        let program = if **name == "clippy" { "cargo-clippy" } else { **name };
+        process::output(Command::new(program).arg("--version")).is_err()
+    });
+    let missing: Vec<&str> = missing.copied().collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if process::which("rustup").is_none() {
+        bail!("missing parts of the Rust toolchain: install {}", missing.join(" "));
+    }
+    eprintln!("rustup: adding {}", missing.join(" "));
+    process::run(Command::new("rustup").args(["component", "add"]).args(missing))
+}
+
+/// Refreshes apt's package lists, as a fresh container needs.
+///
+/// # Errors
+/// When we can't or it fails.
+pub(crate) fn apt_update() -> Result<()> {
+    if !can_install() {
+        bail!("run `apt-get update` as root");
+    }
+    eprintln!("apt: refreshing the package lists");
+    process::output(apt().arg("update")).map(drop)
+}
+
+/// Installs Debian packages.
+fn install(packages: &[&str]) -> Result<()> {
+    let list = packages.join(" ");
+    if !can_install() {
+        bail!(
+            "missing programs: install the packages {list} (as root: apt-get install --no-install-recommends {list})"
+        );
+    }
+    eprintln!("apt: installing {list}");
+    let install = || {
+        process::output(apt().args(["install", "--yes", "--no-install-recommends"]).args(packages)).map(drop)
+    };
+    // The first attempt fails where the package lists are missing or old.
+    install().or_else(|_| apt_update().and_then(|()| install()))
+}
+
+/// Whether apt is here and lets us install.
+fn can_install() -> bool {
+    process::which("apt-get").is_some()
+        && process::output(Command::new("id").arg("-u")).is_ok_and(|uid| uid.trim() == "0")
+}
+
+/// `apt-get`, asking nothing.
+fn apt() -> Command {
+    let mut apt = Command::new("apt-get");
+    apt.arg("--quiet").env("DEBIAN_FRONTEND", "noninteractive");
+    apt
+}

@@ -1,0 +1,109 @@
+//! The reference: Debian's packaged kmod, unpacked with its libraries into a root of its own to chroot into.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::cache::Cache;
+use crate::mirror::Mirror;
+use crate::packages::{self, DPKG_DEB};
+use crate::process;
+
+/// A packaged kmod.
+struct Reference {
+    name: &'static str,
+    suite: &'static str,
+    /// What differs between the releases; [`COMMON`] is in both.
+    packages: &'static [&'static str],
+}
+
+/// Debian 13's kmod 34 is what we compare with, Debian 12's kmod 30 tells whether older readers take our indexes.
+const REFERENCES: [Reference; 2] = [
+    Reference { name: "kmod34", suite: "trixie", packages: &["libssl3t64", "libsystemd0"] },
+    Reference { name: "kmod30", suite: "bookworm", packages: &["libssl3"] },
+];
+
+/// kmod with its libraries, and a shell with the usual commands for install and remove commands of modprobe.d.
+const COMMON: [&str; 16] = [
+    "kmod",
+    "libkmod2",
+    "libc6",
+    "liblzma5",
+    "libzstd1",
+    "zlib1g",
+    "libgcc-s1",
+    "libcrypt1",
+    "dash",
+    "coreutils",
+    "libacl1",
+    "libattr1",
+    "libselinux1",
+    "libpcre2-8-0",
+    "libgmp10",
+    "libcap2",
+];
+
+/// The tools that are links to kmod.
+pub(crate) const TOOLS: [&str; 6] = ["depmod", "insmod", "lsmod", "modinfo", "modprobe", "rmmod"];
+
+/// The references by name.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    REFERENCES.iter().map(|reference| reference.name)
+}
+
+/// The root directory of the packaged kmod called `name`, from the cache or made now.
+///
+/// # Errors
+/// When the name is unknown, or a package can't be had or unpacked.
+pub(crate) fn provide(cache: &Cache, name: &str) -> Result<PathBuf> {
+    let reference = REFERENCES.iter().find(|one| one.name == name).context("no reference of that name")?;
+    cache.provide(&format!("reference/{name}"), |draft| {
+        packages::need(&[DPKG_DEB])?;
+        skeleton(draft)?;
+        let mut mirror = Mirror::default();
+        for package in COMMON.iter().chain(reference.packages) {
+            unpack(&mirror.package(cache, reference.suite, "amd64", package)?, draft)?;
+        }
+        for tool in TOOLS {
+            let link = draft.join("usr/sbin").join(tool);
+            let _ = fs::remove_file(&link);
+            symlink("../bin/kmod", link)?;
+        }
+        Ok(())
+    })
+}
+
+/// Unpacks a package over what is there, following the links that merge /bin, /sbin and /lib into /usr.
+///
+/// # Errors
+/// When dpkg-deb or tar fails.
+pub(crate) fn unpack(deb: &Path, root: &Path) -> Result<()> {
+    let mut contents =
+        Command::new("dpkg-deb").arg("--fsys-tarfile").arg(deb).stdout(Stdio::piped()).spawn()?;
+    let stream = contents.stdout.take().context("dpkg-deb has an output")?;
+    process::run(
+        Command::new("tar")
+            .args(["-x", "--keep-directory-symlink", "-C"])
+            .arg(root)
+            .stdin(Stdio::from(stream)),
+    )?;
+    if !contents.wait()?.success() {
+        bail!("dpkg-deb cannot read {}", deb.display());
+    }
+    Ok(())
+}
+
+/// An empty root with merged directories.
+fn skeleton(root: &Path) -> Result<()> {
+    for merged in ["bin", "sbin", "lib", "lib64"] {
+        fs::create_dir_all(root.join("usr").join(merged))?;
+        symlink(format!("usr/{merged}"), root.join(merged))?;
+    }
+    for mount_point in ["proc", "sys", "tmp", "dev", "etc"] {
+        fs::create_dir_all(root.join(mount_point))?;
+    }
+    Ok(())
+}
