@@ -110,10 +110,21 @@ fn static_nodes() -> Vec<Case> {
         works("kmod --output", "makes directories", "static-nodes --output /tmp/a/b/nodes"),
         works("kmod --output", "relative", "static-nodes --output nodes").step(Step::Directory("/tmp")),
         fails("kmod --output", "into a directory's place", "static-nodes --output /tmp"),
-        fails("kmod --output", "below a file", "static-nodes --output /tmp/file/nodes").file("tmp/file", "x"),
+        fails("kmod --output", "below a file", "static-nodes --output /tmp/file/nodes")
+            .file("tmp/file", "x")
+            .differs(
+                Row::BrokenFile,
+                &[Claim::Exit(1), Claim::Says("File exists")],
+                &[Claim::Exit(1), Claim::Says("Success")],
+            ),
         fails("kmod --output", "without a value", "static-nodes --output"),
-        fails("kmod --output", "on a full device", "static-nodes -o /dev/full-that-is-not-there/x")
-            .file("dev/full-that-is-not-there", ""),
+        fails("kmod --output", "in a file's place", "static-nodes -o /dev/file/x")
+            .file("dev/file", "")
+            .differs(
+                Row::BrokenFile,
+                &[Claim::Exit(1), Claim::Says("File exists")],
+                &[Claim::Exit(1), Claim::Says("Success")],
+            ),
         combined("kmod --output", "with --format", "static-nodes -o /tmp/nodes -f tmpfiles"),
         combined("kmod --output", "without the input", "static-nodes -o /tmp/nodes").delete(devname),
         combined("kmod --output", "over a longer file", "static-nodes -o /tmp/nodes")

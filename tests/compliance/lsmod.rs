@@ -1,6 +1,6 @@
 //! lsmod, and `kmod list`, which is the same.
 
-use crate::matrix::{Case, Compare, Step, combined, fails, works};
+use crate::matrix::{Case, Claim, Compare, Row, Step, combined, fails, works};
 
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = of_lsmod();
@@ -30,7 +30,14 @@ fn of_lsmod() -> Vec<Case> {
         fails("lsmod getopt", "ambiguous", "--ver"),
         combined("lsmod getopt", "bundled", "-sv").chain(),
         combined("lsmod getopt", "a pipe that nobody reads", "").chain().step(Step::BrokenPipe),
-        combined("lsmod getopt", "standard error closed", "").delete("proc/modules").step(Step::Closed(2)),
+        combined("lsmod getopt", "standard error closed", "")
+            .delete("proc/modules")
+            .step(Step::Closed(2))
+            .differs(
+                Row::ClosedStderr,
+                &[Claim::Exit(1), Claim::Logs("could not get list of modules")],
+                &[Claim::Exit(1), Claim::LogsNothing],
+            ),
     ]
 }
 

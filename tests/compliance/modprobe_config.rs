@@ -445,21 +445,21 @@ fn directories() -> Vec<Case> {
             &[Claim::Exit(0), Claim::Says("/tmp/mine")],
             &[Claim::Exit(0), Claim::Silent],
         ),
-        combined(of, "a dangling link masks", "-D alone")
+        combined(of, "a dangling link masks nothing", "-D alone")
             .link("/nowhere", "etc/modprobe.d/a.conf")
             .file("lib/modprobe.d/a.conf", "options alone x=1\\n")
             .differs(
                 Row::UnreadableConfig,
-                &[Claim::Prints("insmod @/alone.ko \n"), Claim::Says("/etc/modprobe.d/a.conf")],
-                &[Claim::Prints("insmod @/alone.ko \n"), Claim::Silent],
+                &[Claim::Prints("insmod @/alone.ko x=1 \n"), Claim::Says("/etc/modprobe.d/a.conf")],
+                &[Claim::Prints("insmod @/alone.ko x=1 \n"), Claim::Silent],
             ),
-        combined(of, "a directory called *.conf masks", "-D alone")
+        combined(of, "a directory called *.conf masks nothing", "-D alone")
             .dir("etc/modprobe.d/a.conf")
             .file("lib/modprobe.d/a.conf", "options alone x=1\\n")
             .differs(
                 Row::UnreadableConfig,
-                &[Claim::Prints("insmod @/alone.ko \n"), Claim::Says("/etc/modprobe.d/a.conf")],
-                &[Claim::Prints("insmod @/alone.ko \n"), Claim::Silent],
+                &[Claim::Prints("insmod @/alone.ko x=1 \n"), Claim::Says("/etc/modprobe.d/a.conf")],
+                &[Claim::Prints("insmod @/alone.ko x=1 \n"), Claim::Silent],
             ),
         combined(of, "other names are not read", "-D alone")
             .conf("a", "options alone a=1\\n")
@@ -583,7 +583,7 @@ fn cmdline() -> Vec<Case> {
     let blacklist = "modprobe cmdline-blacklist";
     vec![
         works(parameters, "a value", "-D alone").cmdline("quiet alone.depth=3 ro"),
-        works(parameters, "no value", "-D alone").cmdline("alone.flag").quietly(),
+        works(parameters, "no value", "-D alone").cmdline("alone.flag").quietly().quietly(),
         works(parameters, "several", "-D alone").cmdline("alone.a=1 alone.b=2 lower.c=3"),
         works(parameters, "a dash in the module", "-D dash_ed").cmdline("dash-ed.x=1"),
         works(parameters, "a dash in the parameter", "-D alone").cmdline("alone.some-thing=1"),

@@ -133,7 +133,7 @@ fn config() -> Vec<Case> {
 fn files() -> Vec<Case> {
     vec![
         works("modprobe --show-modversions", "of a file", "--show-modversions @/upper.ko"),
-        works("modprobe --show-modversions", "of a compressed file", "--show-modversions @/packed_xz.ko.xz"),
+        fails("modprobe --show-modversions", "of a compressed file without versions", "--show-modversions @/packed_xz.ko.xz"),
         works("modprobe --show-modversions", "of a file with versions", "--show-modversions @/versioned.ko"),
         fails("modprobe --show-modversions", "missing", "--show-modversions /nowhere.ko"),
         fails("modprobe --show-modversions", "a text", "--show-modversions @/broken.ko"),
@@ -158,7 +158,7 @@ fn files() -> Vec<Case> {
         fails("modprobe --dump-modversions", "missing", "--dump-modversions /nowhere.ko"),
         combined("modprobe --dump-modversions", "two files", "--dump-modversions @/upper.ko @/middle.ko"),
         works("modprobe --show-exports", "of a file", "--show-exports @/lower.ko"),
-        works("modprobe --show-exports", "of a file that exports nothing", "--show-exports @/alone.ko"),
+        fails("modprobe --show-exports", "of a file that exports nothing", "--show-exports @/alone.ko"),
         fails("modprobe --show-exports", "missing", "--show-exports /nowhere.ko"),
         fails("modprobe --show-exports", "a text", "--show-exports @/broken.ko"),
         fails("modprobe --show-exports", "nothing given", "--show-exports"),

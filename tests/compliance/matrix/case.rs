@@ -72,6 +72,9 @@ pub(crate) enum Claim {
     Says(&'static str),
     /// A line of configuration is complained about: `FILE line N`.
     Complains(&'static str),
+    /// A logged message holds this.
+    Logs(&'static str),
+    LogsNothing,
     /// Standard error is empty.
     Silent,
     /// Standard output is this; `@` stands for the directory of the modules.

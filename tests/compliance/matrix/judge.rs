@@ -152,6 +152,8 @@ fn refute(claim: &Claim, seen: &Seen) -> Option<String> {
         Claim::Complains(what) => {
             (seen.complaints().iter().any(|line| line == what), seen.complaints().join("; "))
         }
+        Claim::Logs(what) => (seen.log().iter().any(|line| line.contains(what)), seen.log().join("; ")),
+        Claim::LogsNothing => (seen.log().is_empty(), seen.log().join("; ")),
         Claim::Silent => (seen.messages().is_empty(), seen.messages()),
         Claim::Prints(what) => {
             let printed = text(&seen.outcome.stdout);

@@ -46,10 +46,12 @@ pub(crate) enum Row {
     QuietConfig,
     /// `kmod` under a name that is no tool's.
     OtherName,
+    /// With standard error closed every tool logs; kmod's modprobe does, from when it has read its configuration.
+    ClosedStderr,
 }
 
 impl Row {
-    pub(crate) const ALL: [Row; 21] = [
+    pub(crate) const ALL: [Row; 22] = [
         Row::CmdlineBlacklistDash,
         Row::KilledCommand,
         Row::MissingDependency,
@@ -71,5 +73,6 @@ impl Row {
         Row::UnreadableConfig,
         Row::QuietConfig,
         Row::OtherName,
+        Row::ClosedStderr,
     ];
 }
