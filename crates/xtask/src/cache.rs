@@ -76,7 +76,7 @@ impl Cache {
             let draft = draft?;
             let name = draft.file_name().to_string_lossy().into_owned();
             let process = name.strip_prefix(flat).and_then(|rest| rest.strip_prefix('.'));
-            if !process.is_some_and(|id| id.parse::<u32>().is_ok()) {
+            if process.is_none_or(|id| id.parse::<u32>().is_err()) {
                 continue;
             }
             let path = draft.path();
