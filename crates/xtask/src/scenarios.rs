@@ -68,7 +68,7 @@ pub(crate) fn run(cache: &Cache, run: &Run) -> Result<Vec<Outcome>> {
     }
     let start = Instant::now();
     let initramfs = root.finish();
-    let timeout = Duration::from_secs(120 + 60 * scenarios.len() as u64);
+    let timeout = Duration::from_secs(300 + 120 * scenarios.len() as u64);
     let machine =
         Machine { kernel: &run.tree.kernel(), initramfs: &initramfs, accelerator: run.accelerator, timeout };
     let mut report = Report::default();

@@ -129,7 +129,7 @@ impl Elf {
     /// # Errors
     /// When the section is not within the file, or reading fails.
     pub fn section(&self, name: &[u8]) -> Result<Option<&[u8]>> {
-        match self.sections().position(|(its_name, _)| its_name == name) {
+        match self.sections.iter().position(|section| self.is_named(&section.header, name)) {
             Some(index) => self.section_at(index),
             None => Ok(None),
         }
@@ -169,6 +169,12 @@ impl Elf {
         let table = self.section_at(index)?.unwrap_or_default();
         let strings = self.section_at(section.header.sh_link as usize)?.unwrap_or_default();
         Ok(Symbols::parse(table, strings, self.ctx))
+    }
+
+    /// Whether a section has that name, without looking for the end of the one it has.
+    fn is_named(&self, section: &SectionHeader, name: &[u8]) -> bool {
+        let rest = self.names.get(section.sh_name..).and_then(|tail| tail.strip_prefix(name));
+        rest.is_some_and(|rest| rest.first() == Some(&0))
     }
 
     fn name_of(&self, section: &SectionHeader) -> Result<&[u8], Malformed> {
