@@ -8,7 +8,17 @@
 //! run whose name holds that text.
 
 mod case;
+mod insmod;
 mod judge;
+mod kmod;
+mod lsmod;
+mod modprobe_config;
+mod modprobe_indexes;
+mod modprobe_load;
+mod modprobe_manners;
+mod modprobe_remove;
+mod modprobe_show;
+mod rmmod;
 mod rows;
 mod surface;
 mod world;
@@ -24,16 +34,16 @@ use surface::Surface;
 
 fn cases() -> Vec<Case> {
     [
-        crate::insmod::cases(),
-        crate::rmmod::cases(),
-        crate::lsmod::cases(),
-        crate::kmod::cases(),
-        crate::modprobe_load::cases(),
-        crate::modprobe_remove::cases(),
-        crate::modprobe_show::cases(),
-        crate::modprobe_config::cases(),
-        crate::modprobe_indexes::cases(),
-        crate::modprobe_manners::cases(),
+        insmod::cases(),
+        rmmod::cases(),
+        lsmod::cases(),
+        kmod::cases(),
+        modprobe_load::cases(),
+        modprobe_remove::cases(),
+        modprobe_show::cases(),
+        modprobe_config::cases(),
+        modprobe_indexes::cases(),
+        modprobe_manners::cases(),
     ]
     .concat()
 }

@@ -2,7 +2,7 @@
 
 use testkit::Errno;
 
-use crate::matrix::{Case, Claim, Compare, Row, combined, fails, works};
+use super::{Case, Claim, Compare, Row, combined, fails, works};
 
 pub(crate) fn cases() -> Vec<Case> {
     [remove(), holders(), wait()].concat()

@@ -1,6 +1,6 @@
 //! modprobe: what it does with the files of the module directory, and without them.
 
-use crate::matrix::{Case, Claim, Row, combined, fails, works};
+use super::{Case, Claim, Row, combined, fails, works};
 
 const DIRECTORY: &str = "lib/modules/6.12.0-fake";
 

@@ -1,6 +1,6 @@
 //! modprobe: what only shows, and what says where to look.
 
-use crate::matrix::{Case, Claim, Compare, Row, Step, combined, fails, works};
+use super::{Case, Claim, Compare, Row, Step, combined, fails, works};
 
 pub(crate) fn cases() -> Vec<Case> {
     [depends(), aliases(), config(), files(), places(), version()].concat()

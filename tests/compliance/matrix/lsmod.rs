@@ -1,6 +1,6 @@
 //! lsmod, and `kmod list`, which is the same.
 
-use crate::matrix::{Case, Claim, Compare, Row, Step, combined, fails, works};
+use super::{Case, Claim, Compare, Row, Step, combined, fails, works};
 
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = of_lsmod();

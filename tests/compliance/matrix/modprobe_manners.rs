@@ -2,7 +2,7 @@
 
 use testkit::Errno;
 
-use crate::matrix::{Case, Claim, Compare, Row, Step, combined, fails, works};
+use super::{Case, Claim, Compare, Row, Step, combined, fails, works};
 
 pub(crate) fn cases() -> Vec<Case> {
     [voice(), syslog(), helper(), bytes(), getopt()].concat()

@@ -1,10 +1,10 @@
 //! The program under its own name: `kmod list`, `kmod static-nodes`.
 
-use crate::matrix::{Case, Claim, Compare, Row, Step, combined, fails, works};
+use super::{Case, Claim, Compare, Row, Step, combined, fails, works};
 
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = of_kmod();
-    cases.extend(crate::lsmod::listings("kmod list", "list"));
+    cases.extend(super::lsmod::listings("kmod list", "list"));
     cases.extend(static_nodes());
     cases.extend(dispatch());
     cases

@@ -2,7 +2,7 @@
 
 use testkit::{Compression, Errno};
 
-use crate::matrix::{Case, Claim, Compare, Row, Step, combined, fails, works};
+use super::{Case, Claim, Compare, Row, Step, combined, fails, works};
 
 pub(crate) fn cases() -> Vec<Case> {
     [all(), once(), commands_and_blacklist(), force(), dry_run(), names(), kernel(), parameters()].concat()
