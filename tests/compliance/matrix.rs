@@ -13,11 +13,13 @@ mod judge;
 mod kmod;
 mod lsmod;
 mod modprobe_config;
+mod modprobe_environment;
 mod modprobe_indexes;
 mod modprobe_load;
 mod modprobe_manners;
 mod modprobe_remove;
 mod modprobe_show;
+mod modprobe_sources;
 mod rmmod;
 mod rows;
 mod surface;
@@ -42,6 +44,8 @@ fn cases() -> Vec<Case> {
         modprobe_remove::cases(),
         modprobe_show::cases(),
         modprobe_config::cases(),
+        modprobe_sources::cases(),
+        modprobe_environment::cases(),
         modprobe_indexes::cases(),
         modprobe_manners::cases(),
     ]

@@ -154,6 +154,7 @@ fn refute(claim: &Claim, seen: &Seen) -> Option<String> {
         }
         Claim::Logs(what) => (seen.log().iter().any(|line| line.contains(what)), seen.log().join("; ")),
         Claim::LogsNothing => (seen.log().is_empty(), seen.log().join("; ")),
+        Claim::Explains => (without_cause(&seen.messages(), "") != seen.messages(), seen.messages()),
         Claim::Silent => (seen.messages().is_empty(), seen.messages()),
         Claim::Prints(what) => {
             let printed = text(&seen.outcome.stdout);

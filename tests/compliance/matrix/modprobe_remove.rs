@@ -191,7 +191,7 @@ fn wait() -> Vec<Case> {
             .loaded("alone")
             .users("alone", 1)
             .compare(Compare::OursAlone)
-            .differs(Row::WaitTimeout, &[Claim::Exit(1), Claim::Says("Module alone is in use")], &[]),
+            .differs(Row::WaitTimeout, &[Claim::Exit(1), Claim::Says("modprobe: ")], &[]),
         combined("modprobe --wait", "the kernel says no", "-r -w 100 alone")
             .loaded("alone")
             .keep("alone", Errno::EBUSY),
