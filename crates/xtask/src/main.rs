@@ -4,6 +4,7 @@
 //! checkout, see [`cache`]; nothing here knows a host name, see [`mirror`].
 
 mod cache;
+mod kernel;
 mod mirror;
 mod packages;
 mod process;
@@ -29,11 +30,14 @@ enum Task {
         #[arg(value_parser = fetchable())]
         names: Vec<String>,
     },
+    /// Build the kernel with Rust and the companion modules, or show where they are cached
+    Kernel,
 }
 
 fn main() -> Result<()> {
     match Arguments::parse().task {
         Task::Fetch { names } => fetch(&names),
+        Task::Kernel => kernel::run(),
     }
 }
 
@@ -54,4 +58,11 @@ fn fetch(names: &[String]) -> Result<()> {
         println!("{name:24} {}", path.display());
     }
     Ok(())
+}
+
+/// The checkout we belong to.
+fn workspace() -> std::path::PathBuf {
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR").map(std::path::PathBuf::from);
+    let crates = manifest.as_deref().and_then(std::path::Path::parent);
+    crates.and_then(std::path::Path::parent).map_or_else(|| ".".into(), std::path::Path::to_owned)
 }
