@@ -60,7 +60,8 @@ pub(crate) fn cached(cache: &Cache) -> Result<Option<RustKernel>> {
     let known = format!("{}-{digest}", source::version(None));
     let dir = cache.root().join("kernels");
     let others = fs::read_dir(&dir).into_iter().flatten().flatten();
-    let mut others: Vec<String> = others.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    let mut others: Vec<String> =
+        others.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     others.retain(|name| name.ends_with(&format!("-{digest}")));
     others.sort();
     let key = if others.contains(&known) { Some(known) } else { others.pop() };
@@ -124,6 +125,6 @@ fn hash(parts: &[&[u8]]) -> Result<String> {
 
 /// The files below `dir`, sorted, with their contents.
 fn contents(dir: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>> {
-    let files = crate::trees::modules_below(dir, "")?;
+    let files = crate::trees::files_below(dir, "")?;
     files.into_iter().map(|path| Ok((path.clone(), fs::read(&path)?))).collect()
 }

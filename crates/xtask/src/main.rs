@@ -4,12 +4,20 @@
 //! checkout, see [`cache`]; nothing here knows a host name, see [`mirror`].
 
 mod cache;
+mod dist;
+mod guest;
+mod initramfs;
 mod kernel;
 mod mirror;
 mod packages;
 mod process;
+mod qemu;
 mod reference;
+mod scenarios;
 mod trees;
+mod vm;
+
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -32,12 +40,25 @@ enum Task {
     },
     /// Build the kernel with Rust and the companion modules, or show where they are cached
     Kernel,
+    /// Run the scenarios of integration/scenarios on stock Debian kernels in QEMU
+    Vm(vm::Options),
+    /// Build the release binaries, static and dynamic
+    Dist,
 }
 
-fn main() -> Result<()> {
-    match Arguments::parse().task {
+fn main() -> ExitCode {
+    let done = match Arguments::parse().task {
         Task::Fetch { names } => fetch(&names),
         Task::Kernel => kernel::run(),
+        Task::Vm(options) => vm::run(&options),
+        Task::Dist => dist::run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }
 

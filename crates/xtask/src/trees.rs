@@ -83,7 +83,7 @@ pub(crate) fn provide(cache: &Cache, name: &str) -> Result<Option<Tree>> {
             let from = provide(cache, from)?.context("derived from no tree")?;
             eprintln!("trees: making {name}");
             process::run(Command::new("cp").arg("-a").arg(&from.root).arg(draft))?;
-            let files = modules_below(draft, suffix)?;
+            let files = files_below(draft, suffix)?;
             recompress(&files, || {
                 let mut command = Command::new(program.name);
                 command.args(flags);
@@ -94,11 +94,11 @@ pub(crate) fn provide(cache: &Cache, name: &str) -> Result<Option<Tree>> {
     open(root).map(Some)
 }
 
-/// The files below `dir` whose names end in `suffix`, sorted.
+/// The files below `dir` whose paths end in `suffix`, sorted.
 ///
 /// # Errors
 /// When a directory can't be read.
-pub(crate) fn modules_below(dir: &Path, suffix: &str) -> Result<Vec<PathBuf>> {
+pub(crate) fn files_below(dir: &Path, suffix: &str) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut todo = vec![dir.to_owned()];
     while let Some(dir) = todo.pop() {
@@ -106,7 +106,7 @@ pub(crate) fn modules_below(dir: &Path, suffix: &str) -> Result<Vec<PathBuf>> {
             let entry = entry?;
             if entry.file_type()?.is_dir() {
                 todo.push(entry.path());
-            } else if entry.file_name().to_string_lossy().ends_with(suffix) {
+            } else if entry.path().to_string_lossy().ends_with(suffix) {
                 found.push(entry.path());
             }
         }

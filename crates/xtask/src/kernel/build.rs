@@ -14,7 +14,8 @@ use crate::kernel::source;
 use crate::process;
 
 /// What `install-extmod-build` leaves out and Rust or signing needs. Patterns of a shell in the build directory.
-const ALSO_EXTERNAL: &str = ".config include/config rust/*.rmeta rust/*.so certs/signing_key.pem certs/signing_key.x509";
+const ALSO_EXTERNAL: &str =
+    ".config include/config rust/*.rmeta rust/*.so certs/signing_key.pem certs/signing_key.x509";
 
 /// The variables that a cargo of another project sets or that would make two builds differ.
 const FOREIGN: [&str; 7] =
@@ -38,8 +39,12 @@ impl Build {
     /// # Errors
     /// When it can't be unpacked.
     pub(super) fn open(work: &Path, package: &Path, bindgen: PathBuf) -> Result<Build> {
-        let build =
-            Build { source: work.join("source"), objects: work.join("objects"), work: work.to_owned(), bindgen };
+        let build = Build {
+            source: work.join("source"),
+            objects: work.join("objects"),
+            work: work.to_owned(),
+            bindgen,
+        };
         fs::create_dir_all(&build.objects).with_context(|| build.objects.display().to_string())?;
         eprintln!("kernel: building in {}", work.display());
         progress::step(&build.log(), "unpacking the source", || source::unpack(package, &build.source))?;
@@ -132,7 +137,9 @@ pub(super) fn make(directory: &Path, bindgen: &Path) -> Command {
     if let Ok(path) = std::env::join_paths(dirs) {
         make.env("PATH", path);
     }
-    FOREIGN.iter().for_each(|name| drop(make.env_remove(name)));
+    for name in FOREIGN {
+        make.env_remove(name);
+    }
     // Who builds it, where and when are no business of the CRCs or the version.
     make.env("KBUILD_BUILD_USER", "modutils")
         .env("KBUILD_BUILD_HOST", "modutils")

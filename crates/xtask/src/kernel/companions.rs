@@ -91,7 +91,7 @@ impl Bench<'_> {
     /// Copies the modules of a build to `to`, stripped, and finishes each.
     fn keep(&self, from: &Path, to: &Path, finish: impl Fn(&Path) -> Result<()>) -> Result<()> {
         fs::create_dir_all(to)?;
-        for module in trees::modules_below(from, ".ko")? {
+        for module in trees::files_below(from, ".ko")? {
             let copy = to.join(module.file_name().context("a module has a name")?);
             process::run(Command::new("strip").args(["--strip-debug", "-o"]).arg(&copy).arg(&module))?;
             finish(&copy)?;
@@ -103,7 +103,8 @@ impl Bench<'_> {
     fn sign(&self, module: &Path) -> Result<()> {
         let external = &self.kernel.external;
         let mut sign = Command::new(external.join("scripts/sign-file"));
-        sign.arg("sha256").args(["pem", "x509"].map(|kind| external.join(format!("certs/signing_key.{kind}"))));
+        sign.arg("sha256")
+            .args(["pem", "x509"].map(|kind| external.join(format!("certs/signing_key.{kind}"))));
         process::run(sign.arg(module))
     }
 
@@ -117,7 +118,7 @@ impl Bench<'_> {
                     fs::copy(entry.path(), dir.join(entry.file_name()))?;
                 }
             }
-            let modules = trees::modules_below(&dir, ".ko")?;
+            let modules = trees::files_below(&dir, ".ko")?;
             process::run(Command::new(program.name).args(flags).args(&modules))?;
             // zstd keeps what it has compressed.
             modules.iter().for_each(|module| drop(fs::remove_file(module)));

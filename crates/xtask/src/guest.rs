@@ -1,0 +1,195 @@
+//! What a virtual machine finds in its root: a shell, the tools under test, the packaged kmod, modules, scripts.
+//!
+//! ```text
+//! /init, /vm/                the scripts of integration/vm; /job is the one that init runs
+//! /bin/busybox               the shell and the usual commands, links to it made by init
+//! /sbin/modprobe …, /bin/kmod  the tools under test
+//! /reference/                the packaged kmod, whose libraries lie where its loader looks for them
+//! /lib/modules/VERSION/      the kernel's modules as they are packaged: no modules.dep or other index
+//! /variants/SUFFIX/          the same few modules plain and compressed in each way, roots for `modprobe -d`
+//! /refused/                  modules that this kernel refuses
+//! /companions/               with the kernel that has Rust, instead of these two: see kernel/companions.rs
+//! ```
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::cache::Cache;
+use crate::initramfs::Initramfs;
+use crate::mirror::Mirror;
+use crate::packages::{self, DPKG_DEB, GZIP, XZ, ZSTD};
+use crate::trees::{self, Tree};
+use crate::{process, reference};
+
+/// Where a merged-usr Debian root of amd64 keeps its libraries.
+const LIBRARIES: &str = "usr/lib/x86_64-linux-gnu";
+
+/// What the packaged kmod loads.
+const NEEDED: [&str; 5] = ["libc.so.6", "libcrypto.so.3", "liblzma.so.5", "libz.so.1", "libzstd.so.1"];
+
+/// The modules of `/variants`: one with parameters and one with a dependency, small ones.
+const VARIANT_MODULES: [&str; 3] = ["dummy", "fat", "vfat"];
+
+/// How `/variants` are compressed. The kernel reads xz only with this check (Documentation/staging/xz.rst).
+const VARIANTS: [(&str, Option<(packages::Program, &[&str])>); 4] = [
+    ("ko", None),
+    ("ko.xz", Some((XZ, &["--check=crc32", "--lzma2=dict=1MiB"]))),
+    ("ko.zst", Some((ZSTD, &["--quiet"]))),
+    ("ko.gz", Some((GZIP, &["--no-name"]))),
+];
+
+/// Whose tools lie in /sbin.
+pub(crate) enum Tools<'a> {
+    /// Our static binary, at this path.
+    Ours(&'a Path),
+    /// The packaged kmod.
+    Reference,
+}
+
+/// An archive with all but what is particular to a job.
+///
+/// # Errors
+/// When something can't be fetched or read.
+pub(crate) fn base(cache: &Cache, workspace: &Path, tree: &Tree, tools: &Tools) -> Result<Initramfs> {
+    let mut root = Initramfs::default();
+    for empty in ["proc", "sys", "dev", "tmp", "etc/modprobe.d", "etc/depmod.d", "var"] {
+        root.directory(empty);
+    }
+    root.device("dev/console", 5, 1);
+    root.copy(&busybox(cache)?, "bin/busybox")?;
+    let scripts = workspace.join("integration/vm");
+    root.copy_tree(&scripts, "vm")?;
+    root.file("init", 0o755, &fs::read(scripts.join("init")).context("integration/vm/init")?);
+    root.copy_tree(&tree.modules(), &format!("lib/modules/{}", tree.version))?;
+    add_reference(&mut root, &reference::provide(cache, "kmod34")?)?;
+    match tools {
+        Tools::Ours(binary) => root.copy(binary, "bin/kmod")?,
+        Tools::Reference => root.link("bin/kmod", "/reference/bin/kmod"),
+    }
+    for tool in reference::TOOLS {
+        root.link(&format!("sbin/{tool}"), "../bin/kmod");
+        root.link(&format!("reference/sbin/{tool}"), "../bin/kmod");
+    }
+    Ok(root)
+}
+
+/// Adds `/variants` and `/refused`.
+///
+/// # Errors
+/// When a module is missing or a program fails.
+pub(crate) fn add_variants(root: &mut Initramfs, tree: &Tree, foreign: &Tree) -> Result<()> {
+    packages::need(&[XZ, ZSTD, GZIP])?;
+    for (suffix, program) in VARIANTS {
+        let modules = format!("variants/{suffix}/lib/modules/{}", tree.version);
+        for list in ["modules.order", "modules.builtin", "modules.builtin.modinfo"] {
+            root.copy(&tree.modules().join(list), &format!("{modules}/{list}"))?;
+        }
+        for name in VARIANT_MODULES {
+            let plain = plain_module(tree, name)?;
+            let packed = match program {
+                Some((program, flags)) => {
+                    let mut pack = Command::new(program.name);
+                    if program.name == ZSTD.name {
+                        // The packaged kmod reads only frames that tell their size, as those of files do.
+                        pack.arg(format!("--stream-size={}", plain.len()));
+                    }
+                    filter(pack.args(flags), &plain)?
+                }
+                None => plain,
+            };
+            root.file(&format!("{modules}/kernel/{name}.{suffix}"), 0o644, &packed);
+        }
+    }
+    root.file("refused/other-kernel/dummy.ko", 0o644, &plain_module(foreign, "dummy")?);
+    let own = plain_module(tree, "dummy")?;
+    let changed = other_vermagic(own.clone())?;
+    root.file("refused/vermagic/dummy.ko", 0o644, without_signature(&changed)?);
+    root.file("refused/signature/dummy.ko", 0o644, &changed);
+    root.file("refused/truncated/dummy.ko", 0o644, &own[..own.len() / 2]);
+    Ok(())
+}
+
+/// Adds `/companions`, all of it, and the companion modules as if installed: in the kernel's `extra`.
+///
+/// # Errors
+/// When a file can't be read.
+pub(crate) fn add_companions(root: &mut Initramfs, tree: &Tree, dir: &Path) -> Result<()> {
+    root.copy_tree(dir, "companions")?;
+    for module in trees::files_below(dir, ".ko")?.iter().filter(|module| module.parent() == Some(dir)) {
+        let name = module.file_name().context("a module has a name")?.to_string_lossy();
+        root.copy(module, &format!("lib/modules/{}/extra/{name}", tree.version))?;
+    }
+    Ok(())
+}
+
+/// The static shell, from the cache or unpacked now.
+fn busybox(cache: &Cache) -> Result<PathBuf> {
+    cache.provide("guest/busybox", |draft| {
+        packages::need(&[DPKG_DEB])?;
+        let deb = Mirror::default().package(cache, "trixie", "amd64", "busybox-static")?;
+        let dir = tempfile::tempdir()?;
+        reference::unpack(&deb, dir.path())?;
+        let places = ["usr/bin/busybox", "bin/busybox"].map(|place| dir.path().join(place));
+        let binary = places.iter().find(|place| place.is_file()).context("no busybox in its package")?;
+        fs::copy(binary, draft)?;
+        Ok(())
+    })
+}
+
+/// Adds the packaged kmod.
+fn add_reference(root: &mut Initramfs, from: &Path) -> Result<()> {
+    root.copy(&from.join("usr/bin/kmod"), "reference/bin/kmod")?;
+    root.copy(&from.join(LIBRARIES).join("ld-linux-x86-64.so.2"), "lib64/ld-linux-x86-64.so.2")?;
+    for library in NEEDED {
+        root.copy(&from.join(LIBRARIES).join(library), &format!("lib/x86_64-linux-gnu/{library}"))?;
+    }
+    Ok(())
+}
+
+/// A module of a tree, uncompressed.
+fn plain_module(tree: &Tree, name: &str) -> Result<Vec<u8>> {
+    let find = |suffix: &str| -> Result<Option<PathBuf>> {
+        Ok(trees::files_below(&tree.modules(), &format!("/{name}{suffix}"))?.into_iter().next())
+    };
+    if let Some(plain) = find(".ko")? {
+        return Ok(fs::read(plain)?);
+    }
+    let packed = find(".ko.xz")?.with_context(|| format!("no module {name} in {}", tree.root.display()))?;
+    filter(Command::new("xz").arg("--decompress"), &fs::read(packed)?)
+}
+
+/// The module with another word in its vermagic, of the same length.
+fn other_vermagic(mut module: Vec<u8>) -> Result<Vec<u8>> {
+    let (from, to) = (b" mod_unload ", b" mod_onload ");
+    let place = module.windows(from.len()).position(|window| window == from).context("no vermagic")?;
+    module[place..place + to.len()].copy_from_slice(to);
+    Ok(module)
+}
+
+/// The module without the signature at its end, which a change would belie: its length stands, big-endian, before
+/// the closing words (the kernel's include/linux/module_signature.h).
+fn without_signature(module: &[u8]) -> Result<&[u8]> {
+    const END: &[u8] = b"~Module signature appended~\n";
+    const RECORD: usize = 12;
+    let signed = module.strip_suffix(END).context("the module is not signed")?;
+    let length =
+        signed.last_chunk().map(|bytes| u32::from_be_bytes(*bytes)).context("no signature record")?;
+    let rest =
+        signed.len().checked_sub(RECORD + length as usize).context("a signature longer than its module")?;
+    Ok(&module[..rest])
+}
+
+/// Passes bytes through a program.
+fn filter(command: &mut Command, input: &[u8]) -> Result<Vec<u8>> {
+    let mut file = tempfile::tempfile()?;
+    std::io::Write::write_all(&mut file, input)?;
+    std::io::Seek::rewind(&mut file)?;
+    let out = command.arg("--stdout").stdin(Stdio::from(file)).stderr(Stdio::inherit()).output()?;
+    if !out.status.success() {
+        bail!("{} failed: {}", process::shown(command), out.status);
+    }
+    Ok(out.stdout)
+}

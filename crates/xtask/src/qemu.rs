@@ -1,0 +1,103 @@
+//! Boots a kernel with an initramfs in an emulated machine and hands over what it says on its serial port.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::packages::{self, QEMU};
+
+/// A machine to boot.
+pub(crate) struct Machine<'a> {
+    /// The kernel image.
+    pub(crate) kernel: &'a Path,
+    /// The archive of its first root.
+    pub(crate) initramfs: &'a [u8],
+    /// Parameters of the kernel beside those that we always give it.
+    pub(crate) parameters: &'a str,
+    /// How QEMU runs the guest's processor. Emulation ("tcg") works everywhere.
+    pub(crate) accelerator: &'a str,
+    /// When the machine counts as hung.
+    pub(crate) timeout: Duration,
+}
+
+/// What the reader of the serial port makes of a line.
+#[derive(PartialEq)]
+pub(crate) enum Next {
+    /// Go on.
+    Read,
+    /// The guest has nothing more to say: switch it off.
+    PowerOff,
+}
+
+/// Boots the machine and gives each line of its serial port to `on_line`, until that one says so, the guest
+/// switches itself off, or time is up.
+///
+/// # Errors
+/// When QEMU is missing or fails, the guest ends before its last line, or time is up.
+pub(crate) fn boot(machine: &Machine, mut on_line: impl FnMut(&str) -> Next) -> Result<()> {
+    packages::need(&[QEMU])?;
+    let dir = tempfile::tempdir()?;
+    let initramfs = dir.path().join("initramfs");
+    std::fs::write(&initramfs, machine.initramfs)?;
+    let mut qemu = Guard(command(machine, &initramfs).spawn().context("cannot start QEMU")?);
+    let lines = lines_of(&mut qemu.0)?;
+    let end = Instant::now() + machine.timeout;
+    loop {
+        match lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            Ok(line) if on_line(&line) == Next::PowerOff => return Ok(()),
+            Ok(_) => {}
+            Err(RecvTimeoutError::Timeout) => bail!("the guest hung: stopped after {:?}", machine.timeout),
+            Err(RecvTimeoutError::Disconnected) => {
+                bail!("the guest ended before it was done (QEMU: {})", qemu.0.wait()?)
+            }
+        }
+    }
+}
+
+/// QEMU's command line. No network, no disk; one device of each kind that a scenario drives.
+fn command(machine: &Machine, initramfs: &Path) -> Command {
+    let mut qemu = Command::new(QEMU.name);
+    qemu.args(["-accel", machine.accelerator, "-cpu", "max", "-m", "1024", "-no-reboot", "-nodefaults"])
+        .args(["-display", "none", "-serial", "stdio", "-monitor", "none", "-device", "virtio-rng-pci"])
+        // Only a panic of the kernel may stand between our lines: scenarios show the kernel's log where they need it.
+        .args([
+            "-append",
+            &format!("console=ttyS0 quiet loglevel=1 panic=-1 reboot=t {}", machine.parameters),
+        ])
+        .arg("-kernel")
+        .arg(machine.kernel)
+        .arg("-initrd")
+        .arg(initramfs)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    qemu
+}
+
+/// Reads lines in a thread of its own, so that waiting for one can end.
+fn lines_of(qemu: &mut Child) -> Result<mpsc::Receiver<String>> {
+    let serial = qemu.stdout.take().context("QEMU has an output")?;
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(serial).split(b'\n').map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line).trim_end_matches('\r').to_owned();
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    Ok(receiver)
+}
+
+/// Ends QEMU whichever way we leave.
+struct Guard(Child);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

@@ -1,0 +1,234 @@
+//! The scenarios of `integration/scenarios`: shell scripts that run one after the other in a booted guest.
+//!
+//! A scenario's first comment says what it shows. Header lines can say where it runs:
+//! `# kernels: 6.12` (prefixes of the version; `rust` is the kernel with the companion modules, and without the line
+//! a scenario runs on all the others), `# tools: ours` (or `reference`), and `# boot: PARAMETERS` in a machine of
+//! its own, whose kernel has these parameters too.
+//! The guest's `vm/run.sh` reports on the serial port in lines that begin with `@@`, see [`Report`].
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::cache::Cache;
+use crate::guest::{self, Tools};
+use crate::qemu::{self, Machine, Next};
+use crate::trees::Tree;
+
+/// How a `# kernels:` line names the kernel with the companion modules.
+const RUST: &str = "rust";
+
+/// A scenario file.
+struct Scenario {
+    name: String,
+    script: String,
+    boot: String,
+}
+
+/// The modules that a guest has beside those of its kernel.
+pub(crate) enum Extra<'a> {
+    /// Some of a stock kernel's, compressed in each way, and those of another kernel, which this one refuses.
+    Variants(&'a Tree),
+    /// The companion modules: the guest's kernel is the one with Rust.
+    Companions(&'a Path),
+}
+
+/// What became of a scenario.
+pub(crate) struct Outcome {
+    /// The file's name without its ending.
+    pub(crate) name: String,
+    /// Whether it did what it should.
+    pub(crate) passed: bool,
+    /// How long it took in the guest.
+    pub(crate) seconds: String,
+    /// What it said, if it failed.
+    pub(crate) log: Vec<String>,
+}
+
+/// Where and how to run scenarios.
+pub(crate) struct Run<'a> {
+    /// The checkout.
+    pub(crate) workspace: &'a Path,
+    /// The kernel to boot, with its modules.
+    pub(crate) tree: &'a Tree,
+    /// What modules it has beside them.
+    pub(crate) extra: Extra<'a>,
+    /// Whose tools are under test.
+    pub(crate) tools: Tools<'a>,
+    /// Run only those whose names contain this.
+    pub(crate) only: Option<&'a str>,
+    /// QEMU's accelerator.
+    pub(crate) accelerator: &'a str,
+}
+
+/// Boots the kernel, runs the scenarios that apply to it, prints a row for each and the log of each that failed.
+///
+/// # Errors
+/// When the guest can't be made or booted, hangs, or ends before the last scenario.
+pub(crate) fn run(cache: &Cache, run: &Run) -> Result<Vec<Outcome>> {
+    let scenarios = applicable(run)?;
+    if scenarios.is_empty() {
+        bail!("no scenario applies");
+    }
+    // Scenarios with the same kernel parameters share a boot; those without any come first.
+    let mut boots: Vec<&str> = scenarios.iter().map(|scenario| scenario.boot.as_str()).collect();
+    boots.sort_unstable();
+    boots.dedup();
+    let mut outcomes = Vec::new();
+    for boot in boots {
+        let together: Vec<&Scenario> = scenarios.iter().filter(|scenario| scenario.boot == boot).collect();
+        outcomes.extend(run_in_one_boot(cache, run, boot, &together)?);
+    }
+    Ok(outcomes)
+}
+
+/// Runs scenarios in one guest.
+fn run_in_one_boot(cache: &Cache, run: &Run, boot: &str, scenarios: &[&Scenario]) -> Result<Vec<Outcome>> {
+    let mut root = guest::base(cache, run.workspace, run.tree, &run.tools)?;
+    match run.extra {
+        Extra::Variants(foreign) => guest::add_variants(&mut root, run.tree, foreign)?,
+        Extra::Companions(dir) => guest::add_companions(&mut root, run.tree, dir)?,
+    }
+    root.link("job", "/vm/run.sh");
+    for scenario in scenarios {
+        root.file(&format!("scenarios/{}.sh", scenario.name), 0o644, scenario.script.as_bytes());
+    }
+    let start = Instant::now();
+    let initramfs = root.finish();
+    let timeout = Duration::from_secs(120 + 60 * scenarios.len() as u64);
+    let machine = Machine {
+        kernel: &run.tree.kernel(),
+        initramfs: &initramfs,
+        parameters: boot,
+        accelerator: run.accelerator,
+        timeout,
+    };
+    let mut report = Report::default();
+    let booted = qemu::boot(&machine, |line| report.line(line));
+    println!("  {} {boot} finished in {:.1} s", run.tree.version, start.elapsed().as_secs_f64());
+    if booted.is_err() {
+        report.log.iter().for_each(|line| println!("    | {line}"));
+    }
+    booted?;
+    if report.outcomes.len() < scenarios.len() {
+        bail!("only {} of {} scenarios reported", report.outcomes.len(), scenarios.len());
+    }
+    Ok(report.outcomes)
+}
+
+/// The scenarios for this kernel and these tools, in the order of their names.
+fn applicable(run: &Run) -> Result<Vec<Scenario>> {
+    let dir = run.workspace.join("integration/scenarios");
+    let mut found = Vec::new();
+    for entry in fs::read_dir(&dir).with_context(|| dir.display().to_string())? {
+        let path = entry?.path();
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let script = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        let tools = match run.tools {
+            Tools::Ours(_) => "ours",
+            Tools::Reference => "reference",
+        };
+        let wanted = run.only.is_none_or(|part| name.contains(part));
+        let kernel = match run.extra {
+            Extra::Variants(_) => &run.tree.version,
+            Extra::Companions(_) => RUST,
+        };
+        if wanted && applies(&script, kernel, tools) {
+            let boot = header(&script, "# boot:").unwrap_or_default().trim().to_owned();
+            found.push(Scenario { name, script, boot });
+        }
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(found)
+}
+
+/// Whether the header lines allow this kernel (its version, or [`RUST`]) and these tools.
+fn applies(script: &str, kernel: &str, tools: &str) -> bool {
+    let on_kernel = match header(script, "# kernels:") {
+        None => kernel != RUST,
+        Some(list) => list
+            .split_whitespace()
+            .any(|word| word == kernel || (kernel != RUST && kernel.starts_with(&format!("{word}.")))),
+    };
+    on_kernel
+        && header(script, "# tools:").is_none_or(|list| list.split_whitespace().any(|word| word == tools))
+}
+
+/// What a header line says after its key.
+fn header<'a>(script: &'a str, key: &str) -> Option<&'a str> {
+    script.lines().find_map(|line| line.strip_prefix(key))
+}
+
+/// Reads the guest's report: `@@ begin NAME`, the log, `@@ pass NAME SECONDS` or `@@ fail NAME SECONDS`, `@@ end`.
+#[derive(Default)]
+struct Report {
+    log: Vec<String>,
+    outcomes: Vec<Outcome>,
+}
+
+impl Report {
+    fn line(&mut self, line: &str) -> Next {
+        let mut words = line.split(' ');
+        if words.next() != Some("@@") {
+            self.log.push(line.to_owned());
+            return Next::Read;
+        }
+        match (words.next(), words.next(), words.next()) {
+            (Some("begin"), ..) => self.log.clear(),
+            (Some(result @ ("pass" | "fail")), Some(name), seconds) => {
+                let outcome = Outcome {
+                    name: name.to_owned(),
+                    passed: result == "pass",
+                    seconds: seconds.unwrap_or("?").to_owned(),
+                    log: std::mem::take(&mut self.log),
+                };
+                outcome.print();
+                self.outcomes.push(outcome);
+            }
+            (Some("end"), ..) => return Next::PowerOff,
+            _ => self.log.push(line.to_owned()),
+        }
+        Next::Read
+    }
+}
+
+impl Outcome {
+    fn print(&self) {
+        let result = if self.passed { "pass" } else { "FAIL" };
+        println!("  {result}  {:28} {:>6} s", self.name, self.seconds);
+        if !self.passed {
+            self.log.iter().for_each(|line| println!("    | {line}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn header_lines_narrow_where_a_scenario_runs() {
+        assert!(applies("# What it shows\n", "6.1.0-50-cloud-amd64", "ours"));
+        assert!(applies("# kernels: 6.1 6.12\n", "6.12.107+deb13", "ours"));
+        assert!(!applies("# kernels: 6.1\n", "6.12.107+deb13", "ours"));
+        assert!(!applies("# tools: ours\n", "6.1.0", "reference"));
+        assert!(applies("# kernels: rust\n", RUST, "ours"));
+        assert!(!applies("# kernels: rust\n", "6.1.0", "ours"));
+        assert!(!applies("# What it shows\n", RUST, "ours"));
+    }
+
+    #[test]
+    fn a_failing_scenario_keeps_its_log_and_the_last_line_switches_off() {
+        let mut report = Report::default();
+        for line in
+            ["noise of the boot", "@@ begin a", "@@ pass a 0.1", "@@ begin b", "wrong", "@@ fail b 0.2"]
+        {
+            assert!(report.line(line) == Next::Read);
+        }
+        assert!(report.line("@@ end") == Next::PowerOff);
+        assert_eq!(report.outcomes.iter().map(|one| one.passed).collect::<Vec<_>>(), [true, false]);
+        assert_eq!(report.outcomes[1].log, ["wrong"]);
+    }
+}

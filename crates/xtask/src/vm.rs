@@ -1,0 +1,111 @@
+//! `cargo xtask vm`: the scenarios on stock Debian kernels, and on the one with Rust and the companion modules.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+
+use crate::cache::Cache;
+use crate::guest::Tools;
+use crate::scenarios::{self, Extra, Outcome, Run};
+use crate::trees::Tree;
+use crate::{dist, kernel, trees, workspace};
+
+/// The trees whose kernels we boot, 6.1 and 6.12: no compression in one, xz in the kernel in the other.
+const STOCK: [&str; 2] = ["bookworm-cloud", "trixie-cloud"];
+
+/// Those and our own kernel, see [`kernel`].
+const KERNELS: [&str; 3] = ["bookworm-cloud", "trixie-cloud", "rust"];
+
+/// The options of `cargo xtask vm`.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Boot only this kernel (default: all)
+    #[arg(long, value_parser = KERNELS)]
+    kernel: Option<String>,
+    /// Whose tools lie in /sbin
+    #[arg(long, value_enum, default_value_t = Whose::Ours)]
+    tools: Whose,
+    /// The static binary to test (default: the one that `cargo xtask dist` builds, built now)
+    #[arg(long)]
+    binary: Option<PathBuf>,
+    /// QEMU's accelerator
+    #[arg(long, default_value = "tcg")]
+    accelerator: String,
+    /// Run only the scenarios whose names contain this
+    scenario: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Whose {
+    Ours,
+    Reference,
+}
+
+/// Runs the scenarios and prints how many passed.
+///
+/// # Errors
+/// When one fails, or a guest can't be booted.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let cache = Cache::open()?;
+    let binary = match (&options.binary, options.tools) {
+        (Some(binary), _) => binary.clone(),
+        (None, Whose::Ours) => dist::static_binary()?,
+        (None, Whose::Reference) => PathBuf::new(),
+    };
+    let tools = || match options.tools {
+        Whose::Ours => Tools::Ours(&binary),
+        Whose::Reference => Tools::Reference,
+    };
+    let mut outcomes = Vec::new();
+    for kernel in KERNELS.iter().filter(|name| options.kernel.as_deref().is_none_or(|only| only == **name)) {
+        outcomes.extend(scenarios_on(
+            &cache,
+            kernel,
+            tools(),
+            options.scenario.as_deref(),
+            &options.accelerator,
+        )?);
+    }
+    let failed = outcomes.iter().filter(|outcome| !outcome.passed).count();
+    println!("{} scenarios passed, {failed} failed", outcomes.len() - failed);
+    if failed > 0 {
+        bail!("{failed} scenarios failed");
+    }
+    Ok(())
+}
+
+/// Runs our tools through all scenarios on all kernels.
+///
+/// # Errors
+/// When a guest can't be booted; a failed scenario is an outcome.
+pub(crate) fn run_all(cache: &Cache, binary: &std::path::Path) -> Result<Vec<Outcome>> {
+    let mut outcomes = Vec::new();
+    for kernel in KERNELS {
+        outcomes.extend(scenarios_on(cache, kernel, Tools::Ours(binary), None, "tcg")?);
+    }
+    Ok(outcomes)
+}
+
+fn scenarios_on(
+    cache: &Cache,
+    name: &str,
+    tools: Tools,
+    only: Option<&str>,
+    accelerator: &str,
+) -> Result<Vec<Outcome>> {
+    let workspace = workspace();
+    let run = |tree: &Tree, extra: Extra| {
+        println!("scenarios on {}", tree.version);
+        scenarios::run(cache, &Run { workspace: &workspace, tree, extra, tools, only, accelerator })
+            .with_context(|| format!("the guest with {}", tree.version))
+    };
+    if name == "rust" {
+        let rust = kernel::provide(cache)?;
+        let companions = kernel::companions::provide(cache, &rust)?;
+        return run(&rust.tree, Extra::Companions(&companions));
+    }
+    let tree = |name: &str| trees::provide(cache, name)?.context("no such tree");
+    let other = STOCK.iter().find(|other| **other != name).context("two kernels")?;
+    run(&tree(name)?, Extra::Variants(&tree(other)?))
+}

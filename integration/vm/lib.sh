@@ -1,0 +1,85 @@
+# What scenarios are written in. They run under `sh -eu`: a command that fails unexpectedly ends the scenario.
+
+# fail MESSAGE: the scenario has failed.
+fail() {
+    echo "FAILED: $*"
+    exit 1
+}
+
+# attempt COMMAND…: runs it, leaves its exit code in $status and what it said in the files out and err, and shows all.
+attempt() {
+    echo "+ $*"
+    status=0
+    "$@" >out 2>err || status=$?
+    cat out err
+}
+
+# expect_status CODE COMMAND…: it exits with this code.
+expect_status() {
+    wanted=$1
+    shift
+    attempt "$@"
+    [ "$status" -eq "$wanted" ] || fail "exit code $status, not $wanted"
+}
+
+# expect_output TEXT COMMAND…: it succeeds, and TEXT stands in its standard output.
+expect_output() {
+    text=$1
+    shift
+    expect_status 0 "$@"
+    grep -qF -- "$text" out || fail "no \"$text\" on standard output"
+}
+
+# expect_error TEXT COMMAND…: it exits with 1, and TEXT stands on its standard error.
+expect_error() {
+    text=$1
+    shift
+    expect_status 1 "$@"
+    grep -qF -- "$text" err || fail "no \"$text\" on standard error"
+}
+
+# expect_quiet COMMAND…: it succeeds and says nothing.
+expect_quiet() {
+    expect_status 0 "$@"
+    [ ! -s out ] && [ ! -s err ] || fail "it should have said nothing"
+}
+
+# expect_same FILE FILE: they are equal.
+expect_same() {
+    cmp "$1" "$2" && return
+    diff "$1" "$2" | head -n 20
+    fail "$1 and $2 differ"
+}
+
+# expect_value TEXT FILE: the file, one of /sys say, has this line.
+expect_value() {
+    found=$(cat "$2")
+    [ "$found" = "$1" ] || fail "$2 is \"$found\", not \"$1\""
+}
+
+# expect_loaded MODULE…, expect_absent MODULE…: the kernel has them, or doesn't.
+expect_loaded() {
+    for module in "$@"; do [ -e "/sys/module/$module/initstate" ] || fail "$module is not loaded"; done
+}
+expect_absent() {
+    for module in "$@"; do [ ! -e "/sys/module/$module/initstate" ] || fail "$module is loaded"; done
+}
+
+# note_loaded: what is loaded now isn't a scenario's doing. (An empty list of patterns would match every line.)
+note_loaded() { { cut -d' ' -f1 /proc/modules && echo "no module"; } >/tmp/at_first; }
+
+# loaded: the modules that have been loaded since, by name.
+loaded() { cut -d' ' -f1 /proc/modules | grep -vxF -f /tmp/at_first | sort; }
+
+# unload_all: unloads them, with a tool that is not under test.
+unload_all() {
+    for attempt in 1 2 3 4 5 6; do
+        for module in $(loaded); do busybox rmmod "$module" 2>/dev/null || true; done
+    done
+}
+
+# configure LINE…: the only configuration of modprobe.
+configure() { printf '%s\n' "$@" >/etc/modprobe.d/scenario.conf; }
+
+# module_file NAME: the file of a module in the kernel's tree.
+module_file() { find "/lib/modules/$(uname -r)/kernel" -name "$1.ko*"; }
