@@ -19,7 +19,14 @@ const __LOG_PREFIX: &[u8] = b"permanent\0";
 
 /// What the kernel calls at load.
 #[no_mangle]
+#[link_section = ".init.text"]
 pub extern "C" fn init_module() -> c_int {
     pr_info!("here to stay\n");
     0
 }
+
+/// Tells objtool that `init_module` is meant, and not a function that happens to have this name.
+#[used(compiler)]
+#[link_section = ".init.data"]
+#[allow(non_upper_case_globals, reason = "objtool looks for this name")]
+static __UNIQUE_ID___addressable_init_module: extern "C" fn() -> c_int = init_module;
