@@ -6,15 +6,15 @@ formats="zst xz"
 # Debian builds the packaged kmod without zlib.
 [ "$(readlink /bin/kmod)" = /reference/bin/kmod ] || formats="$formats gz"
 for format in $formats; do
-    module=/companions/compressed/hello.ko.$format
-    expect_quiet /sbin/insmod $module io=4 'msg="from a file"'
+    file=/companions/compressed/hello.ko.$format
+    expect_quiet /sbin/insmod $file io=4 'msg="from a file"'
     expect_value 4 /sys/module/hello/parameters/io
     expect_value O /sys/module/hello/taint
     expect_quiet /sbin/rmmod hello
-    expect_quiet /sbin/modprobe $module
+    expect_quiet /sbin/modprobe $file
     expect_quiet /sbin/modprobe -r hello
-    expect_output "parm:           io:A number from 0 to 5 (ulong)" /sbin/modinfo $module
-    expect_output "signer:" /sbin/modinfo $module
+    expect_output "parm:           io:A number from 0 to 5 (ulong)" /sbin/modinfo $file
+    expect_output "signer:" /sbin/modinfo $file
 
     # A tree of them, with a dependency.
     here=root$format/lib/modules/$(uname -r)

@@ -17,5 +17,5 @@ expect_absent vfat fat
 expect_quiet /sbin/modprobe -r -a nls_cp437 nls_iso8859_1 loop
 
 # For a file system that nobody has, modprobe says nothing and the kernel goes on.
-attempt mount -t nonesuch disk mounted
+attempt mount -t nonesuch none mounted
 [ "$status" -ne 0 ] || fail "mounted a file system of no kind"

@@ -2,7 +2,8 @@
 # kernels: rust
 
 forget_log
-expect_output "softdep gadget pre: square post: verbose" cat "/lib/modules/$(uname -r)/modules.softdep"
+expect_output "softdep gadget pre: square post: verbose" \
+    cat "/lib/modules/$(uname -r)/modules.softdep"
 expect_quiet /sbin/modprobe gadget
 expect_loaded square gadget verbose
 order=$(dmesg | grep -o '[a-z]*: ready' | tr '\n' ' ')

@@ -15,6 +15,7 @@
 mod build;
 pub(crate) mod companions;
 mod progress;
+mod signature;
 mod source;
 mod toolchain;
 
@@ -104,7 +105,9 @@ fn open(root: PathBuf, key: String) -> Result<RustKernel> {
 
 /// The configuration, over the smallest that the kernel has.
 fn fragment() -> PathBuf {
-    workspace().join("integration/kernel/rust.fragment")
+    let fragment = workspace().join("integration/kernel/rust.fragment");
+    // It is read in another directory.
+    fragment.canonicalize().unwrap_or(fragment)
 }
 
 /// What tells apart kernels of the same source: the configuration and the compilers.

@@ -6,9 +6,10 @@
 //! unsigned/NAME.ko     the same without a signature
 //! corrupted/NAME.ko    signed, and a byte of the description changed afterwards
 //! vermagic/NAME.ko     of a kernel without module unloading, says its vermagic; signed
-//! basic/NAME.ko        with the table `__versions` only, and not the extended ones; signed
+//! basic/NAME.ko        with the table `__versions` only, which is enough for test_square; signed
 //! long/square.ko       its function has another prototype, so its symbol another CRC; signed
 //! compressed/NAME.ko.zst, .ko.xz, .ko.gz
+//! hello.signature      what openssl reads in hello.ko's signature, as modinfo shows it
 //! ```
 
 use std::fs;
@@ -18,12 +19,12 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::cache::Cache;
-use crate::kernel::{self, RustKernel, build, progress};
+use crate::kernel::{self, RustKernel, build, progress, signature};
 use crate::packages::{self, GZIP, Program, XZ, ZSTD};
 use crate::{process, trees, workspace};
 
 /// Part of the key: to be raised when this file makes other variants from the same source.
-const RECIPE: &[u8] = b"1";
+const RECIPE: &[u8] = b"2";
 
 /// How the compressed variants are made. The kernel reads xz only with this check and a small dictionary.
 const COMPRESSED: [(Program, &[&str]); 3] =
@@ -65,7 +66,8 @@ impl Bench<'_> {
         self.keep(&usual, result, |module| self.sign(module))?;
         self.keep(&usual, &result.join("basic"), |module| {
             // modpost can't leave out these tables: some symbol of every Rust module has a long name.
-            let tables = ["__version_ext_crcs", "__version_ext_names"].map(|name| format!("--remove-section={name}"));
+            let tables =
+                ["__version_ext_crcs", "__version_ext_names"].map(|name| format!("--remove-section={name}"));
             process::run(Command::new("objcopy").args(tables).arg(module))?;
             self.sign(module)
         })?;
@@ -78,6 +80,8 @@ impl Bench<'_> {
             self.sign(module)?;
             replace(module, b"description=", b"description:")
         })?;
+        let reading = signature::as_modinfo_shows(&result.join("hello.ko"))?;
+        fs::write(result.join("hello.signature"), reading)?;
         self.compress(result)
     }
 
@@ -117,7 +121,7 @@ impl Bench<'_> {
         for (program, flags) in COMPRESSED {
             for entry in fs::read_dir(result)? {
                 let entry = entry?;
-                if entry.file_type()?.is_file() {
+                if entry.path().extension().is_some_and(|ending| ending == "ko") {
                     fs::copy(entry.path(), dir.join(entry.file_name()))?;
                 }
             }
