@@ -1,2 +1,44 @@
-//! The tools.
-fn main() {}
+//! The kernel-module tools in one binary: the name it is called by says which tool it is.
+//!
+//! A tool is one file here, with a function `run` that reads as a recipe: parse the options, plan,
+//! act, print. [`report`] alone prints, logs and chooses the exit code.
+
+mod cli;
+mod depmod;
+mod insmod;
+mod kmod;
+mod lsmod;
+mod modinfo;
+mod modprobe;
+mod report;
+mod rmmod;
+mod startup;
+mod version;
+
+use std::{ffi::OsString, path::Path, process::ExitCode};
+
+/// How the process was called.
+pub struct Invocation {
+    /// The program's name as the caller wrote it: getopt's messages begin with it.
+    pub program: OsString,
+    /// The arguments after it.
+    pub arguments: Vec<OsString>,
+}
+
+fn main() -> ExitCode {
+    startup::restore_sigpipe();
+    let mut arguments = std::env::args_os();
+    let program = arguments.next().unwrap_or_else(|| "kmod".into());
+    let name = Path::new(&program).file_name().unwrap_or_default().to_owned();
+    let invocation = Invocation { program, arguments: arguments.collect() };
+    match name.as_encoded_bytes() {
+        b"depmod" => depmod::run(&invocation),
+        b"insmod" => insmod::run(&invocation),
+        b"lsmod" => lsmod::run(&invocation),
+        b"modinfo" => modinfo::run(&invocation),
+        b"modprobe" => modprobe::run(&invocation),
+        b"rmmod" => rmmod::run(&invocation),
+        // Any other name means the binary itself.
+        _ => kmod::run(&invocation),
+    }
+}

@@ -33,12 +33,19 @@ const NEEDED: [&str; 5] = ["libc.so.6", "libcrypto.so.3", "liblzma.so.5", "libz.
 /// The modules of `/variants`: one with parameters and one with a dependency, small ones.
 const VARIANT_MODULES: [&str; 3] = ["dummy", "fat", "vfat"];
 
-/// How `/variants` are compressed. The kernel reads xz only with this check (Documentation/staging/xz.rst).
-const VARIANTS: [(&str, Option<(packages::Program, &[&str])>); 4] = [
-    ("ko", None),
-    ("ko.xz", Some((XZ, &["--check=crc32", "--lzma2=dict=1MiB"]))),
-    ("ko.zst", Some((ZSTD, &["--quiet"]))),
-    ("ko.gz", Some((GZIP, &["--no-name"]))),
+/// A way of compressing modules: the end of their names, and what does it.
+struct Variant {
+    suffix: &'static str,
+    program: Option<packages::Program>,
+    flags: &'static [&'static str],
+}
+
+/// What `/variants` holds. The kernel reads xz only with this check (Documentation/staging/xz.rst).
+const VARIANTS: [Variant; 4] = [
+    Variant { suffix: "ko", program: None, flags: &[] },
+    Variant { suffix: "ko.xz", program: Some(XZ), flags: &["--check=crc32", "--lzma2=dict=1MiB"] },
+    Variant { suffix: "ko.zst", program: Some(ZSTD), flags: &["--quiet"] },
+    Variant { suffix: "ko.gz", program: Some(GZIP), flags: &["--no-name"] },
 ];
 
 /// Whose tools lie in /sbin.
@@ -49,29 +56,37 @@ pub(crate) enum Tools<'a> {
     Reference,
 }
 
-/// An archive with all but what is particular to a job.
+/// An archive with all but what is particular to a job: a static busybox as the shell, and the root directory of the
+/// packaged kmod, which must be there for [`Tools::Reference`].
 ///
 /// # Errors
 /// When something can't be fetched or read.
-pub(crate) fn base(cache: &Cache, workspace: &Path, tree: &Tree, tools: &Tools) -> Result<Initramfs> {
+pub(crate) fn base(
+    workspace: &Path,
+    tree: &Tree,
+    tools: &Tools,
+    shell: &Path,
+    packaged: Option<&Path>,
+) -> Result<Initramfs> {
     let mut root = Initramfs::default();
     for empty in ["proc", "sys", "dev", "tmp", "etc/modprobe.d", "etc/depmod.d", "var"] {
         root.directory(empty);
     }
     root.device("dev/console", 5, 1);
-    root.copy(&busybox(cache)?, "bin/busybox")?;
+    root.copy(shell, "bin/busybox")?;
     let scripts = workspace.join("integration/vm");
     root.copy_tree(&scripts, "vm")?;
     root.file("init", 0o755, &fs::read(scripts.join("init")).context("integration/vm/init")?);
     root.copy_tree(&tree.modules(), &format!("lib/modules/{}", tree.version))?;
-    add_reference(&mut root, &reference::provide(cache, "kmod34")?)?;
+    if let Some(packaged) = packaged {
+        add_reference(&mut root, packaged)?;
+    }
     match tools {
         Tools::Ours(binary) => root.copy(binary, "bin/kmod")?,
         Tools::Reference => root.link("bin/kmod", "/reference/bin/kmod"),
     }
     for tool in reference::TOOLS {
         root.link(&format!("sbin/{tool}"), "../bin/kmod");
-        root.link(&format!("reference/sbin/{tool}"), "../bin/kmod");
     }
     Ok(root)
 }
@@ -82,33 +97,31 @@ pub(crate) fn base(cache: &Cache, workspace: &Path, tree: &Tree, tools: &Tools) 
 /// When a module is missing or a program fails.
 pub(crate) fn add_variants(root: &mut Initramfs, tree: &Tree, foreign: &Tree) -> Result<()> {
     packages::need(&[XZ, ZSTD, GZIP])?;
-    for (suffix, program) in VARIANTS {
+    for variant in VARIANTS {
+        let suffix = variant.suffix;
         let modules = format!("variants/{suffix}/lib/modules/{}", tree.version);
         for list in ["modules.order", "modules.builtin", "modules.builtin.modinfo"] {
             root.copy(&tree.modules().join(list), &format!("{modules}/{list}"))?;
         }
         for name in VARIANT_MODULES {
-            let plain = plain_module(tree, name)?;
-            let packed = match program {
-                Some((program, flags)) => {
-                    let mut pack = Command::new(program.name);
-                    if program.name == ZSTD.name {
-                        // The packaged kmod reads only frames that tell their size, as those of files do.
-                        pack.arg(format!("--stream-size={}", plain.len()));
-                    }
-                    filter(pack.args(flags), &plain)?
-                }
-                None => plain,
-            };
+            let packed = variant.pack(plain_module(tree, name)?)?;
             root.file(&format!("{modules}/kernel/{name}.{suffix}"), 0o644, &packed);
         }
     }
     root.file("refused/other-kernel/dummy.ko", 0o644, &plain_module(foreign, "dummy")?);
-    let own = plain_module(tree, "dummy")?;
+    add_refused(root, tree, "dummy")
+}
+
+/// Adds `/refused`: a module of this kernel, changed so that the kernel refuses it.
+///
+/// # Errors
+/// When the module is missing.
+pub(crate) fn add_refused(root: &mut Initramfs, tree: &Tree, name: &str) -> Result<()> {
+    let own = plain_module(tree, name)?;
     let changed = other_vermagic(own.clone())?;
-    root.file("refused/vermagic/dummy.ko", 0o644, without_signature(&changed)?);
-    root.file("refused/signature/dummy.ko", 0o644, &changed);
-    root.file("refused/truncated/dummy.ko", 0o644, &own[..own.len() / 2]);
+    root.file(&format!("refused/vermagic/{name}.ko"), 0o644, without_signature(&changed)?);
+    root.file(&format!("refused/signature/{name}.ko"), 0o644, &changed);
+    root.file(&format!("refused/truncated/{name}.ko"), 0o644, &own[..own.len() / 2]);
     Ok(())
 }
 
@@ -126,7 +139,10 @@ pub(crate) fn add_companions(root: &mut Initramfs, tree: &Tree, dir: &Path) -> R
 }
 
 /// The static shell, from the cache or unpacked now.
-fn busybox(cache: &Cache) -> Result<PathBuf> {
+///
+/// # Errors
+/// When its package can't be had or unpacked.
+pub(crate) fn busybox(cache: &Cache) -> Result<PathBuf> {
     cache.provide("guest/busybox", |draft| {
         packages::need(&[DPKG_DEB])?;
         let deb = Mirror::default().package(cache, "trixie", "amd64", "busybox-static")?;
@@ -139,10 +155,26 @@ fn busybox(cache: &Cache) -> Result<PathBuf> {
     })
 }
 
+impl Variant {
+    /// Compresses a module.
+    fn pack(&self, plain: Vec<u8>) -> Result<Vec<u8>> {
+        let Some(program) = self.program else { return Ok(plain) };
+        let mut command = Command::new(program.name);
+        if program.name == ZSTD.name {
+            // The packaged kmod reads only frames that tell their size, as those of files do.
+            command.arg(format!("--stream-size={}", plain.len()));
+        }
+        filter(command.args(self.flags), &plain)
+    }
+}
+
 /// Adds the packaged kmod.
 fn add_reference(root: &mut Initramfs, from: &Path) -> Result<()> {
     root.copy(&from.join("usr/bin/kmod"), "reference/bin/kmod")?;
     root.copy(&from.join(LIBRARIES).join("ld-linux-x86-64.so.2"), "lib64/ld-linux-x86-64.so.2")?;
+    for tool in reference::TOOLS {
+        root.link(&format!("reference/sbin/{tool}"), "../bin/kmod");
+    }
     for library in NEEDED {
         root.copy(&from.join(LIBRARIES).join(library), &format!("lib/x86_64-linux-gnu/{library}"))?;
     }
@@ -169,12 +201,12 @@ fn other_vermagic(mut module: Vec<u8>) -> Result<Vec<u8>> {
     Ok(module)
 }
 
-/// The module without the signature at its end, which a change would belie: its length stands, big-endian, before
+/// The module without the signature at its end (if it has one), which a change would belie: its length stands, big-endian, before
 /// the closing words (the kernel's include/linux/module_signature.h).
 fn without_signature(module: &[u8]) -> Result<&[u8]> {
     const END: &[u8] = b"~Module signature appended~\n";
     const RECORD: usize = 12;
-    let signed = module.strip_suffix(END).context("the module is not signed")?;
+    let Some(signed) = module.strip_suffix(END) else { return Ok(module) };
     let length =
         signed.last_chunk().map(|bytes| u32::from_be_bytes(*bytes)).context("no signature record")?;
     let rest =

@@ -3,7 +3,9 @@
 //! Each subcommand is one function of one file. Everything fetched or derived lives in a cache outside the
 //! checkout, see [`cache`]; nothing here knows a host name, see [`mirror`].
 
+mod audit;
 mod cache;
+mod demo;
 mod dist;
 mod guest;
 mod initramfs;
@@ -14,6 +16,7 @@ mod process;
 mod qemu;
 mod reference;
 mod scenarios;
+mod test;
 mod trees;
 mod vm;
 
@@ -32,6 +35,10 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Build the tools, boot a stock Debian kernel with them in QEMU, and show a session
+    Demo(demo::Options),
+    /// Run all checks and count the tests
+    Test(test::Options),
     /// Fetch module trees and the packaged kmod into the cache (all of them when none is named)
     Fetch {
         /// Trees and references by name
@@ -44,14 +51,19 @@ enum Task {
     Vm(vm::Options),
     /// Build the release binaries, static and dynamic
     Dist,
+    /// Check licences, sources and known faults of the dependencies with cargo-deny
+    Audit,
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().task {
+        Task::Demo(options) => demo::run(&options),
+        Task::Test(options) => test::run(&options),
         Task::Fetch { names } => fetch(&names),
         Task::Kernel => kernel::run(),
         Task::Vm(options) => vm::run(&options),
         Task::Dist => dist::run(),
+        Task::Audit => audit::run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -23,6 +23,8 @@ pub(crate) const DPKG_DEB: Program = Program { name: "dpkg-deb", package: "dpkg"
 pub(crate) const GZIP: Program = Program { name: "gzip", package: "gzip" };
 /// Builds C dependencies for the static binary.
 pub(crate) const MUSL_GCC: Program = Program { name: "musl-gcc", package: "musl-tools" };
+/// Makes and checks the signatures that tests put on modules.
+pub(crate) const OPENSSL: Program = Program { name: "openssl", package: "openssl" };
 /// Boots kernels.
 pub(crate) const QEMU: Program = Program { name: "qemu-system-x86_64", package: "qemu-system-x86" };
 /// Tells a static binary from a dynamic one, and reads back the modules that the tests write.
@@ -69,6 +71,27 @@ pub(crate) fn need_target(target: &str) -> Result<()> {
     }
     eprintln!("rustup: adding the target {target}");
     process::run(Command::new("rustup").args(["target", "add", target]))
+}
+
+/// Adds components to the Rust toolchain if they aren't there, as after an installation with the minimal profile.
+///
+/// # Errors
+/// When rustup is missing or fails.
+pub(crate) fn need_components(components: &[&str]) -> Result<()> {
+    // A component's program answers by itself; rustup's stand-in for a missing one fails.
+    let missing = components.iter().filter(|name| {
+        let program = if **name == "clippy" { "cargo-clippy" } else { **name };
+        process::output(Command::new(program).arg("--version")).is_err()
+    });
+    let missing: Vec<&str> = missing.copied().collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if process::which("rustup").is_none() {
+        bail!("missing parts of the Rust toolchain: install {}", missing.join(" "));
+    }
+    eprintln!("rustup: adding {}", missing.join(" "));
+    process::run(Command::new("rustup").args(["component", "add"]).args(missing))
 }
 
 /// Refreshes apt's package lists, as a fresh container needs.

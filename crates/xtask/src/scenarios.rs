@@ -15,6 +15,7 @@ use anyhow::{Context, Result, bail};
 use crate::cache::Cache;
 use crate::guest::{self, Tools};
 use crate::qemu::{self, Machine, Next};
+use crate::reference;
 use crate::trees::Tree;
 
 /// How a `# kernels:` line names the kernel with the companion modules.
@@ -86,7 +87,8 @@ pub(crate) fn run(cache: &Cache, run: &Run) -> Result<Vec<Outcome>> {
 
 /// Runs scenarios in one guest.
 fn run_in_one_boot(cache: &Cache, run: &Run, boot: &str, scenarios: &[&Scenario]) -> Result<Vec<Outcome>> {
-    let mut root = guest::base(cache, run.workspace, run.tree, &run.tools)?;
+    let (shell, packaged) = (guest::busybox(cache)?, reference::provide(cache, "kmod34")?);
+    let mut root = guest::base(run.workspace, run.tree, &run.tools, &shell, Some(&packaged))?;
     match run.extra {
         Extra::Variants(foreign) => guest::add_variants(&mut root, run.tree, foreign)?,
         Extra::Companions(dir) => guest::add_companions(&mut root, run.tree, dir)?,

@@ -1,10 +1,12 @@
 //! The module trees: kernels as Debian packages them, and one of them recompressed in every way.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use clap::Args;
 
 use crate::cache::Cache;
 use crate::mirror::Mirror;
@@ -58,6 +60,48 @@ impl Tree {
     /// The kernel to boot.
     pub(crate) fn kernel(&self) -> PathBuf {
         self.root.join("boot").join(format!("vmlinuz-{}", self.version))
+    }
+}
+
+/// A kernel and its modules named on the command line, for machines without apt.
+#[derive(Args)]
+pub(crate) struct Given {
+    /// Boot this kernel instead of Debian's (with --modules)
+    #[arg(long, value_name = "FILE", requires = "modules")]
+    kernel: Option<PathBuf>,
+    /// Its modules: a directory like /lib/modules/VERSION
+    #[arg(long, value_name = "DIR", requires = "kernel")]
+    modules: Option<PathBuf>,
+    /// A static busybox, the guest's shell, instead of Debian's
+    #[arg(long, value_name = "FILE")]
+    busybox: Option<PathBuf>,
+}
+
+impl Given {
+    /// The tree that was named, if one was: links in `dir`, an empty directory.
+    ///
+    /// # Errors
+    /// When a file isn't there.
+    pub(crate) fn tree(&self, dir: &Path) -> Result<Option<Tree>> {
+        let (Some(kernel), Some(modules)) = (&self.kernel, &self.modules) else { return Ok(None) };
+        let real = |path: &Path| fs::canonicalize(path).with_context(|| path.display().to_string());
+        let modules = real(modules)?;
+        let version =
+            modules.file_name().context("--modules names no directory")?.to_string_lossy().into_owned();
+        let tree = Tree { root: dir.to_owned(), version };
+        for (link, target) in [(tree.kernel(), real(kernel)?), (tree.modules(), modules)] {
+            fs::create_dir_all(link.parent().context("a file in the tree")?)?;
+            symlink(target, link)?;
+        }
+        Ok(Some(tree))
+    }
+
+    /// The shell that was named, or Debian's.
+    ///
+    /// # Errors
+    /// When Debian's can't be had.
+    pub(crate) fn busybox(&self, cache: &Cache) -> Result<PathBuf> {
+        self.busybox.clone().map_or_else(|| crate::guest::busybox(cache), Ok)
     }
 }
 

@@ -5,11 +5,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::packages::{self, Program};
+use crate::packages::{self, OPENSSL};
 use crate::process;
-
-/// Reads DER.
-const OPENSSL: Program = Program { name: "openssl", package: "openssl" };
 
 /// What ends a signed module (`MODULE_SIG_STRING` of `include/linux/module_signature.h`).
 const MAGIC: &[u8] = b"~Module signature appended~\n";

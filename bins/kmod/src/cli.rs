@@ -1,0 +1,180 @@
+//! clap made to behave as getopt_long(3) does, since that is what callers of these tools know:
+//! long options may be shortened, short ones bundled, the last of several wins, options stand
+//! before or after arguments, and errors are told in getopt's words.
+
+use std::{
+    ffi::{OsStr, OsString},
+    os::unix::ffi::{OsStrExt, OsStringExt},
+};
+
+use clap::{
+    Arg, ArgAction, ArgMatches, Command,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
+
+use crate::{Invocation, report::Report, version};
+
+/// The id of the positional arguments, in every tool.
+pub const ARGUMENTS: &str = "arguments";
+
+/// A tool's command, for its options to be added to: `--help`, `--version` and getopt's manners.
+pub fn command(name: &'static str, about: &'static str) -> Command {
+    Command::new(name)
+        .about(about)
+        .infer_long_args(true)
+        .args_override_self(true)
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .next_line_help(false)
+}
+
+/// The options every tool ends its list with. They act where they stand: what follows is not read.
+pub fn common(command: Command) -> Command {
+    command
+        .arg(
+            Arg::new("version")
+                .short('V')
+                .long("version")
+                .action(ArgAction::Version)
+                .help("Show the version"),
+        )
+        .version(env!("CARGO_PKG_VERSION"))
+        .arg(Arg::new("help").short('h').long("help").action(ArgAction::Help).help("Show this help"))
+}
+
+/// An option without a value, with a short and a long name.
+pub fn flag(short: char, long: &'static str, help: &'static str) -> Arg {
+    long_flag(long, help).short(short)
+}
+
+/// An option without a value that has a long name only.
+pub fn long_flag(long: &'static str, help: &'static str) -> Arg {
+    Arg::new(long).long(long).action(ArgAction::SetTrue).help(help)
+}
+
+/// An option with a value; the last one given wins.
+pub fn value(short: char, long: &'static str, name: &'static str, help: &'static str) -> Arg {
+    long_value(long, name, help).short(short)
+}
+
+/// An option with a value that has a long name only.
+pub fn long_value(long: &'static str, name: &'static str, help: &'static str) -> Arg {
+    Arg::new(long)
+        .long(long)
+        .value_name(name)
+        .action(ArgAction::Set)
+        .value_parser(clap::value_parser!(OsString))
+        // getopt takes the next argument as the value, whatever it looks like.
+        .allow_hyphen_values(true)
+        .help(help)
+}
+
+/// The positional arguments.
+pub fn arguments(name: &'static str) -> Arg {
+    Arg::new(ARGUMENTS)
+        .value_name(name)
+        .action(ArgAction::Append)
+        .num_args(0..)
+        .value_parser(clap::value_parser!(OsString))
+}
+
+/// The last value given for an option.
+pub fn value_of(matches: &ArgMatches, id: &str) -> Option<OsString> {
+    matches.get_one::<OsString>(id).cloned()
+}
+
+/// All values given for an option, or the positional arguments, in order.
+pub fn values_of(matches: &ArgMatches, id: &str) -> Vec<OsString> {
+    matches.get_many::<OsString>(id).into_iter().flatten().cloned().collect()
+}
+
+/// Reads the arguments.
+///
+/// # Errors
+/// Where they ask for help or the version, or are wrong, the answer has been printed; the error says
+/// whether that was all that was asked for, for [`Report::finish`].
+pub fn parse(mut command: Command, invocation: &Invocation, report: &mut Report) -> Result<ArgMatches, bool> {
+    let takes_arguments = command.get_arguments().any(|arg| arg.get_id() == ARGUMENTS);
+    if takes_arguments && std::env::var_os("POSIXLY_CORRECT").is_some() {
+        command = command.mut_arg(ARGUMENTS, |arg| arg.trailing_var_arg(true).allow_hyphen_values(true));
+    }
+    let words = std::iter::once(&invocation.program).chain(&invocation.arguments);
+    match command.try_get_matches_from_mut(words) {
+        Ok(matches) => Ok(matches),
+        Err(error) => match error.kind() {
+            ErrorKind::DisplayHelp => {
+                report.print_line(error.render().to_string().trim_end());
+                Err(true)
+            }
+            ErrorKind::DisplayVersion => {
+                version::print(report);
+                Err(true)
+            }
+            _ => {
+                let text = getopt_text(&error, &command, &invocation.arguments);
+                report.usage(&[invocation.program.as_bytes(), b": ", &text].concat());
+                Err(false)
+            }
+        },
+    }
+}
+
+/// What getopt_long(3) would say of the error.
+fn getopt_text(error: &clap::Error, command: &Command, arguments: &[OsString]) -> Vec<u8> {
+    let culprit = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(culprit)) => culprit.as_str(),
+        _ => "",
+    };
+    // clap renders an option as `--name <VALUE>` or `-n`.
+    let culprit = culprit.split([' ', '=']).next().unwrap_or_default();
+    match error.kind() {
+        ErrorKind::UnknownArgument => unknown(culprit, command, arguments),
+        ErrorKind::TooManyValues => format!("option '{culprit}' doesn't allow an argument").into_bytes(),
+        ErrorKind::InvalidValue => missing_value(culprit, arguments),
+        // No option of ours can fail otherwise; clap's own words serve if one does.
+        _ => error.to_string().into_bytes(),
+    }
+}
+
+fn unknown(culprit: &str, command: &Command, arguments: &[OsString]) -> Vec<u8> {
+    let Some(long) = culprit.strip_prefix("--") else {
+        let letter = culprit.strip_prefix('-').unwrap_or(culprit);
+        return format!("invalid option -- '{letter}'").into_bytes();
+    };
+    let candidates: Vec<String> = command
+        .get_arguments()
+        .filter_map(Arg::get_long)
+        .filter(|name| name.starts_with(long))
+        .map(|name| format!("'--{name}'"))
+        .collect();
+    // getopt repeats the argument as it was written, with its value.
+    let written = arguments.iter().find(|word| word.as_bytes().starts_with(culprit.as_bytes()));
+    let written = written.map_or(culprit.as_bytes(), |word| word.as_bytes());
+    if candidates.len() > 1 {
+        let possibilities = candidates.join(" ").into_bytes();
+        [b"option '", written, b"' is ambiguous; possibilities: ", &possibilities].concat()
+    } else {
+        [b"unrecognized option '", written, b"'"].concat()
+    }
+}
+
+/// The value can only be missing at the end of the arguments: the last one tells how it was written.
+fn missing_value(culprit: &str, arguments: &[OsString]) -> Vec<u8> {
+    let last = arguments.last().map_or(&b""[..], |word| word.as_bytes());
+    if last.starts_with(b"--") {
+        format!("option '{culprit}' requires an argument").into_bytes()
+    } else {
+        let letter = last.last().copied().unwrap_or(b'?');
+        [b"option requires an argument -- '", &[letter][..], b"'"].concat()
+    }
+}
+
+/// An argument as bytes.
+pub fn bytes(word: OsString) -> Vec<u8> {
+    word.into_vec()
+}
+
+/// Bytes as an argument or a path.
+pub fn os_str(bytes: &[u8]) -> &OsStr {
+    OsStr::from_bytes(bytes)
+}

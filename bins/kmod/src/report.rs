@@ -1,0 +1,144 @@
+//! The only place that prints, logs and chooses an exit code.
+
+use std::{
+    ffi::{CStr, OsStr},
+    io::{self, BufWriter, Write},
+    os::unix::ffi::OsStrExt,
+    process::ExitCode,
+};
+
+use bstr::BString;
+use modutils::{Level, Notice};
+
+use crate::startup;
+
+/// A tool's standard output and messages.
+///
+/// Messages are `TOOL: LEVEL: text` on standard error, or go to syslog when asked for or when
+/// standard error is closed. A failure to write standard output is kept, and told by
+/// [`Report::finish`]: what a script asked for was then not done.
+pub struct Report {
+    tool: &'static CStr,
+    threshold: Level,
+    to_syslog: bool,
+    output: BufWriter<io::Stdout>,
+    output_failure: Option<io::Error>,
+}
+
+impl Report {
+    /// For a tool of that name, showing messages of `threshold` and graver ones.
+    pub fn new(tool: &'static CStr, threshold: Level) -> Self {
+        let output = BufWriter::with_capacity(64 * 1024, io::stdout());
+        let mut report = Self { tool, threshold, to_syslog: false, output, output_failure: None };
+        if startup::stderr_was_closed() {
+            report.use_syslog();
+        }
+        report
+    }
+
+    /// Shows messages of this level and graver ones.
+    pub fn set_threshold(&mut self, threshold: Level) {
+        self.threshold = threshold;
+    }
+
+    /// Whether a message of this level would be shown.
+    pub fn shows(&self, level: Level) -> bool {
+        level <= self.threshold
+    }
+
+    /// Sends messages to syslog from now on.
+    pub fn use_syslog(&mut self) {
+        self.to_syslog = true;
+    }
+
+    /// Writes to standard output.
+    pub fn print(&mut self, bytes: impl AsRef<[u8]>) {
+        if self.output_failure.is_none() {
+            self.output_failure = self.output.write_all(bytes.as_ref()).err();
+        }
+    }
+
+    /// Writes a line to standard output.
+    pub fn print_line(&mut self, line: impl AsRef<[u8]>) {
+        self.print(line);
+        self.print("\n");
+    }
+
+    /// Brings standard output up to date, before another process writes there.
+    pub fn flush(&mut self) {
+        if self.output_failure.is_none() {
+            self.output_failure = self.output.flush().err();
+        }
+    }
+
+    /// Shows a message, when its level is to be shown.
+    pub fn notice(&mut self, notice: &Notice) {
+        if self.shows(notice.level) {
+            if self.to_syslog {
+                self.log(notice);
+            } else {
+                self.usage(
+                    &[self.tool.to_bytes(), b": ", word(notice.level), b": ", &notice.message].concat(),
+                );
+            }
+        }
+    }
+
+    /// A message of [`Level::Fatal`].
+    pub fn fatal(&mut self, message: impl Into<BString>) {
+        self.notice(&Notice::new(Level::Fatal, message));
+    }
+
+    /// A message of [`Level::Error`].
+    pub fn error(&mut self, message: impl Into<BString>) {
+        self.notice(&Notice::error(message));
+    }
+
+    /// A message of [`Level::Warning`].
+    pub fn warning(&mut self, message: impl Into<BString>) {
+        self.notice(&Notice::warning(message));
+    }
+
+    /// A line for standard error without tool or level, as getopt's messages are: never to syslog.
+    pub fn usage(&mut self, line: &[u8]) {
+        // There is nowhere left to tell of a failure to write to standard error.
+        let _ = io::stderr().write_all(&[line, b"\n"].concat());
+    }
+
+    /// Ends the tool: its exit code is zero when `done` is true and everything printed was written.
+    pub fn finish(mut self, done: bool) -> ExitCode {
+        self.flush();
+        if let Some(failure) = self.output_failure.take() {
+            self.error(format!("could not write standard output: {failure}"));
+            return ExitCode::FAILURE;
+        }
+        if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+
+    fn log(&self, notice: &Notice) {
+        use nix::syslog::{Facility, LogFlags, Priority, Severity, openlog, syslog};
+        let severity = match notice.level {
+            Level::Fatal => Severity::LOG_CRIT,
+            Level::Error => Severity::LOG_ERR,
+            Level::Warning => Severity::LOG_WARNING,
+            Level::Notice => Severity::LOG_NOTICE,
+            Level::Info => Severity::LOG_INFO,
+            Level::Debug => Severity::LOG_DEBUG,
+        };
+        // Syslog is the last resort for messages: a failure to reach it has nowhere to go.
+        let _ = openlog(Some(self.tool), LogFlags::empty(), Facility::LOG_DAEMON);
+        let _ = syslog(Priority::new(severity, Facility::LOG_DAEMON), OsStr::from_bytes(&notice.message));
+    }
+}
+
+/// The level as the messages spell it.
+fn word(level: Level) -> &'static [u8] {
+    match level {
+        Level::Fatal => b"FATAL",
+        Level::Error => b"ERROR",
+        Level::Warning => b"WARNING",
+        Level::Notice => b"NOTICE",
+        Level::Info => b"INFO",
+        Level::Debug => b"DEBUG",
+    }
+}

@@ -1,0 +1,17 @@
+//! `cargo xtask audit`: licences, sources and known faults of the dependencies, as `deny.toml` says.
+
+use anyhow::{Result, bail};
+
+use crate::dist::cargo;
+use crate::process;
+
+/// Runs cargo-deny.
+///
+/// # Errors
+/// When it isn't installed or finds something.
+pub(crate) fn run() -> Result<()> {
+    if process::which("cargo-deny").is_none() {
+        bail!("cargo-deny is missing: `cargo install --locked cargo-deny`");
+    }
+    process::run(cargo().args(["deny", "check"]))
+}

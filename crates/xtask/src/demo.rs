@@ -1,0 +1,104 @@
+//! `cargo xtask demo`: the main job from nothing, shown like a terminal. Where the kernel with Rust is cached, a second
+//! session shows the companion modules.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::cache::Cache;
+use crate::guest::{self, Tools};
+use crate::initramfs::Initramfs;
+use crate::kernel::{self, RustKernel};
+use crate::packages::{self, QEMU};
+use crate::qemu::{self, Machine, Next};
+use crate::trees::{self, Given, Tree};
+use crate::{dist, workspace};
+
+/// The kernel that is booted when none is given: its modules are compressed.
+const KERNEL: &str = "trixie-cloud";
+
+/// The options of `cargo xtask demo`.
+#[derive(Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    given: Given,
+    /// The static binary to show (default: built now)
+    #[arg(long)]
+    binary: Option<PathBuf>,
+    /// QEMU's accelerator
+    #[arg(long, default_value = "tcg")]
+    accelerator: String,
+    /// Build the kernel with Rust and the companion modules if they aren't cached
+    #[arg(long)]
+    rust: bool,
+}
+
+/// Builds, fetches, boots and shows the session of `integration/vm/demo.sh`.
+///
+/// # Errors
+/// When something can't be had, the guest hangs, or a step of the session doesn't do what it should.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let start = Instant::now();
+    let progress = |what: &str| eprintln!("[{:3.0} s] {what}", start.elapsed().as_secs_f64());
+    progress("looking for QEMU");
+    packages::need(&[QEMU])?;
+    progress("building the static binary");
+    let binary = options.binary.clone().map_or_else(dist::static_binary, Ok)?;
+    progress("getting a kernel with its modules");
+    let cache = Cache::open()?;
+    let links = tempfile::tempdir()?;
+    let tree = match options.given.tree(links.path())? {
+        Some(given) => given,
+        None => trees::provide(&cache, KERNEL)?.context("no such tree")?,
+    };
+    progress("packing the machine's first root");
+    let shell = options.given.busybox(&cache)?;
+    let mut root = guest::base(&workspace(), &tree, &Tools::Ours(&binary), &shell, None)?;
+    guest::add_refused(&mut root, &tree, "vfat")?;
+    root.link("job", "/vm/demo.sh");
+    progress(&format!("booting {}", tree.version));
+    session(&tree, root, options)?;
+    if let Some(kernel) = rust_kernel(&cache, options)? {
+        progress("packing the companion modules");
+        let companions = kernel::companions::provide(&cache, &kernel)?;
+        let mut root = guest::base(&workspace(), &kernel.tree, &Tools::Ours(&binary), &shell, None)?;
+        guest::add_companions(&mut root, &kernel.tree, &companions)?;
+        root.link("job", "/vm/demo-rust.sh");
+        progress(&format!("booting {}", kernel.tree.version));
+        session(&kernel.tree, root, options)?;
+    }
+    progress("done");
+    Ok(())
+}
+
+/// The kernel with Rust: if it is there, or if it is asked for.
+fn rust_kernel(cache: &Cache, options: &Options) -> Result<Option<RustKernel>> {
+    if options.rust { kernel::provide(cache).map(Some) } else { kernel::cached(cache) }
+}
+
+/// Boots a kernel and shows what its guest says.
+fn session(tree: &Tree, root: Initramfs, options: &Options) -> Result<()> {
+    let mut passed = false;
+    let machine = Machine {
+        kernel: &tree.kernel(),
+        initramfs: &root.finish(),
+        parameters: "",
+        accelerator: &options.accelerator,
+        timeout: Duration::from_secs(110),
+    };
+    qemu::boot(&machine, |line| {
+        match line {
+            "@@ end" => return Next::PowerOff,
+            line if line.starts_with("@@ pass") => passed = true,
+            line if line.starts_with("@@") => {}
+            line => println!("{line}"),
+        }
+        Next::Read
+    })?;
+    if !passed {
+        bail!("a step of the demonstration did not do what it should");
+    }
+    Ok(())
+}

@@ -1,0 +1,224 @@
+//! `cargo xtask test`: every check, in stages; a stage that fails doesn't keep the next ones from running.
+//!
+//! The tests of the tools run the static release binary, the one that people get: `MODUTILS_KMOD` names it,
+//! `MODUTILS_CACHE` the cache, and `MODUTILS_FULL=1` asks for every module tree whole.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::cache::Cache;
+use crate::dist::{self, cargo};
+use crate::packages::{self, GZIP, OPENSSL, QEMU, READELF, XZ, ZSTD};
+use crate::scenarios::Outcome;
+use crate::{kernel, reference, trees, vm};
+
+/// The options of `cargo xtask test`.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Take every module tree whole instead of one whole and samples of the others
+    #[arg(long)]
+    full: bool,
+}
+
+/// How many tests passed and failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Count {
+    passed: usize,
+    failed: usize,
+}
+
+/// What has been run so far.
+#[derive(Default)]
+struct Stages {
+    total: Count,
+    failed: Vec<&'static str>,
+}
+
+/// Runs all stages and ends with a line that counts the tests.
+///
+/// # Errors
+/// When a stage failed.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let mut stages = Stages::default();
+    stages.check("programs", || {
+        packages::need(&[QEMU, READELF, OPENSSL, XZ, ZSTD, GZIP])?;
+        packages::need_components(&["rustfmt", "clippy"])
+    });
+    stages.check("fmt", || quietly(cargo().args(["fmt", "--all", "--check"])));
+    stages.check("clippy", || {
+        let lint = ["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"];
+        quietly(cargo().args(lint))
+    });
+    stages.check("doc", || {
+        let doc = ["doc", "--quiet", "--workspace", "--no-deps"];
+        quietly(cargo().args(doc).env("RUSTDOCFLAGS", "--deny warnings"))
+    });
+    stages.tests("unit tests", || {
+        libtest(cargo().args(["test", "--workspace", "--exclude", "modutils-tests"]))
+    });
+
+    let mut prepared = None;
+    stages.check("trees, references and the static binary", || {
+        prepared = Some(prepare()?);
+        Ok(())
+    });
+    if let Some((cache, binary)) = &prepared {
+        let tests = |name: &str| {
+            let mut command = cargo();
+            command.args(["test", "--package", "modutils-tests", "--test", name]);
+            command.env("MODUTILS_KMOD", binary).env("MODUTILS_CACHE", cache.root());
+            if options.full {
+                command.env("MODUTILS_FULL", "1");
+            }
+            command
+        };
+        stages.tests("tool tests", || libtest(&mut tests("tool")));
+        stages.tests("compliance tests", || libtest(&mut tests("compliance")));
+        stages.tests("scenarios in QEMU", || scenarios(|| vm::run_stock(cache, binary)));
+        stages.check("the kernel with Rust", || kernel::provide(cache).map(drop));
+        stages.tests("scenarios with the companion modules", || scenarios(|| vm::run_rust(cache, binary)));
+    }
+    stages.finish()
+}
+
+/// Fetches everything and builds the binary under test.
+fn prepare() -> Result<(Cache, PathBuf)> {
+    let cache = Cache::open()?;
+    for name in trees::names() {
+        trees::provide(&cache, name)?;
+    }
+    for name in reference::names() {
+        reference::provide(&cache, name)?;
+    }
+    Ok((cache, dist::static_binary()?))
+}
+
+/// Runs scenarios; each counts as a test.
+fn scenarios(run: impl FnOnce() -> Result<Vec<Outcome>>) -> Result<Count> {
+    println!();
+    let outcomes = run()?;
+    let passed = outcomes.iter().filter(|outcome| outcome.passed).count();
+    Ok(Count { passed, failed: outcomes.len() - passed })
+}
+
+impl Stages {
+    /// Runs a stage that is not made of tests.
+    fn check(&mut self, name: &'static str, stage: impl FnOnce() -> Result<()>) {
+        self.tests(name, || stage().map(|()| Count::default()));
+    }
+
+    /// Runs a stage made of tests.
+    fn tests(&mut self, name: &'static str, stage: impl FnOnce() -> Result<Count>) {
+        print!("{name:44}");
+        let _ = std::io::stdout().flush();
+        let start = Instant::now();
+        let result = stage();
+        let seconds = start.elapsed().as_secs_f64();
+        let count = match &result {
+            Ok(count) => *count,
+            // A stage that broke counts as one failure: the last line must not say that none failed.
+            Err(error) => {
+                println!("\n{error:#}");
+                Count { passed: 0, failed: 1 }
+            }
+        };
+        self.total.passed += count.passed;
+        self.total.failed += count.failed;
+        let word = if count.failed == 0 { "ok" } else { "FAILED" };
+        let tests = match count.passed + count.failed {
+            0 => String::new(),
+            _ => format!("  {} passed, {} failed", count.passed, count.failed),
+        };
+        println!("{seconds:7.1} s  {word}{tests}");
+        if count.failed > 0 {
+            self.failed.push(name);
+        }
+    }
+
+    /// The last line.
+    fn finish(self) -> Result<()> {
+        if !self.failed.is_empty() {
+            println!("failed: {}", self.failed.join(", "));
+        }
+        println!("{} passed, {} failed", self.total.passed, self.total.failed);
+        if self.total.failed > 0 {
+            bail!("{} failed", self.failed.join(", "));
+        }
+        Ok(())
+    }
+}
+
+/// Runs a command and shows what it said only if it failed.
+fn quietly(command: &mut Command) -> Result<()> {
+    let out = command.stdin(Stdio::null()).output().context("cannot start cargo")?;
+    if !out.status.success() {
+        bail!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    }
+    Ok(())
+}
+
+/// Runs `cargo test` and sums up what each of its test programs says; shows all of it if something failed.
+fn libtest(command: &mut Command) -> Result<Count> {
+    let mut child = command
+        .args(["--quiet", "--no-fail-fast"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot start cargo")?;
+    let stdout = child.stdout.take().context("cargo has an output")?;
+    let mut said = String::new();
+    let mut count = Count::default();
+    for line in BufReader::new(stdout).split(b'\n') {
+        let line = line?;
+        let line = String::from_utf8_lossy(&line);
+        if let Some(one) = result_of(&line) {
+            count.passed += one.passed;
+            count.failed += one.failed;
+        }
+        said.push_str(&line);
+        said.push('\n');
+    }
+    let status = child.wait()?;
+    if !status.success() {
+        println!("\n{said}");
+        // A test program that did not build, or died, has said nothing to count.
+        count.failed = count.failed.max(1);
+    }
+    Ok(count)
+}
+
+/// Reads libtest's `test result: ok. 3 passed; 0 failed; …`.
+fn result_of(line: &str) -> Option<Count> {
+    let words: Vec<&str> = line.strip_prefix("test result: ")?.split([' ', ';']).collect();
+    let before = |word: &str| {
+        let place = words.iter().position(|one| *one == word)?;
+        words.get(place.checked_sub(1)?)?.parse().ok()
+    };
+    Some(Count { passed: before("passed")?, failed: before("failed")? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_line_of_libtest_is_counted_and_no_other() {
+        let line = "test result: FAILED. 12 passed; 3 failed; 1 ignored; 0 measured; 2 filtered out; finished in 0.52s";
+        assert_eq!(result_of(line), Some(Count { passed: 12, failed: 3 }));
+        assert_eq!(result_of("test result is 12 passed"), None);
+    }
+
+    #[test]
+    fn a_stage_that_breaks_makes_the_last_line_and_the_exit_say_so() {
+        let mut stages = Stages::default();
+        stages.tests("fine", || Ok(Count { passed: 2, failed: 0 }));
+        stages.check("broken", || bail!("no"));
+        assert_eq!(stages.total, Count { passed: 2, failed: 1 });
+        assert!(stages.finish().is_err());
+    }
+}
