@@ -27,3 +27,14 @@ for format in $formats; do
     expect_quiet /sbin/modprobe -d root$format -r test_square
     expect_absent square test_square
 done
+
+# Who notices that a part is missing is who decompresses: the kernel of .zst; the other it never sees.
+forget_log
+head -c 1500 /companions/compressed/hello.ko.zst >cut.ko.zst
+expect_status 1 /sbin/insmod cut.ko.zst
+expect_logged "Invalid ELF header"
+forget_log
+head -c 1500 /companions/compressed/hello.ko.xz >cut.ko.xz
+expect_status 1 /sbin/insmod cut.ko.xz
+expect_unlogged "Invalid ELF header"
+expect_absent hello

@@ -16,7 +16,8 @@ tidy() {
 
 run() {
     mkdir -p /tmp/work && cd /tmp/work || return 1
-    timeout 90 sh -eu -c '. /vm/lib.sh; . "$0"' "$1" 2>&1
+    limit=$(sed -n 's/^# seconds: //p' "$1")
+    timeout "${limit:-90}" sh -eu -c '. /vm/lib.sh; . "$0"' "$1" 2>&1
     status=$?
     cd / && tidy || status=1
     [ $status -eq 0 ] || { echo "the kernel's last words:"; dmesg | tail -n 12; }

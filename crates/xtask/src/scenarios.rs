@@ -3,7 +3,7 @@
 //! A scenario's first comment says what it shows. Header lines can say where it runs:
 //! `# kernels: 6.12` (prefixes of the version; `rust` is the kernel with the companion modules, and without the line
 //! a scenario runs on all the others), `# tools: ours` (or `reference`), and `# boot: PARAMETERS` in a machine of
-//! its own, whose kernel has these parameters too.
+//! its own, whose kernel has these parameters too. `# seconds: 300` lets it take longer than the usual 90.
 //! The guest's `vm/run.sh` reports on the serial port in lines that begin with `@@`, see [`Report`].
 
 use std::fs;

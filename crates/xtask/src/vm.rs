@@ -90,12 +90,15 @@ pub(crate) fn run_stock(cache: &Cache, binary: &std::path::Path) -> Result<Vec<O
     Ok(outcomes)
 }
 
-/// Runs our tools through the scenarios of the kernel with Rust, building that if it isn't cached.
+/// Runs our tools through the scenarios of the kernel with Rust, building that if it isn't cached; then the packaged
+/// kmod, so that a scenario that asks for something else than kmod does is noticed.
 ///
 /// # Errors
 /// As [`run_stock`], and when the kernel or its modules can't be built.
 pub(crate) fn run_rust(cache: &Cache, binary: &std::path::Path) -> Result<Vec<Outcome>> {
-    scenarios_on(cache, RUST, Tools::Ours(binary), None, "tcg")
+    let mut outcomes = scenarios_on(cache, RUST, Tools::Ours(binary), None, "tcg")?;
+    outcomes.extend(scenarios_on(cache, RUST, Tools::Reference, None, "tcg")?);
+    Ok(outcomes)
 }
 
 fn scenarios_on(
@@ -107,7 +110,8 @@ fn scenarios_on(
 ) -> Result<Vec<Outcome>> {
     let workspace = workspace();
     let run = |tree: &Tree, extra: Extra| {
-        println!("scenarios on {}", tree.version);
+        let whose = if matches!(tools, Tools::Ours(_)) { "our tools" } else { "the packaged kmod" };
+        println!("scenarios on {}, {whose}", tree.version);
         scenarios::run(cache, &Run { workspace: &workspace, tree, extra, tools, only, accelerator })
             .with_context(|| format!("the guest with {}", tree.version))
     };
