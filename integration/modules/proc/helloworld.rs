@@ -46,7 +46,8 @@ unsafe impl Sync for Proc {}
 impl kernel::Module for Proc {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         // SAFETY: The name is NUL-terminated and the operations are static; the file goes before they do.
-        let entry = unsafe { proc_create(c"helloworld".as_ptr().cast(), 0o444, ptr::null_mut(), &OPERATIONS) };
+        let entry =
+            unsafe { proc_create(c"helloworld".as_ptr().cast(), 0o444, ptr::null_mut(), &OPERATIONS) };
         if entry.is_null() {
             return Err(ENOMEM);
         }
