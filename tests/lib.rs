@@ -1,1 +1,97 @@
-//! The behaviour tests live in `tool/` and `compliance/`.
+//! The behaviour tests live in `tool/` and `compliance/`; here is what they share.
+
+use testkit::compare::{same, same_indexes, same_lines, same_text};
+use testkit::{Crc, Indexes, ModuleBuilder, Run, TestRoot};
+
+/// A root with a little kernel, not indexed yet: modules that depend on each other, with aliases, softdeps, weakdeps,
+/// parameters, a device node and a built-in module. All of them stand in modules.order.
+///
+/// `top` needs `helper` and `base`, `helper` needs `base`; `extra` has a device node; `my-dash` is called `my_dash`.
+pub fn little_kernel() -> TestRoot {
+    let root = TestRoot::new();
+    let base = ModuleBuilder::new("base").modinfo("license", "GPL").export("base_fn", Crc::Section(0x0b));
+    let helper = ModuleBuilder::new("helper").export("helper_fn", Crc::Section(0x0e)).needs("base_fn", 0x0b);
+    let top = ModuleBuilder::new("top")
+        .modinfo("license", "Dual MIT/GPL")
+        .modinfo("author", "One <one@example.org>")
+        .modinfo("author", "Two")
+        .modinfo("description", "The top of it")
+        .alias("pci:v00008086d0000100Esv*sd*bc*sc*i*")
+        .alias("fs-top")
+        .modinfo("softdep", "pre: extra")
+        .modinfo("weakdep", "my_dash")
+        .modinfo("parm", "depth:how deep")
+        .modinfo("parmtype", "depth:int")
+        .modinfo("parmtype", "bare:charp")
+        .needs("helper_fn", 0x0e)
+        .needs("base_fn", 0x0b)
+        .needs("_printk", 0x01);
+    let extra = ModuleBuilder::new("extra").alias("devname:extra/node").alias("char-major-10-200");
+    let dash =
+        ModuleBuilder::new("my_dash").alias("pci:v00008086d0000100Esv*sd*bc02sc*i*").alias("of:N*T[a-c]-x");
+    for (path, module) in [
+        ("kernel/lib/base.ko", base),
+        ("kernel/lib/helper.ko", helper),
+        ("kernel/drivers/top.ko", top),
+        ("kernel/drivers/extra.ko", extra),
+        ("kernel/drivers/my-dash.ko", dash),
+    ] {
+        add_ordered(&root, path, &module);
+    }
+    root.write_module_file("modules.builtin", "kernel/fs/inside.ko\nkernel/fs/deep-inside.ko\n");
+    let facts = "inside.license=GPL\0inside.alias=fs-inside\0inside.file=fs/inside\0deep_inside.parm=x:an x\0\
+                 deep_inside.parmtype=x:uint\0";
+    root.write_module_file("modules.builtin.modinfo", facts);
+    root
+}
+
+/// Adds a module and a line for it to modules.order, without which kmod's order is a hash's.
+pub fn add_ordered(root: &TestRoot, path: &str, module: &ModuleBuilder) {
+    root.add_module(path, module);
+    let order = root.module_path("modules.order");
+    let before = if root.exists(&order) { root.read(&order) } else { Vec::new() };
+    root.write(&order, [before.as_slice(), path.as_bytes(), b"\n"].concat());
+}
+
+/// Runs both depmods with the same arguments on the same directory, compares what they say and what they write there,
+/// and returns that. The directory is left without it.
+#[track_caller]
+pub fn same_depmod(root: &TestRoot, args: &[&str]) -> (Run, Indexes) {
+    let theirs = root.reference("depmod", args);
+    let their_files = root.take_indexes();
+    let ours = root.ours("depmod", args);
+    let our_files = root.take_indexes();
+    same(&ours, &theirs);
+    same_indexes(&our_files, &their_files);
+    (theirs, their_files)
+}
+
+/// Runs both depmods with `-n` and compares what they print, but for the order of symbols, which is a hash's
+/// (behaviour.md D, "lines of modules.symbols").
+#[track_caller]
+pub fn same_dry_run(ours: &Run, theirs: &Run) {
+    assert_eq!((ours.code, ours.own_messages()), (theirs.code, theirs.own_messages()));
+    let parts = |run: &Run| -> (Vec<u8>, Vec<u8>) {
+        let (symbols, others): (Vec<&[u8]>, Vec<&[u8]>) = run
+            .stdout
+            .split_inclusive(|byte| *byte == b'\n')
+            .partition(|line: &&[u8]| line.starts_with(b"alias symbol:"));
+        (symbols.concat(), others.concat())
+    };
+    same_text("depmod -n without symbols", &parts(ours).1, &parts(theirs).1);
+    same_lines("the symbols of depmod -n", &parts(ours).0, &parts(theirs).0);
+}
+
+/// Runs both sides with the same arguments and compares everything; returns what theirs did.
+#[track_caller]
+pub fn same_run(root: &TestRoot, tool: &str, args: &[&str]) -> Run {
+    let theirs = root.reference(tool, args);
+    same(&root.ours(tool, args), &theirs);
+    theirs
+}
+
+/// A text file among indexes.
+#[track_caller]
+pub fn text<'a>(files: &'a Indexes, name: &str) -> &'a str {
+    std::str::from_utf8(&files[name]).expect("UTF-8")
+}

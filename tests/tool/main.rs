@@ -1,1 +1,8 @@
-//! Tests of our tools, one file per tool or option.
+//! Tests of our tools alone: what kmod does not do, or does wrong (behaviour.md, section D).
+//!
+//! What both do is in `compliance/`. The root they run in has the C library of the packaged kmod, so these tests need
+//! what `cargo xtask fetch` fetches, and root for chroot(2).
+
+mod depmod;
+mod modinfo;
+mod modprobe;

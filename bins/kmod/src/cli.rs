@@ -126,7 +126,7 @@ fn getopt_text(error: &clap::Error, command: &Command, arguments: &[OsString]) -
         _ => "",
     };
     // clap renders an option as `--name <VALUE>` or `-n`.
-    let culprit = culprit.split([' ', '=']).next().unwrap_or_default();
+    let culprit = culprit.split([' ', '=']).next().unwrap_or_default().trim_end_matches("...");
     match error.kind() {
         ErrorKind::UnknownArgument => unknown(culprit, command, arguments),
         ErrorKind::TooManyValues => format!("option '{culprit}' doesn't allow an argument").into_bytes(),

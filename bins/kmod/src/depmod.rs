@@ -1,20 +1,268 @@
 //! `depmod`: make the module indexes of a kernel.
 
-use std::process::ExitCode;
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-use modutils::Level;
+use clap::{ArgAction, ArgMatches, Command};
+use modutils::{
+    Error, Level, Notice, Release, Root,
+    config::{DepmodConfig, Family},
+    depmod::{
+        self, Analysis, Checks, ModuleFile,
+        cycles::Cycles,
+        graph::Check,
+        output, quick,
+        symvers::{self, Source},
+        write::OutputDirectory,
+    },
+};
 
 use crate::{Invocation, cli, report::Report};
 
 /// Runs the tool.
 pub fn run(invocation: &Invocation) -> ExitCode {
     let mut report = Report::new(c"depmod", Level::Warning);
-    let command = cli::common(cli::command("depmod", "Make the module indexes of a kernel"));
-    let options = match cli::parse(command, invocation, &mut report) {
-        Ok(options) => options,
+    let matches = match cli::parse(command(), invocation, &mut report) {
+        Ok(matches) => matches,
         Err(done) => return report.finish(done),
     };
-    let _ = options;
-    report.error("not here yet");
-    report.finish(false)
+    let done = options(&matches, &mut report).and_then(|options| make_indexes(&options, &mut report));
+    report.finish(done.is_ok())
+}
+
+/// Ends the run: why has been told.
+struct Failed;
+
+fn command() -> Command {
+    let arguments = cli::arguments("VERSION [FILE]...");
+    let several = |arg: clap::Arg| arg.action(ArgAction::Append);
+    let command = cli::command("depmod", "Make the module indexes of a kernel")
+        .arg(cli::flag('a', "all", "Read all modules; so it is when no files are given"))
+        .arg(cli::flag('A', "quick", "Do nothing unless a module was added, removed or changed"))
+        .arg(cli::flag('e', "errsyms", "Tell symbols that nothing provides (with -E or -F)"))
+        .arg(cli::flag('n', "show", "Print the text files instead of writing any").alias("dry-run"))
+        .arg(cli::value('P', "symbol-prefix", "CHAR", "Ignore this byte at the front of symbols"))
+        .arg(several(cli::value('C', "config", "PATH", "Configuration instead of the usual; repeatable")))
+        .arg(cli::flag('v', "verbose", "Tell more").action(ArgAction::Count))
+        .arg(cli::flag('w', "warn", "Tell duplicate aliases"))
+        .arg(cli::value('b', "basedir", "DIR", "Root of the module directory (default: /)"))
+        .arg(cli::value('m', "moduledir", "DIR", "Module directory below it (default: /lib/modules)"))
+        .arg(cli::value('o', "outdir", "DIR", "Root of the output (default: that of --basedir)"))
+        .arg(cli::value('F', "filesyms", "FILE", "The kernel's symbols from its System.map"))
+        .arg(cli::value('E', "symvers", "FILE", "The kernel's symbols and CRCs from its Module.symvers"))
+        .arg(arguments);
+    cli::common(command)
+}
+
+/// The options, made sense of.
+struct Options {
+    /// The module directory of the kernel in question.
+    directory: PathBuf,
+    /// Where the files go; `None` prints them.
+    output: Option<PathBuf>,
+    config: DepmodConfig,
+    /// The modules named; `None` for all.
+    files: Option<Vec<PathBuf>>,
+    quick: bool,
+    kernel_symbols: Option<(Source, PathBuf)>,
+    symbol_prefix: Option<u8>,
+    check: Check,
+    warn_duplicates: bool,
+}
+
+fn options(matches: &ArgMatches, report: &mut Report) -> Result<Options, Failed> {
+    report.set_threshold(match matches.get_count("verbose") {
+        0 => Level::Warning,
+        1 => Level::Notice,
+        2 => Level::Info,
+        _ => Level::Debug,
+    });
+    let symbol_prefix = symbol_prefix(matches, report)?;
+    let kernel_symbols = [("symvers", Source::Symvers), ("filesyms", Source::SystemMap)]
+        .into_iter()
+        .find_map(|(id, source)| Some((source, cli::value_of(matches, id)?.into())));
+    let check = check(matches.get_flag("errsyms"), kernel_symbols.as_ref(), report);
+    let (release, files) = release_and_files(matches, report)?;
+
+    let base = absolute(cli::value_of(matches, "basedir"), Path::new("/"));
+    let mut root = Root::default().with_base(&base);
+    if let Some(directory) = cli::value_of(matches, "moduledir") {
+        root = root.with_module_directory(directory);
+    }
+    let output = absolute(cli::value_of(matches, "outdir"), &base);
+    let config_paths: Vec<PathBuf> =
+        cli::values_of(matches, "config").into_iter().map(PathBuf::from).collect();
+    let config_paths = if config_paths.is_empty() { Family::Depmod.directories(&root) } else { config_paths };
+    Ok(Options {
+        directory: root.modules(&release),
+        output: (!matches.get_flag("show")).then(|| root.modules_below(&output, &release)),
+        config: DepmodConfig::load(&config_paths, &release, &mut |notice| report.notice(&notice)),
+        files: Some(files).filter(|files| !files.is_empty() && !matches.get_flag("all")),
+        quick: matches.get_flag("quick"),
+        kernel_symbols,
+        symbol_prefix,
+        check,
+        warn_duplicates: matches.get_flag("warn"),
+    })
+}
+
+/// The recipe.
+fn make_indexes(options: &Options, report: &mut Report) -> Result<(), Failed> {
+    // Locked before anything is read: whoever writes last has also read last.
+    let output = lock(options, report)?;
+    let files = find_modules(options, report)?;
+    if let Some(path) = options.output.as_deref()
+        && options.quick
+        && quick::is_current(&files, path)
+    {
+        return Ok(());
+    }
+    let facts = depmod::read_facts(&files, &mut |notice| report.notice(&notice));
+    let kernel_symbols = read_kernel_symbols(options, report)?;
+    let checks = Checks {
+        kernel_symbols: &kernel_symbols,
+        symbol_prefix: options.symbol_prefix,
+        check: options.check,
+    };
+    let analysis = depmod::analyse(&files, &facts, &checks, &mut |notice| report.notice(&notice));
+    let analysis = analysis.map_err(|cycles| tell_cycles(&cycles, &files, report))?;
+    match output {
+        Some(output) => write(&analysis, options, &output, report),
+        None => {
+            let texts = output::texts(&analysis, &mut |notice| report.notice(&notice));
+            texts.iter().for_each(|text| report.print(&text.bytes));
+            Ok(())
+        }
+    }
+}
+
+/// Locks the output directory, unless there is none or the module directory is not there: then
+/// nothing is to be made.
+fn lock(options: &Options, report: &mut Report) -> Result<Option<OutputDirectory>, Failed> {
+    let output = options.output.as_deref().filter(|_| options.files.is_some() || options.directory.is_dir());
+    output.map(OutputDirectory::lock).transpose().map_err(|error| tell(report, &error))
+}
+
+fn find_modules(options: &Options, report: &mut Report) -> Result<Vec<ModuleFile>, Failed> {
+    if let Some(files) = &options.files {
+        let named = depmod::named(&options.directory, files, &mut |notice| report.notice(&notice));
+        return named.map_err(|error| fatal(report, error.to_string()));
+    }
+    let tree = depmod::tree(&options.directory, &options.config, &mut |notice| report.notice(&notice));
+    tree.map_err(|error| {
+        let cause = cause(&error);
+        tell(report, &error);
+        fatal(report, format!("could not search modules: {cause}"))
+    })
+}
+
+fn read_kernel_symbols(options: &Options, report: &mut Report) -> Result<Vec<(Vec<u8>, u64)>, Failed> {
+    let Some((source, path)) = &options.kernel_symbols else { return Ok(Vec::new()) };
+    let symbols = symvers::read(*source, path, options.symbol_prefix, &mut |notice| report.notice(&notice));
+    symbols.map_err(|error| fatal(report, format!("could not load {}: {}", path.display(), cause(&error))))
+}
+
+/// Writes the files, `modules.dep` last: whoever sees the new one sees all the others new.
+fn write(
+    analysis: &Analysis<'_>,
+    options: &Options,
+    output: &OutputDirectory,
+    report: &mut Report,
+) -> Result<(), Failed> {
+    let mut sink = |notice: Notice| report.notice(&notice);
+    let indexes = output::indexes(analysis, &options.directory, options.warn_duplicates, &mut sink);
+    let mut texts = output::texts(analysis, &mut sink);
+    let written = indexes.and_then(|mut files| {
+        texts.reverse();
+        files.append(&mut texts);
+        output.write(&files)
+    });
+    written.map_err(|error| tell(report, &error))
+}
+
+fn tell_cycles(cycles: &Cycles, files: &[ModuleFile], report: &mut Report) -> Failed {
+    for cycle in &cycles.cycles {
+        let names = cycle.iter().chain(cycle.first()).filter_map(|&module| files.get(module as usize));
+        let names: Vec<&[u8]> = names.map(|file| file.name.as_bytes()).collect();
+        report.error([&b"Cycle detected: "[..], &names.join(&b" -> "[..])].concat());
+    }
+    report.error(format!("Found {} modules in dependency cycles!", cycles.modules));
+    Failed
+}
+
+/// `VERSION` and the files after it; without arguments the running kernel and all files.
+fn release_and_files(matches: &ArgMatches, report: &mut Report) -> Result<(Release, Vec<PathBuf>), Failed> {
+    let mut arguments = cli::values_of(matches, cli::ARGUMENTS).into_iter();
+    let release = match arguments.next() {
+        None => Release::running().map_err(|error| tell(report, &error))?,
+        Some(version) if is_version(version.as_encoded_bytes()) => Release::new(version),
+        Some(other) => {
+            report.error([b"Bad version passed ", other.as_encoded_bytes()].concat());
+            return Err(Failed);
+        }
+    };
+    let files: Vec<PathBuf> = arguments.map(PathBuf::from).collect();
+    match files.iter().find(|file| !file.is_absolute()) {
+        Some(file) => {
+            Err(fatal(report, [file.as_os_str().as_encoded_bytes(), b": not absolute path."].concat()))
+        }
+        None => Ok((release, files)),
+    }
+}
+
+/// Whether a word begins as a kernel's version does: two numbers with a dot between them.
+fn is_version(word: &[u8]) -> bool {
+    let digits = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    digits > 0 && matches!(word.get(digits..), Some([b'.', digit, ..]) if digit.is_ascii_digit())
+}
+
+fn symbol_prefix(matches: &ArgMatches, report: &mut Report) -> Result<Option<u8>, Failed> {
+    let Some(prefix) = cli::value_of(matches, "symbol-prefix") else { return Ok(None) };
+    match prefix.as_encoded_bytes() {
+        [byte] => Ok(Some(*byte)),
+        _ => Err(fatal(report, "-P only takes a single char")),
+    }
+}
+
+fn check(wanted: bool, kernel_symbols: Option<&(Source, PathBuf)>, report: &mut Report) -> Check {
+    match kernel_symbols {
+        Some((Source::Symvers, _)) if wanted => Check::UnknownAndVersions,
+        Some((Source::SystemMap, _)) if wanted => Check::Unknown,
+        None if wanted => {
+            report.warning("-e needs -E or -F");
+            Check::Nothing
+        }
+        _ => Check::Nothing,
+    }
+}
+
+/// The directory given, from the root of the file system; messages and indexes name it so.
+fn absolute(directory: Option<OsString>, default: &Path) -> PathBuf {
+    match directory {
+        Some(directory) => std::path::absolute(&directory).unwrap_or_else(|_| default.to_owned()),
+        None => default.to_owned(),
+    }
+}
+
+fn cause(error: &Error) -> String {
+    match error {
+        Error::Io { source, .. } => match source.raw_os_error() {
+            Some(errno) => nix::errno::Errno::from_raw(errno).desc().to_owned(),
+            None => source.to_string(),
+        },
+        other => other.to_string(),
+    }
+}
+
+fn tell(report: &mut Report, error: &Error) -> Failed {
+    report.error(error.to_string());
+    Failed
+}
+
+fn fatal(report: &mut Report, message: impl Into<bstr::BString>) -> Failed {
+    report.fatal(message);
+    Failed
 }

@@ -1,20 +1,89 @@
-//! `insmod`: load a module file into the running kernel.
+//! `insmod`: give one module file to the kernel, and nothing else.
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
-use modutils::Level;
+use modutils::{
+    Level, Root,
+    kernel::{Force, Kernel, Refusal},
+};
+use nix::errno::Errno;
 
-use crate::{Invocation, cli, report::Report};
+use crate::{Invocation, cli, parameters, report::Report};
 
 /// Runs the tool.
 pub fn run(invocation: &Invocation) -> ExitCode {
-    let mut report = Report::new(c"insmod", Level::Warning);
-    let command = cli::common(cli::command("insmod", "Load a module file into the running kernel"));
-    let options = match cli::parse(command, invocation, &mut report) {
+    let mut report = Report::new(c"insmod", Level::Error);
+    let options = match cli::parse(command(), invocation, &mut report) {
         Ok(options) => options,
         Err(done) => return report.finish(done),
     };
-    let _ = options;
-    report.error("not here yet");
-    report.finish(false)
+    if options.get_flag("syslog") {
+        report.use_syslog();
+    }
+    let all_checks = options.get_flag("force");
+    let force = Force {
+        modversions: all_checks || options.get_flag("force-modversion"),
+        vermagic: all_checks || options.get_flag("force-vermagic"),
+    };
+    let arguments = cli::values_of(&options, cli::ARGUMENTS);
+    let done = match arguments.split_first() {
+        None => {
+            report.error("missing filename.");
+            false
+        }
+        Some((file, _)) if file == "-" => {
+            report.error("this tool does not support loading from stdin!");
+            false
+        }
+        Some((file, given)) => insert(Path::new(file), &parameters::join(given), force, &mut report),
+    };
+    report.finish(done)
+}
+
+/// The command line's description, for the tests and the completions.
+pub fn command() -> clap::Command {
+    cli::common(
+        cli::command("insmod", "Give one module file to the kernel")
+            .arg(cli::arguments("FILE [PARAMETER]..."))
+            .arg(cli::flag('f', "force", "Leave out both checks below"))
+            .arg(cli::long_flag("force-modversion", "Do not check the versions of symbols"))
+            .arg(cli::long_flag("force-vermagic", "Do not check the kernel's version"))
+            .arg(cli::flag('s', "syslog", "Send messages to syslog"))
+            .arg(cli::flag('v', "verbose", "Show more messages")),
+    )
+}
+
+fn insert(file: &Path, parameters: &[u8], force: Force, report: &mut Report) -> bool {
+    let shown = file.as_os_str().as_encoded_bytes();
+    if let Err(error) = std::fs::metadata(file) {
+        let cause = parameters::errno_text(&error);
+        report.error([b"could not load module ", shown, b": ", cause.as_bytes()].concat());
+        return false;
+    }
+    let root = Root::default();
+    match Kernel::running(&root).insert(file, parameters, force) {
+        Ok(()) => true,
+        Err(refusal) => {
+            let cause = match refusal {
+                Refusal::Kernel(errno) => why_refused(errno),
+                // Which file that is has been said.
+                Refusal::File(modutils::Error::Io { source, .. }) => parameters::errno_text(&source),
+                Refusal::File(modutils::Error::Malformed { fault, .. }) => fault.to_string(),
+                Refusal::File(error) => error.to_string(),
+            };
+            report.error([b"could not insert module ", shown, b": ", cause.as_bytes()].concat());
+            false
+        }
+    }
+}
+
+/// The kernel gives these numbers meanings of their own when it loads a module.
+fn why_refused(errno: Errno) -> String {
+    match errno {
+        Errno::ENOEXEC => "Invalid module format".into(),
+        Errno::ENOENT => "Unknown symbol in module".into(),
+        Errno::ESRCH => "Module has wrong symbol version".into(),
+        Errno::EINVAL => "Invalid parameters".into(),
+        other => parameters::errno_text(&other.into()),
+    }
 }

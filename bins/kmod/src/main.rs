@@ -10,6 +10,7 @@ mod kmod;
 mod lsmod;
 mod modinfo;
 mod modprobe;
+mod parameters;
 mod report;
 mod rmmod;
 mod startup;

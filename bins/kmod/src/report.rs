@@ -19,7 +19,7 @@ use crate::startup;
 /// [`Report::finish`]: what a script asked for was then not done.
 pub struct Report {
     tool: &'static CStr,
-    threshold: Level,
+    threshold: Option<Level>,
     to_syslog: bool,
     output: BufWriter<io::Stdout>,
     output_failure: Option<io::Error>,
@@ -29,6 +29,7 @@ impl Report {
     /// For a tool of that name, showing messages of `threshold` and graver ones.
     pub fn new(tool: &'static CStr, threshold: Level) -> Self {
         let output = BufWriter::with_capacity(64 * 1024, io::stdout());
+        let threshold = Some(threshold);
         let mut report = Self { tool, threshold, to_syslog: false, output, output_failure: None };
         if startup::stderr_was_closed() {
             report.use_syslog();
@@ -38,12 +39,17 @@ impl Report {
 
     /// Shows messages of this level and graver ones.
     pub fn set_threshold(&mut self, threshold: Level) {
-        self.threshold = threshold;
+        self.threshold = Some(threshold);
+    }
+
+    /// Shows no message at all, whatever its level.
+    pub fn silence(&mut self) {
+        self.threshold = None;
     }
 
     /// Whether a message of this level would be shown.
     pub fn shows(&self, level: Level) -> bool {
-        level <= self.threshold
+        self.threshold.is_some_and(|threshold| level <= threshold)
     }
 
     /// Sends messages to syslog from now on.

@@ -1,20 +1,104 @@
-//! `rmmod`: remove modules from the running kernel.
+//! `rmmod`: have the kernel drop modules, and nothing else.
 
-use std::process::ExitCode;
+use std::{ffi::OsStr, path::Path, process::ExitCode};
 
-use modutils::Level;
+use bstr::ByteSlice;
+use modutils::{
+    Level, ModuleName, Release, Root,
+    kernel::{Kernel, State},
+    lookup::{self, Context},
+};
 
-use crate::{Invocation, cli, report::Report};
+use crate::{Invocation, cli, parameters, report::Report};
 
 /// Runs the tool.
 pub fn run(invocation: &Invocation) -> ExitCode {
-    let mut report = Report::new(c"rmmod", Level::Warning);
-    let command = cli::common(cli::command("rmmod", "Remove modules from the running kernel"));
-    let options = match cli::parse(command, invocation, &mut report) {
+    let mut report = Report::new(c"rmmod", Level::Error);
+    let options = match cli::parse(command(), invocation, &mut report) {
         Ok(options) => options,
         Err(done) => return report.finish(done),
     };
-    let _ = options;
-    report.error("not here yet");
-    report.finish(false)
+    if options.get_flag("syslog") {
+        report.use_syslog();
+    }
+    let arguments = cli::values_of(&options, cli::ARGUMENTS);
+    if arguments.is_empty() {
+        report.error("missing module name.");
+        return report.finish(false);
+    }
+    let mut done = true;
+    for argument in &arguments {
+        let Some(module) = named(argument) else {
+            let text = [b"could not use module ", argument.as_encoded_bytes(), b": No such file or directory"];
+            report.error(text.concat());
+            return report.finish(false);
+        };
+        if let Err(message) = remove(&module, options.get_flag("force")) {
+            report.error(message);
+            done = false;
+        }
+    }
+    report.finish(done)
+}
+
+/// The command line's description, for the tests and the completions.
+pub fn command() -> clap::Command {
+    cli::common(
+        cli::command("rmmod", "Have the kernel drop modules")
+            .arg(cli::arguments("MODULE"))
+            .arg(cli::flag('f', "force", "Drop a module in use, where the kernel allows that"))
+            .arg(cli::flag('s', "syslog", "Send messages to syslog"))
+            .arg(cli::flag('v', "verbose", "Show more messages")),
+    )
+}
+
+/// The module that an argument names: that of a file which exists, or a name up to its first dot.
+fn named(argument: &OsStr) -> Option<ModuleName> {
+    let path = Path::new(argument);
+    if path.exists() {
+        return ModuleName::from_path(path);
+    }
+    let bytes = argument.as_encoded_bytes();
+    Some(ModuleName::new(bytes.split_once_str(".").map_or(bytes, |(name, _)| name)))
+}
+
+fn remove(module: &ModuleName, force: bool) -> Result<(), Vec<u8>> {
+    let root = Root::default();
+    let kernel = Kernel::running(&root);
+    if !force {
+        check(&kernel, &root, module)?;
+    }
+    kernel.delete(module, force).map_err(|errno| {
+        let cause = parameters::errno_text(&errno.into());
+        [b"could not remove module ", module.as_bytes(), b": ", cause.as_bytes()].concat()
+    })
+}
+
+/// Says what stands against removing a module, in better words than the kernel's error number.
+fn check(kernel: &Kernel, root: &Root, module: &ModuleName) -> Result<(), Vec<u8>> {
+    let no = |end: &[u8]| Err([b"Module ", module.as_bytes(), end].concat());
+    if is_builtin(root, module) {
+        return no(b" is builtin.");
+    }
+    if kernel.state(module) == State::Absent {
+        return no(b" is not currently loaded");
+    }
+    // An unreadable list of holders is no reason: the kernel decides.
+    let holders = kernel.holders(module).unwrap_or_default();
+    if !holders.is_empty() {
+        let names: Vec<&[u8]> = holders.iter().map(ModuleName::as_bytes).collect();
+        return no(&[b" is in use by: ", names.join(&b' ').as_slice()].concat());
+    }
+    match kernel.references(module) {
+        Some(0) => Ok(()),
+        Some(_) => no(b" is in use"),
+        None => Err(b"Module unloading is not supported".to_vec()),
+    }
+}
+
+/// Whether the running kernel's index of built-in modules knows it; without that index, nothing does.
+fn is_builtin(root: &Root, module: &ModuleName) -> bool {
+    let Ok(release) = Release::running() else { return false };
+    let context = Context::without_configuration(root.clone(), &release);
+    lookup::is_builtin(&context, module).unwrap_or(false)
 }

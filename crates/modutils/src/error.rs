@@ -9,6 +9,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use nix::errno::Errno;
+
 /// The library's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -48,6 +50,14 @@ impl Error {
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
+
+    /// The error number nearest to it.
+    pub fn errno(&self) -> Errno {
+        match self {
+            Self::Io { source, .. } => source.raw_os_error().map_or(Errno::EIO, Errno::from_raw),
+            Self::Malformed { fault, .. } => fault.errno,
+        }
+    }
 }
 
 /// A fault in bytes from outside: where, and what.
@@ -58,27 +68,40 @@ pub struct Malformed {
     pub place: Place,
     /// What is wrong there.
     pub what: Cow<'static, str>,
+    /// The error number that a C interface returns for it, and whose text kmod's tools print:
+    /// `EINVAL` unless said otherwise.
+    pub errno: Errno,
 }
 
 impl Malformed {
     /// A fault of a file as a whole.
     pub fn file(what: impl Into<Cow<'static, str>>) -> Self {
-        Self { place: Place::File, what: what.into() }
+        Self::new(Place::File, what.into())
     }
 
     /// A fault at a byte offset of a file.
     pub fn offset(offset: u64, what: impl Into<Cow<'static, str>>) -> Self {
-        Self { place: Place::Offset(offset), what: what.into() }
+        Self::new(Place::Offset(offset), what.into())
     }
 
     /// A fault in a section of an ELF file.
     pub fn section(name: &[u8], what: impl Into<Cow<'static, str>>) -> Self {
-        Self { place: Place::Section(String::from_utf8_lossy(name).into_owned()), what: what.into() }
+        Self::new(Place::Section(String::from_utf8_lossy(name).into_owned()), what.into())
     }
 
     /// A fault on a line of a text file; lines count from one.
     pub fn line(line: u32, what: impl Into<Cow<'static, str>>) -> Self {
-        Self { place: Place::Line(line), what: what.into() }
+        Self::new(Place::Line(line), what.into())
+    }
+
+    /// The same fault with another error number.
+    #[must_use]
+    pub fn with_errno(self, errno: Errno) -> Self {
+        Self { errno, ..self }
+    }
+
+    fn new(place: Place, what: Cow<'static, str>) -> Self {
+        Self { place, what, errno: Errno::EINVAL }
     }
 
     /// Names the file that the fault is in.
@@ -114,7 +137,7 @@ impl fmt::Display for Place {
 /// The C library's text for an error number, without the "(os error N)" that [`io::Error`] adds.
 fn errno_text(error: &io::Error) -> String {
     match error.raw_os_error() {
-        Some(errno) => nix::errno::Errno::from_raw(errno).desc().to_owned(),
+        Some(errno) => Errno::from_raw(errno).desc().to_owned(),
         None => error.to_string(),
     }
 }

@@ -1,1 +1,251 @@
 //! Shell patterns as `fnmatch(3)` without flags reads them, over bytes.
+//!
+//! Aliases of modules (`pci:v00008086d*sv*`) and the names in modprobe.d are such patterns, and they
+//! come from module files: a hostile one must not take exponential time. Of several stars only the
+//! last one seen is ever moved, so a match takes at most pattern length times text length steps.
+//! Where POSIX leaves a case open (a bracket that is never closed, an unknown class), the answer is
+//! that of the GNU C library, which the packaged tools use.
+
+/// Whether `pattern` matches all of `text`.
+///
+/// `*` stands for any bytes, `?` for one, `[...]` for one of a set with ranges, classes
+/// (`[:digit:]`) and negation (`!` or `^`); a backslash takes the next byte as it is. Neither `/`
+/// nor a leading dot is special.
+pub(crate) fn fnmatch(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut pattern, mut text) = (pattern, text);
+    // Where to go on when the bytes after the last star do not match: one byte further in the text.
+    let mut retry: Option<(&[u8], &[u8])> = None;
+    loop {
+        if let Some(after) = pattern.strip_prefix(b"*") {
+            if after.is_empty() {
+                return true;
+            }
+            retry = Some((after, text));
+            pattern = after;
+            continue;
+        }
+        let rest = match (pattern.is_empty(), text.split_first()) {
+            (true, None) => return true,
+            (false, Some((&byte, text))) => match_one(pattern, byte).map(|pattern| (pattern, text)),
+            // The text ends before the pattern: no later start can help.
+            (false, None) => return false,
+            (true, Some(_)) => None,
+        };
+        (pattern, text) = match (rest, &mut retry) {
+            (Some(rest), _) => rest,
+            (None, None) => return false,
+            (None, Some((after, start))) => {
+                let Some((_, later)) = start.split_first() else { return false };
+                *start = later;
+                (*after, later)
+            }
+        };
+    }
+}
+
+/// Whether `byte` is special in a pattern.
+pub(crate) fn is_wildcard(byte: u8) -> bool {
+    matches!(byte, b'*' | b'?' | b'[')
+}
+
+/// Matches one byte with the first element of a pattern, which is not a star.
+/// The result is the rest of the pattern.
+fn match_one(pattern: &[u8], byte: u8) -> Option<&[u8]> {
+    let (&first, rest) = pattern.split_first()?;
+    match first {
+        b'?' => Some(rest),
+        b'\\' => {
+            let (&escaped, rest) = rest.split_first()?;
+            (escaped == byte).then_some(rest)
+        }
+        b'[' => match Bracket::parse(rest, byte) {
+            Bracket::Closed { matches, rest } => matches.then_some(rest),
+            Bracket::Open => (byte == b'[').then_some(rest),
+            Bracket::Invalid => None,
+        },
+        _ => (first == byte).then_some(rest),
+    }
+}
+
+/// What stands after a `[`.
+enum Bracket<'a> {
+    /// A set, whether the byte asked for is in it, and the pattern behind it.
+    Closed { matches: bool, rest: &'a [u8] },
+    /// No `]` follows: the `[` is an ordinary byte.
+    Open,
+    /// A class or collating element that does not exist: nothing matches.
+    Invalid,
+}
+
+impl<'a> Bracket<'a> {
+    fn parse(pattern: &'a [u8], byte: u8) -> Self {
+        let negated = matches!(pattern.first(), Some(b'!' | b'^'));
+        let mut rest = if negated { pattern.get(1..).unwrap_or_default() } else { pattern };
+        let mut found = false;
+        let mut first = true;
+        loop {
+            if !first && let Some(rest) = rest.strip_prefix(b"]") {
+                return Self::Closed { matches: found != negated, rest };
+            }
+            first = false;
+            let Some((member, after)) = Member::parse(rest) else { return Self::Open };
+            rest = after;
+            match member {
+                Member::Class(class) => match class_contains(class, byte) {
+                    Some(contains) => found |= contains,
+                    None => return Self::Invalid,
+                },
+                Member::Invalid => return Self::Invalid,
+                Member::Byte(low) => match range_end(rest) {
+                    Some((Member::Byte(high), after)) => {
+                        found |= (low..=high).contains(&byte);
+                        rest = after;
+                    }
+                    Some(_) => return Self::Invalid,
+                    None => found |= low == byte,
+                },
+            }
+        }
+    }
+}
+
+/// A member of a set.
+enum Member<'a> {
+    /// A single byte, however written; it may begin or end a range.
+    Byte(u8),
+    /// The name in `[:name:]`.
+    Class(&'a [u8]),
+    /// A collating element of no or several bytes.
+    Invalid,
+}
+
+impl<'a> Member<'a> {
+    /// Reads the next member and returns the rest; `None` where the pattern ends.
+    fn parse(pattern: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let (&first, rest) = pattern.split_first()?;
+        match (first, rest.first()) {
+            (b'\\', _) => rest.split_first().map(|(&escaped, rest)| (Self::Byte(escaped), rest)),
+            (b'[', Some(b':')) => Some(match delimited(rest, b':') {
+                Some((name, rest)) if name.iter().all(u8::is_ascii_lowercase) => (Self::Class(name), rest),
+                _ => (Self::Byte(b'['), rest),
+            }),
+            (b'[', Some(&delimiter @ (b'.' | b'='))) => Some(match delimited(rest, delimiter) {
+                Some(([byte], rest)) => (Self::Byte(*byte), rest),
+                None if delimiter == b'=' => (Self::Byte(b'['), rest),
+                Some(_) | None => (Self::Invalid, rest),
+            }),
+            _ => Some((Self::Byte(first), rest)),
+        }
+    }
+}
+
+/// The upper end of a range, where one follows: a dash that is not the set's last byte.
+fn range_end(pattern: &[u8]) -> Option<(Member<'_>, &[u8])> {
+    let after = pattern.strip_prefix(b"-")?;
+    if after.first() == Some(&b']') { None } else { Member::parse(after) }
+}
+
+/// Splits `:name:]...` into the name and what follows.
+fn delimited(pattern: &[u8], delimiter: u8) -> Option<(&[u8], &[u8])> {
+    let inner = pattern.get(1..)?;
+    let end = inner.windows(2).position(|pair| pair == [delimiter, b']'])?;
+    Some((inner.get(..end)?, inner.get(end.checked_add(2)?..)?))
+}
+
+/// Whether a POSIX character class contains a byte, in the C locale; `None` for an unknown class.
+fn class_contains(class: &[u8], byte: u8) -> Option<bool> {
+    Some(match class {
+        b"alnum" => byte.is_ascii_alphanumeric(),
+        b"alpha" => byte.is_ascii_alphabetic(),
+        b"blank" => matches!(byte, b' ' | b'\t'),
+        b"cntrl" => byte.is_ascii_control(),
+        b"digit" => byte.is_ascii_digit(),
+        b"graph" => byte.is_ascii_graphic(),
+        b"lower" => byte.is_ascii_lowercase(),
+        b"print" => byte.is_ascii_graphic() || byte == b' ',
+        b"punct" => byte.is_ascii_punctuation(),
+        b"space" => matches!(byte, b' ' | b'\t'..=b'\r'),
+        b"upper" => byte.is_ascii_uppercase(),
+        b"xdigit" => byte.is_ascii_hexdigit(),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fnmatch;
+
+    #[track_caller]
+    fn check(pattern: &str, text: &str, expected: bool) {
+        assert_eq!(fnmatch(pattern.as_bytes(), text.as_bytes()), expected, "{pattern} against {text}");
+    }
+
+    #[test]
+    fn wildcards_match_as_in_a_shell() {
+        for (pattern, text, expected) in [
+            ("", "", true),
+            ("a", "", false),
+            ("", "a", false),
+            ("*", "", true),
+            ("*", "a/b", true),
+            ("?", "/", true),
+            ("?", "", false),
+            ("*a*b*", "xaxbx", true),
+            ("*a*b", "xaxbx", false),
+            ("a*a", "a", false),
+            ("pci:v0000*d*sv*", "pci:v00008086d00001234sv00000000", true),
+            ("\\*", "*", true),
+            ("\\*", "a", false),
+            ("a\\", "a\\", false),
+            ("*.?", ".a", true),
+        ] {
+            check(pattern, text, expected);
+        }
+    }
+
+    #[test]
+    fn brackets_match_as_in_the_gnu_c_library() {
+        for (pattern, text, expected) in [
+            ("[a-c]x", "bx", true),
+            ("[!a]", "b", true),
+            ("[^a]", "a", false),
+            ("[]a]", "]", true),
+            ("[!]a]", "b", true),
+            ("[-a]", "-", true),
+            ("[a-]", "-", true),
+            ("[a-c-e]", "d", false),
+            ("[z-a]", "b", false),
+            ("[\\]]", "]", true),
+            ("[a-\\c]", "b", true),
+            ("[[:alpha:]]", "1", false),
+            ("[[:alpha:]-z]", "-", true),
+            ("[[:foo:]]", "f", false),
+            ("[[:alpha]", ":", true),
+            ("[[.-.]]", "-", true),
+            ("[[.a.]-c]", "b", true),
+            ("[[.ab.]]", "a", false),
+            ("[[=]", "=", true),
+        ] {
+            check(pattern, text, expected);
+        }
+    }
+
+    #[test]
+    fn a_bracket_never_closed_is_a_bracket() {
+        for (pattern, text, expected) in [
+            ("[", "[", true),
+            ("*[a", "x[a", true),
+            ("[]", "[]", true),
+            ("[a", "a", false),
+            ("[!]", "!", false),
+        ] {
+            check(pattern, text, expected);
+        }
+    }
+
+    #[test]
+    fn many_stars_do_not_take_exponential_time() {
+        let pattern = "*a".repeat(2000) + "b";
+        assert!(!fnmatch(pattern.as_bytes(), "a".repeat(4000).as_bytes()));
+    }
+}

@@ -1,1 +1,242 @@
-//! lookup
+//! A name or a modalias becomes the modules meant, and the facts a plan needs of these.
+//!
+//! Names are looked for in the order of modprobe(8): configured aliases, modules, symbols, names
+//! that have a command, aliases that modules give themselves, built-in modules and their aliases. The
+//! first of these that knows the name ends the search.
+
+use std::{
+    collections::{HashMap, HashSet},
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
+
+use bstr::BString;
+
+use crate::{
+    Alias, ModuleName, Release, Result, Root, Sink,
+    config::{ModprobeConfig, Sources},
+    glob::fnmatch,
+    index::{Indexes, Trie},
+};
+
+/// All that answers questions about modules of one kernel, opened once.
+#[derive(Debug)]
+pub struct Context {
+    /// Where things are.
+    pub root: Root,
+    /// What people configured.
+    pub config: ModprobeConfig,
+    /// What depmod found.
+    pub indexes: Indexes,
+}
+
+impl Context {
+    /// Reads the configuration and gets the kernel's indexes ready.
+    pub fn open(root: Root, release: &Release, paths: Option<Vec<PathBuf>>, sink: &mut Sink) -> Self {
+        let modules = root.modules(release);
+        let sources = Sources { paths, modules: Some(modules.clone()) };
+        let config = ModprobeConfig::load(&root, &sources, sink);
+        Self { root, config, indexes: Indexes::new(modules) }
+    }
+
+    /// Without any configuration, as insmod, rmmod, lsmod and modinfo work.
+    pub fn without_configuration(root: Root, release: &Release) -> Self {
+        let indexes = Indexes::new(root.modules(release));
+        Self { root, config: ModprobeConfig::default(), indexes }
+    }
+}
+
+/// A module that a name may mean.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// The module.
+    pub module: ModuleName,
+    /// The alias it was found by: options may be attached to it, and a blacklist applies. `None`
+    /// where the name is the module's own.
+    pub alias: Option<BString>,
+    /// Its file, where the caller named one.
+    pub file: Option<PathBuf>,
+}
+
+impl Candidate {
+    /// A module by its own name.
+    pub fn named(module: ModuleName) -> Self {
+        Self { module, alias: None, file: None }
+    }
+
+    /// The module in a file. `None` where the path has no file name that could be a module's.
+    pub fn in_file(path: &Path) -> Option<Self> {
+        let module = ModuleName::from_path(path)?;
+        Some(Self { module, alias: None, file: Some(path.to_owned()) })
+    }
+
+    fn by_alias(module: &[u8], alias: &[u8]) -> Self {
+        Self { module: ModuleName::new(module), alias: Some(alias.into()), file: None }
+    }
+}
+
+/// The modules that a name or modalias means, in the order in which they are to be tried. None for a
+/// name that nothing knows, or that cannot be one.
+///
+/// # Errors
+/// When an index cannot be read.
+pub fn lookup(context: &Context, query: &[u8]) -> Result<Vec<Candidate>> {
+    let Ok(query) = Alias::new(query) else { return Ok(Vec::new()) };
+    let query = query.as_bytes();
+    let by_configuration = configured(&context.config, query);
+    if !by_configuration.is_empty() {
+        return Ok(by_configuration);
+    }
+    let indexes = &context.indexes;
+    if is_key(indexes.dep()?, query)? {
+        return Ok(vec![Candidate::named(ModuleName::new(query))]);
+    }
+    let symbols = if query.starts_with(b"symbol:") { search(indexes.symbols()?, query)? } else { Vec::new() };
+    if !symbols.is_empty() {
+        return Ok(symbols);
+    }
+    if has_command(&context.config, query) {
+        return Ok(vec![Candidate::named(ModuleName::new(query))]);
+    }
+    let aliases = search(indexes.alias()?, query)?;
+    if !aliases.is_empty() {
+        return Ok(aliases);
+    }
+    if is_key(indexes.builtin()?, query)? {
+        return Ok(vec![Candidate::named(ModuleName::new(query))]);
+    }
+    search(indexes.builtin_alias()?, query)
+}
+
+/// The module of that very name, in a file or built in; aliases do not count (`modinfo --modname`).
+///
+/// # Errors
+/// When an index cannot be read.
+pub fn lookup_name(context: &Context, name: &[u8]) -> Result<Option<Candidate>> {
+    let module = ModuleName::new(name);
+    let indexes = &context.indexes;
+    let known = is_key(indexes.dep()?, module.as_bytes())? || is_builtin(context, &module)?;
+    Ok(known.then(|| Candidate::named(module)))
+}
+
+/// Whether a module is built into the kernel, by `modules.builtin.bin`.
+///
+/// # Errors
+/// When the index cannot be read.
+pub fn is_builtin(context: &Context, module: &ModuleName) -> Result<bool> {
+    is_key(context.indexes.builtin()?, module.as_bytes())
+}
+
+/// What a plan must know of a module.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Its file, by `modules.dep`; `None` for a module without one.
+    pub file: Option<PathBuf>,
+    /// The modules it needs, the one to load first in front.
+    pub dependencies: Vec<ModuleName>,
+    /// Whether it is part of the kernel.
+    pub builtin: bool,
+}
+
+/// The facts of all modules that a plan may come to, and what the names in softdeps mean.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// By module.
+    pub modules: HashMap<ModuleName, Facts>,
+    /// By a name as a softdep writes it.
+    pub names: HashMap<BString, Vec<Candidate>>,
+}
+
+/// Gathers the facts for a plan that begins at some candidates.
+///
+/// # Errors
+/// When an index cannot be read.
+pub fn gather(context: &Context, candidates: &[Candidate]) -> Result<Known> {
+    let mut known = Known::default();
+    let mut waiting: Vec<ModuleName> = candidates.iter().map(|candidate| candidate.module.clone()).collect();
+    let mut seen: HashSet<ModuleName> = HashSet::new();
+    while let Some(module) = waiting.pop() {
+        if !seen.insert(module.clone()) {
+            continue;
+        }
+        add_facts(context, &module, &mut known, &mut waiting)?;
+        for line in context.config.softdeps(&module) {
+            for name in line.pre.iter().chain(&line.post) {
+                if !known.names.contains_key(name) {
+                    let meant = lookup(context, name)?;
+                    waiting.extend(meant.iter().map(|candidate| candidate.module.clone()));
+                    known.names.insert(name.clone(), meant);
+                }
+            }
+        }
+    }
+    Ok(known)
+}
+
+fn add_facts(
+    context: &Context,
+    module: &ModuleName,
+    known: &mut Known,
+    waiting: &mut Vec<ModuleName>,
+) -> Result<()> {
+    let builtin = is_builtin(context, module)?;
+    let mut dependencies = Vec::new();
+    let mut file = None;
+    if let Some(line) = context.indexes.dependency_line(module)? {
+        file = Some(line.path);
+        for path in line.dependencies.into_iter().rev() {
+            let Some(dependency) = ModuleName::from_path(&path) else { continue };
+            waiting.push(dependency.clone());
+            // Until its own line is read, if it has one, the path in this line is its file.
+            known.modules.entry(dependency.clone()).or_default().file.get_or_insert(path);
+            dependencies.push(dependency);
+        }
+    }
+    let facts = known.modules.entry(module.clone()).or_default();
+    facts.file = file.or(facts.file.take());
+    facts.dependencies = dependencies;
+    facts.builtin = builtin;
+    Ok(())
+}
+
+fn configured(config: &ModprobeConfig, query: &[u8]) -> Vec<Candidate> {
+    config
+        .aliases
+        .iter()
+        .filter(|line| fnmatch(line.pattern.as_bytes(), query))
+        .map(|line| Candidate::by_alias(line.module.as_bytes(), line.pattern.as_bytes()))
+        .collect()
+}
+
+/// Whether an install or remove line names exactly this; as patterns they do not find names.
+fn has_command(config: &ModprobeConfig, query: &[u8]) -> bool {
+    config.installs.iter().chain(&config.removes).any(|line| line.pattern.as_bytes() == query)
+}
+
+fn is_key(index: Option<&Trie>, key: &[u8]) -> Result<bool> {
+    Ok(match index {
+        Some(index) => index.get(key)?.is_some(),
+        None => false,
+    })
+}
+
+fn search(index: Option<&Trie>, query: &[u8]) -> Result<Vec<Candidate>> {
+    let Some(index) = index else { return Ok(Vec::new()) };
+    let found = index.search(query)?;
+    Ok(found.iter().map(|value| Candidate::by_alias(&value.value, query)).collect())
+}
+
+/// Whether modprobe takes an argument as a path: only when it begins with `/` or `./`.
+pub fn is_path(argument: &[u8]) -> bool {
+    argument.starts_with(b"/") || argument.starts_with(b"./")
+}
+
+/// A relative path as the tools show it: below the current directory, as written.
+pub fn absolute(path: &OsStr, current_directory: &Path) -> PathBuf {
+    if path.as_bytes().starts_with(b"/") {
+        return path.into();
+    }
+    let joined = [current_directory.as_os_str().as_bytes(), b"/", path.as_bytes()].concat();
+    OsStr::from_bytes(&joined).into()
+}

@@ -1,1 +1,32 @@
-//! What the tests are made of.
+//! What the tests are made of: module files of any machine and content, and roots in which our tools and the packaged
+//! kmod run.
+//!
+//! [`ModuleBuilder`] writes module files. It shares no code with the library under test, and the tests of this crate
+//! read each form it writes back with `readelf` and the packaged kmod, so that writer and readers cannot agree on a
+//! mistake. [`TestRoot`] is a directory with modules, configuration, a /proc and a /sys of plain files, in which a
+//! tool runs by chroot(2); [`compare`] tells how two runs differ.
+//!
+//! Everything here serves tests: what cannot work panics and says what to do about it.
+
+pub mod arch;
+pub mod cache;
+pub mod compare;
+pub mod compress;
+pub mod elf;
+pub mod export;
+pub mod module;
+pub mod root;
+pub mod run;
+pub mod signature;
+pub mod under_test;
+pub mod versions;
+
+pub use arch::Arch;
+pub use compress::Compression;
+pub use elf::{Place, Section, Symbol};
+pub use export::{Crc, Export, ExportTables};
+pub use module::ModuleBuilder;
+pub use root::{Indexes, Loaded, TestRoot};
+pub use run::{Invocation, Run, Side};
+pub use signature::{Signature, SigningKey};
+pub use versions::VersionTables;

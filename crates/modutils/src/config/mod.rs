@@ -1,1 +1,56 @@
-//! config
+//! What people configure: modprobe.d, depmod.d and the kernel command line.
+//!
+//! [`Family`] and [`Files`] say which files count, [`lines`](lines::lines) what a line of them is,
+//! [`ModprobeConfig`] what the lines of modprobe.d mean. Every line knows its [`Origin`].
+
+pub mod cmdline;
+pub mod depmod_d;
+mod directories;
+pub mod lines;
+mod modprobe_d;
+
+use std::{
+    fmt,
+    fs::File,
+    io::{self, Read},
+    path::Path,
+    sync::Arc,
+};
+
+pub use depmod_d::DepmodConfig;
+pub use directories::{Family, Files};
+pub use modprobe_d::{
+    AliasLine, BlacklistLine, CommandLine, Directive, ModprobeConfig, OptionsLine, SoftdepLine, Sources,
+    WeakdepLine,
+};
+
+/// Far more than any configuration file holds; a device in a file's place ends here.
+const LARGEST_FILE: u64 = 64 << 20;
+
+/// Where a line stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The file.
+    pub file: Arc<Path>,
+    /// The line it begins at, counted from one.
+    pub line: u32,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} line {}", self.file.display(), self.line)
+    }
+}
+
+/// Reads a configuration file.
+///
+/// # Errors
+/// When the file cannot be opened or read, or is larger than any configuration is.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(bytes)
+}

@@ -1,1 +1,142 @@
-//! depmod
+//! The facts of a tree become the dependency graph and the `modules.*` files.
+//!
+//! The stages, each a file: [`scan`] finds module files, [`choose`] takes one of several copies,
+//! [`module_order`] sorts them, [`facts`] reads each, [`symbols`] and [`graph`] find who needs whom,
+//! [`order`] puts dependencies in their order or [`cycles`] says why there is none, [`output`] makes
+//! the files' contents and [`write`] puts them into place.
+
+pub mod builtin;
+pub mod choose;
+pub mod cycles;
+pub mod devname;
+pub mod facts;
+pub mod graph;
+pub mod module_order;
+pub mod order;
+pub mod output;
+pub mod quick;
+pub mod scan;
+pub mod symbols;
+pub mod symvers;
+pub mod write;
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use bstr::BString;
+use nix::errno::Errno;
+
+use self::{
+    cycles::Cycles,
+    facts::Facts,
+    graph::{Check, Graph},
+    order::Order,
+    symbols::SymbolTable,
+};
+use crate::{ModuleName, Notice, Result, Sink, config::DepmodConfig};
+
+/// A module file that the indexes will list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModuleFile {
+    /// The module's name.
+    pub name: ModuleName,
+    /// The file's path.
+    pub path: PathBuf,
+    /// How the indexes name it: relative to the module directory where it is in it.
+    pub listed: BString,
+}
+
+/// What is known of a tree once all its modules are read.
+#[derive(Debug)]
+pub struct Analysis<'a> {
+    /// The modules, in module order. Others refer to them by their index.
+    pub files: &'a [ModuleFile],
+    /// Their facts.
+    pub facts: &'a [Facts],
+    /// For each, all modules it needs, in the order of its line in `modules.dep`.
+    pub dependencies: Vec<Vec<u32>>,
+    /// The symbols that modules export, sorted, each with the module.
+    pub exported: Vec<(&'a [u8], u32)>,
+}
+
+/// What an analysis looks at besides the modules.
+#[derive(Clone, Debug)]
+pub struct Checks<'a> {
+    /// The kernel's own symbols with their CRCs, as far as they are known.
+    pub kernel_symbols: &'a [(Vec<u8>, u64)],
+    /// A byte before symbols' names that is no part of them.
+    pub symbol_prefix: Option<u8>,
+    /// What to tell of needed symbols.
+    pub check: Check,
+}
+
+/// The module files of a tree, in module order.
+///
+/// # Errors
+/// Where the module directory cannot be read; lesser faults go to the sink.
+pub fn tree(directory: &Path, config: &DepmodConfig, sink: &mut Sink) -> Result<Vec<ModuleFile>> {
+    let mut files = choose::choose(scan::scan(directory, config, sink)?, config, sink);
+    module_order::sort(&mut files, directory, sink);
+    Ok(files)
+}
+
+/// The module files that the caller names, in module order.
+///
+/// # Errors
+/// Where one is not there, is no module file by its name, or is a copy of another one.
+pub fn named(directory: &Path, paths: &[PathBuf], sink: &mut Sink) -> Result<Vec<ModuleFile>> {
+    let mut files: Vec<ModuleFile> = Vec::with_capacity(paths.len());
+    for path in paths {
+        let could_not = |error| crate::Error::io("create module", path)(error);
+        std::fs::metadata(path).map_err(could_not)?;
+        let name = ModuleName::from_path(path).filter(|_| path.file_name().is_some_and(scan::is_module_file));
+        let name = name.ok_or_else(|| could_not(io::Error::from(Errno::ENOENT)))?;
+        match files.iter().find(|file| file.name == name) {
+            Some(file) if file.path == *path => {}
+            Some(_) => return Err(could_not(io::Error::from(Errno::EEXIST))),
+            None => {
+                let listed = scan::listed(directory, path);
+                files.push(ModuleFile { name, path: path.clone(), listed });
+            }
+        }
+    }
+    module_order::sort(&mut files, directory, sink);
+    Ok(files)
+}
+
+/// Reads all modules. What is wrong with one goes to the sink; the others are read all the same.
+pub fn read_facts(files: &[ModuleFile], sink: &mut Sink) -> Vec<Facts> {
+    let read = files.iter().map(|file| {
+        let (facts, notices) = facts::read(file);
+        notices.into_iter().for_each(&mut *sink);
+        facts
+    });
+    read.collect()
+}
+
+/// Finds out who needs whom, and in which order.
+///
+/// # Errors
+/// The cycles, where there are any.
+pub fn analyse<'a>(
+    files: &'a [ModuleFile],
+    facts: &'a [Facts],
+    checks: &Checks<'a>,
+    sink: &mut Sink,
+) -> Result<Analysis<'a>, Cycles> {
+    let table = SymbolTable::new(checks.kernel_symbols, facts, checks.symbol_prefix);
+    let graph = Graph::from_symbols(files, facts, &table, checks.check, sink);
+    let Ok(order) = Order::of(&graph) else { return Err(Cycles::of(&graph)) };
+    Ok(Analysis { files, facts, dependencies: order.dependencies(&graph), exported: table.of_modules() })
+}
+
+/// What is told of one of the kernel build's lists that is not there.
+fn missing(file: &str, directory: &Path, error: &io::Error) -> Notice {
+    let cause = error.raw_os_error().map(|errno| Errno::from_raw(errno).desc().to_owned());
+    let cause = cause.unwrap_or_else(|| error.to_string());
+    let directory = directory.as_os_str().as_encoded_bytes();
+    let message = [b"could not open ", file.as_bytes(), b" at ", directory, b": ", cause.as_bytes()].concat();
+    Notice::warning(message)
+}

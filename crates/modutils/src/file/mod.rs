@@ -1,1 +1,205 @@
-//! file
+//! A path becomes plain bytes, whatever compression the file has.
+//!
+//! The compression is told by the first bytes, never by the name: distributions, and people, rename
+//! files. A compressed file is decompressed into memory at once, up to [`SIZE_LIMIT`]. A plain file
+//! stays open and is read piece by piece, because what the tools want of a module is a small part of
+//! it. It is read and not mapped: a file cut short while mapped kills the process, and for pieces of
+//! this size reading is faster.
+
+mod decompress;
+
+use std::{
+    borrow::Cow,
+    fs::{File, OpenOptions},
+    io,
+    os::unix::fs::{FileExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+pub use decompress::{SIZE_LIMIT, decompress};
+
+use crate::{Error, Malformed, Result};
+
+/// How a file is compressed. The kernel reads the same three (`CONFIG_MODULE_COMPRESS_*`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all, or in a way unknown here.
+    None,
+    /// gzip, RFC 1952.
+    Gzip,
+    /// The .xz format, version 1.2.
+    Xz,
+    /// Zstandard, RFC 8878.
+    Zstd,
+}
+
+impl Compression {
+    /// How many bytes [`Compression::of`] needs to see.
+    const MAGIC_LEN: usize = 6;
+
+    /// The compression that a file's first bytes announce.
+    pub fn of(bytes: &[u8]) -> Self {
+        match bytes {
+            [0x1f, 0x8b, ..] => Self::Gzip,
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Self::Xz,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
+            _ => Self::None,
+        }
+    }
+
+    /// The kernel's word for it, as in `/sys/module/compression`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Gzip => "gzip",
+            Self::Xz => "xz",
+            Self::Zstd => "zstd",
+        }
+    }
+}
+
+/// What a file holds once it is decompressed.
+#[derive(Debug)]
+pub struct Contents {
+    path: PathBuf,
+    file: Option<File>,
+    compression: Compression,
+    len: u64,
+    source: Source,
+}
+
+/// Where the plain bytes are.
+#[derive(Debug)]
+enum Source {
+    File,
+    Memory(Vec<u8>),
+}
+
+impl Contents {
+    /// Opens a file, and decompresses it where it is compressed.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or read, is not a regular file, is empty, is a damaged or
+    /// incomplete compressed stream or has bytes after its end, or is longer than [`SIZE_LIMIT`] when
+    /// decompressed.
+    pub fn open(path: &Path) -> Result<Self> {
+        // Without O_NONBLOCK, opening a named pipe would wait for a writer.
+        let mut options = OpenOptions::new();
+        options.read(true).custom_flags(nix::libc::O_NONBLOCK);
+        let file = options.open(path).map_err(Error::io("open", path))?;
+        let metadata = file.metadata().map_err(Error::io("read", path))?;
+        if !metadata.is_file() {
+            return Err(Malformed::file("not a regular file").at(path));
+        }
+        let len = metadata.len();
+        let mut magic = [0; Compression::MAGIC_LEN];
+        let read = file.read_at(&mut magic, 0).map_err(Error::io("read", path))?;
+        let compression = Compression::of(magic.get(..read).unwrap_or_default());
+        let plain = Self { path: path.to_owned(), file: Some(file), compression, len, source: Source::File };
+        if len == 0 {
+            return Err(Malformed::file("the file is empty").at(path));
+        }
+        if compression == Compression::None { Ok(plain) } else { plain.decompressed() }
+    }
+
+    /// Takes bytes that are in memory already, and decompresses them where they are compressed.
+    ///
+    /// # Errors
+    /// As [`Contents::open`]; `path` is the name that errors give the bytes.
+    pub fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self> {
+        if bytes.is_empty() {
+            return Err(Malformed::file("the file is empty").at(path));
+        }
+        let compression = Compression::of(&bytes);
+        let bytes = decompress(compression, bytes).map_err(|fault| fault.at(path))?;
+        let len = bytes.len() as u64;
+        Ok(Self { path: path.to_owned(), file: None, compression, len, source: Source::Memory(bytes) })
+    }
+
+    fn decompressed(mut self) -> Result<Self> {
+        let bytes = self.read_all()?.into_owned();
+        let bytes = decompress(self.compression, bytes).map_err(|fault| fault.at(&self.path))?;
+        self.len = bytes.len() as u64;
+        self.source = Source::Memory(bytes);
+        Ok(self)
+    }
+
+    /// The path the file was opened by.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How the file itself is compressed.
+    pub fn compression(&self) -> Compression {
+        self.compression
+    }
+
+    /// The open file, as it stands on disk, for `finit_module(2)`; `None` when the bytes came from
+    /// memory.
+    pub fn file(&self) -> Option<&File> {
+        self.file.as_ref()
+    }
+
+    /// The number of plain bytes.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether there is no byte at all: an empty file compressed.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The plain bytes of a range.
+    ///
+    /// # Errors
+    /// When the range is not within the file, or reading fails.
+    pub fn read(&self, offset: u64, len: u64) -> Result<Cow<'_, [u8]>> {
+        let past_end = || {
+            let what = format!("{len} bytes are wanted here, but the file ends at {:#x}", self.len);
+            Malformed::offset(offset, what).at(&self.path)
+        };
+        let end = offset.checked_add(len).filter(|&end| end <= self.len).ok_or_else(past_end)?;
+        match (&self.source, &self.file) {
+            (Source::Memory(bytes), _) => {
+                let range = usize::try_from(offset).ok().zip(usize::try_from(end).ok());
+                let bytes = range.and_then(|(start, end)| bytes.get(start..end)).ok_or_else(past_end)?;
+                Ok(Cow::Borrowed(bytes))
+            }
+            (Source::File, Some(file)) => {
+                let mut bytes = zeroed(len).ok_or_else(|| self.out_of_memory())?;
+                file.read_exact_at(&mut bytes, offset).map_err(|error| self.read_error(error))?;
+                Ok(Cow::Owned(bytes))
+            }
+            (Source::File, None) => Err(past_end()),
+        }
+    }
+
+    /// All plain bytes, as `init_module(2)` wants them.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn read_all(&self) -> Result<Cow<'_, [u8]>> {
+        self.read(0, self.len)
+    }
+
+    fn out_of_memory(&self) -> Error {
+        Error::io("read", &self.path)(io::ErrorKind::OutOfMemory.into())
+    }
+
+    fn read_error(&self, error: io::Error) -> Error {
+        if error.kind() == io::ErrorKind::UnexpectedEof {
+            return Malformed::file("the file became shorter while it was read").at(&self.path);
+        }
+        Error::io("read", &self.path)(error)
+    }
+}
+
+/// Zeroed memory, or `None` where there is not enough: a sparse file may claim any length.
+fn zeroed(len: u64) -> Option<Vec<u8>> {
+    let len = usize::try_from(len).ok()?;
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(len).ok()?;
+    bytes.resize(len, 0);
+    Some(bytes)
+}

@@ -1,1 +1,14 @@
-//! index
+//! The `modules.*.bin` indexes: tries from a key to values, written by depmod and read by lookups.
+//!
+//! [`TrieBuilder`] writes one, [`Trie`] reads one, [`Indexes`] are those of one module directory.
+//! The text files beside them (`modules.dep`, `modules.alias`) are for people and for other
+//! programs; kmod's library never reads them, and neither does this one.
+
+mod node;
+mod set;
+mod trie;
+mod trie_writer;
+
+pub use set::{DependencyLine, Indexes};
+pub use trie::{Trie, TrieValue};
+pub use trie_writer::{KeyRefused, TrieBuilder};

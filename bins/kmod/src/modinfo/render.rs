@@ -1,0 +1,223 @@
+//! Facts as modinfo(8) prints them, byte for byte as kmod does. Pure: facts in, bytes out.
+
+use bstr::BStr;
+use modutils::module::{ModInfo, Parameter, Signature};
+
+/// The column at which values start.
+const VALUE_COLUMN: usize = 16;
+/// The bytes of a signature on one line.
+const SIGNATURE_LINE: usize = 20;
+
+/// What is to be printed, and how.
+pub struct Rendering {
+    /// The values of this field only.
+    pub field: Option<Vec<u8>>,
+    /// NUL instead of a newline after each line.
+    pub null: bool,
+}
+
+/// Where a module is.
+pub enum Place<'a> {
+    /// In the file of that path.
+    File(&'a [u8]),
+    /// In the kernel, under that name.
+    Builtin(&'a [u8]),
+}
+
+/// What a module says of itself, and who signed it.
+pub struct Subject<'a> {
+    /// Its entries.
+    pub info: &'a ModInfo<'a>,
+    /// The parameters put together from these.
+    pub parameters: &'a [Parameter<'a>],
+    /// The signature of its file.
+    pub signature: Option<&'a Signature>,
+}
+
+impl Rendering {
+    /// Whether [`Rendering::place`] prints all that was asked for.
+    pub fn is_place_enough(&self, place: &Place<'_>) -> bool {
+        self.wants(b"filename") || (self.wants(b"name") && matches!(place, Place::Builtin(_)))
+    }
+
+    /// Where the module is: the first lines.
+    pub fn place(&self, place: &Place<'_>) -> Vec<u8> {
+        let lines = match place {
+            Place::File(path) => vec![(&b"filename"[..], *path)],
+            Place::Builtin(name) => vec![(&b"name"[..], *name), (&b"filename"[..], &b"(builtin)"[..])],
+        };
+        let mut output = Vec::new();
+        for (key, value) in lines {
+            if self.field.is_none() {
+                self.push_line(&mut output, &[&padded(key), value]);
+            } else if self.wants(key) {
+                self.push_line(&mut output, &[value]);
+            }
+        }
+        output
+    }
+
+    /// What the module says of itself: its entries, the signature, and last its parameters, the last
+    /// one first.
+    pub fn facts(&self, subject: &Subject<'_>) -> Vec<u8> {
+        let mut output = Vec::new();
+        for field in subject.info.fields() {
+            let is_part = field.key == "parm" || field.key == "parmtype";
+            let is_asked_for = self.wants(b"parmtype") && self.wants(field.key);
+            if !is_part || is_asked_for {
+                self.push_field(&mut output, field.key, field.value);
+            }
+        }
+        for (key, value) in subject.signature.map(signature_fields).unwrap_or_default() {
+            self.push_field(&mut output, key.as_bytes(), &value);
+        }
+        for parameter in subject.parameters.iter().rev() {
+            self.push_parameter(&mut output, parameter);
+        }
+        output
+    }
+
+    fn wants(&self, key: &[u8]) -> bool {
+        self.field.as_ref().is_some_and(|field| field.eq_ignore_ascii_case(key))
+    }
+
+    fn push_field(&self, output: &mut Vec<u8>, key: &[u8], value: &[u8]) {
+        if self.wants(key) {
+            self.push_line(output, &[value]);
+        } else if self.field.is_none() && self.null {
+            self.push_line(output, &[key, b"=", value]);
+        } else if self.field.is_none() {
+            self.push_line(output, &[&padded(key), value]);
+        }
+    }
+
+    /// Alone, a parameter without a description keeps a blank in its place; among other fields it
+    /// does not.
+    fn push_parameter(&self, output: &mut Vec<u8>, parameter: &Parameter<'_>) {
+        let name: &[u8] = parameter.name;
+        let description: &[u8] = parameter.description.map_or(b"", |description| description);
+        let alone = self.wants(b"parm");
+        if !alone && self.field.is_some() {
+            return;
+        }
+        let prefix = if alone { Vec::new() } else { padded(b"parm") };
+        match parameter.kind {
+            Some(kind) if !alone && parameter.description.is_none() => {
+                self.push_line(output, &[&prefix, name, b":", kind]);
+            }
+            Some(kind) => self.push_line(output, &[&prefix, name, b":", description, b" (", kind, b")"]),
+            None => self.push_line(output, &[&prefix, name, b":", description]),
+        }
+    }
+
+    fn push_line(&self, output: &mut Vec<u8>, parts: &[&[u8]]) {
+        parts.iter().for_each(|part| output.extend_from_slice(part));
+        output.push(if self.null { 0 } else { b'\n' });
+    }
+}
+
+/// A key with its colon, and blanks up to the column of values; a long key has none.
+fn padded(key: &[u8]) -> Vec<u8> {
+    let mut padded = [key, b":"].concat();
+    padded.resize(padded.len().max(VALUE_COLUMN), b' ');
+    padded
+}
+
+/// A signature as fields; none where it could not be read.
+fn signature_fields(signature: &Signature) -> Vec<(&'static str, Vec<u8>)> {
+    if !signature.is_readable() {
+        return Vec::new();
+    }
+    let signer: &BStr = signature.signer.as_ref().map_or(BStr::new(b""), |signer| signer.as_ref());
+    let lines: Vec<String> = signature.bytes.chunks(SIGNATURE_LINE).map(hex).collect();
+    vec![
+        ("sig_id", signature.id_type.name().into()),
+        ("signer", signer.to_vec()),
+        ("sig_key", hex(&signature.key_id).into_bytes()),
+        ("sig_hashalgo", signature.hash.into()),
+        ("signature", lines.join(":\n\t\t").into_bytes()),
+    ]
+}
+
+/// Bytes as hexadecimal digits with colons.
+fn hex(bytes: &[u8]) -> String {
+    let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+    digits.join(":")
+}
+
+#[cfg(test)]
+mod tests {
+    use bstr::ByteSlice;
+    use modutils::module::{IdType, parameters};
+
+    use super::*;
+
+    fn rendered(section: &[u8], field: Option<&str>, null: bool) -> String {
+        let info = ModInfo::parse(section);
+        let (parameters, _) = parameters::parse(&info);
+        let rendering = Rendering { field: field.map(Into::into), null };
+        let subject = Subject { info: &info, parameters: &parameters, signature: None };
+        rendering.facts(&subject).to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn values_start_at_a_column_unless_the_key_is_too_long() {
+        let text = rendered(b"license=GPL\0exactlyfifteen_=x\0sixteencharacter=y\0", None, false);
+        assert_eq!(text, "license:        GPL\nexactlyfifteen_:x\nsixteencharacter:y\n");
+    }
+
+    #[test]
+    fn parameters_come_last_and_in_reverse() {
+        let section =
+            b"parm=a:of a\0parmtype=a:int\0parmtype=b:bool\0parm=c:no type\0version=9\0parmtype=a:uint\0";
+        let text = rendered(section, None, false);
+        assert_eq!(
+            text,
+            "version:        9\nparm:           c:no type\nparm:           b:bool\nparm:           a:of a (uint)\n"
+        );
+        assert_eq!(rendered(section, Some("parm"), false), "c:no type\nb: (bool)\na:of a (uint)\n");
+        assert_eq!(rendered(section, Some("parmtype"), false), "a:int\nb:bool\na:uint\n");
+    }
+
+    #[test]
+    fn nul_ends_each_entry_when_asked_for() {
+        let section = b"license=GPL\0parmtype=b:bool\0";
+        assert_eq!(rendered(section, None, true), "license=GPL\0parm:           b:bool\0");
+        assert_eq!(rendered(section, Some("license"), true), "GPL\0");
+    }
+
+    // kmod compares the case although its manual page says otherwise.
+    #[test]
+    fn a_field_is_found_in_any_case() {
+        assert_eq!(rendered(b"license=GPL\0License=cap\0", Some("LICENSE"), false), "GPL\ncap\n");
+    }
+
+    #[test]
+    fn a_builtin_module_has_a_name_and_no_file() {
+        let all = Rendering { field: None, null: false };
+        let place = Place::Builtin(b"unix");
+        assert_eq!(all.place(&place), b"name:           unix\nfilename:       (builtin)\n");
+        let name = Rendering { field: Some(b"name".to_vec()), null: false };
+        assert_eq!(name.place(&place), b"unix\n");
+        assert!(name.is_place_enough(&place) && !name.is_place_enough(&Place::File(b"/a.ko")));
+    }
+
+    #[test]
+    fn a_signature_is_broken_into_lines_of_twenty_bytes() {
+        let signature = Signature {
+            id_type: IdType::X509,
+            signer: Some("S".into()),
+            key_id: vec![1, 0xfe],
+            hash: "sha256",
+            bytes: (0..21).collect(),
+        };
+        let fields = signature_fields(&signature);
+        let (_, key) = &fields[2];
+        assert_eq!(key, b"01:FE");
+        let (_, lines) = &fields[4];
+        let expected = "00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:10:11:12:13:\n\t\t14";
+        assert_eq!(lines.as_bstr(), expected);
+        let unreadable = Signature { bytes: Vec::new(), ..signature };
+        assert!(signature_fields(&unreadable).is_empty());
+    }
+}

@@ -1,0 +1,67 @@
+//! The configuration and the indexes, printed as lines that modprobe.d would take.
+
+use modutils::{config::Origin, index::Trie};
+
+use super::Tool;
+use crate::report::Report;
+
+/// Prints everything; with `--verbose`, each line of the configuration with its origin before it.
+pub(super) fn show(tool: &Tool, report: &mut Report) -> bool {
+    configuration(tool, report);
+    report.print("\n# End of configuration files. Dumping indexes now:\n\n");
+    let indexes = &tool.context.indexes;
+    let mut done = true;
+    for index in [indexes.alias(), indexes.symbols()] {
+        if let Err(error) = index.and_then(|index| index.map_or(Ok(()), |index| dump(index, report))) {
+            report.error(error.to_string());
+            done = false;
+        }
+    }
+    done
+}
+
+fn configuration(tool: &Tool, report: &mut Report) {
+    let config = &tool.context.config;
+    let mut line = |origin: &Origin, parts: &[&[u8]]| {
+        if tool.options.verbose > 0 {
+            report.print_line(format!("# {origin}"));
+        }
+        report.print_line(parts.join(&b' '));
+    };
+    for entry in &config.blacklist {
+        line(&entry.origin, &[b"blacklist", entry.module.as_bytes()]);
+    }
+    for entry in &config.installs {
+        line(&entry.origin, &[b"install", entry.pattern.as_bytes(), &entry.command]);
+    }
+    for entry in &config.removes {
+        line(&entry.origin, &[b"remove", entry.pattern.as_bytes(), &entry.command]);
+    }
+    for entry in &config.aliases {
+        line(&entry.origin, &[b"alias", entry.pattern.as_bytes(), entry.module.as_bytes()]);
+    }
+    for entry in &config.options {
+        line(&entry.origin, &[b"options", entry.name.as_bytes(), &entry.options]);
+    }
+    for entry in &config.softdeps {
+        let mut words: Vec<&[u8]> = Vec::new();
+        for (keyword, names) in [(&b"pre:"[..], &entry.pre), (b"post:", &entry.post)] {
+            if !names.is_empty() {
+                words.push(keyword);
+                words.extend(names.iter().map(|name| name.as_slice()));
+            }
+        }
+        line(&entry.origin, &[b"softdep", entry.pattern.as_bytes(), &words.join(&b' ')]);
+    }
+    for entry in &config.weakdeps {
+        let names: Vec<&[u8]> = entry.names.iter().map(|name| name.as_slice()).collect();
+        line(&entry.origin, &[b"weakdep", entry.pattern.as_bytes(), &names.join(&b' ')]);
+    }
+}
+
+fn dump(index: &Trie, report: &mut Report) -> modutils::Result<()> {
+    for (key, value) in index.entries()? {
+        report.print([b"alias ", key.as_slice(), b" ", &value, b"\n"].concat());
+    }
+    Ok(())
+}

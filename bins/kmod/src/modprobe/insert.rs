@@ -1,0 +1,179 @@
+//! Loading modules, and printing what would be loaded or which modules a name means.
+
+use std::{collections::HashSet, path::Path};
+
+use bstr::{BString, ByteSlice};
+use modutils::{
+    Level, Notice,
+    kernel::{Event, Failure, Flow, Outcome, Refusal, execute},
+    lookup::{self, Candidate},
+    plan::{self, LoadRequest, OnError, Step},
+};
+use nix::errno::Errno;
+
+use super::{Tool, bytes, fatal, options::Action};
+use crate::{cli, parameters, report::Report};
+
+/// Loads what the arguments ask for: one module with parameters, or with `--all` many.
+pub(super) fn all(tool: &Tool, report: &mut Report) -> bool {
+    let mut shown = HashSet::new();
+    let arguments = &tool.options.arguments;
+    if !tool.options.all {
+        let Some((name, given)) = arguments.split_first() else { return false };
+        let options = parameters::join(given);
+        return one(tool, bytes(name), options, &mut shown, report);
+    }
+    let mut done = true;
+    for name in arguments {
+        done &= one(tool, bytes(name), BString::default(), &mut shown, report);
+    }
+    done
+}
+
+fn one(
+    tool: &Tool,
+    name: &[u8],
+    options: BString,
+    shown: &mut HashSet<BString>,
+    report: &mut Report,
+) -> bool {
+    let Some(candidates) = candidates(tool, name, report) else { return false };
+    if tool.options.action == Action::ResolveAlias {
+        candidates.iter().for_each(|candidate| report.print_line(&candidate.module));
+        return true;
+    }
+    let known = match lookup::gather(tool.context, &candidates) {
+        Ok(known) => known,
+        Err(error) => {
+            report.error(error.to_string());
+            return false;
+        }
+    };
+    let request = LoadRequest { options, ignore_commands: tool.options.ignore_commands };
+    let mut done = true;
+    for candidate in &candidates {
+        let config = &tool.context.config;
+        if let Some(line) = plan::blacklisted(config, candidate, tool.options.use_blacklist) {
+            let why = format!("{} is blacklisted by {}", candidate.module, line.origin);
+            report.notice(&Notice::new(Level::Info, why));
+            continue;
+        }
+        let plan = plan::load(config, &known, candidate, &request);
+        done &= carry_out(tool, candidate, &plan, shown, report);
+    }
+    done
+}
+
+/// The modules that an argument means; `None` where it means none, and that has been said.
+fn candidates(tool: &Tool, name: &[u8], report: &mut Report) -> Option<Vec<Candidate>> {
+    if lookup::is_path(name) {
+        let path = Path::new(cli::os_str(name));
+        return match in_file(path) {
+            Ok(candidate) => Some(vec![candidate]),
+            Err(cause) => {
+                let cause = parameters::errno_text(&cause);
+                let message = [b"Failed to get module from path ", name, b": ", cause.as_bytes()].concat();
+                fatal(tool.options, report, message);
+                None
+            }
+        };
+    }
+    let (found, cause) = match lookup::lookup(tool.context, name) {
+        Ok(found) => (found, None),
+        Err(error) => (Vec::new(), Some(error.to_string())),
+    };
+    if !found.is_empty() {
+        return Some(found);
+    }
+    let directory = tool.context.indexes.directory();
+    let first = [b"Module ", name, b" not found in directory ", directory.as_os_str().as_encoded_bytes()];
+    let cause = cause.or_else(|| super::show::why_not_found(tool.context, name));
+    let cause = cause.map(|cause| format!("\n{cause}")).unwrap_or_default();
+    fatal(tool.options, report, [first.concat().as_slice(), cause.as_bytes()].concat());
+    None
+}
+
+fn in_file(path: &Path) -> std::io::Result<Candidate> {
+    std::fs::metadata(path)?;
+    let path = lookup::absolute(path.as_os_str(), &std::env::current_dir()?);
+    Candidate::in_file(&path).ok_or_else(|| std::io::Error::from_raw_os_error(Errno::ENOENT as i32))
+}
+
+fn carry_out(
+    tool: &Tool,
+    target: &Candidate,
+    plan: &plan::Plan,
+    shown: &mut HashSet<BString>,
+    report: &mut Report,
+) -> bool {
+    let execution = tool.execution();
+    let mut tell = |event: Event| {
+        match event {
+            Event::Begin(step) => begin(tool, step, shown, report),
+            Event::Failed(step, failure) => failed(target, step, failure, report),
+        }
+        Flow::Continue
+    };
+    match execute(&tool.kernel, plan, &execution, &mut tell) {
+        Outcome::Done => true,
+        Outcome::Needless if tool.options.first_time => {
+            could_not_insert(target, "Module already in kernel", report);
+            false
+        }
+        Outcome::Needless => true,
+        Outcome::Failed => false,
+    }
+}
+
+/// Shows a step. What would be loaded for several modules is listed once.
+fn begin(tool: &Tool, step: &Step, shown: &mut HashSet<BString>, report: &mut Report) {
+    let Some(line) = step.line().filter(|_| tool.shows_steps()) else { return };
+    let listing = tool.options.show_depends || tool.options.dry_run;
+    if matches!(step.action, plan::Action::Builtin) && !tool.options.show_depends {
+        return;
+    }
+    if !listing || shown.insert(line.clone()) {
+        report.print_line(&line);
+        report.flush();
+    }
+}
+
+fn failed(target: &Candidate, step: &Step, failure: &Failure, report: &mut Report) {
+    let cause = match failure {
+        Failure::Command { command, failure } => {
+            report.error(format!("Error running install command '{command}' for module {}: {failure}", step.module));
+            parameters::errno_text(&Errno::EINVAL.into())
+        }
+        Failure::Refused(Refusal::Kernel(errno)) => why_refused(*errno),
+        Failure::NoFile => {
+            report.error(format!("could not find module by name='{}'", step.module));
+            why_refused(Errno::ENOENT)
+        }
+        // Which file that is goes without saying.
+        Failure::Refused(Refusal::File(modutils::Error::Io { source, .. }))
+            if step.module == target.module && source.kind() != std::io::ErrorKind::NotFound =>
+        {
+            parameters::errno_text(source)
+        }
+        other => other.to_string(),
+    };
+    if step.on_error == OnError::Ignore {
+        let message = format!("could not insert '{}', which is not needed: {cause}", step.module);
+        report.notice(&Notice::new(Level::Info, message));
+    } else {
+        could_not_insert(target, &cause, report);
+    }
+}
+
+fn why_refused(errno: Errno) -> String {
+    match errno {
+        Errno::EEXIST => "Module already in kernel".into(),
+        Errno::ENOENT => "Unknown symbol in module, or unknown parameter (see dmesg)".into(),
+        other => parameters::errno_text(&other.into()),
+    }
+}
+
+fn could_not_insert(target: &Candidate, cause: &str, report: &mut Report) {
+    let message = [b"could not insert '", target.module.as_bytes(), b"': ", cause.as_bytes()].concat();
+    report.error(message.as_bstr());
+}

@@ -1,0 +1,149 @@
+//! `modprobe`: load or remove modules, with what they need.
+
+mod config;
+mod environment;
+mod insert;
+mod options;
+mod remove;
+mod show;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use modutils::{
+    Level, Release, Root,
+    kernel::{Execution, Kernel, Mode},
+    lookup::Context,
+};
+
+use crate::{Invocation, cli, report::Report};
+use options::{Action, Options};
+
+/// Runs the tool.
+pub fn run(invocation: &Invocation) -> ExitCode {
+    let mut report = Report::new(c"modprobe", Level::Warning);
+    let invocation = environment::with_options_of_environment(invocation);
+    let options = match Options::read(&invocation, &mut report) {
+        Ok(options) => options,
+        Err(done) => return report.finish(done),
+    };
+    if options.syslog {
+        report.use_syslog();
+    }
+    // Said even by those who are to be quiet.
+    if options.arguments.is_empty() && options.action != Action::ShowConfig {
+        report.error("missing parameters. See -h.");
+        return report.finish(false);
+    }
+    match options.threshold() {
+        Some(level) => report.set_threshold(level),
+        None => report.silence(),
+    }
+    let done = act(&options, &mut report);
+    report.finish(done)
+}
+
+/// Does what the options ask for; the result says whether all of it was done.
+fn act(options: &Options, report: &mut Report) -> bool {
+    let release = match options.release() {
+        Ok(release) => release,
+        Err(error) => {
+            report.fatal(error.to_string());
+            return false;
+        }
+    };
+    let root = options.root();
+    let context =
+        Context::open(root.clone(), &release, options.config.clone(), &mut |notice| report.notice(&notice));
+    let tool = Tool { options, context: &context, kernel: Kernel::running(&root) };
+    match options.action {
+        Action::ShowConfig => config::show(&tool, report),
+        Action::ShowModversions => show::modversions(&tool, report),
+        Action::ShowExports => show::exports(&tool, report),
+        Action::Remove => remove::all(&tool, report),
+        Action::Insert | Action::ResolveAlias => insert::all(&tool, report),
+    }
+}
+
+/// What every part of the tool works with.
+struct Tool<'a> {
+    options: &'a Options,
+    context: &'a Context,
+    kernel: Kernel<'a>,
+}
+
+impl Tool<'_> {
+    /// How plans are carried out, by the options.
+    fn execution(&self) -> Execution {
+        let options = self.options;
+        Execution {
+            mode: match (options.show_depends, options.dry_run) {
+                (true, _) => Mode::Show,
+                (false, true) => Mode::DryRun,
+                (false, false) => Mode::Run,
+            },
+            first_time: options.first_time,
+            force: options.force,
+            force_unload: options.force.modversions && options.force.vermagic,
+            wait: options.wait,
+            environment: environment::for_commands(options),
+        }
+    }
+
+    /// Whether steps are shown as they come.
+    fn shows_steps(&self) -> bool {
+        let options = self.options;
+        options.show_depends || (!options.quiet && (options.dry_run || options.verbose > 0))
+    }
+}
+
+/// A message that ends the tool: unless it works on a list, or is quiet. The result says whether it
+/// ends.
+fn fatal(options: &Options, report: &mut Report, message: impl Into<bstr::BString>) -> bool {
+    if options.all {
+        report.warning(message);
+        return false;
+    }
+    report.fatal(message);
+    !options.quiet
+}
+
+/// The arguments as bytes.
+fn bytes(word: &OsString) -> &[u8] {
+    word.as_encoded_bytes()
+}
+
+impl Options {
+    fn root(&self) -> Root {
+        match &self.dirname {
+            Some(directory) => Root::default().with_base(directory),
+            None => Root::default(),
+        }
+    }
+
+    fn release(&self) -> modutils::Result<Release> {
+        self.release.clone().map_or_else(Release::running, |release| Ok(Release::new(release)))
+    }
+
+    /// The gravest level that is not shown is one below; `None` shows nothing.
+    fn threshold(&self) -> Option<Level> {
+        if self.quiet {
+            return None;
+        }
+        Some(match self.verbose {
+            0 => Level::Warning,
+            1 => Level::Notice,
+            2 => Level::Info,
+            _ => Level::Debug,
+        })
+    }
+}
+
+/// What cli gives for `-C`, as paths.
+fn paths(words: Vec<OsString>) -> Option<Vec<std::path::PathBuf>> {
+    (!words.is_empty()).then(|| words.into_iter().map(Into::into).collect())
+}
+
+/// The command line's description, for the tests and the completions.
+pub fn command() -> clap::Command {
+    cli::common(options::command())
+}

@@ -1,0 +1,118 @@
+//! Removing modules, with what they alone needed.
+
+use bstr::ByteSlice;
+use modutils::{
+    ModuleName,
+    kernel::{Event, Failure, Flow, Outcome, execute},
+    lookup::{self, Candidate},
+    plan::{self, UnloadRequest},
+};
+
+use super::{Tool, bytes, fatal};
+use crate::{parameters, report::Report};
+
+/// Whether a failure ended the tool.
+enum End {
+    /// The next argument has its turn; this one went well or not.
+    Next(bool),
+    /// Nothing more is done.
+    Now,
+}
+
+/// Removes what the arguments name.
+pub(super) fn all(tool: &Tool, report: &mut Report) -> bool {
+    let mut done = true;
+    for name in &tool.options.arguments {
+        match one(tool, bytes(name), report) {
+            End::Next(well) => done &= well,
+            End::Now => return false,
+        }
+    }
+    done
+}
+
+fn one(tool: &Tool, name: &[u8], report: &mut Report) -> End {
+    let (candidates, cause) = match lookup::lookup(tool.context, name) {
+        Ok(candidates) => (candidates, None),
+        Err(error) => (Vec::new(), Some(format!("\n{error}"))),
+    };
+    if candidates.is_empty() {
+        let cause = cause.unwrap_or_default();
+        return end(tool, report, &[b"Module ", name, b" not found.", cause.as_bytes()].concat());
+    }
+    let mut done = true;
+    for candidate in &candidates {
+        let plan = match plan_for(tool, candidate) {
+            Ok(plan) => plan,
+            Err(error) => return end(tool, report, error.to_string().as_bytes()),
+        };
+        match carry_out(tool, candidate, &plan, report) {
+            End::Next(well) => done &= well,
+            End::Now => return End::Now,
+        }
+    }
+    End::Next(done)
+}
+
+fn plan_for(tool: &Tool, target: &Candidate) -> modutils::Result<plan::Plan> {
+    // A module that is not loaded has no list of holders.
+    let holders = match tool.options.holders {
+        true => tool.kernel.holders(&target.module).unwrap_or_default(),
+        false => Vec::new(),
+    };
+    let mut all = vec![target.clone()];
+    all.extend(holders.iter().cloned().map(Candidate::named));
+    let known = lookup::gather(tool.context, &all)?;
+    let request = UnloadRequest { ignore_commands: tool.options.ignore_commands, holders };
+    Ok(plan::unload(&tool.context.config, &known, target, &request))
+}
+
+fn end(tool: &Tool, report: &mut Report, message: &[u8]) -> End {
+    if fatal(tool.options, report, message) { End::Now } else { End::Next(false) }
+}
+
+fn carry_out(tool: &Tool, target: &Candidate, plan: &plan::Plan, report: &mut Report) -> End {
+    let mut ended = false;
+    let mut tell = |event: Event| match event {
+        Event::Begin(step) => {
+            if let Some(line) = step.line().filter(|_| tool.shows_steps()) {
+                report.print_line(&line);
+                report.flush();
+            }
+            Flow::Continue
+        }
+        Event::Failed(step, failure) => {
+            ended = failed(tool, &step.module, failure, report);
+            if ended { Flow::Abort } else { Flow::Continue }
+        }
+    };
+    let outcome = execute(&tool.kernel, plan, &tool.execution(), &mut tell);
+    match outcome {
+        _ if ended => End::Now,
+        Outcome::Needless if tool.options.first_time => {
+            end(tool, report, &[b"Module ", target.module.as_bytes(), b" is not in kernel."].concat())
+        }
+        outcome => End::Next(outcome != Outcome::Failed),
+    }
+}
+
+/// Says what failed, and whether that ends the tool.
+fn failed(tool: &Tool, module: &ModuleName, failure: &Failure, report: &mut Report) -> bool {
+    let about = |before: &[u8], after: &[u8]| [before, module.as_bytes(), after].concat();
+    match failure {
+        Failure::InUse => fatal(tool.options, report, about(b"Module ", b" is in use.")),
+        Failure::Builtin => fatal(tool.options, report, about(b"Module ", b" is builtin.")),
+        Failure::Command { .. } => {
+            fatal(tool.options, report, about(b"Error running remove command for ", b""))
+        }
+        Failure::NotDropped(errno) => {
+            let cause = parameters::errno_text(&(*errno).into());
+            report.error([about(b"could not remove '", b"': ").as_slice(), cause.as_bytes()].concat().as_bstr());
+            false
+        }
+        other => {
+            report.error(other.to_string());
+            false
+        }
+    }
+}

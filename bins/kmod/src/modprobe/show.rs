@@ -1,0 +1,97 @@
+//! Tables of a module's symbols, and why a name means no module.
+
+use std::path::{Path, PathBuf};
+
+use modutils::{
+    Alias,
+    lookup::{self, Context},
+    module::Module,
+};
+
+use super::{Tool, bytes};
+use crate::{cli, parameters, report::Report};
+
+/// The endings of module files that an argument may have to be taken as a path.
+const ENDINGS: [&str; 4] = [".ko", ".ko.gz", ".ko.xz", ".ko.zst"];
+
+/// Prints the versions of the symbols that a module needs.
+pub(super) fn modversions(tool: &Tool, report: &mut Report) -> bool {
+    table(tool, report, "modversions", |module| {
+        Ok(module.versions()?.iter().map(|version| (version.crc, version.name.to_vec())).collect())
+    })
+}
+
+/// Prints the symbols that a module exports, with their versions.
+pub(super) fn exports(tool: &Tool, report: &mut Report) -> bool {
+    table(tool, report, "symbols", |module| {
+        let symbols = module.exported_symbols()?;
+        Ok(symbols.iter().map(|symbol| (symbol.crc.unwrap_or_default(), symbol.name.to_vec())).collect())
+    })
+}
+
+type Rows = Vec<(u64, Vec<u8>)>;
+
+fn table(
+    tool: &Tool,
+    report: &mut Report,
+    what: &str,
+    rows: impl FnOnce(&Module) -> modutils::Result<Rows>,
+) -> bool {
+    let Some(argument) = tool.options.arguments.first() else { return false };
+    let path = match file_of(tool.context, bytes(argument)) {
+        Ok(Some(path)) => path,
+        Ok(None) => {
+            report.fatal([b"Module ", bytes(argument), b" not found."].concat());
+            return false;
+        }
+        Err(error) => {
+            report.fatal(error.to_string());
+            return false;
+        }
+    };
+    let rows = match Module::open(&path).and_then(|module| rows(&module)) {
+        Ok(rows) if rows.is_empty() => Err(parameters::errno_text(&nix::errno::Errno::ENODATA.into())),
+        Ok(rows) => Ok(rows),
+        Err(error) => Err(error.to_string()),
+    };
+    match rows {
+        Ok(rows) => {
+            for (crc, name) in rows {
+                report.print_line([format!("{crc:#010x}\t").as_bytes(), &name].concat());
+            }
+            true
+        }
+        Err(cause) => {
+            let start = format!("could not get {what} of ");
+            report.fatal([start.as_bytes(), bytes(argument), b": ", cause.as_bytes()].concat());
+            false
+        }
+    }
+}
+
+/// The file of an argument: a path to a module file, or the name or alias of a module.
+fn file_of(context: &Context, argument: &[u8]) -> modutils::Result<Option<PathBuf>> {
+    let path = Path::new(cli::os_str(argument));
+    if ENDINGS.iter().any(|ending| argument.ends_with(ending.as_bytes())) && path.is_file() {
+        return Ok(Some(path.to_owned()));
+    }
+    let Some(candidate) = lookup::lookup(context, argument)?.into_iter().next() else { return Ok(None) };
+    Ok(context.indexes.dependency_line(&candidate.module)?.map(|line| line.path))
+}
+
+/// Why a name is not found, where the name is not to blame.
+pub(super) fn why_not_found(context: &Context, name: &[u8]) -> Option<String> {
+    let directory = context.indexes.directory();
+    if let Err(fault) = Alias::new(name) {
+        return Some(format!("The name is no name of a module: {fault}"));
+    }
+    if let Err(error) = std::fs::metadata(directory) {
+        let cause = parameters::errno_text(&error);
+        return Some(format!("The module directory {} cannot be read: {cause}", directory.display()));
+    }
+    match context.indexes.dep() {
+        Ok(Some(_)) => None,
+        Ok(None) => Some(format!("There is no {}/modules.dep.bin: run depmod", directory.display())),
+        Err(error) => Some(error.to_string()),
+    }
+}

@@ -1,0 +1,49 @@
+//! What the tools that load modules share: parameters from the command line, and error texts.
+
+use std::{ffi::OsString, io};
+
+use bstr::{BString, ByteSlice};
+
+/// Joins parameters by blanks. A value with blanks in it is put in quotes, unless it begins with a
+/// quote: the kernel splits parameters at blanks outside of quotes.
+pub fn join(words: &[OsString]) -> BString {
+    let words: Vec<Vec<u8>> = words.iter().map(|word| quoted(word.as_encoded_bytes())).collect();
+    words.join(&b' ').into()
+}
+
+fn quoted(word: &[u8]) -> Vec<u8> {
+    match word.split_once_str("=") {
+        Some((name, value)) if value.contains(&b' ') && !value.starts_with(b"\"") && !value.starts_with(b"'") => {
+            [name, b"=\"", value, b"\""].concat()
+        }
+        _ => word.to_vec(),
+    }
+}
+
+/// The C library's text for an error, without the number that [`io::Error`] adds.
+pub fn errno_text(error: &io::Error) -> String {
+    let text = error.to_string();
+    match error.raw_os_error() {
+        Some(errno) => text.strip_suffix(&format!(" (os error {errno})")).unwrap_or(&text).to_owned(),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_with_blanks_are_quoted_unless_they_are() {
+        let joined = |words: &[&str]| join(&words.iter().map(OsString::from).collect::<Vec<_>>()).to_string();
+        assert_eq!(joined(&["a=1", "d=e f"]), "a=1 d=\"e f\"");
+        assert_eq!(joined(&["y=\"a b\"", "z='a b'", "a b=c", "no value", "t=a\tb"]), "y=\"a b\" z='a b' a b=c no value t=a\tb");
+        assert_eq!(joined(&["a=1", ""]), "a=1 ");
+        assert_eq!(joined(&[]), "");
+    }
+
+    #[test]
+    fn an_error_has_the_text_of_the_c_library() {
+        assert_eq!(errno_text(&io::Error::from_raw_os_error(1)), "Operation not permitted");
+    }
+}

@@ -1,0 +1,225 @@
+//! depmod.d(5): which copy of a module counts, and where else modules are.
+
+use std::{
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
+
+use bstr::{BString, ByteSlice};
+use regex::bytes::RegexBuilder;
+
+use super::{
+    Files,
+    lines::{Line, lines, word, words},
+    read,
+};
+use crate::{Error, Level, Notice, Release, Sink};
+
+/// What depmod.d says that applies to one kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DepmodConfig {
+    /// Where to prefer copies of a module from, the best place first.
+    pub search: Vec<Place>,
+    /// Copies that are preferred to any other: paths in the module directory, without `.ko`.
+    pub overrides: Vec<BString>,
+    /// Directories outside the module directory that hold modules, too.
+    pub externals: Vec<PathBuf>,
+    /// Names of files and directories that are passed over wherever they are.
+    pub excludes: Vec<BString>,
+}
+
+/// A word of a `search` line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// `built-in`: the module directory, as far as no other word names a part of it.
+    BuiltIn,
+    /// `external`: the external directories.
+    External,
+    /// A directory in the module directory.
+    Directory(BString),
+}
+
+/// A line, with all its parts.
+enum Directive<'a> {
+    Search(Vec<Place>),
+    Override {
+        module: &'a [u8],
+        kernel: &'a [u8],
+        directory: &'a [u8],
+    },
+    External {
+        kernel: &'a [u8],
+        directory: &'a [u8],
+    },
+    Exclude(Vec<BString>),
+    /// A directive of old that does nothing.
+    Ignored(&'a [u8]),
+}
+
+impl Default for DepmodConfig {
+    /// What counts without a `search` line: `updates`, then the rest of the module directory.
+    fn default() -> Self {
+        let search = vec![Place::Directory("updates".into()), Place::BuiltIn];
+        Self { search, overrides: Vec::new(), externals: Vec::new(), excludes: Vec::new() }
+    }
+}
+
+impl DepmodConfig {
+    /// Reads the configuration for a kernel from files and directories: those of
+    /// [`Family::Depmod`](super::Family), or those the caller names. What cannot be read or
+    /// understood goes to the sink and counts for nothing.
+    pub fn load(paths: &[PathBuf], release: &Release, sink: &mut Sink) -> Self {
+        let mut files = Files::default();
+        files.add(paths, sink);
+        let mut config = Self { search: Vec::new(), ..Self::default() };
+        for file in files.into_paths() {
+            match read(&file) {
+                Ok(bytes) => config.add(&file, &bytes, release, sink),
+                Err(error) => sink(Notice::error(Error::io("read", file)(error).to_string())),
+            }
+        }
+        if config.search.is_empty() {
+            config.search = Self::default().search;
+        }
+        config
+    }
+
+    /// Adds the lines of one file.
+    fn add(&mut self, file: &Path, bytes: &[u8], release: &Release, sink: &mut Sink) {
+        for line in lines(bytes) {
+            let mut tell = |level, what: &[u8]| {
+                let place = format!("{}:{}: ", file.display(), line.number);
+                sink(Notice::new(level, [place.as_bytes(), what].concat()));
+            };
+            match Directive::parse(&line) {
+                Ok(Directive::Search(places)) => self.search.extend(places),
+                Ok(Directive::Exclude(names)) => self.excludes.extend(names),
+                Ok(Directive::Override { module, kernel, directory }) => {
+                    if applies(kernel, release) {
+                        self.overrides.push([directory, b"/", module].concat().into());
+                    } else {
+                        tell(Level::Info, &[b"override kernel did not match ", kernel].concat());
+                    }
+                }
+                Ok(Directive::External { kernel, directory }) => {
+                    if applies(kernel, release) {
+                        self.externals.push(PathBuf::from(OsStr::from_bytes(directory)));
+                    } else {
+                        tell(Level::Info, &[b"external directory did not match ", kernel].concat());
+                    }
+                }
+                Ok(Directive::Ignored(name)) => {
+                    tell(Level::Info, &[b"command ", name, b" not implemented yet"].concat());
+                }
+                Err(BadLine(name)) => {
+                    tell(Level::Error, &[b"ignoring bad line starting with '", name, b"'"].concat());
+                }
+            }
+        }
+    }
+}
+
+/// A line that is none of the directives: its first word.
+struct BadLine<'a>(&'a [u8]);
+
+impl<'a> Directive<'a> {
+    fn parse(line: &'a Line) -> Result<Self, BadLine<'a>> {
+        let (name, rest) = word(&line.text).unwrap_or_default();
+        let mut arguments = words(rest);
+        match name {
+            b"search" => Ok(Self::Search(arguments.map(place).collect())),
+            b"exclude" => Ok(Self::Exclude(arguments.map(BString::from).collect())),
+            b"include" | b"make_map_files" => Ok(Self::Ignored(name)),
+            b"override" => match (arguments.next(), arguments.next(), arguments.next()) {
+                (Some(module), Some(kernel), Some(directory)) => {
+                    Ok(Self::Override { module, kernel, directory })
+                }
+                _ => Err(BadLine(name)),
+            },
+            b"external" => match (arguments.next(), arguments.next()) {
+                (Some(kernel), Some(directory)) => Ok(Self::External { kernel, directory }),
+                _ => Err(BadLine(name)),
+            },
+            _ => Err(BadLine(name)),
+        }
+    }
+}
+
+fn place(word: &[u8]) -> Place {
+    match word {
+        b"built-in" => Place::BuiltIn,
+        b"external" => Place::External,
+        directory => Place::Directory(directory.into()),
+    }
+}
+
+/// Whether a line for `kernel`, an extended regular expression or `*`, applies to a release. An
+/// expression that is none applies to no kernel.
+fn applies(kernel: &[u8], release: &Release) -> bool {
+    if kernel == b"*" {
+        return true;
+    }
+    let Ok(pattern) = kernel.to_str() else { return false };
+    let regex = RegexBuilder::new(pattern).unicode(false).size_limit(1 << 20).build();
+    regex.is_ok_and(|regex| regex.is_match(release.as_os_str().as_encoded_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> (DepmodConfig, Vec<String>) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        let mut notices = Vec::new();
+        let release = Release::new("6.12.1-amd64");
+        let config = DepmodConfig::load(&[file.path().to_owned()], &release, &mut |notice: Notice| {
+            let message = notice.message.to_string().replace(file.path().to_str().unwrap(), "FILE");
+            notices.push(format!("{:?} {message}", notice.level));
+        });
+        (config, notices)
+    }
+
+    #[test]
+    fn without_a_search_line_updates_come_before_the_rest() {
+        let (config, notices) = load("search\n");
+        assert_eq!(config, DepmodConfig::default());
+        assert!(notices.is_empty());
+    }
+
+    #[test]
+    fn search_lines_add_up() {
+        let (config, _) = load("search extra \\\n external\nsearch built-in\n");
+        let directory = Place::Directory("extra".into());
+        assert_eq!(config.search, [directory, Place::External, Place::BuiltIn]);
+    }
+
+    #[test]
+    fn lines_for_other_kernels_do_not_count() {
+        let (config, notices) = load(
+            "override a * extra\noverride b 6\\.1[0-9]\\. weak/updates\noverride c ^5 extra\n\
+             external amd64$ /opt/modules\nexternal [ /x\n",
+        );
+        assert_eq!(config.overrides, ["extra/a", "weak/updates/b"]);
+        assert_eq!(config.externals, [Path::new("/opt/modules")]);
+        let expected = [
+            "Info FILE:3: override kernel did not match ^5",
+            "Info FILE:5: external directory did not match [",
+        ];
+        assert_eq!(notices, expected);
+    }
+
+    #[test]
+    fn bad_lines_are_named() {
+        let (config, notices) = load("bogus\noverride a\nexternal *\ninclude x\nexclude a b\n");
+        assert_eq!(config.excludes, ["a", "b"]);
+        let expected = [
+            "Error FILE:1: ignoring bad line starting with 'bogus'",
+            "Error FILE:2: ignoring bad line starting with 'override'",
+            "Error FILE:3: ignoring bad line starting with 'external'",
+            "Info FILE:4: command include not implemented yet",
+        ];
+        assert_eq!(notices, expected);
+    }
+}

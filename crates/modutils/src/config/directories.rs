@@ -1,0 +1,175 @@
+//! Which configuration files there are, and in which order they count.
+//!
+//! Five directories are searched. A file hides those of the same name in later directories; the
+//! files of all directories are read in one order, that of their names' bytes.
+
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    ffi::OsString,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use bstr::ByteSlice;
+
+use crate::{Error, Notice, Root, Sink};
+
+/// What the files configure: `modprobe.d` or `depmod.d`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// modprobe.d(5).
+    Modprobe,
+    /// depmod.d(5).
+    Depmod,
+}
+
+/// The directories above a family's own, the ones that count first.
+const PARENTS: [&str; 5] = ["etc", "run", "usr/local/lib", "usr/lib", "lib"];
+
+impl Family {
+    /// The directories that hold such files, those that count first.
+    pub fn directories(self, root: &Root) -> Vec<PathBuf> {
+        let name = match self {
+            Self::Modprobe => "modprobe.d",
+            Self::Depmod => "depmod.d",
+        };
+        PARENTS.iter().map(|parent| root.system(Path::new(parent).join(name))).collect()
+    }
+}
+
+/// The files to read, found so far: one for each name, in the order of names.
+#[derive(Debug, Default)]
+pub struct Files(BTreeMap<OsString, PathBuf>);
+
+impl Files {
+    /// Adds what paths given by the caller or the system name: of a directory its `*.conf` files, any
+    /// other file whatever its name is. A path that is not there adds nothing.
+    pub fn add(&mut self, paths: &[PathBuf], sink: &mut Sink) {
+        for path in paths {
+            match fs::metadata(path) {
+                Ok(metadata) if metadata.is_dir() => self.add_directory(path, sink),
+                Ok(_) => self.add_file(path.clone()),
+                Err(error) if is_missing(&error) => {}
+                Err(error) => sink(Notice::error(Error::io("read", path)(error).to_string())),
+            }
+        }
+    }
+
+    /// Adds a file, unless one of its name is there already.
+    pub fn add_file(&mut self, path: PathBuf) {
+        let name = path.file_name().unwrap_or_default().to_owned();
+        if let Entry::Vacant(place) = self.0.entry(name) {
+            place.insert(path);
+        }
+    }
+
+    /// The files in their order.
+    pub fn into_paths(self) -> impl Iterator<Item = PathBuf> {
+        self.0.into_values()
+    }
+
+    fn add_directory(&mut self, directory: &Path, sink: &mut Sink) {
+        let entries = match fs::read_dir(directory) {
+            Ok(entries) => entries,
+            Err(error) => return sink(Notice::error(Error::io("read", directory)(error).to_string())),
+        };
+        for entry in entries {
+            let path = match entry {
+                Ok(entry) => entry.path(),
+                Err(error) => return sink(Notice::error(Error::io("read", directory)(error).to_string())),
+            };
+            if !is_configuration(&path) {
+                continue;
+            }
+            match fs::metadata(&path) {
+                Ok(metadata) if metadata.is_dir() => {
+                    sink(Notice::error(format!("{}: a directory, not read", path.display())));
+                }
+                Ok(_) => self.add_file(path),
+                Err(error) => sink(Notice::error(Error::io("read", path)(error).to_string())),
+            }
+        }
+    }
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// Whether a name in a directory is one of a configuration file.
+fn is_configuration(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    name.ends_with(b".conf") && !name.starts_with_str(".")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    struct System(tempfile::TempDir);
+
+    impl System {
+        fn new(files: &[&str]) -> Self {
+            let system = Self(tempfile::tempdir().unwrap());
+            for file in files {
+                let path = system.0.path().join(file);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, "").unwrap();
+            }
+            system
+        }
+
+        /// The files found, and how many notices came with them.
+        fn found(&self, paths: &[PathBuf]) -> (Vec<String>, usize) {
+            let mut files = Files::default();
+            let mut notices = 0;
+            files.add(paths, &mut |_| notices += 1);
+            let short = |path: PathBuf| path.strip_prefix(self.0.path()).unwrap().display().to_string();
+            (files.into_paths().map(short).collect(), notices)
+        }
+
+        fn found_by_default(&self) -> (Vec<String>, usize) {
+            self.found(&Family::Modprobe.directories(&Root::default().with_system(self.0.path())))
+        }
+    }
+
+    #[test]
+    fn files_of_all_directories_share_one_order_and_hide_their_namesakes() {
+        let system = System::new(&[
+            "lib/modprobe.d/a.conf",
+            "etc/modprobe.d/m.conf",
+            "usr/lib/modprobe.d/m.conf",
+            "run/modprobe.d/Z.conf",
+            "usr/local/lib/modprobe.d/b.conf",
+            "etc/modprobe.d/.dot.conf",
+            "etc/modprobe.d/x.txt",
+            "etc/modprobe.conf",
+        ]);
+        let expected = [
+            "run/modprobe.d/Z.conf",
+            "lib/modprobe.d/a.conf",
+            "usr/local/lib/modprobe.d/b.conf",
+            "etc/modprobe.d/m.conf",
+        ];
+        assert_eq!(system.found_by_default(), (expected.map(String::from).to_vec(), 0));
+    }
+
+    #[test]
+    fn directories_and_dangling_links_are_told_and_passed_over() {
+        let system =
+            System::new(&["etc/modprobe.d/d.conf/x.conf", "etc/modprobe.d/a.conf", "lib/modprobe.d/l.conf"]);
+        symlink("nothing", system.0.path().join("etc/modprobe.d/l.conf")).unwrap();
+        let expected = vec!["etc/modprobe.d/a.conf".to_owned(), "lib/modprobe.d/l.conf".to_owned()];
+        assert_eq!(system.found_by_default(), (expected, 2));
+    }
+
+    #[test]
+    fn a_file_given_by_the_caller_may_have_any_name() {
+        let system = System::new(&["d/a.conf", "d/t.txt", "z", "e/a.conf"]);
+        let path = |name: &str| system.0.path().join(name);
+        let found = system.found(&[path("z"), path("d"), path("e"), path("missing")]);
+        assert_eq!(found, (vec!["d/a.conf".to_owned(), "z".to_owned()], 0));
+    }
+}

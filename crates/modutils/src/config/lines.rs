@@ -1,0 +1,126 @@
+//! The lines of a configuration file, as modprobe.d(5) and depmod.d(5) join and unescape them.
+
+use bstr::BString;
+
+/// A line that says something: neither blank nor a comment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Where it begins in the file, counted from one.
+    pub number: u32,
+    /// Its text, continuations joined, backslashes gone.
+    pub text: BString,
+}
+
+/// Splits a file into its lines.
+///
+/// A backslash before the end of a line joins the next one to it; before any other byte it only
+/// disappears. A `#` is a comment in the first column alone, and a comment too goes on after a
+/// backslash. A NUL ends a line's text, as it does for every reader of these files.
+pub fn lines(bytes: &[u8]) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let mut rest = bytes;
+    let mut number = 1;
+    while !rest.is_empty() {
+        let (text, newlines, after) = take_line(rest);
+        if !is_silent(&text) {
+            lines.push(Line { number, text });
+        }
+        number = number.saturating_add(newlines);
+        rest = after;
+    }
+    lines
+}
+
+/// Splits at the first blank or tab: a word, and what follows that one byte. Leading blanks are
+/// skipped; `None` where nothing but blanks is left.
+pub fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let start = text.iter().position(|byte| !is_blank(byte))?;
+    let text = text.get(start..)?;
+    let end = text.iter().position(is_blank).unwrap_or(text.len());
+    let (word, rest) = text.split_at_checked(end)?;
+    Some((word, rest.get(1..).unwrap_or_default()))
+}
+
+/// The words of a text, split at blanks and tabs.
+pub fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|byte| is_blank(byte)).filter(|word| !word.is_empty())
+}
+
+fn is_blank(byte: &u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
+fn is_silent(text: &[u8]) -> bool {
+    text.first() == Some(&b'#') || words(text).next().is_none()
+}
+
+/// The first logical line, how many ends of line it took, and what follows it.
+fn take_line(bytes: &[u8]) -> (BString, u32, &[u8]) {
+    let mut text = Vec::new();
+    let mut newlines = 0_u32;
+    let mut input = bytes.iter();
+    while let Some(&byte) = input.next() {
+        match byte {
+            b'\n' => {
+                newlines = newlines.saturating_add(1);
+                break;
+            }
+            b'\\' => match input.next() {
+                Some(b'\n') => newlines = newlines.saturating_add(1),
+                Some(&escaped) => text.push(escaped),
+                None => {}
+            },
+            _ => text.push(byte),
+        }
+    }
+    if let Some(nul) = text.iter().position(|&byte| byte == 0) {
+        text.truncate(nul);
+    }
+    (text.into(), newlines, input.as_slice())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn texts(bytes: &[u8]) -> Vec<(u32, String)> {
+        lines(bytes).into_iter().map(|line| (line.number, line.text.to_string())).collect()
+    }
+
+    #[test]
+    fn a_backslash_joins_lines_and_otherwise_disappears() {
+        assert_eq!(texts(b"a b\\\nc\nd\\te\\\\f\n"), [(1, "a bc".into()), (3, "dte\\f".into())]);
+        assert_eq!(texts(b"last\\"), [(1, "last".into())]);
+    }
+
+    #[test]
+    fn a_hash_begins_a_comment_in_the_first_column_only() {
+        assert_eq!(texts(b"# a\n # b\n#\\\nx\ny\n"), [(2, " # b".into()), (5, "y".into())]);
+        // Unescaping and joining come first.
+        assert_eq!(texts(b"\\#a\n\\\n#b\nc"), [(4, "c".into())]);
+    }
+
+    #[test]
+    fn blank_lines_say_nothing() {
+        assert_eq!(texts(b"\n \t\n\0x\nz"), [(4, "z".into())]);
+    }
+
+    #[test]
+    fn the_rest_of_a_line_keeps_all_but_one_blank() {
+        assert_eq!(word(b"\t options  a=1 b"), Some((&b"options"[..], &b" a=1 b"[..])));
+        assert_eq!(word(b"one"), Some((&b"one"[..], &b""[..])));
+        assert_eq!(word(b" \t "), None);
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_ascend_and_no_line_holds_an_end_of_line(bytes in proptest::collection::vec(prop_oneof![Just(b'\\'), Just(b'\n'), Just(b'#'), any::<u8>()], 0..200)) {
+            let lines = lines(&bytes);
+            let last = bytes.iter().filter(|&&byte| byte == b'\n').count() as u32 + 1;
+            prop_assert!(lines.windows(2).all(|pair| pair[0].number < pair[1].number));
+            prop_assert!(lines.iter().all(|line| line.number <= last && !line.text.contains(&b'\n') && !line.text.contains(&0)));
+        }
+    }
+}

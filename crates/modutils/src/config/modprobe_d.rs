@@ -1,0 +1,448 @@
+//! modprobe.d(5): what its directives say, and what that means for a module.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use bstr::{BString, ByteSlice};
+
+use super::{
+    Family, Files, Origin,
+    cmdline::{self, Setting},
+    lines::{self, word, words},
+    read,
+};
+use crate::{Alias, Error, ModuleName, Notice, Root, Sink, glob::fnmatch};
+
+/// Where the configuration comes from.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// Files and directories in the place of the system's own (`modprobe --config`).
+    pub paths: Option<Vec<PathBuf>>,
+    /// The module directory: its `modules.softdep` and `modules.weakdep` count like configuration
+    /// files of these names.
+    pub modules: Option<PathBuf>,
+}
+
+/// The whole configuration, each kind in the order of its lines.
+#[derive(Clone, Debug, Default)]
+pub struct ModprobeConfig {
+    /// `alias` lines.
+    pub aliases: Vec<AliasLine>,
+    /// `options` lines, and parameters on the kernel command line after them.
+    pub options: Vec<OptionsLine>,
+    /// `blacklist` lines, and `modprobe.blacklist=` on the kernel command line after them.
+    pub blacklist: Vec<BlacklistLine>,
+    /// `install` lines.
+    pub installs: Vec<CommandLine>,
+    /// `remove` lines.
+    pub removes: Vec<CommandLine>,
+    /// `softdep` lines.
+    pub softdeps: Vec<SoftdepLine>,
+    /// `weakdep` lines.
+    pub weakdeps: Vec<WeakdepLine>,
+}
+
+/// `alias PATTERN MODULE`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AliasLine {
+    /// What is matched against a name asked for.
+    pub pattern: Alias,
+    /// The module meant.
+    pub module: Alias,
+    /// Where it stands.
+    pub origin: Origin,
+}
+
+/// `options MODULE OPTION...`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OptionsLine {
+    /// A module, or an alias by which it is asked for.
+    pub name: Alias,
+    /// The options, as written.
+    pub options: BString,
+    /// Where it stands.
+    pub origin: Origin,
+}
+
+/// `blacklist MODULE`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlacklistLine {
+    /// The module.
+    pub module: Alias,
+    /// Where it stands.
+    pub origin: Origin,
+}
+
+/// `install PATTERN COMMAND` or `remove PATTERN COMMAND`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandLine {
+    /// What is matched against a module's name.
+    pub pattern: Alias,
+    /// The command, for the shell.
+    pub command: BString,
+    /// Where it stands.
+    pub origin: Origin,
+}
+
+/// `softdep PATTERN pre: NAME... post: NAME...`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SoftdepLine {
+    /// What is matched against a module's name.
+    pub pattern: Alias,
+    /// Names to load before it.
+    pub pre: Vec<BString>,
+    /// Names to load after it.
+    pub post: Vec<BString>,
+    /// Where it stands.
+    pub origin: Origin,
+}
+
+/// `weakdep PATTERN NAME...`: for initramfs builders, nothing is loaded because of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WeakdepLine {
+    /// What is matched against a module's name.
+    pub pattern: Alias,
+    /// Names that it may want.
+    pub names: Vec<BString>,
+    /// Where it stands.
+    pub origin: Origin,
+}
+
+/// What a line of a file says, without its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Directive {
+    /// `alias PATTERN MODULE`.
+    Alias(Alias, Alias),
+    /// `options MODULE OPTION...`.
+    Options(Alias, BString),
+    /// `blacklist MODULE`.
+    Blacklist(Alias),
+    /// `install PATTERN COMMAND`.
+    Install(Alias, BString),
+    /// `remove PATTERN COMMAND`.
+    Remove(Alias, BString),
+    /// `softdep PATTERN pre: NAME... post: NAME...`.
+    Softdep(Alias, Vec<BString>, Vec<BString>),
+    /// `weakdep PATTERN NAME...`.
+    Weakdep(Alias, Vec<BString>),
+}
+
+impl Directive {
+    /// Reads a line, as [`lines::lines`] gives it.
+    ///
+    /// # Errors
+    /// What is wrong with the line, in words.
+    pub fn parse(line: &[u8]) -> Result<Self, String> {
+        let (keyword, rest) = word(line).ok_or("nothing on the line")?;
+        let directive = match keyword {
+            b"alias" => {
+                let mut words = words(rest);
+                let pattern = words.next().ok_or("an alias without a name")?;
+                let module = words.next().ok_or("an alias without a module")?;
+                Self::Alias(normal(pattern)?, normal(module)?)
+            }
+            b"blacklist" => Self::Blacklist(normal(word(rest).ok_or("a blacklist without a module")?.0)?),
+            b"options" => with_rest(rest, "options").map(|(name, rest)| Self::Options(name, rest))?,
+            b"install" => with_rest(rest, "command").map(|(name, rest)| Self::Install(name, rest))?,
+            b"remove" => with_rest(rest, "command").map(|(name, rest)| Self::Remove(name, rest))?,
+            b"softdep" => {
+                let (name, rest) = with_rest(rest, "dependencies")?;
+                let (pre, post) = before_and_after(&rest);
+                Self::Softdep(name, pre, post)
+            }
+            b"weakdep" => {
+                let (name, rest) = with_rest(rest, "dependencies")?;
+                Self::Weakdep(name, words(&rest).map(BString::from).collect())
+            }
+            b"include" | b"config" => {
+                return Err(format!("command {} is deprecated and not parsed anymore", keyword.as_bstr()));
+            }
+            _ => return Err(format!("no such command: '{}'", keyword.as_bstr())),
+        };
+        Ok(directive)
+    }
+}
+
+impl ModprobeConfig {
+    /// Reads the configuration: files first, then the kernel command line. A file or line that
+    /// cannot be read is told to the sink, and the rest is read all the same.
+    pub fn load(root: &Root, sources: &Sources, sink: &mut Sink) -> Self {
+        let mut files = Files::default();
+        match &sources.paths {
+            Some(paths) => files.add(paths, sink),
+            None => files.add(&Family::Modprobe.directories(root), sink),
+        }
+        for name in ["modules.softdep", "modules.weakdep"] {
+            let path = sources.modules.iter().map(|modules| modules.join(name)).collect::<Vec<_>>();
+            files.add(&path, sink);
+        }
+        let mut config = Self::default();
+        for path in files.into_paths() {
+            match read(&path) {
+                Ok(bytes) => config.add_file(&path.into(), &bytes, sink),
+                Err(error) => sink(Notice::error(Error::io("read", path)(error).to_string())),
+            }
+        }
+        let command_line = root.system("/proc/cmdline");
+        match read(&command_line) {
+            Ok(bytes) => config.add_command_line(&command_line.into(), &bytes, sink),
+            // A root without /proc is a usual place to resolve names in.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => sink(Notice::warning(Error::io("read", command_line)(error).to_string())),
+        }
+        config
+    }
+
+    /// Adds the lines of a file.
+    pub fn add_file(&mut self, file: &Arc<Path>, bytes: &[u8], sink: &mut Sink) {
+        for line in lines::lines(bytes) {
+            let origin = Origin { file: file.clone(), line: line.number };
+            match Directive::parse(&line.text) {
+                Ok(directive) => self.add(directive, origin),
+                Err(fault) => {
+                    let start = word(&line.text).map_or(&b""[..], |(keyword, _)| keyword).as_bstr();
+                    sink(Notice::error(format!(
+                        "{origin}: ignoring bad line starting with '{start}': {fault}"
+                    )));
+                }
+            }
+        }
+    }
+
+    /// Adds what a kernel command line says.
+    pub fn add_command_line(&mut self, file: &Arc<Path>, bytes: &[u8], sink: &mut Sink) {
+        let mut add = |name: &[u8], make: &dyn Fn(Alias) -> Directive| match Alias::new(name) {
+            Ok(name) => self.add(make(name), Origin { file: file.clone(), line: 1 }),
+            Err(fault) => sink(Notice::error(format!(
+                "{} line 1: ignoring module name '{}': {fault}",
+                file.display(),
+                name.as_bstr()
+            ))),
+        };
+        for setting in cmdline::parse(bytes) {
+            match setting {
+                Setting::Blacklist(modules) => {
+                    modules.iter().for_each(|module| add(module, &Directive::Blacklist));
+                }
+                Setting::Parameter { module, parameter } => {
+                    add(&module, &|name| Directive::Options(name, parameter.clone()));
+                }
+            }
+        }
+    }
+
+    /// The options for a module, which was asked for by an alias perhaps: those for its name and
+    /// those for the alias, joined by blanks in the order of the lines.
+    pub fn options(&self, module: &ModuleName, alias: Option<&[u8]>) -> BString {
+        let concerns = |line: &&OptionsLine| {
+            line.name.as_bytes() == module.as_bytes() || alias == Some(line.name.as_bytes())
+        };
+        let options: Vec<&[u8]> =
+            self.options.iter().filter(concerns).map(|line| line.options.as_slice()).collect();
+        options.join(&b" "[..]).into()
+    }
+
+    /// The line that blacklists a module.
+    pub fn blacklisted(&self, module: &ModuleName) -> Option<&BlacklistLine> {
+        self.blacklist.iter().find(|line| line.module.as_bytes() == module.as_bytes())
+    }
+
+    /// The command to run instead of loading a module: the first that matches.
+    pub fn install(&self, module: &ModuleName) -> Option<&CommandLine> {
+        first_match(&self.installs, module)
+    }
+
+    /// The command to run instead of removing a module: the first that matches.
+    pub fn remove(&self, module: &ModuleName) -> Option<&CommandLine> {
+        first_match(&self.removes, module)
+    }
+
+    /// The softdep lines that match a module, all of them, in order.
+    pub fn softdeps<'a>(&'a self, module: &'a ModuleName) -> impl Iterator<Item = &'a SoftdepLine> {
+        self.softdeps.iter().filter(|line| fnmatch(line.pattern.as_bytes(), module.as_bytes()))
+    }
+
+    fn add(&mut self, directive: Directive, origin: Origin) {
+        match directive {
+            Directive::Alias(pattern, module) => self.aliases.push(AliasLine { pattern, module, origin }),
+            Directive::Options(name, options) => self.options.push(OptionsLine { name, options, origin }),
+            Directive::Blacklist(module) => self.blacklist.push(BlacklistLine { module, origin }),
+            Directive::Install(pattern, command) => {
+                self.installs.push(CommandLine { pattern, command, origin });
+            }
+            Directive::Remove(pattern, command) => {
+                self.removes.push(CommandLine { pattern, command, origin });
+            }
+            Directive::Softdep(pattern, pre, post) => {
+                self.softdeps.push(SoftdepLine { pattern, pre, post, origin });
+            }
+            Directive::Weakdep(pattern, names) => self.weakdeps.push(WeakdepLine { pattern, names, origin }),
+        }
+    }
+}
+
+fn first_match<'a>(lines: &'a [CommandLine], module: &ModuleName) -> Option<&'a CommandLine> {
+    lines.iter().find(|line| fnmatch(line.pattern.as_bytes(), module.as_bytes()))
+}
+
+fn normal(name: &[u8]) -> Result<Alias, String> {
+    Alias::new(name).map_err(|fault| format!("'{}': {fault}", name.as_bstr()))
+}
+
+/// A name and what follows the blank after it: even blanks alone count as something.
+fn with_rest(text: &[u8], what: &str) -> Result<(Alias, BString), String> {
+    let (name, rest) = word(text).ok_or("no module")?;
+    if rest.is_empty() {
+        return Err(format!("no {what} for '{}'", name.as_bstr()));
+    }
+    Ok((normal(name)?, rest.into()))
+}
+
+/// The names after `pre:` and after `post:`; what stands before the first of these says nothing.
+fn before_and_after(text: &[u8]) -> (Vec<BString>, Vec<BString>) {
+    let (mut ignored, mut pre, mut post) = (Vec::new(), Vec::new(), Vec::new());
+    let mut current = &mut ignored;
+    for word in words(text) {
+        match word {
+            b"pre:" => current = &mut pre,
+            b"post:" => current = &mut post,
+            name => current.push(BString::from(name)),
+        }
+    }
+    (pre, post)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn config(text: &str) -> (ModprobeConfig, Vec<String>) {
+        let mut config = ModprobeConfig::default();
+        let mut notices = Vec::new();
+        config.add_file(&Path::new("/t.conf").into(), text.as_bytes(), &mut |notice| {
+            notices.push(notice.message.to_string());
+        });
+        (config, notices)
+    }
+
+    #[test]
+    fn names_are_normalised_and_the_rest_is_kept() {
+        let (config, notices) =
+            config("options \t x-z\t a=1   b\ninstall a-[1-2]*  echo  hi-ho \nalias k-* l-m\n");
+        assert_eq!(notices, [""; 0]);
+        assert_eq!(config.options[0].name.as_bytes(), b"x_z");
+        assert_eq!(config.options[0].options, " a=1   b");
+        assert_eq!(config.installs[0].pattern.as_bytes(), b"a_[1-2]*");
+        assert_eq!(config.installs[0].command, " echo  hi-ho ");
+        assert_eq!(config.aliases[0].module.as_bytes(), b"l_m");
+    }
+
+    #[test]
+    fn a_bad_line_is_named_and_spoils_nothing() {
+        let bad = [
+            "alias",
+            "alias x",
+            "alias a[b c",
+            "blacklist",
+            "install",
+            "install foo",
+            "install q[ x",
+            "remove x",
+            "options",
+            "options x",
+            "softdep x",
+            "weakdep x",
+            "include foo",
+            "config foo",
+            "frob 1 2",
+            "  # not a comment",
+        ];
+        for line in bad {
+            let (config, notices) = config(&format!("blacklist a\n{line}\nblacklist b\n"));
+            assert_eq!(config.blacklist.len(), 2, "{line}");
+            assert_eq!(notices.len(), 1, "{line}");
+            assert!(
+                notices[0].starts_with("/t.conf line 2: ignoring bad line starting with '"),
+                "{}",
+                notices[0]
+            );
+        }
+    }
+
+    #[test]
+    fn an_alias_off_has_no_meaning_of_its_own() {
+        let (config, notices) = config("alias net-pf-10 off\n");
+        assert_eq!((config.aliases[0].module.as_bytes(), notices.len()), (&b"off"[..], 0));
+    }
+
+    #[test]
+    fn a_softdep_takes_names_after_its_keywords_only() {
+        let (config, _) = config("softdep x-y bla pre: a-b c post: d pre: e\nsoftdep z a pre:b\n");
+        assert_eq!(config.softdeps[0].pre, ["a-b", "c", "e"]);
+        assert_eq!(config.softdeps[0].post, ["d"]);
+        assert!(config.softdeps[1].pre.is_empty() && config.softdeps[1].post.is_empty());
+    }
+
+    #[test]
+    fn options_of_a_name_and_of_its_alias_stand_in_the_order_of_lines() {
+        let (config, _) = config("options my-al d=1\noptions top a=1\noptions to* s=2\noptions top b=2\n");
+        let top = ModuleName::new("top");
+        assert_eq!(config.options(&top, Some(b"my_al")), "d=1 a=1 b=2");
+        assert_eq!(config.options(&top, None), "a=1 b=2");
+    }
+
+    #[test]
+    fn the_first_matching_command_counts_and_all_matching_softdeps() {
+        let (config, _) =
+            config("install b* one\ninstall base two\nsoftdep base pre: x\nsoftdep ba[a-t]e pre: y\n");
+        let base = ModuleName::new("base");
+        assert_eq!(config.install(&base).unwrap().command, "one");
+        assert!(config.remove(&base).is_none());
+        assert_eq!(config.softdeps(&base).flat_map(|line| &line.pre).collect::<Vec<_>>(), ["x", "y"]);
+    }
+
+    #[test]
+    fn the_kernel_command_line_comes_last_and_its_blacklist_is_normalised() {
+        let (mut config, _) = config("options m a=1\n");
+        let mut notices = 0;
+        let text = b"m.b=2 modprobe.blacklist=a-b i[.x=1";
+        config.add_command_line(&Path::new("/proc/cmdline").into(), text, &mut |_| notices += 1);
+        assert_eq!(config.options(&ModuleName::new("m"), None), "a=1 b=2");
+        assert!(config.blacklisted(&ModuleName::new("a-b")).is_some());
+        assert_eq!(notices, 1);
+    }
+
+    #[test]
+    fn softdeps_of_the_module_directory_sort_among_the_files() {
+        let system = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = system.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write("m/modules.softdep", "softdep x pre: own\n");
+        write("etc/modprobe.d/a.conf", "softdep x pre: a\n");
+        write("etc/modprobe.d/zz.conf", "softdep x pre: z\n");
+        write("proc/cmdline", "x.p=1\n");
+        let sources = Sources { paths: None, modules: Some(system.path().join("m")) };
+        let root = Root::default().with_system(system.path());
+        let config = ModprobeConfig::load(&root, &sources, &mut |notice| panic!("{}", notice.message));
+        let x = ModuleName::new("x");
+        assert_eq!(config.softdeps(&x).flat_map(|line| &line.pre).collect::<Vec<_>>(), ["a", "own", "z"]);
+        assert_eq!(config.options(&x, None), "p=1");
+    }
+
+    proptest! {
+        #[test]
+        fn every_line_is_taken_or_told(text in "((alias|options|install|softdep|blacklist|weakdep|frob)[ \t]?[a-z\\[\\] \t*:-]{0,20}\n?){0,8}") {
+            let (config, notices) = config(&text);
+            let taken = config.aliases.len() + config.options.len() + config.installs.len() + config.softdeps.len()
+                + config.blacklist.len() + config.weakdeps.len();
+            prop_assert_eq!(taken + notices.len(), lines::lines(text.as_bytes()).len());
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Of several copies of a module one counts: which one, depmod.d says.
+
+use std::collections::{HashMap, hash_map::Entry};
+
+use bstr::ByteSlice;
+
+use super::{ModuleFile, scan::Found};
+use crate::{
+    ModuleName, Notice, Sink,
+    config::{DepmodConfig, depmod_d::Place},
+};
+
+/// How good a copy's place is: the lower, the better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// An `override` line names it.
+    Override,
+    /// Its place in the `search` list.
+    Searched(usize),
+    /// In the module directory, though `search` does not name `built-in`.
+    BuiltIn,
+    /// In an external directory, though `search` does not name `external`.
+    External,
+}
+
+/// One file for each module name. Copies of equal rank: the one found first counts.
+///
+/// A file whose name begins with a dot has no module name; it is named to the sink and left out.
+pub fn choose(found: Vec<Found>, config: &DepmodConfig, sink: &mut Sink) -> Vec<ModuleFile> {
+    let mut places: HashMap<ModuleName, usize> = HashMap::with_capacity(found.len());
+    let mut chosen: Vec<(Rank, ModuleFile)> = Vec::with_capacity(found.len());
+    for found in found {
+        let Some(name) = ModuleName::from_path(&found.path) else {
+            let message = format!("no module name in this path: {}", found.path.display());
+            sink(Notice::warning(message));
+            continue;
+        };
+        let rank = rank(&found, config);
+        let file = ModuleFile { name, path: found.path, listed: found.listed };
+        match places.entry(file.name.clone()) {
+            Entry::Vacant(place) => {
+                place.insert(chosen.len());
+                chosen.push((rank, file));
+            }
+            Entry::Occupied(place) => {
+                if let Some(other) = chosen.get_mut(*place.get())
+                    && rank < other.0
+                {
+                    *other = (rank, file);
+                }
+            }
+        }
+    }
+    chosen.into_iter().map(|(_, file)| file).collect()
+}
+
+fn rank(found: &Found, config: &DepmodConfig) -> Rank {
+    if found.external {
+        let external = config.search.iter().position(|place| *place == Place::External);
+        return external.map_or(Rank::External, Rank::Searched);
+    }
+    if config.overrides.iter().any(|module| is_file_of(&found.listed, module)) {
+        return Rank::Override;
+    }
+    let directory = config.search.iter().position(|place| match place {
+        Place::Directory(directory) => is_below(&found.listed, directory),
+        Place::BuiltIn | Place::External => false,
+    });
+    let built_in = || config.search.iter().position(|place| *place == Place::BuiltIn);
+    directory.or_else(built_in).map_or(Rank::BuiltIn, Rank::Searched)
+}
+
+/// Whether a path is that of a module, given without its extension. The spelling must be the same:
+/// here a dash is a dash.
+fn is_file_of(listed: &[u8], module: &[u8]) -> bool {
+    listed.strip_prefix(module).is_some_and(|rest| rest.starts_with_str(".ko"))
+}
+
+fn is_below(listed: &[u8], directory: &[u8]) -> bool {
+    listed.strip_prefix(directory).is_some_and(|rest| rest.starts_with_str("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COPIES: [&str; 7] = [
+        "extra/a.ko",
+        "extra/deep/b.ko",
+        "kernel/b.ko",
+        "kernel/u-v.ko",
+        "kernel/x/a.ko.xz",
+        "updates/a.ko",
+        "updates/dkms/b.ko",
+    ];
+
+    fn chosen(copies: &[&str], config: &DepmodConfig) -> Vec<String> {
+        let found = copies.iter().map(|copy| Found {
+            path: format!("/m/{copy}").into(),
+            listed: (*copy).into(),
+            external: copy.starts_with('/'),
+        });
+        let mut chosen: Vec<_> = choose(found.collect(), config, &mut |_| ())
+            .into_iter()
+            .map(|file| file.listed.to_string())
+            .collect();
+        chosen.sort();
+        chosen
+    }
+
+    fn search(places: &[&str]) -> DepmodConfig {
+        let place = |place: &&str| match *place {
+            "built-in" => Place::BuiltIn,
+            "external" => Place::External,
+            directory => Place::Directory(directory.into()),
+        };
+        DepmodConfig { search: places.iter().map(place).collect(), ..DepmodConfig::default() }
+    }
+
+    #[test]
+    fn by_default_updates_count_before_the_rest() {
+        let config = DepmodConfig::default();
+        assert_eq!(chosen(&COPIES, &config), ["kernel/u-v.ko", "updates/a.ko", "updates/dkms/b.ko"]);
+    }
+
+    #[test]
+    fn the_first_place_of_the_search_list_counts_most() {
+        let config = search(&["built-in", "extra", "updates"]);
+        assert_eq!(chosen(&COPIES, &config), ["kernel/b.ko", "kernel/u-v.ko", "kernel/x/a.ko.xz"]);
+        let config = search(&["extra/deep", "updates", "built-in"]);
+        assert_eq!(chosen(&COPIES, &config), ["extra/deep/b.ko", "kernel/u-v.ko", "updates/a.ko"]);
+    }
+
+    #[test]
+    fn an_override_counts_before_any_search_but_must_be_spelt_as_the_file() {
+        let overrides = vec!["kernel/x/a".into(), "extra/u_v".into()];
+        let config = DepmodConfig { overrides, ..DepmodConfig::default() };
+        let copies = [&COPIES[..], &["extra/u-v.ko", "updates/u-v.ko"]].concat();
+        assert_eq!(chosen(&copies, &config), ["kernel/x/a.ko.xz", "updates/dkms/b.ko", "updates/u-v.ko"]);
+    }
+
+    #[test]
+    fn external_copies_count_least_unless_search_says_otherwise() {
+        let copies = ["kernel/a.ko", "/ext/a.ko"];
+        assert_eq!(chosen(&copies, &DepmodConfig::default()), ["kernel/a.ko"]);
+        assert_eq!(chosen(&copies, &search(&["updates"])), ["kernel/a.ko"]);
+        assert_eq!(chosen(&copies, &search(&["external", "built-in"])), ["/ext/a.ko"]);
+    }
+
+    #[test]
+    fn dash_and_underscore_make_no_difference_to_what_is_a_copy() {
+        assert_eq!(chosen(&["extra/u_v.ko", "kernel/u-v.ko"], &DepmodConfig::default()), ["extra/u_v.ko"]);
+    }
+}

@@ -1,0 +1,183 @@
+//! What depmod needs to know of one module file.
+//!
+//! Reading a file gives plain bytes that depend on nothing but that file: it may be done in any
+//! thread and in any order, and kept from one run to the next.
+
+use bstr::{BString, ByteSlice};
+
+use crate::{
+    Notice, Result,
+    module::{Binding, Module},
+};
+
+use super::ModuleFile;
+
+/// The facts of one module.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The values of `alias=`.
+    pub aliases: Strings,
+    /// The values of `softdep=`.
+    pub softdeps: Strings,
+    /// The values of `weakdep=`.
+    pub weakdeps: Strings,
+    /// The names of exported symbols.
+    pub exports: Strings,
+    /// Their CRCs, in the same order.
+    pub export_crcs: Vec<Option<u64>>,
+    /// The names of needed symbols, in the order of [`Module::needed_symbols`].
+    pub needs: Strings,
+    /// How each is needed, in the same order.
+    pub needs_how: Vec<Need>,
+}
+
+/// How a symbol is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// The CRC that the module was built against.
+    pub crc: Option<u64>,
+    /// Whether the module loads without it.
+    pub weak: bool,
+}
+
+/// A row of strings in one piece of memory, each ended by a NUL. A tree has hundreds of thousands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Strings(Vec<u8>);
+
+impl Strings {
+    /// Adds a string: up to its first NUL, should it have one.
+    pub fn push(&mut self, string: &[u8]) {
+        self.0.extend(string.iter().take_while(|&&byte| byte != 0));
+        self.0.push(0);
+    }
+
+    /// The strings in order.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.split_inclusive(|&byte| byte == 0).map(|string| string.strip_suffix(b"\0").unwrap_or(string))
+    }
+}
+
+impl Facts {
+    /// The exported symbols.
+    pub fn exported(&self) -> impl Iterator<Item = (&[u8], Option<u64>)> {
+        self.exports.iter().zip(self.export_crcs.iter().copied())
+    }
+
+    /// The needed symbols.
+    pub fn needed(&self) -> impl Iterator<Item = (&[u8], Need)> {
+        self.needs.iter().zip(self.needs_how.iter().copied())
+    }
+}
+
+/// Reads one file. A damaged module has the facts that could be read, and a notice for each kind
+/// that could not.
+pub fn read(file: &ModuleFile) -> (Facts, Vec<Notice>) {
+    let mut facts = Facts::default();
+    let mut notices = Vec::new();
+    match Module::open(&file.path) {
+        Err(error) => notices.push(could_not_load("module", file, &error)),
+        Ok(module) => {
+            if let Err(error) = facts.read_symbols(&module) {
+                notices.push(could_not_load("symbols from", file, &error));
+            }
+            if let Err(error) = facts.read_modinfo(&module) {
+                notices.push(could_not_load("information from", file, &error));
+            }
+        }
+    }
+    (facts, notices)
+}
+
+impl Facts {
+    fn read_symbols(&mut self, module: &Module) -> Result<()> {
+        for symbol in module.exported_symbols()? {
+            self.exports.push(symbol.name);
+            self.export_crcs.push(symbol.crc);
+        }
+        for symbol in module.needed_symbols()? {
+            self.needs.push(symbol.name);
+            self.needs_how.push(Need { crc: symbol.crc, weak: symbol.binding == Binding::Weak });
+        }
+        Ok(())
+    }
+
+    fn read_modinfo(&mut self, module: &Module) -> Result<()> {
+        for field in module.modinfo()?.fields() {
+            match field.key.as_bytes() {
+                b"alias" => self.aliases.push(field.value),
+                b"softdep" => self.softdeps.push(field.value),
+                b"weakdep" => self.weakdeps.push(field.value),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn could_not_load(what: &str, file: &ModuleFile, error: &crate::Error) -> Notice {
+    let path = file.path.as_os_str().as_encoded_bytes();
+    let cause = match error {
+        crate::Error::Malformed { fault, .. } => fault.to_string(),
+        other => other.to_string(),
+    };
+    let message = [b"failed to load ", what.as_bytes(), b" ", path, b": ", cause.as_bytes()].concat();
+    Notice::error(BString::from(message))
+}
+
+#[cfg(test)]
+mod tests {
+    use testkit::{Crc, ModuleBuilder};
+
+    use super::*;
+    use crate::ModuleName;
+
+    fn read_bytes(bytes: &[u8]) -> (Facts, Vec<String>) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.ko");
+        std::fs::write(&path, bytes).unwrap();
+        let (facts, notices) = read(&ModuleFile { name: ModuleName::new("a"), path, listed: "a.ko".into() });
+        let texts = notices
+            .into_iter()
+            .map(|notice| notice.message.to_string().replace(directory.path().to_str().unwrap(), "DIR"));
+        (facts, texts.collect())
+    }
+
+    fn strings(strings: &Strings) -> Vec<String> {
+        strings.iter().map(|string| String::from_utf8(string.to_vec()).unwrap()).collect()
+    }
+
+    #[test]
+    fn facts_stand_in_the_order_of_the_file() {
+        let module = ModuleBuilder::new("a")
+            .alias("one")
+            .modinfo("softdep", "pre: x")
+            .alias("")
+            .alias("two")
+            .modinfo("weakdep", "y z")
+            .export("mine", Crc::Absolute(7))
+            .needs("theirs", 9)
+            .needs_weak("perhaps", None);
+        let (facts, notices) = read_bytes(&module.build());
+        assert_eq!(notices, [""; 0]);
+        assert_eq!(strings(&facts.aliases), ["one", "", "two"]);
+        assert_eq!(strings(&facts.softdeps), ["pre: x"]);
+        assert_eq!(strings(&facts.weakdeps), ["y z"]);
+        let exported: Vec<_> = facts.exported().collect();
+        assert_eq!(exported, [(&b"mine"[..], Some(7))]);
+        let needed: Vec<_> = facts.needed().filter(|(name, _)| *name != b"module_layout").collect();
+        let theirs = (&b"theirs"[..], Need { crc: Some(9), weak: false });
+        assert_eq!(needed, [theirs, (&b"perhaps"[..], Need { crc: None, weak: true })]);
+    }
+
+    #[test]
+    fn a_damaged_module_is_named_and_has_no_facts() {
+        for bytes in
+            [&b""[..], b"\x7fELF", b"no module at all, but more than a header's length of text in its place"]
+        {
+            let (facts, notices) = read_bytes(bytes);
+            assert_eq!(facts, Facts::default());
+            assert_eq!(notices.len(), 1);
+            assert!(notices[0].starts_with("failed to load module DIR/a.ko: "), "{notices:?}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! `modules.order`: the order in which the kernel's build links its drivers.
+//!
+//! Of several modules for one device the first in this order is loaded first, as it would have been
+//! probed first if built in.
+
+use std::{collections::HashMap, path::Path};
+
+use bstr::ByteSlice;
+
+use super::{ModuleFile, missing};
+use crate::Sink;
+
+/// Sorts modules by their place in `modules.order`; the others come after them, by path.
+///
+/// The file lists `kernel/.../NAME.ko`, whatever compression the modules were given since. Where it
+/// is missing, that goes to the sink.
+pub fn sort(modules: &mut [ModuleFile], directory: &Path, sink: &mut Sink) {
+    let bytes = std::fs::read(directory.join("modules.order")).unwrap_or_else(|error| {
+        sink(missing("modules.order", directory, &error));
+        Vec::new()
+    });
+    let mut places = HashMap::new();
+    for (place, line) in bytes.lines().enumerate() {
+        places.entry(line).or_insert(place);
+    }
+    let place = |module: &ModuleFile| places.get(uncompressed(&module.listed)).copied().unwrap_or(usize::MAX);
+    modules.sort_by_cached_key(|module| (place(module), module.listed.clone()));
+}
+
+/// The path without a compression's extension.
+fn uncompressed(listed: &[u8]) -> &[u8] {
+    let shorter =
+        [".gz", ".xz", ".zst"].iter().find_map(|extension| listed.strip_suffix(extension.as_bytes()));
+    shorter.unwrap_or(listed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ModuleName;
+
+    fn sorted(order: Option<&str>, listed: &[&str]) -> (Vec<String>, Vec<String>) {
+        let directory = tempfile::tempdir().unwrap();
+        if let Some(order) = order {
+            std::fs::write(directory.path().join("modules.order"), order).unwrap();
+        }
+        let file = |listed: &&str| ModuleFile {
+            name: ModuleName::new(listed),
+            path: listed.into(),
+            listed: (*listed).into(),
+        };
+        let mut modules: Vec<_> = listed.iter().map(file).collect();
+        let mut notices = Vec::new();
+        sort(&mut modules, directory.path(), &mut |notice| {
+            notices.push(notice.message.to_string().replace(directory.path().to_str().unwrap(), "DIR"));
+        });
+        (modules.into_iter().map(|module| module.listed.to_string()).collect(), notices)
+    }
+
+    #[test]
+    fn listed_modules_come_first_then_the_others_by_path() {
+        let (modules, _) =
+            sorted(Some("k/c.ko\nk/b.ko\nk/c.ko\n"), &["k/z.ko", "k/b.ko.xz", "a.ko", "k/c.ko"]);
+        assert_eq!(modules, ["k/c.ko", "k/b.ko.xz", "a.ko", "k/z.ko"]);
+    }
+
+    #[test]
+    fn a_missing_list_is_told() {
+        let (modules, notices) = sorted(None, &["b.ko", "a.ko"]);
+        assert_eq!(modules, ["a.ko", "b.ko"]);
+        assert_eq!(notices, ["could not open modules.order at DIR: No such file or directory"]);
+    }
+}

@@ -1,0 +1,191 @@
+//! The contents of the `modules.*` files, text and index, from the facts and the graph.
+
+use std::path::Path;
+
+use super::{Analysis, builtin, devname};
+use crate::{Alias, Error, Malformed, Notice, Result, Sink, index::TrieBuilder};
+
+/// A file to be written into the module directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutputFile {
+    /// Its name.
+    pub name: &'static str,
+    /// Its content.
+    pub bytes: Vec<u8>,
+}
+
+/// The text files, in the order in which `depmod -n` prints them.
+pub fn texts(analysis: &Analysis<'_>, sink: &mut Sink) -> Vec<OutputFile> {
+    let file = |name, bytes| OutputFile { name, bytes };
+    vec![
+        file("modules.dep", dep(analysis)),
+        file("modules.alias", alias(analysis)),
+        file("modules.softdep", softdep(analysis)),
+        file("modules.weakdep", weakdep(analysis)),
+        file("modules.symbols", symbols(analysis)),
+        file("modules.devname", devname::text(analysis, sink)),
+    ]
+}
+
+/// The index files. `directory` is where `modules.builtin` and `modules.builtin.modinfo` are;
+/// `warn_duplicates` has an alias told that a module gives twice (`-w`).
+///
+/// # Errors
+/// Where an index would be too large for its format.
+pub fn indexes(
+    analysis: &Analysis<'_>,
+    directory: &Path,
+    warn_duplicates: bool,
+    sink: &mut Sink,
+) -> Result<Vec<OutputFile>> {
+    let file = |name: &'static str, bytes: Result<Vec<u8>, Malformed>| match bytes {
+        Ok(bytes) => Ok(OutputFile { name, bytes }),
+        Err(fault) => Err(fault.at(&directory.join(name))),
+    };
+    let indexes: Result<Vec<_>, Error> = [
+        file("modules.dep.bin", dep_index(analysis, sink)),
+        file("modules.alias.bin", alias_index(analysis, warn_duplicates, sink)),
+        file("modules.symbols.bin", symbols_index(analysis, sink)),
+        file("modules.builtin.bin", builtin::names_index(directory, sink)),
+        file("modules.builtin.alias.bin", builtin::aliases_index(directory, sink)),
+    ]
+    .into_iter()
+    .collect();
+    indexes
+}
+
+/// Adds an alias to an index, as lookups will ask for it. One that cannot be asked for, or that the
+/// format cannot hold, is told and left out.
+pub(super) fn index_alias(
+    trie: &mut TrieBuilder,
+    alias: &[u8],
+    module: &[u8],
+    priority: u32,
+    sink: &mut Sink,
+) {
+    match Alias::new(alias) {
+        Err(_) => sink(Notice::warning([b"Unmatched bracket in ", alias].concat())),
+        Ok(key) => insert(trie, key.as_bytes(), module, priority, sink),
+    }
+}
+
+fn insert(trie: &mut TrieBuilder, key: &[u8], value: &[u8], priority: u32, sink: &mut Sink) {
+    if trie.insert(key, value, priority).is_err() {
+        let message = [b"not ASCII, left out of the index: ", key, b" (", value, b")"].concat();
+        sink(Notice::warning(message));
+    }
+}
+
+/// The lines of `modules.dep`, without their ends.
+fn dep_lines<'a>(analysis: &'a Analysis<'_>) -> impl Iterator<Item = Vec<u8>> + 'a {
+    analysis.files.iter().zip(&analysis.dependencies).map(|(file, dependencies)| {
+        let mut line = file.listed.to_vec();
+        line.push(b':');
+        for &dependency in dependencies {
+            if let Some(file) = analysis.files.get(dependency as usize) {
+                line.push(b' ');
+                line.extend_from_slice(&file.listed);
+            }
+        }
+        line
+    })
+}
+
+fn dep(analysis: &Analysis<'_>) -> Vec<u8> {
+    let mut text = Vec::new();
+    for line in dep_lines(analysis) {
+        text.extend_from_slice(&line);
+        text.push(b'\n');
+    }
+    text
+}
+
+fn dep_index(analysis: &Analysis<'_>, sink: &mut Sink) -> Result<Vec<u8>, Malformed> {
+    let mut trie = TrieBuilder::new();
+    for ((priority, file), line) in (0..).zip(analysis.files).zip(dep_lines(analysis)) {
+        insert(&mut trie, file.name.as_bytes(), &line, priority, sink);
+    }
+    trie.to_bytes()
+}
+
+fn alias(analysis: &Analysis<'_>) -> Vec<u8> {
+    let mut text = b"# Aliases extracted from modules themselves.\n".to_vec();
+    for (file, facts) in analysis.files.iter().zip(analysis.facts) {
+        for alias in facts.aliases.iter() {
+            push_line(&mut text, &[b"alias ", alias, b" ", file.name.as_bytes()]);
+        }
+    }
+    text
+}
+
+fn alias_index(analysis: &Analysis<'_>, warn: bool, sink: &mut Sink) -> Result<Vec<u8>, Malformed> {
+    let mut trie = TrieBuilder::new();
+    for ((priority, file), facts) in (0..).zip(analysis.files).zip(analysis.facts) {
+        let mut seen = std::collections::HashSet::new();
+        for alias in facts.aliases.iter() {
+            let name = file.name.as_bytes();
+            if warn && let Ok(key) = Alias::new(alias) {
+                let message = [b"duplicate module alias:\n", key.as_bytes(), b" ", name].concat();
+                if !seen.insert(key) {
+                    sink(Notice::warning(message));
+                }
+            }
+            index_alias(&mut trie, alias, name, priority, sink);
+        }
+    }
+    trie.to_bytes()
+}
+
+fn softdep(analysis: &Analysis<'_>) -> Vec<u8> {
+    let mut text = b"# Soft dependencies extracted from modules themselves.\n".to_vec();
+    for (file, facts) in analysis.files.iter().zip(analysis.facts) {
+        for softdep in facts.softdeps.iter() {
+            push_line(&mut text, &[b"softdep ", file.name.as_bytes(), b" ", softdep]);
+        }
+    }
+    text
+}
+
+fn weakdep(analysis: &Analysis<'_>) -> Vec<u8> {
+    let mut text = b"# Weak dependencies extracted from modules themselves.\n".to_vec();
+    for (file, facts) in analysis.files.iter().zip(analysis.facts) {
+        for weakdep in facts.weakdeps.iter() {
+            push_line(&mut text, &[b"weakdep ", file.name.as_bytes(), b" ", weakdep]);
+        }
+    }
+    text
+}
+
+/// The symbols that modules export, each with its module's index and name.
+fn exported<'a>(analysis: &'a Analysis<'_>) -> impl Iterator<Item = (&'a [u8], u32, &'a [u8])> {
+    analysis.exported.iter().filter_map(|&(symbol, index)| {
+        let file = analysis.files.get(index as usize)?;
+        Some((symbol, index, file.name.as_bytes()))
+    })
+}
+
+fn symbols(analysis: &Analysis<'_>) -> Vec<u8> {
+    let mut text = b"# Aliases for symbols, used by symbol_request().\n".to_vec();
+    for (symbol, _, module) in exported(analysis) {
+        push_line(&mut text, &[b"alias symbol:", symbol, b" ", module]);
+    }
+    text
+}
+
+fn symbols_index(analysis: &Analysis<'_>, sink: &mut Sink) -> Result<Vec<u8>, Malformed> {
+    let mut trie = TrieBuilder::new();
+    let mut key = b"symbol:".to_vec();
+    for (symbol, index, module) in exported(analysis) {
+        key.truncate(b"symbol:".len());
+        key.extend_from_slice(symbol);
+        insert(&mut trie, &key, module, index, sink);
+    }
+    trie.to_bytes()
+}
+
+fn push_line(text: &mut Vec<u8>, parts: &[&[u8]]) {
+    for part in parts {
+        text.extend_from_slice(part);
+    }
+    text.push(b'\n');
+}

@@ -1,0 +1,169 @@
+//! Finds the module files of a tree.
+
+use std::{
+    ffi::OsStr,
+    io,
+    path::{Path, PathBuf},
+};
+
+use bstr::{BString, ByteSlice};
+use walkdir::{DirEntry, WalkDir};
+
+use crate::{Error, Notice, Result, Sink, config::DepmodConfig};
+
+/// Names that are passed over at every depth: the links to a kernel's build tree and sources.
+const NEVER_ENTERED: [&str; 2] = ["build", "source"];
+
+/// What the name of a module file ends in; the compression is then found in its content.
+const EXTENSIONS: [&str; 4] = [".ko", ".ko.gz", ".ko.xz", ".ko.zst"];
+
+/// A module file in the tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Its path.
+    pub path: PathBuf,
+    /// How the indexes name it: relative to the module directory, or absolute when it is external.
+    pub listed: BString,
+    /// Whether it is in one of depmod.d's `external` directories.
+    pub external: bool,
+}
+
+/// All module files in the module directory and in the external ones, each directory in the order
+/// of its names. Links to directories are followed, but no directory is entered below itself.
+///
+/// # Errors
+/// Where the module directory itself cannot be read; what else cannot goes to the sink.
+pub fn scan(directory: &Path, config: &DepmodConfig, sink: &mut Sink) -> Result<Vec<Found>> {
+    let mut found = Vec::new();
+    scan_one(directory, false, config, &mut found, sink)?;
+    for external in &config.externals {
+        if let Err(error) = scan_one(external, true, config, &mut found, sink) {
+            sink(Notice::error(error.to_string()));
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a file of that name is taken for a module.
+pub(super) fn is_module_file(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    EXTENSIONS.iter().any(|extension| name.len() > extension.len() && name.ends_with(extension.as_bytes()))
+}
+
+/// How the indexes name a file: relative to the module directory, absolute elsewhere.
+pub(super) fn listed(directory: &Path, path: &Path) -> BString {
+    path.strip_prefix(directory).unwrap_or(path).as_os_str().as_encoded_bytes().into()
+}
+
+fn scan_one(
+    directory: &Path,
+    external: bool,
+    config: &DepmodConfig,
+    found: &mut Vec<Found>,
+    sink: &mut Sink,
+) -> Result<()> {
+    let could_not = Error::io("open directory", directory);
+    if let Err(error) = std::fs::read_dir(directory) {
+        return Err(could_not(error));
+    }
+    let walk = WalkDir::new(directory).follow_links(true).sort_by_file_name();
+    for entry in walk.into_iter().filter_entry(|entry| entry.depth() == 0 || !is_excluded(entry, config)) {
+        match entry {
+            Ok(entry) if entry.file_type().is_file() && is_module_file(entry.file_name()) => {
+                let listed =
+                    if external { path_bytes(entry.path()) } else { listed(directory, entry.path()) };
+                found.push(Found { path: entry.into_path(), listed, external });
+            }
+            Ok(_) => {}
+            // A link back to a directory that is being walked: everything in it is found anyway.
+            Err(error) if error.loop_ancestor().is_some() => {}
+            Err(error) => sink(Notice::error(unreadable(&error))),
+        }
+    }
+    Ok(())
+}
+
+fn is_excluded(entry: &DirEntry, config: &DepmodConfig) -> bool {
+    let name = entry.file_name().as_encoded_bytes();
+    NEVER_ENTERED.iter().any(|never| never.as_bytes() == name)
+        || config.excludes.iter().any(|other| other == name)
+}
+
+fn unreadable(error: &walkdir::Error) -> String {
+    let path = error.path().unwrap_or_else(|| Path::new("a directory"));
+    let cause = error.io_error().and_then(io::Error::raw_os_error);
+    Error::io("read", path)(cause.map_or_else(|| io::ErrorKind::Other.into(), io::Error::from_raw_os_error))
+        .to_string()
+}
+
+fn path_bytes(path: &Path) -> BString {
+    path.as_os_str().as_encoded_bytes().as_bstr().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink};
+
+    use super::*;
+
+    fn tree(files: &[&str]) -> tempfile::TempDir {
+        let tree = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = tree.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        tree
+    }
+
+    fn listed_in(tree: &Path, config: &DepmodConfig) -> (Vec<String>, usize) {
+        let mut notices = 0;
+        let found = scan(tree, config, &mut |_| notices += 1).unwrap();
+        (found.into_iter().map(|found| found.listed.to_string()).collect(), notices)
+    }
+
+    #[test]
+    fn only_module_files_are_found_in_the_order_of_their_names() {
+        let tree =
+            tree(&["k/b.ko", "k/a.ko.xz", "k/a/z.ko.zst", "k/c.ko.gz", "k/d.ko.bz2", "k/.ko", "k/e.KO"]);
+        let expected = ["k/a/z.ko.zst", "k/a.ko.xz", "k/b.ko", "k/c.ko.gz"];
+        assert_eq!(
+            listed_in(tree.path(), &DepmodConfig::default()),
+            (expected.map(String::from).to_vec(), 0)
+        );
+    }
+
+    #[test]
+    fn build_source_and_excluded_names_are_passed_over_at_every_depth() {
+        let tree = tree(&["build/a.ko", "k/source/b.ko", "k/c.ko", "k/skip/d.ko", "k/e.ko"]);
+        let config = DepmodConfig { excludes: vec!["skip".into(), "e.ko".into()], ..DepmodConfig::default() };
+        assert_eq!(listed_in(tree.path(), &config), (vec!["k/c.ko".to_owned()], 0));
+    }
+
+    #[test]
+    fn links_are_followed_but_never_in_circles() {
+        let tree = tree(&["k/a.ko"]);
+        symlink("..", tree.path().join("k/loop")).unwrap();
+        symlink("k", tree.path().join("l")).unwrap();
+        symlink("/nowhere", tree.path().join("k/dangling.ko")).unwrap();
+        let (found, notices) = listed_in(tree.path(), &DepmodConfig::default());
+        assert!(found.contains(&"k/a.ko".to_owned()) && found.contains(&"l/a.ko".to_owned()), "{found:?}");
+        assert!(found.len() < 6, "{found:?}");
+        assert!(notices >= 1);
+    }
+
+    #[test]
+    fn external_modules_are_listed_by_their_whole_path() {
+        let (tree, outside) = (tree(&["a.ko"]), tree(&["b.ko"]));
+        let externals = vec![outside.path().to_owned(), "/nowhere".into()];
+        let config = DepmodConfig { externals, ..DepmodConfig::default() };
+        let b = outside.path().join("b.ko").display().to_string();
+        assert_eq!(listed_in(tree.path(), &config), (vec!["a.ko".to_owned(), b], 1));
+    }
+
+    #[test]
+    fn a_missing_module_directory_is_an_error() {
+        let error = scan(Path::new("/nowhere"), &DepmodConfig::default(), &mut |_| ()).unwrap_err();
+        assert_eq!(error.to_string(), "could not open directory /nowhere: No such file or directory");
+    }
+}

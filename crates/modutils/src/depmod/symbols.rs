@@ -1,0 +1,83 @@
+//! Who offers which symbol.
+
+use std::collections::HashMap;
+
+use super::facts::Facts;
+
+/// Symbols that modules need and nobody exports: the linker and the kernel's loader provide them.
+const PROVIDED: [&str; 3] = ["TOC.", "__this_module", "_GLOBAL_OFFSET_TABLE_"];
+
+/// Who offers a symbol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// The kernel itself.
+    Kernel,
+    /// The module of that index, in module order.
+    Module(u32),
+}
+
+/// A symbol offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// By whom.
+    pub owner: Owner,
+    /// Its CRC; zero where there is none, as in the comparison of the packaged depmod.
+    pub crc: u64,
+}
+
+/// All symbols offered, by name.
+#[derive(Debug)]
+pub struct SymbolTable<'a> {
+    offers: HashMap<&'a [u8], Offer>,
+    prefix: Option<u8>,
+}
+
+impl<'a> SymbolTable<'a> {
+    /// The symbols of the kernel, as far as they are known, and of all modules, in module order. A
+    /// module's symbol counts before the kernel's of that name, and a later module's before an
+    /// earlier one's. One byte `prefix` at the front of a name is no part of it (`-P`).
+    pub fn new(kernel: &'a [(Vec<u8>, u64)], modules: &'a [Facts], prefix: Option<u8>) -> Self {
+        let exports: usize = modules.iter().map(|facts| facts.export_crcs.len()).sum();
+        let room = exports.saturating_add(kernel.len()).saturating_add(PROVIDED.len());
+        let mut table = Self { offers: HashMap::with_capacity(room), prefix };
+        for name in PROVIDED {
+            table.offers.insert(name.as_bytes(), Offer { owner: Owner::Kernel, crc: 0 });
+        }
+        for (name, crc) in kernel {
+            table.offers.insert(table.bare(name), Offer { owner: Owner::Kernel, crc: *crc });
+        }
+        for (index, facts) in (0..).zip(modules) {
+            for (name, crc) in facts.exported() {
+                let offer = Offer { owner: Owner::Module(index), crc: crc.unwrap_or_default() };
+                table.offers.insert(table.bare(name), offer);
+            }
+        }
+        table
+    }
+
+    /// Who offers a symbol, by the name that a module needs it by.
+    pub fn find(&self, name: &[u8]) -> Option<Offer> {
+        self.offers.get(self.bare(name)).copied()
+    }
+
+    /// The symbols that modules offer, with the module's index, sorted by name.
+    pub fn of_modules(&self) -> Vec<(&'a [u8], u32)> {
+        let mut symbols: Vec<_> = self
+            .offers
+            .iter()
+            .filter_map(|(&name, offer)| match offer.owner {
+                Owner::Module(index) => Some((name, index)),
+                Owner::Kernel => None,
+            })
+            .collect();
+        symbols.sort_unstable();
+        symbols
+    }
+
+    /// The name without what does not count: a leading dot, by which 64-bit PowerPC tells the code
+    /// of a function from its descriptor, and the prefix.
+    fn bare<'b>(&self, name: &'b [u8]) -> &'b [u8] {
+        let name = name.strip_prefix(b".").unwrap_or(name);
+        self.prefix.and_then(|prefix| name.strip_prefix(&[prefix])).unwrap_or(name)
+    }
+}

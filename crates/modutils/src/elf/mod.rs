@@ -1,0 +1,261 @@
+//! Bytes become a checked view of sections and symbols.
+//!
+//! The structures are goblin's, which knows both classes and both byte orders. Its whole-file parse
+//! is not used: it reads everything, where the tools want six sections of forty. Here the header and
+//! the section table are read and checked at once, a section's bytes when they are first asked for.
+//!
+//! The format: the System V ABI, chapters 4 and 5, and `elf(5)`; what the kernel accepts of it:
+//! `elf_validity_check` in `kernel/module/main.c`.
+
+mod symbols;
+
+use std::{borrow::Cow, path::Path, sync::OnceLock};
+
+use bstr::ByteSlice;
+pub use goblin::elf::{header::Header, section_header::SectionHeader, sym::Sym};
+use goblin::{
+    container::{Container, Ctx, Endian},
+    elf::{
+        header::{ELFCLASS32, ELFCLASS64, ELFMAG, SELFMAG, header64::SIZEOF_EHDR},
+        section_header::{SHN_XINDEX, SHT_NOBITS, SHT_SYMTAB},
+    },
+};
+use nix::errno::Errno;
+use scroll::Pread;
+pub use symbols::{Symbol, Symbols};
+
+use crate::{Malformed, Result, file::Contents};
+
+/// The width of an ELF file's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// `ELFCLASS32`.
+    Elf32,
+    /// `ELFCLASS64`.
+    Elf64,
+}
+
+impl Class {
+    /// The bytes of a C `long` or pointer in the kernel that the file is for.
+    pub fn word(self) -> usize {
+        match self {
+            Self::Elf32 => 4,
+            Self::Elf64 => 8,
+        }
+    }
+}
+
+/// An ELF file whose header and section table are sound.
+#[derive(Debug)]
+pub struct Elf {
+    contents: Contents,
+    header: Header,
+    ctx: Ctx,
+    sections: Vec<Section>,
+    names: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Section {
+    header: SectionHeader,
+    /// What was read of it, where the contents are not in memory anyway.
+    bytes: OnceLock<Vec<u8>>,
+}
+
+impl Elf {
+    /// Reads and checks the header and the section table.
+    ///
+    /// # Errors
+    /// When the contents are not ELF, or the header, the section table or a section's name is not
+    /// within the file. Nothing else is checked: not the file's type, not the sections' places.
+    pub fn parse(contents: Contents) -> Result<Self> {
+        let (header, ctx) = read_header(&contents)?;
+        let sections = read_section_table(&contents, &header, ctx)?;
+        let names = read_section_names(&contents, &header, &sections)?;
+        let sections =
+            sections.into_iter().map(|header| Section { header, bytes: OnceLock::new() }).collect();
+        let elf = Self { contents, header, ctx, sections, names };
+        for section in &elf.sections {
+            elf.name_of(&section.header).map_err(|fault| fault.at(elf.path()))?;
+        }
+        Ok(elf)
+    }
+
+    /// The path of the file.
+    pub fn path(&self) -> &Path {
+        self.contents.path()
+    }
+
+    /// The file's plain bytes.
+    pub fn contents(&self) -> &Contents {
+        &self.contents
+    }
+
+    /// The header.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The width of the file's words.
+    pub fn class(&self) -> Class {
+        if self.ctx.is_big() { Class::Elf64 } else { Class::Elf32 }
+    }
+
+    /// The file's byte order.
+    pub fn endian(&self) -> Endian {
+        self.ctx.le
+    }
+
+    /// The machine the code is for, `EM_*`.
+    pub fn machine(&self) -> u16 {
+        self.header.e_machine
+    }
+
+    /// The machine's flags.
+    pub fn flags(&self) -> u32 {
+        self.header.e_flags
+    }
+
+    /// The sections in file order, each with its name; the first is the null section.
+    pub fn sections(&self) -> impl Iterator<Item = (&[u8], &SectionHeader)> {
+        self.sections
+            .iter()
+            .map(|section| (self.name_of(&section.header).unwrap_or_default(), &section.header))
+    }
+
+    /// The bytes of the first section of that name; `None` where there is none, or where it has no
+    /// bytes in the file (`SHT_NOBITS`, as everything in a file of debugging information).
+    ///
+    /// # Errors
+    /// When the section is not within the file, or reading fails.
+    pub fn section(&self, name: &[u8]) -> Result<Option<&[u8]>> {
+        match self.sections().position(|(its_name, _)| its_name == name) {
+            Some(index) => self.section_at(index),
+            None => Ok(None),
+        }
+    }
+
+    /// The bytes of a section by its number; otherwise as [`Elf::section`].
+    ///
+    /// # Errors
+    /// As [`Elf::section`].
+    pub fn section_at(&self, index: usize) -> Result<Option<&[u8]>> {
+        let Some(section) = self.sections.get(index).filter(|section| has_bytes(&section.header)) else {
+            return Ok(None);
+        };
+        if let Some(bytes) = section.bytes.get() {
+            return Ok(Some(bytes));
+        }
+        let SectionHeader { sh_offset, sh_size, .. } = section.header;
+        if sh_offset.checked_add(sh_size).is_none_or(|end| end > self.contents.len()) {
+            let name = self.name_of(&section.header).unwrap_or_default();
+            return Err(Malformed::section(name, "runs past the end of the file").at(self.path()));
+        }
+        Ok(Some(match self.contents.read(sh_offset, sh_size)? {
+            Cow::Borrowed(bytes) => bytes,
+            Cow::Owned(bytes) => section.bytes.get_or_init(|| bytes),
+        }))
+    }
+
+    /// The symbol table; empty where the file has none.
+    ///
+    /// # Errors
+    /// When the table or its strings are not within the file, or reading fails.
+    pub fn symbols(&self) -> Result<Symbols<'_>> {
+        let table = self.sections.iter().position(|section| section.header.sh_type == SHT_SYMTAB);
+        let Some((index, section)) = table.and_then(|index| Some((index, self.sections.get(index)?))) else {
+            return Ok(Symbols::parse(&[], &[], self.ctx));
+        };
+        let table = self.section_at(index)?.unwrap_or_default();
+        let strings = self.section_at(section.header.sh_link as usize)?.unwrap_or_default();
+        Ok(Symbols::parse(table, strings, self.ctx))
+    }
+
+    fn name_of(&self, section: &SectionHeader) -> Result<&[u8], Malformed> {
+        let name = string_at(&self.names, section.sh_name);
+        name.ok_or_else(|| Malformed::file("a section's name is not within the section name table"))
+    }
+}
+
+/// The NUL-terminated string at an offset of a string table.
+fn string_at(table: &[u8], offset: usize) -> Option<&[u8]> {
+    // A file without named sections may have no table, and all names are then "".
+    if table.is_empty() && offset == 0 {
+        return Some(&[]);
+    }
+    let tail = table.get(offset..)?;
+    tail.get(..tail.find_byte(0)?)
+}
+
+fn has_bytes(section: &SectionHeader) -> bool {
+    section.sh_type != SHT_NOBITS && section.sh_type != goblin::elf::section_header::SHT_NULL
+}
+
+fn read_header(contents: &Contents) -> Result<(Header, Ctx)> {
+    let bytes = contents.read(0, contents.len().min(SIZEOF_EHDR as u64))?;
+    parse_header(&bytes).map_err(|fault| fault.at(contents.path()))
+}
+
+/// Parses the ELF header at the start of `bytes`.
+fn parse_header(bytes: &[u8]) -> Result<(Header, Ctx), Malformed> {
+    let Some(magic) = bytes.get(..SELFMAG) else {
+        return Err(Malformed::file("too short to be an ELF file"));
+    };
+    if magic != ELFMAG {
+        return Err(Malformed::file("not an ELF file").with_errno(Errno::ENOEXEC));
+    }
+    let header: Header = bytes.pread(0).map_err(|error| match error {
+        goblin::error::Error::Malformed(what) => Malformed::file(what),
+        _ => Malformed::file("the file ends within the ELF header"),
+    })?;
+    let container = match header.e_ident.get(goblin::elf::header::EI_CLASS) {
+        Some(&ELFCLASS32) => Container::Little,
+        Some(&ELFCLASS64) => Container::Big,
+        _ => return Err(Malformed::file("unknown ELF class")),
+    };
+    let endian = header.endianness().map_err(|_| Malformed::file("unknown ELF byte order"))?;
+    Ok((header, Ctx::new(container, endian)))
+}
+
+fn read_section_table(contents: &Contents, header: &Header, ctx: Ctx) -> Result<Vec<SectionHeader>> {
+    let fault = |what: &'static str| Malformed::file(what).at(contents.path());
+    let entry = SectionHeader::size(ctx) as u64;
+    if header.e_shoff == 0 {
+        return Ok(Vec::new());
+    }
+    if u64::from(header.e_shentsize) != entry {
+        return Err(fault("the section table's entries have a size unknown to ELF"));
+    }
+    // More sections than the header's field can count: the first entry says how many.
+    let count = if header.e_shnum == 0 {
+        let first = contents.read(header.e_shoff, entry)?;
+        first.pread_with::<SectionHeader>(0, ctx).map_or(0, |section| section.sh_size)
+    } else {
+        u64::from(header.e_shnum)
+    };
+    let len = count
+        .checked_mul(entry)
+        .filter(|len| header.e_shoff.checked_add(*len).is_some_and(|end| end <= contents.len()));
+    let len = len.ok_or_else(|| fault("the section table runs past the end of the file"))?;
+    let bytes = contents.read(header.e_shoff, len)?;
+    let sections = bytes.chunks_exact(SectionHeader::size(ctx)).map(|entry| entry.pread_with(0, ctx));
+    sections.collect::<Result<_, goblin::error::Error>>().map_err(|_| fault("the section table is cut short"))
+}
+
+fn read_section_names(contents: &Contents, header: &Header, sections: &[SectionHeader]) -> Result<Vec<u8>> {
+    let Some(first) = sections.first() else { return Ok(Vec::new()) };
+    let index = match header.e_shstrndx {
+        index if u32::from(index) == SHN_XINDEX => first.sh_link as usize,
+        index => usize::from(index),
+    };
+    let fault = |what: &'static str| Malformed::file(what).at(contents.path());
+    let table = sections.get(index).ok_or_else(|| fault("the section name table does not exist"))?;
+    if !has_bytes(table) {
+        return Ok(Vec::new());
+    }
+    let end = table.sh_offset.checked_add(table.sh_size);
+    if end.is_none_or(|end| end > contents.len()) {
+        return Err(fault("the section name table runs past the end of the file"));
+    }
+    Ok(contents.read(table.sh_offset, table.sh_size)?.into_owned())
+}

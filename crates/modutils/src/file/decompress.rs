@@ -1,0 +1,130 @@
+//! Compressed bytes become plain ones.
+
+use std::io::{self, Read};
+
+use flate2::bufread::GzDecoder;
+use xz2::stream::{Action, Status, Stream};
+
+use super::Compression;
+use crate::Malformed;
+
+/// The most bytes that a file may hold once decompressed: 1 GiB. The largest modules known, graphics
+/// drivers with debugging information, stay below half of it; a crafted file of a few kilobytes
+/// could otherwise fill all memory.
+pub const SIZE_LIMIT: u64 = 1 << 30;
+
+/// The room made at least for what an xz decoder gives next.
+const XZ_CHUNK: usize = 64 << 10;
+
+/// The most memory that an xz decoder may take; a stream made by `xz -9` needs 65 MiB.
+const XZ_MEMORY_LIMIT: u64 = 256 << 20;
+
+/// Decompresses a whole file: one compressed stream, or several one after the other.
+///
+/// # Errors
+/// A [`Malformed`] naming the offset in the compressed file where decoding stopped: the stream is
+/// damaged, cut short, followed by something else, or gives more than [`SIZE_LIMIT`] bytes.
+pub fn decompress(compression: Compression, bytes: Vec<u8>) -> Result<Vec<u8>, Malformed> {
+    if compression == Compression::None {
+        return Ok(bytes);
+    }
+    decompress_bounded(compression, &bytes, SIZE_LIMIT)
+}
+
+fn decompress_bounded(compression: Compression, bytes: &[u8], limit: u64) -> Result<Vec<u8>, Malformed> {
+    let mut plain = Vec::new();
+    let mut rest = bytes;
+    while !rest.is_empty() && !is_padding(compression, rest) {
+        let offset = (bytes.len() - rest.len()) as u64;
+        if !continues(compression, rest) {
+            let what = format!("bytes follow the end of the {} stream", compression.name());
+            return Err(Malformed::offset(offset, what));
+        }
+        let name = compression.name();
+        rest = match stream(compression, rest, &mut plain, limit) {
+            Ok(rest) => rest,
+            Err((left, error)) => {
+                let offset = (bytes.len() - left.len()) as u64;
+                return Err(Malformed::offset(offset, describe(name, &error)));
+            }
+        };
+        if plain.len() as u64 > limit {
+            return Err(Malformed::file(format!("the {name} stream holds more than {limit} bytes")));
+        }
+    }
+    Ok(plain)
+}
+
+/// Whether another stream of this compression, or a part that its decoder skips, starts here.
+fn continues(compression: Compression, rest: &[u8]) -> bool {
+    let skippable_zstd = matches!(rest, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..]);
+    Compression::of(rest) == compression || (compression == Compression::Zstd && skippable_zstd)
+}
+
+/// Whether the rest is the padding that xz allows between and after streams.
+fn is_padding(compression: Compression, rest: &[u8]) -> bool {
+    compression == Compression::Xz && rest.len().is_multiple_of(4) && rest.iter().all(|&byte| byte == 0)
+}
+
+/// Decodes one stream, appends what it holds to `plain`, up to one byte more than the limit, and
+/// returns the bytes after it.
+fn stream<'a>(
+    compression: Compression,
+    bytes: &'a [u8],
+    plain: &mut Vec<u8>,
+    limit: u64,
+) -> Result<&'a [u8], (&'a [u8], io::Error)> {
+    let room = limit.saturating_sub(plain.len() as u64).saturating_add(1);
+    match compression {
+        Compression::None => Ok(&[]),
+        Compression::Gzip => {
+            let mut decoder = GzDecoder::new(bytes);
+            let result = decoder.by_ref().take(room).read_to_end(plain);
+            finish(result, decoder.into_inner())
+        }
+        Compression::Xz => {
+            let mut rest = bytes;
+            let result = xz_stream(&mut rest, plain, room);
+            finish(result, rest)
+        }
+        Compression::Zstd => {
+            let decoder = zstd::stream::read::Decoder::with_buffer(bytes).map_err(|error| (bytes, error))?;
+            let mut decoder = decoder.single_frame();
+            let result = decoder.by_ref().take(room).read_to_end(plain);
+            finish(result, decoder.finish())
+        }
+    }
+}
+
+/// Decodes one xz stream from the front of `rest`. The crate's readers go on behind the end of a
+/// stream, and then call damaged whatever else stands there.
+fn xz_stream(rest: &mut &[u8], plain: &mut Vec<u8>, room: u64) -> io::Result<usize> {
+    let mut stream = Stream::new_stream_decoder(XZ_MEMORY_LIMIT, 0)?;
+    loop {
+        plain.try_reserve(XZ_CHUNK.min(rest.len().saturating_mul(4)).max(32))?;
+        let (read, written) = (stream.total_in(), stream.total_out());
+        let status = stream.process_vec(rest, plain, Action::Run)?;
+        let consumed = usize::try_from(stream.total_in() - read).unwrap_or(usize::MAX);
+        *rest = rest.get(consumed..).unwrap_or_default();
+        if matches!(status, Status::StreamEnd) || stream.total_out() >= room {
+            return Ok(plain.len());
+        }
+        if consumed == 0 && stream.total_out() == written {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+}
+
+fn finish(result: io::Result<usize>, rest: &[u8]) -> Result<&[u8], (&[u8], io::Error)> {
+    match result {
+        Ok(_) => Ok(rest),
+        Err(error) => Err((rest, error)),
+    }
+}
+
+fn describe(name: &str, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => format!("the {name} stream is cut short"),
+        _ => format!("the {name} stream is damaged: {error}"),
+    }
+}

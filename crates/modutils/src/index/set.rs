@@ -1,0 +1,151 @@
+//! The indexes of one module directory, each opened when first asked for.
+
+use std::{
+    cell::OnceCell,
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
+
+use super::Trie;
+use crate::{Malformed, ModuleName, Result};
+
+/// The indexes that depmod leaves in a module directory.
+#[derive(Debug)]
+pub struct Indexes {
+    directory: PathBuf,
+    dep: OnceCell<Option<Trie>>,
+    alias: OnceCell<Option<Trie>>,
+    symbols: OnceCell<Option<Trie>>,
+    builtin: OnceCell<Option<Trie>>,
+    builtin_alias: OnceCell<Option<Trie>>,
+}
+
+/// A module's line of `modules.dep`: its file and the files of all modules it needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DependencyLine {
+    /// The module's file, absolute where the module directory is.
+    pub path: PathBuf,
+    /// Its dependencies' files in the order of the line: the last one is to be loaded first.
+    pub dependencies: Vec<PathBuf>,
+}
+
+impl Indexes {
+    /// The indexes in a module directory (`/lib/modules/VERSION`). Nothing is read yet.
+    pub fn new(directory: PathBuf) -> Self {
+        let [dep, alias, symbols, builtin, builtin_alias] = Default::default();
+        Self { directory, dep, alias, symbols, builtin, builtin_alias }
+    }
+
+    /// The module directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// `modules.dep.bin`: from a module's name to its line. `None` where the file is missing, as
+    /// with the other indexes.
+    ///
+    /// # Errors
+    /// Where the file cannot be read or is not an index, as with the others.
+    pub fn dep(&self) -> Result<Option<&Trie>> {
+        self.open(&self.dep, "modules.dep.bin")
+    }
+
+    /// `modules.alias.bin`: from the patterns that modules give as aliases to their names.
+    ///
+    /// # Errors
+    /// As for [`Indexes::dep`].
+    pub fn alias(&self) -> Result<Option<&Trie>> {
+        self.open(&self.alias, "modules.alias.bin")
+    }
+
+    /// `modules.symbols.bin`: from `symbol:NAME` to the module that exports it.
+    ///
+    /// # Errors
+    /// As for [`Indexes::dep`].
+    pub fn symbols(&self) -> Result<Option<&Trie>> {
+        self.open(&self.symbols, "modules.symbols.bin")
+    }
+
+    /// `modules.builtin.bin`: the names of the modules built into the kernel.
+    ///
+    /// # Errors
+    /// As for [`Indexes::dep`].
+    pub fn builtin(&self) -> Result<Option<&Trie>> {
+        self.open(&self.builtin, "modules.builtin.bin")
+    }
+
+    /// `modules.builtin.alias.bin`: from the aliases of built-in modules to their names.
+    ///
+    /// # Errors
+    /// As for [`Indexes::dep`].
+    pub fn builtin_alias(&self) -> Result<Option<&Trie>> {
+        self.open(&self.builtin_alias, "modules.builtin.alias.bin")
+    }
+
+    /// What `modules.dep.bin` says about a module; `None` where it has no line or the index is
+    /// missing.
+    ///
+    /// # Errors
+    /// As for [`Indexes::dep`]; also where the line does not have the form of one.
+    pub fn dependency_line(&self, module: &ModuleName) -> Result<Option<DependencyLine>> {
+        let Some(dep) = self.dep()? else { return Ok(None) };
+        let Some(line) = dep.get(module.as_bytes())? else { return Ok(None) };
+        let line = DependencyLine::parse(&self.directory, &line);
+        let no_colon = || Malformed::file(format!("the line of module {module} has no colon"));
+        line.ok_or_else(|| no_colon().at(&self.directory.join("modules.dep.bin"))).map(Some)
+    }
+
+    fn open<'a>(&self, cell: &'a OnceCell<Option<Trie>>, file: &str) -> Result<Option<&'a Trie>> {
+        if let Some(known) = cell.get() {
+            return Ok(known.as_ref());
+        }
+        let trie = match Trie::open(&self.directory.join(file)) {
+            Err(error) if error.is_not_found() => None,
+            other => Some(other?),
+        };
+        Ok(cell.get_or_init(|| trie).as_ref())
+    }
+}
+
+impl DependencyLine {
+    /// Reads a line; paths are relative to the module directory unless absolute.
+    fn parse(directory: &Path, line: &[u8]) -> Option<Self> {
+        let colon = line.iter().position(|&byte| byte == b':')?;
+        let (path, rest) = line.split_at_checked(colon)?;
+        let absolute = |path: &[u8]| directory.join(OsStr::from_bytes(path));
+        let dependencies = rest.get(1..)?.split(|&byte| matches!(byte, b' ' | b'\t'));
+        let dependencies = dependencies.filter(|path| !path.is_empty()).map(absolute).collect();
+        Some(Self { path: absolute(path), dependencies })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::TrieBuilder;
+
+    #[test]
+    fn a_missing_index_is_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let indexes = Indexes::new(directory.path().to_owned());
+        assert!(indexes.dep().unwrap().is_none());
+        assert_eq!(indexes.dependency_line(&ModuleName::new("a")).unwrap(), None);
+    }
+
+    #[test]
+    fn a_line_gives_absolute_paths_in_its_order() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut dep = TrieBuilder::new();
+        dep.insert(b"a_b", b"kernel/a-b.ko.xz: kernel/c.ko /elsewhere/d.ko", 0).unwrap();
+        dep.insert(b"bad", b"no colon", 0).unwrap();
+        std::fs::write(directory.path().join("modules.dep.bin"), dep.to_bytes().unwrap()).unwrap();
+
+        let indexes = Indexes::new(directory.path().to_owned());
+        let line = indexes.dependency_line(&ModuleName::new("a-b")).unwrap().unwrap();
+        assert_eq!(line.path, directory.path().join("kernel/a-b.ko.xz"));
+        assert_eq!(line.dependencies, [directory.path().join("kernel/c.ko"), "/elsewhere/d.ko".into()]);
+        let error = indexes.dependency_line(&ModuleName::new("bad")).unwrap_err();
+        assert!(error.to_string().ends_with("the line of module bad has no colon"), "{error}");
+    }
+}

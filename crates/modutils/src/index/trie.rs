@@ -1,0 +1,416 @@
+//! Reads a `modules.*.bin` index, in the layout of any kmod version.
+//!
+//! Nothing in the file is trusted. [`Node`] checks every reference against the file's end. In a
+//! sound file no two nodes share a byte, so a walk that has visited more bytes of nodes than the
+//! file has is in a cycle, or in a graph made to look like a tree; it stops with an error. The walks
+//! keep their own stack and do not recurse.
+
+use std::path::{Path, PathBuf};
+
+use super::node::{Node, root_reference};
+use crate::{
+    Error, Malformed, Result,
+    glob::{fnmatch, is_wildcard},
+};
+
+/// An index may hold keys that are this much larger, all together, than its file: what keys share
+/// stands in the file once. In a hostile file they could be quadratic in its size.
+const MAX_EXPANSION: usize = 64;
+/// What the keys of a small file may come to all the same.
+const MIN_EXPANSION: usize = 1 << 20;
+
+/// An index file, read whole.
+#[derive(Clone, Debug)]
+pub struct Trie {
+    path: PathBuf,
+    bytes: Vec<u8>,
+    /// `None` in an index without keys.
+    root: Option<u32>,
+}
+
+/// A value of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrieValue {
+    /// The place of the module in depmod's module order: the lower, the earlier.
+    pub priority: u32,
+    /// The value's bytes.
+    pub value: Vec<u8>,
+}
+
+impl Trie {
+    /// Reads an index file.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where it cannot be read, [`Error::Malformed`] where it is not an index.
+    pub fn open(path: &Path) -> Result<Self> {
+        let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+        Self::from_bytes(path, bytes)
+    }
+
+    /// An index from the bytes of its file; the path is for messages. An empty file is an index
+    /// without keys: depmod leaves one where its input is missing.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] where the header is not that of an index.
+    pub fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self> {
+        let root = if bytes.is_empty() { Ok(None) } else { root_reference(&bytes).map(Some) };
+        let root = root.map_err(|fault| fault.at(path))?;
+        Ok(Self { path: path.to_owned(), bytes, root })
+    }
+
+    /// The first value of exactly this key.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] where a reference on the way leads out of the file.
+    pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.find(key).map_err(|fault| fault.at(&self.path))
+    }
+
+    /// The values of all keys that match the query, keys being patterns for [`fnmatch`], in the
+    /// order in which kmod gives them.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] where a reference leads out of the file, or nodes overlap.
+    pub fn search(&self, query: &[u8]) -> Result<Vec<TrieValue>> {
+        self.find_matching(query).map_err(|fault| fault.at(&self.path))
+    }
+
+    /// All keys with their values, in the order of `modprobe -c`.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] where a reference leads out of the file, nodes overlap, or the keys are
+    /// out of all proportion to the file.
+    pub fn entries(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        let mut entries = Vec::new();
+        let mut room = self.bytes.len().saturating_mul(MAX_EXPANSION).max(MIN_EXPANSION);
+        let mut collect = |key: &[u8], value: TrieValue| {
+            let left = room.checked_sub(key.len());
+            room = left.ok_or_else(|| Malformed::file("the keys are out of proportion to the file"))?;
+            entries.push((key.to_owned(), value.value));
+            Ok(())
+        };
+        let walked = match self.root {
+            Some(root) => self.node(root).and_then(|root| self.walk(true).below(root, b"", &mut collect)),
+            None => Ok(()),
+        };
+        walked.map_err(|fault| fault.at(&self.path))?;
+        Ok(entries)
+    }
+
+    fn find(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Malformed> {
+        let mut reference = self.root;
+        let mut rest = key;
+        // Every step takes a byte off the key, so that a cycle comes to an end.
+        while let Some(node) = reference.map(|reference| self.node(reference)).transpose()? {
+            let Some(after) = rest.strip_prefix(node.prefix) else { return Ok(None) };
+            let Some((&byte, after)) = after.split_first() else {
+                return node.values().next().map(|value| Ok(value?.value)).transpose();
+            };
+            reference = node.child(byte);
+            rest = after;
+        }
+        Ok(None)
+    }
+
+    /// Follows the query as far as keys have it literally; where they go on with a wildcard,
+    /// everything below is tried.
+    fn find_matching(&self, query: &[u8]) -> Result<Vec<TrieValue>, Malformed> {
+        let mut found = Vec::new();
+        let mut walk = self.walk(false);
+        let mut reference = self.root;
+        let mut rest = query;
+        while let Some(node) = reference.map(|reference| self.node(reference)).transpose()? {
+            let wildcard = node.prefix.iter().position(|&byte| is_wildcard(byte));
+            let literal = wildcard.unwrap_or(node.prefix.len());
+            let (literal, pattern) = node.prefix.split_at_checked(literal).unwrap_or_default();
+            let Some(after) = rest.strip_prefix(literal) else { break };
+            rest = after;
+            let mut try_pattern = |pattern: &[u8], value| {
+                if fnmatch(pattern, rest) {
+                    found.push(value);
+                }
+                Ok(())
+            };
+            if !pattern.is_empty() {
+                walk.below(node.with_prefix(pattern), b"", &mut try_pattern)?;
+                break;
+            }
+            for wildcard in *b"*?[" {
+                if let Some(child) = node.child(wildcard) {
+                    walk.below(self.node(child)?, &[wildcard], &mut try_pattern)?;
+                }
+            }
+            let Some((&byte, after)) = rest.split_first() else {
+                for value in node.values() {
+                    found.push(value?);
+                }
+                break;
+            };
+            reference = node.child(byte);
+            rest = after;
+        }
+        // kmod gives values by ascending priority; of equal ones, the last found comes first.
+        found.reverse();
+        found.sort_by_key(|value| value.priority);
+        Ok(found)
+    }
+
+    fn node(&self, reference: u32) -> Result<Node<'_>, Malformed> {
+        Node::read(&self.bytes, reference)
+    }
+
+    fn walk(&self, values_first: bool) -> Walk<'_> {
+        Walk { file: &self.bytes, values_first, budget: self.bytes.len() }
+    }
+}
+
+/// Visits all keys below a node.
+struct Walk<'a> {
+    file: &'a [u8],
+    /// Where a node's values come: before its children or after them.
+    values_first: bool,
+    /// How many more bytes of nodes a sound file could have.
+    budget: usize,
+}
+
+/// What a walk still has to do, with the length of the key that leads there.
+enum Step<'a> {
+    Child { reference: u32, byte: u8, parent_key: usize },
+    Values { node: Node<'a>, key: usize },
+}
+
+impl<'a> Walk<'a> {
+    /// Calls `visit` with each key from `node` on, `start` before it, and each value.
+    fn below(
+        &mut self,
+        node: Node<'a>,
+        start: &[u8],
+        visit: &mut impl FnMut(&[u8], TrieValue) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
+        let mut key = start.to_owned();
+        let mut steps = Vec::new();
+        self.enter(node, &mut key, &mut steps)?;
+        while let Some(step) = steps.pop() {
+            match step {
+                Step::Child { reference, byte, parent_key } => {
+                    key.truncate(parent_key);
+                    key.push(byte);
+                    self.enter(Node::read(self.file, reference)?, &mut key, &mut steps)?;
+                }
+                Step::Values { node, key: length } => {
+                    key.truncate(length);
+                    for value in node.values() {
+                        let value = value?;
+                        self.spend(value.value.len().saturating_add(5))?;
+                        visit(&key, value)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a node's parts on the stack, those that come first on top.
+    fn enter(
+        &mut self,
+        node: Node<'a>,
+        key: &mut Vec<u8>,
+        steps: &mut Vec<Step<'a>>,
+    ) -> Result<(), Malformed> {
+        self.spend(node.size())?;
+        key.extend_from_slice(node.prefix);
+        let values = Step::Values { node, key: key.len() };
+        let children = node.children().rev();
+        let children =
+            children.map(|(byte, reference)| Step::Child { reference, byte, parent_key: key.len() });
+        if self.values_first {
+            steps.extend(children);
+            steps.push(values);
+        } else {
+            steps.push(values);
+            steps.extend(children);
+        }
+        Ok(())
+    }
+
+    fn spend(&mut self, bytes: usize) -> Result<(), Malformed> {
+        let left = self.budget.checked_sub(bytes);
+        self.budget = left.ok_or_else(|| Malformed::file("nodes of the index overlap"))?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::index::TrieBuilder;
+
+    fn build(entries: &[(&str, &str, u32)]) -> Vec<u8> {
+        let mut builder = TrieBuilder::new();
+        for (key, value, priority) in entries {
+            builder.insert(key.as_bytes(), value.as_bytes(), *priority).unwrap();
+        }
+        builder.to_bytes().unwrap()
+    }
+
+    fn trie(entries: &[(&str, &str, u32)]) -> Trie {
+        Trie::from_bytes(Path::new("test.bin"), build(entries)).unwrap()
+    }
+
+    fn search(trie: &Trie, query: &str) -> Vec<String> {
+        let found = trie.search(query.as_bytes()).unwrap();
+        found.into_iter().map(|value| String::from_utf8(value.value).unwrap()).collect()
+    }
+
+    #[test]
+    fn an_exact_key_gives_its_first_value() {
+        let trie = trie(&[("ab", "later", 2), ("ab", "first", 1), ("abc", "longer", 0)]);
+        assert_eq!(trie.get(b"ab").unwrap().unwrap(), b"first");
+        for missing in [&b""[..], b"a", b"abd", b"abcd", b"\xff"] {
+            assert_eq!(trie.get(missing).unwrap(), None);
+        }
+    }
+
+    #[test]
+    fn an_empty_file_is_an_empty_index() {
+        let trie = Trie::from_bytes(Path::new("test.bin"), Vec::new()).unwrap();
+        assert_eq!(trie.get(b"a").unwrap(), None);
+        assert_eq!(trie.search(b"a").unwrap(), []);
+        assert!(trie.entries().unwrap().is_empty());
+    }
+
+    /// Seen with the packaged modprobe of kmod 34: `-R x:a`, and `-c`.
+    #[test]
+    fn values_come_in_the_order_of_kmod() {
+        let entries = [
+            ("x:a", "lit", 9),
+            ("x:*", "star", 5),
+            ("x:?", "q", 6),
+            ("x:[a-c]", "br", 7),
+            ("x:a*", "astar", 1),
+            ("x:*a", "stara", 2),
+            ("x:a", "lit2", 3),
+            ("x:*?", "starq", 0),
+            ("*", "all", 100),
+        ];
+        let wanted = ["starq", "astar", "stara", "lit2", "star", "q", "br", "lit", "all"];
+        assert_eq!(search(&trie(&entries), "x:a"), wanted);
+
+        let equal = [("*[ab]", "set", 0), ("*?", "one", 0), ("*??*", "two", 0), ("*", "any", 0)];
+        assert_eq!(search(&trie(&equal), "ab"), ["any", "set", "one", "two"]);
+
+        let entries = trie(&[("a*b", "2", 0), ("a*", "1", 0), ("a", "0", 0), ("aa", "3", 0)]).entries();
+        let keys: Vec<_> = entries.unwrap().into_iter().map(|(key, _)| key).collect();
+        assert_eq!(keys, [&b"a"[..], b"a*", b"a*b", b"aa"]);
+    }
+
+    #[test]
+    fn what_is_not_an_index_is_refused() {
+        let sound = build(&[("a", "b", 0)]);
+        for (at, byte) in [(0, 0), (5, 3)] {
+            let mut bytes = sound.clone();
+            bytes[at] = byte;
+            Trie::from_bytes(Path::new("test.bin"), bytes).unwrap_err();
+        }
+        Trie::from_bytes(Path::new("test.bin"), sound[..11].to_owned()).unwrap_err();
+    }
+
+    #[test]
+    fn a_cycle_ends_with_an_error() {
+        // The root's child for '*' is the root.
+        let mut bytes = b"\xb0\x07\xf4\x57\0\x02\0\x01\x20\0\0\x0c**".to_vec();
+        bytes.extend_from_slice(b"\x20\0\0\x0c");
+        let trie = Trie::from_bytes(Path::new("test.bin"), bytes).unwrap();
+        assert_eq!(trie.get(b"****").unwrap(), None);
+        trie.search(b"a").unwrap_err();
+        trie.entries().unwrap_err();
+    }
+
+    #[test]
+    fn a_count_of_values_beyond_the_file_ends_with_an_error() {
+        let mut bytes = b"\xb0\x07\xf4\x57\0\x02\0\x01\x40\0\0\x0c".to_vec();
+        bytes.extend_from_slice(b"\xff\xff\xff\xff\0\0\0\0\0");
+        let trie = Trie::from_bytes(Path::new("test.bin"), bytes).unwrap();
+        trie.entries().unwrap_err();
+        trie.search(b"").unwrap_err();
+    }
+
+    fn key() -> impl Strategy<Value = Vec<u8>> {
+        let byte =
+            prop_oneof![Just(b'a'), Just(b'b'), Just(b'*'), Just(b'?'), Just(b'['), Just(b']'), 1_u8..128];
+        proptest::collection::vec(byte, 0..8)
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(
+            keys in proptest::collection::btree_map(key(), (".{0,5}", any::<u32>()), 0..40)
+        ) {
+            let mut builder = TrieBuilder::new();
+            for (key, (value, priority)) in &keys {
+                builder.insert(key, value.as_bytes(), *priority).unwrap();
+            }
+            let trie = Trie::from_bytes(Path::new("test.bin"), builder.to_bytes().unwrap()).unwrap();
+            for (key, (value, _)) in &keys {
+                let value = value.split('\0').next().unwrap();
+                prop_assert_eq!(trie.get(key).unwrap().unwrap(), value.as_bytes());
+            }
+            let read: BTreeMap<_, _> = trie.entries().unwrap().into_iter().collect();
+            prop_assert!(read.keys().eq(keys.keys()));
+        }
+
+        #[test]
+        fn a_search_finds_what_matching_every_key_finds(
+            keys in proptest::collection::vec(key(), 0..40),
+            query in "[abc]{0,6}",
+        ) {
+            let mut builder = TrieBuilder::new();
+            for (index, key) in keys.iter().enumerate() {
+                builder.insert(key, index.to_string().as_bytes(), 0).unwrap();
+            }
+            let trie = Trie::from_bytes(Path::new("test.bin"), builder.to_bytes().unwrap()).unwrap();
+            let mut found = search(&trie, &query);
+            // Outside a wildcard's reach the backslash is an ordinary byte to the index.
+            let literal = |key: &[u8]| {
+                let literal = key.iter().position(|&byte| is_wildcard(byte)).unwrap_or(key.len());
+                let (literal, pattern) = key.split_at(literal);
+                query.as_bytes().strip_prefix(literal).is_some_and(|rest| fnmatch(pattern, rest))
+            };
+            let mut wanted: Vec<_> =
+                (0..keys.len()).filter(|&at| literal(&keys[at])).map(|at| at.to_string()).collect();
+            found.sort();
+            wanted.sort();
+            prop_assert_eq!(found, wanted);
+        }
+
+        #[test]
+        fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let mut file = build(&[])[..8].to_vec();
+            file.extend_from_slice(&bytes);
+            read_all(file);
+        }
+
+        #[test]
+        fn no_flipped_byte_makes_the_reader_panic(
+            keys in proptest::collection::vec("[ab*?]{1,6}", 1..20),
+            flips in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        ) {
+            let entries: Vec<_> = keys.iter().map(|key| (key.as_str(), "value", 1)).collect();
+            let mut file = build(&entries);
+            for (at, byte) in flips {
+                *at.get_mut(&mut file) = byte;
+            }
+            read_all(file);
+        }
+    }
+
+    fn read_all(file: Vec<u8>) {
+        if let Ok(trie) = Trie::from_bytes(Path::new("test.bin"), file) {
+            let _ = (trie.entries(), trie.get(b"abba"), trie.search(b"abba"), trie.search(b""));
+        }
+    }
+}

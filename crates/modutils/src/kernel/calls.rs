@@ -1,0 +1,89 @@
+//! The system calls, with the kernel's names: init_module(2), finit_module(2), delete_module(2).
+
+use std::{ffi::CStr, fs::File};
+
+use nix::{
+    Result,
+    kmod::{DeleteModuleFlags, ModuleInitFlags},
+};
+
+/// The three calls that modules come and go by.
+pub trait Calls {
+    /// init_module(2).
+    ///
+    /// # Errors
+    /// The kernel's error number.
+    fn init_module(&self, image: &[u8], parameters: &CStr) -> Result<()>;
+
+    /// finit_module(2).
+    ///
+    /// # Errors
+    /// The kernel's error number.
+    fn finit_module(&self, file: &File, parameters: &CStr, flags: ModuleInitFlags) -> Result<()>;
+
+    /// delete_module(2).
+    ///
+    /// # Errors
+    /// The kernel's error number.
+    fn delete_module(&self, name: &CStr, flags: DeleteModuleFlags) -> Result<()>;
+}
+
+/// The kernel that this process runs on.
+#[derive(Clone, Copy, Debug)]
+pub struct Linux;
+
+impl Calls for Linux {
+    fn init_module(&self, image: &[u8], parameters: &CStr) -> Result<()> {
+        nix::kmod::init_module(image, parameters)
+    }
+
+    fn finit_module(&self, file: &File, parameters: &CStr, flags: ModuleInitFlags) -> Result<()> {
+        nix::kmod::finit_module(file, parameters, flags)
+    }
+
+    fn delete_module(&self, name: &CStr, flags: DeleteModuleFlags) -> Result<()> {
+        nix::kmod::delete_module(name, flags)
+    }
+}
+
+#[cfg(test)]
+pub(super) mod fake {
+    //! A kernel that writes down what it is asked and answers as told.
+
+    use std::{cell::RefCell, collections::HashMap};
+
+    use nix::errno::Errno;
+
+    use super::*;
+
+    #[derive(Default)]
+    pub(crate) struct Fake {
+        pub(crate) log: RefCell<Vec<String>>,
+        /// By the first word of a log line.
+        pub(crate) answers: HashMap<&'static str, Errno>,
+        pub(crate) images: RefCell<Vec<Vec<u8>>>,
+    }
+
+    impl Fake {
+        fn answer(&self, call: &str, rest: String) -> Result<()> {
+            self.log.borrow_mut().push(format!("{call} {rest}"));
+            self.answers.get(call).map_or(Ok(()), |&errno| Err(errno))
+        }
+    }
+
+    impl Calls for Fake {
+        fn init_module(&self, image: &[u8], parameters: &CStr) -> Result<()> {
+            self.images.borrow_mut().push(image.to_vec());
+            self.answer("init_module", format!("{parameters:?}"))
+        }
+
+        fn finit_module(&self, _: &File, parameters: &CStr, flags: ModuleInitFlags) -> Result<()> {
+            self.answer("finit_module", format!("{parameters:?} {}", flags.bits()))
+        }
+
+        fn delete_module(&self, name: &CStr, flags: DeleteModuleFlags) -> Result<()> {
+            let flags = if flags.contains(DeleteModuleFlags::O_TRUNC) { "force" } else { "" };
+            self.answer("delete_module", format!("{name:?} {flags}"))
+        }
+    }
+}

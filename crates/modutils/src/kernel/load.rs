@@ -1,0 +1,239 @@
+//! Giving a module to the kernel: finit_module(2), or init_module(2) where that cannot do it.
+
+use std::{
+    ffi::CString,
+    fs::{File, OpenOptions},
+    os::unix::fs::{FileExt, OpenOptionsExt},
+    path::Path,
+};
+
+use bstr::ByteSlice;
+use goblin::{container::Endian, elf::section_header::SHF_ALLOC};
+use nix::{errno::Errno, kmod::ModuleInitFlags};
+
+use super::Kernel;
+use crate::{
+    Error, Result,
+    elf::{Class, Elf},
+    file::{Compression, Contents},
+};
+
+/// `MODULE_INIT_COMPRESSED_FILE` of `include/uapi/linux/module.h`.
+const COMPRESSED_FILE: ModuleInitFlags = ModuleInitFlags::from_bits_retain(4);
+/// The sections that hold the CRCs of the symbols a module was built against.
+const VERSION_SECTIONS: [&[u8]; 3] = [b"__versions", b"__version_ext_crcs", b"__version_ext_names"];
+
+/// Checks that the kernel is asked to leave out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Force {
+    /// The CRCs of the symbols (`modprobe --force-modversion`).
+    pub modversions: bool,
+    /// The kernel release and features in `vermagic` (`modprobe --force-vermagic`).
+    pub vermagic: bool,
+}
+
+/// Why a module did not come into the kernel.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The kernel said no.
+    #[error("{}", .0.desc())]
+    Kernel(Errno),
+    /// Its file could not be read.
+    #[error(transparent)]
+    File(#[from] Error),
+}
+
+impl Kernel<'_> {
+    /// Gives a module file to the kernel.
+    ///
+    /// The kernel decompresses the file where it can; elsewhere that is done here. So it is where the
+    /// kernel has no finit_module(2); checks to be left out are then taken out of the image itself.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or the kernel refuses the module.
+    pub fn insert(&self, path: &Path, options: &[u8], force: Force) -> Result<(), Refusal> {
+        let parameters = CString::new(options).map_err(|_| Refusal::Kernel(Errno::EINVAL))?;
+        let file = open(path)?;
+        let compression = compression_of(&file).map_err(Error::io("read", path))?;
+        if compression == Compression::None || self.compression() == Some(compression) {
+            let mut flags = ModuleInitFlags::empty();
+            flags.set(ModuleInitFlags::MODULE_INIT_IGNORE_MODVERSIONS, force.modversions);
+            flags.set(ModuleInitFlags::MODULE_INIT_IGNORE_VERMAGIC, force.vermagic);
+            flags.set(COMPRESSED_FILE, compression != Compression::None);
+            match self.calls.finit_module(&file, &parameters, flags) {
+                Ok(()) => return Ok(()),
+                Err(Errno::ENOSYS) => {}
+                Err(errno) => return Err(Refusal::Kernel(errno)),
+            }
+        }
+        drop(file);
+        let contents = Contents::open(path)?;
+        if force == Force::default() {
+            return self.calls.init_module(&contents.read_all()?, &parameters).map_err(Refusal::Kernel);
+        }
+        self.calls.init_module(&without_checks(contents, force)?, &parameters).map_err(Refusal::Kernel)
+    }
+}
+
+fn open(path: &Path) -> Result<File> {
+    // Without O_NONBLOCK, opening a named pipe would wait for a writer.
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(nix::libc::O_NONBLOCK).open(path).map_err(Error::io("open", path))
+}
+
+fn compression_of(file: &File) -> std::io::Result<Compression> {
+    let mut magic = [0; 6];
+    let len = file.read_at(&mut magic, 0)?;
+    Ok(Compression::of(magic.get(..len).unwrap_or_default()))
+}
+
+/// The module's image without what the kernel would check: version sections that are not to be
+/// loaded are passed over by it, and so is an absent `vermagic`.
+fn without_checks(contents: Contents, force: Force) -> Result<Vec<u8>> {
+    let mut image = contents.read_all()?.into_owned();
+    let elf = Elf::parse(contents)?;
+    if force.modversions {
+        for (index, (name, _)) in elf.sections().enumerate() {
+            if VERSION_SECTIONS.contains(&name) {
+                clear_alloc(&mut image, &elf, index);
+            }
+        }
+    }
+    if force.vermagic {
+        for (name, section) in elf.sections() {
+            if name == b".modinfo" {
+                let (start, len) = (section.sh_offset as usize, section.sh_size as usize);
+                let bytes = start.checked_add(len).and_then(|end| image.get_mut(start..end));
+                bytes.into_iter().for_each(blank_vermagic);
+            }
+        }
+    }
+    Ok(image)
+}
+
+/// Takes `SHF_ALLOC` off a section in the section table.
+fn clear_alloc(image: &mut [u8], elf: &Elf, index: usize) {
+    let header = elf.header();
+    // sh_flags is the third member, after two words of four bytes, in both classes.
+    let flags = index
+        .checked_mul(usize::from(header.e_shentsize))
+        .and_then(|offset| offset.checked_add(header.e_shoff as usize)?.checked_add(8));
+    let width = match elf.class() {
+        Class::Elf32 => 4,
+        Class::Elf64 => 8,
+    };
+    let lowest = match elf.endian() {
+        Endian::Little => 0,
+        Endian::Big => width - 1,
+    };
+    let byte = flags.and_then(|flags| image.get_mut(flags.checked_add(lowest)?));
+    if let Some(byte) = byte {
+        *byte &= !(SHF_ALLOC as u8);
+    }
+}
+
+/// Overwrites `vermagic=...` with NULs: an empty entry is none.
+fn blank_vermagic(modinfo: &mut [u8]) {
+    for entry in modinfo.split_mut(|&byte| byte == 0) {
+        if entry.starts_with_str("vermagic=") {
+            entry.fill(0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::{Root, kernel::calls::fake::Fake};
+
+    struct Machine {
+        directory: tempfile::TempDir,
+        root: Root,
+        fake: Fake,
+    }
+
+    impl Machine {
+        fn new(answers: &[(&'static str, Errno)]) -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            let root = Root::default().with_system(directory.path());
+            fs::create_dir_all(directory.path().join("sys/module")).unwrap();
+            Self {
+                directory,
+                root,
+                fake: Fake { answers: answers.iter().copied().collect(), ..Fake::default() },
+            }
+        }
+
+        fn insert(&self, bytes: &[u8], force: Force) -> Result<(), Refusal> {
+            let path = self.directory.path().join("m.ko");
+            fs::write(&path, bytes).unwrap();
+            Kernel::with_calls(&self.root, &self.fake).insert(&path, b"a=1 ", force)
+        }
+
+        fn log(&self) -> Vec<String> {
+            self.fake.log.borrow().clone()
+        }
+    }
+
+    const BOTH: Force = Force { modversions: true, vermagic: true };
+
+    fn zstd() -> Vec<u8> {
+        zstd::encode_all(&b"plain bytes"[..], 1).unwrap()
+    }
+
+    #[test]
+    fn a_plain_file_goes_to_finit_module_with_its_parameters_and_flags() {
+        let machine = Machine::new(&[]);
+        machine.insert(b"\x7fELF", Force::default()).unwrap();
+        machine.insert(b"\x7fELF", BOTH).unwrap();
+        assert_eq!(machine.log(), ["finit_module \"a=1 \" 0", "finit_module \"a=1 \" 3"]);
+    }
+
+    #[test]
+    fn a_compressed_file_goes_to_the_kernel_only_when_it_knows_the_compression() {
+        let machine = Machine::new(&[]);
+        machine.insert(&zstd(), Force::default()).unwrap();
+        fs::write(machine.directory.path().join("sys/module/compression"), "xz\n").unwrap();
+        machine.insert(&zstd(), Force::default()).unwrap();
+        fs::write(machine.directory.path().join("sys/module/compression"), "zstd\n").unwrap();
+        machine.insert(&zstd(), Force::default()).unwrap();
+        assert_eq!(
+            machine.log(),
+            ["init_module \"a=1 \"", "init_module \"a=1 \"", "finit_module \"a=1 \" 4"]
+        );
+        assert_eq!(machine.fake.images.borrow()[0], b"plain bytes");
+    }
+
+    #[test]
+    fn without_finit_module_the_image_goes_to_init_module() {
+        let machine = Machine::new(&[("finit_module", Errno::ENOSYS)]);
+        machine.insert(b"any bytes", Force::default()).unwrap();
+        assert_eq!(machine.log(), ["finit_module \"a=1 \" 0", "init_module \"a=1 \""]);
+        assert_eq!(machine.fake.images.borrow()[0], b"any bytes");
+    }
+
+    #[test]
+    fn another_refusal_is_final() {
+        let machine = Machine::new(&[("finit_module", Errno::EPERM)]);
+        let refusal = machine.insert(b"any bytes", Force::default());
+        assert!(matches!(refusal, Err(Refusal::Kernel(Errno::EPERM))));
+        assert_eq!(machine.log().len(), 1);
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let machine = Machine::new(&[]);
+        let kernel = Kernel::with_calls(&machine.root, &machine.fake);
+        let refusal = kernel.insert(Path::new("/nonexistent/m.ko"), b"", Force::default()).unwrap_err();
+        assert!(refusal.to_string().contains("/nonexistent/m.ko"), "{refusal}");
+    }
+
+    #[test]
+    fn a_vermagic_is_blanked_and_nothing_else() {
+        let mut modinfo = b"a=1\0vermagic=6.1 SMP\0b=2\0".to_vec();
+        blank_vermagic(&mut modinfo);
+        assert_eq!(modinfo, b"a=1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0b=2\0");
+    }
+}

@@ -1,0 +1,101 @@
+//! `/proc/modules`: the loaded modules, newest first.
+//!
+//! The format is that of `m_show` in `kernel/module/procfs.c`.
+
+use super::Kernel;
+use crate::{
+    Malformed, ModuleName, Notice, Result, Sink,
+    config::{lines, read},
+};
+
+/// A line of `/proc/modules`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadedModule {
+    /// The module.
+    pub name: ModuleName,
+    /// The bytes it takes in memory.
+    pub size: u64,
+    /// How many use it; `None` in a kernel that cannot unload modules.
+    pub references: Option<i64>,
+    /// The modules among those.
+    pub holders: Vec<ModuleName>,
+}
+
+/// Reads the text of `/proc/modules`: for each line the module, or what is wrong with it.
+pub fn parse_modules(text: &[u8]) -> impl Iterator<Item = Result<LoadedModule, Malformed>> {
+    (1..).zip(text.split(|&byte| byte == b'\n')).filter(|(_, line)| !line.is_empty()).map(|(number, line)| {
+        parse_line(line).ok_or_else(|| Malformed::line(number, "not a name, a size and a use count"))
+    })
+}
+
+fn parse_line(line: &[u8]) -> Option<LoadedModule> {
+    let mut words = lines::words(line);
+    let name = ModuleName::new(words.next()?);
+    let size = number(words.next()?)?;
+    let references = match words.next() {
+        None | Some(b"-") => None,
+        Some(count) => Some(number(count)?),
+    };
+    // `-` for none, `[permanent]` for a module that cannot go.
+    let is_module = |holder: &&[u8]| !holder.is_empty() && *holder != b"-" && !holder.starts_with(b"[");
+    let holders = words.next().unwrap_or_default().split(|&byte| byte == b',');
+    let holders = holders.filter(is_module).map(ModuleName::new).collect();
+    Some(LoadedModule { name, size, references, holders })
+}
+
+fn number<N: std::str::FromStr>(digits: &[u8]) -> Option<N> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+impl Kernel<'_> {
+    /// The loaded modules, newest first. A line of another form is told to the sink.
+    ///
+    /// # Errors
+    /// When `/proc/modules` cannot be read.
+    pub fn loaded_modules(&self, sink: &mut Sink) -> Result<Vec<LoadedModule>> {
+        let path = self.root.system("/proc/modules");
+        let text = read(&path).map_err(crate::Error::io("open", &path))?;
+        let mut modules = Vec::new();
+        for module in parse_modules(&text) {
+            match module {
+                Ok(module) => modules.push(module),
+                Err(fault) => sink(Notice::error(fault.at(&path).to_string())),
+            }
+        }
+        Ok(modules)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_line_gives_name_size_count_and_holders() {
+        let text = b"mid 16384 1 top, Live 0x0000000000000000\nvfat 20480 0 - Live 0x0 (OE)\nperm 4096 1 [permanent], Live 0x0\nold 1 -\n";
+        let modules: Vec<LoadedModule> = parse_modules(text).map(Result::unwrap).collect();
+        assert_eq!(modules[0].name.as_bytes(), b"mid");
+        assert_eq!((modules[0].size, modules[0].references), (16384, Some(1)));
+        assert_eq!(modules[0].holders, [ModuleName::new("top")]);
+        assert!(modules[1].holders.is_empty() && modules[2].holders.is_empty());
+        assert_eq!(modules[3].references, None);
+    }
+
+    #[test]
+    fn a_line_of_another_form_is_named() {
+        let modules: Vec<_> = parse_modules(b"good 1 0\nbad\nworse x\n").collect();
+        assert!(modules[0].is_ok());
+        assert_eq!(modules[1].as_ref().unwrap_err().place, crate::Place::Line(2));
+        assert_eq!(modules[2].as_ref().unwrap_err().place, crate::Place::Line(3));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_give_one_result_a_line(text in proptest::collection::vec(prop_oneof![Just(b' '), Just(b'\n'), Just(b'1'), any::<u8>()], 0..200)) {
+            let lines = text.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).count();
+            prop_assert_eq!(parse_modules(&text).count(), lines);
+        }
+    }
+}

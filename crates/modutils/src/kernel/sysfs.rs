@@ -1,0 +1,110 @@
+//! `/sys/module`: the state of a module, who uses it, and what the kernel can decompress.
+//!
+//! The files are those of `kernel/module/sysfs.c` and Documentation/ABI/testing/sysfs-module.
+
+use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt, path::PathBuf};
+
+use bstr::ByteSlice;
+
+use super::Kernel;
+use crate::{Error, ModuleName, Result, config::read, file::Compression};
+
+/// A module's state in the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// The kernel does not know it.
+    Absent,
+    /// It is being initialised; also a module built into the kernel, which has no state.
+    Coming,
+    /// It is in use.
+    Live,
+    /// It is being unloaded.
+    Going,
+}
+
+impl Kernel<'_> {
+    /// The state of a module.
+    pub fn state(&self, module: &ModuleName) -> State {
+        match read(&self.module_file(module, "initstate")) {
+            Ok(state) => match state.trim_ascii() {
+                b"live" => State::Live,
+                b"going" => State::Going,
+                _ => State::Coming,
+            },
+            Err(_) if self.is_in_sysfs(module) => State::Coming,
+            Err(_) => State::Absent,
+        }
+    }
+
+    /// Whether the kernel shows a module in `/sys/module`: also built-in ones that have parameters.
+    pub fn is_in_sysfs(&self, module: &ModuleName) -> bool {
+        self.module_directory(module).is_dir()
+    }
+
+    /// How many use a module; `None` where the kernel does not say, because it cannot unload modules.
+    pub fn references(&self, module: &ModuleName) -> Option<i64> {
+        self.number(module, "refcnt")
+    }
+
+    /// The bytes that a module takes in memory; `None` where the kernel does not say.
+    pub fn size(&self, module: &ModuleName) -> Option<i64> {
+        self.number(module, "coresize")
+    }
+
+    /// The modules that use a module, in the order of the directory.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub fn holders(&self, module: &ModuleName) -> Result<Vec<ModuleName>> {
+        let path = self.module_file(module, "holders");
+        let entries = fs::read_dir(&path).map_err(Error::io("open", &path))?;
+        let name = |entry: fs::DirEntry| ModuleName::new(entry.file_name().as_encoded_bytes());
+        entries.map(|entry| entry.map(name).map_err(Error::io("read", &path))).collect()
+    }
+
+    /// The compression of module files that the kernel undoes itself, when it does.
+    pub fn compression(&self) -> Option<Compression> {
+        let word = read(&self.root.system("/sys/module/compression")).ok()?;
+        [Compression::Gzip, Compression::Xz, Compression::Zstd]
+            .into_iter()
+            .find(|compression| compression.name().as_bytes() == word.trim_ascii())
+    }
+
+    fn number(&self, module: &ModuleName, file: &str) -> Option<i64> {
+        read(&self.module_file(module, file)).ok()?.trim_ascii().to_str().ok()?.parse().ok()
+    }
+
+    fn module_directory(&self, module: &ModuleName) -> PathBuf {
+        self.root.system("/sys/module").join(OsStr::from_bytes(module.as_bytes()))
+    }
+
+    fn module_file(&self, module: &ModuleName, file: &str) -> PathBuf {
+        self.module_directory(module).join(file)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Root;
+
+    #[test]
+    fn a_directory_without_a_state_is_a_module_coming() {
+        let system = tempfile::tempdir().unwrap();
+        let root = Root::default().with_system(system.path());
+        let kernel = Kernel::running(&root);
+        let module = ModuleName::new("a-b");
+        assert_eq!(kernel.state(&module), State::Absent);
+        let directory = system.path().join("sys/module/a_b");
+        fs::create_dir_all(directory.join("holders/user")).unwrap();
+        assert_eq!(kernel.state(&module), State::Coming);
+        for (text, state) in [("live\n", State::Live), ("going\n", State::Going), ("coming\n", State::Coming)] {
+            fs::write(directory.join("initstate"), text).unwrap();
+            assert_eq!(kernel.state(&module), state);
+        }
+        assert_eq!(kernel.references(&module), None);
+        fs::write(directory.join("refcnt"), "-1\n").unwrap();
+        assert_eq!(kernel.references(&module), Some(-1));
+        assert_eq!(kernel.holders(&module).unwrap(), [ModuleName::new("user")]);
+    }
+}

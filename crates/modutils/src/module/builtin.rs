@@ -1,0 +1,54 @@
+//! What the modules built into the kernel say of themselves.
+//!
+//! They have no file; the kernel's build collects their `.modinfo` entries in
+//! `modules.builtin.modinfo`, as NUL-terminated strings `module.key=value`
+//! (`scripts/Makefile.vmlinux`, Documentation/kbuild/kbuild.rst).
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use bstr::ByteSlice;
+
+use super::{Field, ModInfo};
+use crate::{Error, ModuleName, Result};
+
+/// The entries of all built-in modules.
+#[derive(Debug, Default)]
+pub struct BuiltinInfo {
+    bytes: Vec<u8>,
+}
+
+impl BuiltinInfo {
+    /// Reads the file in a module directory. Where it is missing, nothing is known of any module.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn open(module_directory: &Path) -> Result<Self> {
+        let path: PathBuf = module_directory.join("modules.builtin.modinfo");
+        match fs::read(&path) {
+            Ok(bytes) => Ok(Self { bytes }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(Error::io("read", path)(error)),
+        }
+    }
+
+    /// Takes the bytes of such a file.
+    pub fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self { bytes }
+    }
+
+    /// The entries of one module in file order. Strings that name no module are passed over.
+    pub fn modinfo(&self, module: &ModuleName) -> ModInfo<'_> {
+        let own = |string| {
+            let (name, entry) = split(string)?;
+            (ModuleName::new(name) == *module).then(|| Field::parse(entry))
+        };
+        ModInfo::from_fields(self.bytes.split_str(b"\0").filter_map(own).collect())
+    }
+}
+
+fn split(string: &[u8]) -> Option<(&[u8], &[u8])> {
+    string.split_once_str(".").filter(|(_, entry)| entry.contains(&b'='))
+}

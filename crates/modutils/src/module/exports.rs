@@ -1,0 +1,121 @@
+//! The symbols that a module offers to others.
+//!
+//! `EXPORT_SYMBOL` leaves, per symbol, an entry in `__ksymtab`, its name in `__ksymtab_strings` and,
+//! with CONFIG_MODVERSIONS, a symbol `__crc_NAME` (`include/linux/export.h`,
+//! `scripts/mod/modpost.c`). That symbol's value is the CRC, or, since Linux 4.9 on some
+//! architectures and since 6.4 on all, the place of the CRC in `__kcrctab`. Where there are no CRCs
+//! the strings tell the names. That only GPL modules may use a symbol is told by the section of its
+//! entry (`__ksymtab_gpl`) or, since Linux 7.0, by a byte of flags (`__flags_NAME`).
+
+use std::collections::HashMap;
+
+use bstr::{BStr, ByteSlice};
+use goblin::elf::section_header::{SHN_LORESERVE, SHN_UNDEF};
+use scroll::Pread;
+
+use crate::{
+    Malformed, Result,
+    elf::{Elf, Symbol},
+};
+
+const STRINGS: &[u8] = b"__ksymtab_strings";
+
+/// `KSYM_FLAG_GPL_ONLY` in `include/linux/module_symbol.h`.
+const GPL_ONLY: u8 = 1;
+
+/// A symbol offered to other modules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExportedSymbol<'a> {
+    /// The symbol's name.
+    pub name: &'a BStr,
+    /// The CRC of its type; `None` where the kernel has no CONFIG_MODVERSIONS.
+    pub crc: Option<u64>,
+    /// Whether only modules with a GPL-compatible licence may use it.
+    pub gpl_only: bool,
+    /// The namespace that a user must import; `None` for most symbols.
+    pub namespace: Option<&'a BStr>,
+}
+
+/// What the symbol table says of each exported symbol besides its CRC.
+#[derive(Default)]
+struct Details<'a> {
+    gpl_only: HashMap<&'a [u8], bool>,
+    namespaces: HashMap<&'a [u8], &'a BStr>,
+}
+
+/// The exported symbols of a file, in the order of their `__crc_` symbols, or else of their names in
+/// `__ksymtab_strings`.
+pub(super) fn read(elf: &Elf) -> Result<Vec<ExportedSymbol<'_>>> {
+    let strings = elf.section(STRINGS)?.unwrap_or_default();
+    let mut details = Details::default();
+    let mut crcs = Vec::new();
+    for symbol in elf.symbols()?.iter() {
+        let fault = |fault: Malformed| fault.at(elf.path());
+        let Some(marker) = symbol.name_after(b"__").map_err(fault)? else { continue };
+        if let Some(name) = marker.strip_prefix(b"crc_") {
+            crcs.push((name, Some(crc(elf, &symbol)?)));
+        } else {
+            details.note(elf, marker, &symbol, strings)?;
+        }
+    }
+    if crcs.is_empty() {
+        crcs = names(strings).map_err(|fault| fault.at(elf.path()))?.map(|name| (name, None)).collect();
+    }
+    Ok(crcs.into_iter().map(|(name, crc)| details.complete(name, crc)).collect())
+}
+
+/// The names in the bytes of `__ksymtab_strings`; namespaces stand between them and cannot be told
+/// apart.
+///
+/// # Errors
+/// When the last name has no end.
+pub fn names(strings: &[u8]) -> Result<impl Iterator<Item = &[u8]>, Malformed> {
+    if strings.last().is_some_and(|&byte| byte != 0) {
+        return Err(Malformed::section(STRINGS, "its last name has no end"));
+    }
+    Ok(strings.split_str(b"\0").filter(|name| !name.is_empty()))
+}
+
+/// The CRC that a symbol `__crc_NAME` stands for: its value, or the word in its section that it
+/// points at. A word that is not there is taken for a CRC that agrees with no other, as kmod does.
+fn crc(elf: &Elf, symbol: &Symbol<'_>) -> Result<u64> {
+    let section = symbol.entry.st_shndx;
+    if section == SHN_UNDEF as usize || section >= SHN_LORESERVE as usize {
+        return Ok(symbol.entry.st_value);
+    }
+    Ok(bytes_at(elf, symbol)?.pread_with::<u32>(0, elf.endian()).map_or(u64::MAX, u64::from))
+}
+
+/// The bytes of a symbol's section from the place it stands for.
+fn bytes_at<'a>(elf: &'a Elf, symbol: &Symbol<'_>) -> Result<&'a [u8]> {
+    let bytes = elf.section_at(symbol.entry.st_shndx)?.unwrap_or_default();
+    let offset = usize::try_from(symbol.entry.st_value).ok();
+    Ok(offset.and_then(|offset| bytes.get(offset..)).unwrap_or_default())
+}
+
+impl<'a> Details<'a> {
+    /// Notes what a symbol whose name is `__` and `marker` says of an export.
+    fn note(&mut self, elf: &'a Elf, marker: &'a [u8], symbol: &Symbol<'a>, strings: &'a [u8]) -> Result<()> {
+        if let Some(name) = marker.strip_prefix(b"ksymtab_") {
+            let section = elf.sections().nth(symbol.entry.st_shndx);
+            let gpl_only = section.is_some_and(|(name, _)| name.ends_with(b"_gpl"));
+            *self.gpl_only.entry(name).or_default() |= gpl_only;
+        } else if let Some(name) = marker.strip_prefix(b"flags_") {
+            let gpl_only = bytes_at(elf, symbol)?.first().is_some_and(|flags| flags & GPL_ONLY != 0);
+            *self.gpl_only.entry(name).or_default() |= gpl_only;
+        } else if let Some(name) = marker.strip_prefix(b"kstrtabns_") {
+            let offset = usize::try_from(symbol.entry.st_value).unwrap_or(usize::MAX);
+            let namespace = strings.get(offset..).and_then(|tail| tail.split_str(b"\0").next());
+            if let Some(namespace) = namespace.filter(|namespace| !namespace.is_empty()) {
+                self.namespaces.insert(name, namespace.as_bstr());
+            }
+        }
+        Ok(())
+    }
+
+    fn complete(&self, name: &'a [u8], crc: Option<u64>) -> ExportedSymbol<'a> {
+        let gpl_only = self.gpl_only.get(name).copied().unwrap_or_default();
+        let namespace = self.namespaces.get(name).copied();
+        ExportedSymbol { name: name.as_bstr(), crc, gpl_only, namespace }
+    }
+}

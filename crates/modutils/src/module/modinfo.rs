@@ -1,0 +1,58 @@
+//! `.modinfo`: what a module says of itself.
+//!
+//! The section is a row of NUL-terminated strings `key=value`, made by `MODULE_INFO` in
+//! `include/linux/moduleparam.h`; `modpost` adds some. Padding between them shows as empty strings.
+
+use bstr::{BStr, ByteSlice};
+
+/// One entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field<'a> {
+    /// What stands before the first `=`.
+    pub key: &'a BStr,
+    /// What stands after it.
+    pub value: &'a BStr,
+}
+
+impl<'a> Field<'a> {
+    /// An entry from its string.
+    pub(super) fn parse(string: &'a [u8]) -> Self {
+        let (key, value) = string.split_once_str("=").unwrap_or((string, b""));
+        Self { key: key.as_bstr(), value: value.as_bstr() }
+    }
+}
+
+/// The entries of a module in file order. A key may come several times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModInfo<'a> {
+    fields: Vec<Field<'a>>,
+}
+
+impl<'a> ModInfo<'a> {
+    /// The entries in the bytes of a `.modinfo` section. Empty strings are skipped; one without `=`
+    /// has an empty value.
+    pub fn parse(bytes: &'a [u8]) -> Self {
+        let strings = bytes.split_str(b"\0").filter(|string| !string.is_empty());
+        Self { fields: strings.map(Field::parse).collect() }
+    }
+
+    /// Entries that stand elsewhere than in a section.
+    pub(super) fn from_fields(fields: Vec<Field<'a>>) -> Self {
+        Self { fields }
+    }
+
+    /// All entries.
+    pub fn fields(&self) -> &[Field<'a>] {
+        &self.fields
+    }
+
+    /// The values of one key.
+    pub fn values(&self, key: &str) -> impl Iterator<Item = &'a BStr> {
+        self.fields.iter().filter(move |field| field.key == key).map(|field| field.value)
+    }
+
+    /// The first value of one key.
+    pub fn value(&self, key: &str) -> Option<&'a BStr> {
+        self.values(key).next()
+    }
+}

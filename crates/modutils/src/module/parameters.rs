@@ -1,0 +1,43 @@
+//! The parameters a module takes, put together from its `.modinfo`.
+//!
+//! `module_param` and `MODULE_PARM_DESC` (`include/linux/moduleparam.h`) leave an entry each,
+//! `parmtype=NAME:TYPE` and `parm=NAME:DESCRIPTION`, in any order; either may be missing.
+
+use std::collections::HashMap;
+
+use bstr::{BStr, ByteSlice};
+
+use super::{Field, ModInfo};
+
+/// A parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parameter<'a> {
+    /// Its name.
+    pub name: &'a BStr,
+    /// What it is for.
+    pub description: Option<&'a BStr>,
+    /// The C type, or what `module_param` calls it: `int`, `charp`, `array of bool`.
+    pub kind: Option<&'a BStr>,
+}
+
+/// The parameters in the order in which their names first come, and the entries that name none, for
+/// they have no colon. Of several descriptions or types the last counts.
+pub fn parse<'a>(info: &ModInfo<'a>) -> (Vec<Parameter<'a>>, Vec<Field<'a>>) {
+    let mut parameters: Vec<Parameter<'a>> = Vec::new();
+    let mut places: HashMap<&[u8], usize> = HashMap::new();
+    let mut faulty = Vec::new();
+    for field in info.fields().iter().filter(|field| field.key == "parm" || field.key == "parmtype") {
+        let Some((name, value)) = field.value.split_once_str(":") else {
+            faulty.push(*field);
+            continue;
+        };
+        let place = *places.entry(name).or_insert(parameters.len());
+        if place == parameters.len() {
+            parameters.push(Parameter { name: name.as_bstr(), description: None, kind: None });
+        }
+        let Some(parameter) = parameters.get_mut(place) else { continue };
+        let part = if field.key == "parm" { &mut parameter.description } else { &mut parameter.kind };
+        *part = Some(value.as_bstr());
+    }
+    (parameters, faulty)
+}

@@ -1,0 +1,226 @@
+//! The signature appended to a module file.
+//!
+//! From the end of the file backwards: the text `~Module signature appended~\n`, a
+//! `struct module_signature` of 12 bytes (`include/linux/module_signature.h`), and what it gives the
+//! lengths of: the signature, the key's identifier, the signer's name. Kernels since Linux 4.4 write
+//! a PKCS#7 message, which holds all of it, as the signature; before, the fields stood by themselves.
+
+use bstr::BString;
+use cms::{
+    content_info::ContentInfo,
+    signed_data::{SignerIdentifier, SignerInfo},
+};
+use der::{
+    Decode, ErrorKind, SliceReader, Tag, Tagged,
+    asn1::{AnyRef, ObjectIdentifier},
+};
+
+use crate::{Result, file::Contents};
+
+/// `MODULE_SIG_STRING`.
+const MAGIC: &[u8] = b"~Module signature appended~\n";
+/// The length of `struct module_signature`.
+const TRAILER_LEN: usize = 12;
+/// id-at-commonName, RFC 5280.
+const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
+
+/// How signer and key are told, `enum pkey_id_type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdType {
+    /// A PGP key.
+    Pgp,
+    /// The subject and key identifier of an X.509 certificate.
+    X509,
+    /// A PKCS#7 message.
+    Pkcs7,
+}
+
+impl IdType {
+    /// The name that `modinfo` prints.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pgp => "PGP",
+            Self::X509 => "X509",
+            Self::Pkcs7 => "PKCS#7",
+        }
+    }
+}
+
+/// Who signed a module, and how. Whether the signature is right is not checked: that takes the
+/// kernel's keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// The form of the signature.
+    pub id_type: IdType,
+    /// The name of the signer; `None` where it cannot be told.
+    pub signer: Option<BString>,
+    /// The key's identifier, for PKCS#7 the serial number of its certificate; empty where it cannot
+    /// be told.
+    pub key_id: Vec<u8>,
+    /// The digest's name as the kernel spells it, or `unknown`.
+    pub hash: &'static str,
+    /// The signature proper; empty where it cannot be told.
+    pub bytes: Vec<u8>,
+}
+
+impl Signature {
+    /// Whether the signature could be read. A PKCS#7 message that could not be leaves everything but
+    /// the form unknown.
+    pub fn is_readable(&self) -> bool {
+        !self.bytes.is_empty()
+    }
+
+    /// The signature at the end of a file; `None` where there is none, or where what stands there
+    /// makes no sense, as the kernel too calls such a module unsigned.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn read(contents: &Contents) -> Result<Option<Self>> {
+        let tail = (MAGIC.len() + TRAILER_LEN) as u64;
+        let Some(start) = contents.len().checked_sub(tail) else { return Ok(None) };
+        let Some(trailer) = Trailer::parse(&contents.read(start, tail)?) else { return Ok(None) };
+        let Some(block) = start.checked_sub(trailer.block_len()) else { return Ok(None) };
+        Ok(trailer.split(&contents.read(block, trailer.block_len())?))
+    }
+
+    /// The signature in the bytes of a whole file, or of the end of one.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let (rest, tail) = bytes.split_at_checked(bytes.len().checked_sub(MAGIC.len() + TRAILER_LEN)?)?;
+        let trailer = Trailer::parse(tail)?;
+        let block = rest.len().checked_sub(usize::try_from(trailer.block_len()).ok()?)?;
+        trailer.split(rest.get(block..)?)
+    }
+}
+
+/// What a `struct module_signature` says.
+struct Trailer {
+    id_type: IdType,
+    hash: &'static str,
+    signer_len: usize,
+    key_id_len: usize,
+    signature_len: usize,
+}
+
+impl Trailer {
+    /// Reads the structure and the text after it.
+    fn parse(tail: &[u8]) -> Option<Self> {
+        let fields: [u8; TRAILER_LEN] = tail.strip_suffix(MAGIC)?.try_into().ok()?;
+        let [algorithm, hash, id_type, signer_len, key_id_len, _, _, _, len @ ..] = fields;
+        // enum pkey_algo: DSA, RSA.
+        if algorithm > 1 {
+            return None;
+        }
+        let id_type = match id_type {
+            0 => IdType::Pgp,
+            1 => IdType::X509,
+            2 => IdType::Pkcs7,
+            _ => return None,
+        };
+        Some(Self {
+            id_type,
+            hash: hash_by_number(hash)?,
+            signer_len: signer_len.into(),
+            key_id_len: key_id_len.into(),
+            signature_len: usize::try_from(u32::from_be_bytes(len)).ok().filter(|&len| len != 0)?,
+        })
+    }
+
+    fn block_len(&self) -> u64 {
+        (self.signer_len + self.key_id_len) as u64 + self.signature_len as u64
+    }
+
+    /// Reads the block before the structure.
+    fn split(&self, block: &[u8]) -> Option<Signature> {
+        let (signer, rest) = block.split_at_checked(self.signer_len)?;
+        let (key_id, signature) = rest.split_at_checked(self.key_id_len)?;
+        if self.id_type == IdType::Pkcs7 {
+            return Some(pkcs7(signature).unwrap_or_else(|_| unreadable_pkcs7()));
+        }
+        Some(Signature {
+            id_type: self.id_type,
+            signer: Some(signer.into()),
+            key_id: key_id.to_owned(),
+            hash: self.hash,
+            bytes: signature.to_owned(),
+        })
+    }
+}
+
+fn unreadable_pkcs7() -> Signature {
+    let (key_id, bytes) = (Vec::new(), Vec::new());
+    Signature { id_type: IdType::Pkcs7, signer: None, key_id, hash: "unknown", bytes }
+}
+
+/// What the first signer of a PKCS#7 message says.
+fn pkcs7(message: &[u8]) -> der::Result<Signature> {
+    let signer = first_signer(message)?;
+    let SignerIdentifier::IssuerAndSerialNumber(id) = &signer.sid else {
+        return Err(ErrorKind::Failed.into());
+    };
+    let attributes = || id.issuer.0.iter().flat_map(|name| name.0.iter());
+    let common_name = attributes().find(|attribute| attribute.oid == COMMON_NAME);
+    // kmod shows the last part of a name without a common name.
+    let name = common_name.or_else(|| attributes().last());
+    Ok(Signature {
+        id_type: IdType::Pkcs7,
+        signer: Some(name.map_or_else(BString::default, |attribute| attribute.value.value().into())),
+        key_id: magnitude(id.serial_number.as_bytes()),
+        hash: hash_by_oid(&signer.digest_alg.oid),
+        bytes: signer.signature.as_bytes().to_owned(),
+    })
+}
+
+/// An integer's absolute value, without leading zeros.
+fn magnitude(integer: &[u8]) -> Vec<u8> {
+    let mut bytes = integer.to_owned();
+    if integer.first().is_some_and(|byte| byte & 0x80 != 0) {
+        let mut carry = true;
+        for byte in bytes.iter_mut().rev() {
+            (*byte, carry) = (!*byte).overflowing_add(carry.into());
+        }
+    }
+    let zeros = bytes.iter().take_while(|&&byte| byte == 0).count();
+    bytes.split_off(zeros)
+}
+
+/// The first signer in the order of the message. The rest of the `SignedData` (RFC 5652, 5.1) is
+/// passed over, so that a certificate which the library would not read does not matter.
+fn first_signer(message: &[u8]) -> der::Result<SignerInfo> {
+    // What follows the message is of no matter.
+    let message = ContentInfo::decode(&mut SliceReader::new(message)?)?;
+    let mut fields = SliceReader::new(message.content.value())?;
+    let mut signers = AnyRef::decode(&mut fields)?;
+    while !der::Reader::is_finished(&fields) {
+        signers = AnyRef::decode(&mut fields)?;
+    }
+    signers.tag().assert_eq(Tag::Set)?;
+    SignerInfo::decode(&mut SliceReader::new(signers.value())?)
+}
+
+/// `hash_algo_name` of `crypto/hash_info.c` by `enum hash_algo`, as far as modules were signed so.
+fn hash_by_number(number: u8) -> Option<&'static str> {
+    let names = ["md4", "md5", "sha1", "rmd160", "sha256", "sha384", "sha512", "sha224", "sm3"];
+    names.get(usize::from(number)).copied()
+}
+
+/// The name that OpenSSL gives a digest.
+fn hash_by_oid(oid: &ObjectIdentifier) -> &'static str {
+    match oid.to_string().as_str() {
+        "1.2.840.113549.2.4" => "md4",
+        "1.2.840.113549.2.5" => "md5",
+        "1.3.14.3.2.26" => "sha1",
+        "1.3.36.3.2.1" => "ripemd160",
+        "2.16.840.1.101.3.4.2.1" => "sha256",
+        "2.16.840.1.101.3.4.2.2" => "sha384",
+        "2.16.840.1.101.3.4.2.3" => "sha512",
+        "2.16.840.1.101.3.4.2.4" => "sha224",
+        "2.16.840.1.101.3.4.2.5" => "sha512-224",
+        "2.16.840.1.101.3.4.2.6" => "sha512-256",
+        "2.16.840.1.101.3.4.2.7" => "sha3-224",
+        "2.16.840.1.101.3.4.2.8" => "sha3-256",
+        "2.16.840.1.101.3.4.2.9" => "sha3-384",
+        "2.16.840.1.101.3.4.2.10" => "sha3-512",
+        "1.2.156.10197.1.401" => "sm3",
+        _ => "undefined",
+    }
+}

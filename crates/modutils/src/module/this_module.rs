@@ -1,0 +1,40 @@
+//! `.gnu.linkonce.this_module`: the image of the kernel's `struct module` that the file brings along.
+//!
+//! The kernel takes the name from there and refuses the module when the size is not that of its own
+//! structure (`include/linux/module.h`; `elf_validity_cache_copy` in `kernel/module/main.c`).
+
+use bstr::{BStr, ByteSlice};
+
+use crate::{Malformed, elf::Class};
+
+/// The section's name.
+pub(super) const SECTION: &[u8] = b".gnu.linkonce.this_module";
+
+/// `MODULE_NAME_LEN` and the word before it make 64 bytes on every kernel.
+const NAME_AND_WORD: usize = 64;
+
+/// What the image says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ThisModule<'a> {
+    /// The size of `struct module` in the kernel that the file was built for.
+    pub size: u64,
+    /// The module's name, which the kernel will use whatever the file is called.
+    pub name: &'a BStr,
+}
+
+impl<'a> ThisModule<'a> {
+    /// Reads the bytes of the section. The name follows `enum module_state`, padded to a word, and a
+    /// `struct list_head` of two words.
+    ///
+    /// # Errors
+    /// When the section ends before the name does.
+    pub fn parse(bytes: &'a [u8], class: Class) -> Result<Self, Malformed> {
+        let word = class.word();
+        let name = bytes.get(3 * word..).unwrap_or_default();
+        let name = name.get(..NAME_AND_WORD - word).unwrap_or(name);
+        let (name, _) = name
+            .split_once_str(b"\0")
+            .ok_or_else(|| Malformed::section(SECTION, "too short to hold the module's name"))?;
+        Ok(Self { size: bytes.len() as u64, name: name.as_bstr() })
+    }
+}

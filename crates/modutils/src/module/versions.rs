@@ -1,0 +1,102 @@
+//! The version tables: the CRC of every symbol that a module was built against.
+//!
+//! Two forms, written by `scripts/mod/modpost.c` and read by `kernel/module/version.c`:
+//! `__versions`, an array of `struct modversion_info` (`include/linux/module.h`), and since Linux
+//! 6.14 the pair `__version_ext_crcs` and `__version_ext_names`, for the names of Rust symbols are
+//! longer than the array's fixed field.
+
+use bstr::{BStr, ByteSlice};
+use goblin::container::Endian;
+use scroll::Pread;
+
+use crate::{Malformed, elf::Class};
+
+/// The section of fixed records.
+pub(super) const RECORDS: &[u8] = b"__versions";
+/// The section of names of the extended form.
+pub(super) const EXTENDED_NAMES: &[u8] = b"__version_ext_names";
+/// The section of CRCs of the extended form.
+pub(super) const EXTENDED_CRCS: &[u8] = b"__version_ext_crcs";
+
+/// `sizeof(struct modversion_info)`, on 32 and 64-bit kernels alike.
+const RECORD_LEN: usize = 64;
+
+/// A symbol and the CRC of its type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SymbolVersion<'a> {
+    /// The symbol's name.
+    pub name: &'a BStr,
+    /// The CRC.
+    pub crc: u64,
+}
+
+impl SymbolVersion<'_> {
+    /// The same without the dot that 64-bit PowerPC may put before a name. The kernel drops it as well
+    /// (`dedotify` in `arch/powerpc/kernel/module_64.c`).
+    pub(super) fn without_dot(self) -> Self {
+        Self { name: self.name.strip_prefix(b".").map_or(self.name, BStr::new), ..self }
+    }
+}
+
+/// The records of a `__versions` section: a CRC as wide as a word, then the name in what remains of
+/// 64 bytes.
+///
+/// # Errors
+/// When the section is not a whole number of records, or a name has no end.
+pub fn parse_records(
+    bytes: &[u8],
+    class: Class,
+    endian: Endian,
+) -> Result<Vec<SymbolVersion<'_>>, Malformed> {
+    let (records, rest) = bytes.as_chunks::<RECORD_LEN>();
+    if !rest.is_empty() {
+        return Err(Malformed::section(RECORDS, "its size is not a multiple of 64"));
+    }
+    let unterminated = || Malformed::section(RECORDS, "a symbol's name has no end");
+    let record = |record| {
+        let (crc, name) = split_record(record, class, endian).ok_or_else(unterminated)?;
+        let name = name.split_once_str(b"\0").ok_or_else(unterminated)?.0;
+        Ok(SymbolVersion { name: name.as_bstr(), crc })
+    };
+    records.iter().map(record).collect()
+}
+
+/// The pairs of the sections `__version_ext_names`, NUL-terminated names one after the other, and
+/// `__version_ext_crcs`, 32-bit CRCs in the same order.
+///
+/// # Errors
+/// When there is not one name for each CRC.
+pub fn parse_extended<'a>(
+    names: &'a [u8],
+    crcs: &[u8],
+    endian: Endian,
+) -> Result<Vec<SymbolVersion<'a>>, Malformed> {
+    let (crcs, rest) = crcs.as_chunks::<4>();
+    if !rest.is_empty() {
+        return Err(Malformed::section(EXTENDED_CRCS, "its size is not a multiple of 4"));
+    }
+    let mut names = names;
+    let mut versions = Vec::with_capacity(crcs.len());
+    for crc in crcs {
+        let (name, rest) = names
+            .split_once_str(b"\0")
+            .ok_or_else(|| Malformed::section(EXTENDED_NAMES, "fewer names than CRCs"))?;
+        let crc = if endian.is_little() { u32::from_le_bytes(*crc) } else { u32::from_be_bytes(*crc) };
+        versions.push(SymbolVersion { name: name.as_bstr(), crc: crc.into() });
+        names = rest;
+    }
+    // modpost ends the names with one NUL more.
+    if names.iter().any(|&byte| byte != 0) {
+        return Err(Malformed::section(EXTENDED_NAMES, "more names than CRCs"));
+    }
+    Ok(versions)
+}
+
+fn split_record(record: &[u8; RECORD_LEN], class: Class, endian: Endian) -> Option<(u64, &[u8])> {
+    let (crc, name) = record.split_at_checked(class.word())?;
+    let crc = match class {
+        Class::Elf32 => crc.pread_with::<u32>(0, endian).ok()?.into(),
+        Class::Elf64 => crc.pread_with::<u64>(0, endian).ok()?,
+    };
+    Some((crc, name))
+}

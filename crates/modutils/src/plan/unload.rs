@@ -1,0 +1,265 @@
+//! The plan that unloads a module, and what it leaves unused.
+
+use std::collections::HashSet;
+
+use super::{Action, Condition, OnError, Plan, Step, with_options};
+use crate::{
+    ModuleName,
+    config::{CommandLine, ModprobeConfig},
+    lookup::{Candidate, Facts, Known},
+};
+
+/// How a module is to be unloaded.
+#[derive(Clone, Debug, Default)]
+pub struct UnloadRequest {
+    /// Leave out the module's own remove command and soft dependencies (`--ignore-remove`).
+    pub ignore_commands: bool,
+    /// The modules that use it, to be unloaded first (`--remove-holders`), in the kernel's order.
+    pub holders: Vec<ModuleName>,
+}
+
+/// Plans to unload a module: its soft dependencies `post:` backwards, those that use it when that is
+/// asked for, itself, then each module it depends on that nobody uses then, and its soft
+/// dependencies `pre:` backwards. A module may have several steps: which of them finds it unused is
+/// only known when its turn comes.
+pub fn unload(config: &ModprobeConfig, known: &Known, target: &Candidate, request: &UnloadRequest) -> Plan {
+    let mut planner = Planner { config, known, target, request, plan: Plan::default() };
+    planner.walk();
+    planner.plan
+}
+
+struct Planner<'a> {
+    config: &'a ModprobeConfig,
+    known: &'a Known,
+    target: &'a Candidate,
+    request: &'a UnloadRequest,
+    plan: Plan,
+}
+
+/// What is left to do of the walk, on a stack of its own as for loading. Steps belong to the module
+/// whose check they follow: where it is not loaded, what surrounds it stays too.
+enum Task {
+    /// A module with all around it, unless it was entered before.
+    Enter(Candidate, Option<usize>),
+    /// A module, then what it depends on, then its soft dependencies `pre:`.
+    Place(ModuleName, usize),
+}
+
+impl Planner<'_> {
+    fn walk(&mut self) {
+        let mut entered = HashSet::new();
+        let mut tasks = vec![Task::Enter(self.target.clone(), None)];
+        while let Some(task) = tasks.pop() {
+            match task {
+                Task::Enter(candidate, given) => {
+                    if entered.insert(candidate.module.clone()) {
+                        let check = self.check(&candidate.module, given);
+                        let (_, post) = self.soft_dependencies(&candidate.module);
+                        let is_target = self.is_target(&candidate.module);
+                        tasks.push(Task::Place(candidate.module, check));
+                        if is_target {
+                            let holders = self.request.holders.iter().cloned().map(Candidate::named);
+                            tasks.extend(holders.map(|holder| Task::Enter(holder, Some(check))));
+                        }
+                        tasks.extend(post.into_iter().map(|candidate| Task::Enter(candidate, Some(check))));
+                    }
+                }
+                Task::Place(module, check) => {
+                    let place = self.place(&module, check);
+                    let (pre, _) = self.soft_dependencies(&module);
+                    tasks.extend(pre.into_iter().map(|candidate| Task::Enter(candidate, Some(place))));
+                }
+            }
+        }
+    }
+
+    fn soft_dependencies(&self, module: &ModuleName) -> (Vec<Candidate>, Vec<Candidate>) {
+        let (mut pre, mut post) = (Vec::new(), Vec::new());
+        if self.request.ignore_commands && *module == self.target.module {
+            return (pre, post);
+        }
+        let meant = |name| self.known.names.get(name).into_iter().flatten().cloned();
+        for line in self.config.softdeps(module) {
+            pre.extend(line.pre.iter().flat_map(meant));
+            post.extend(line.post.iter().flat_map(meant));
+        }
+        // Backwards, a name's first place counts, not its last.
+        first_places(&mut pre);
+        first_places(&mut post);
+        (pre, post)
+    }
+
+    /// The command that takes the place of unloading a module.
+    fn command(&self, module: &ModuleName) -> Option<&CommandLine> {
+        self.config.remove(module).filter(|_| !(self.request.ignore_commands && self.is_target(module)))
+    }
+
+    fn is_target(&self, module: &ModuleName) -> bool {
+        *module == self.target.module
+    }
+
+    fn check(&mut self, module: &ModuleName, given: Option<usize>) -> usize {
+        // Whether there is something to do for a command only the command knows.
+        let condition = match self.command(module) {
+            Some(_) => Condition::Always,
+            None if !self.facts(module).builtin => Condition::Loaded,
+            None if self.is_target(module) => Condition::Always,
+            None => Condition::Never,
+        };
+        self.push(module, Action::Check, condition, given)
+    }
+
+    fn place(&mut self, module: &ModuleName, check: usize) -> usize {
+        let Facts { builtin, mut dependencies, .. } = self.facts(module);
+        let action = match self.command(module) {
+            Some(line) => {
+                // What a command leaves unused is the command's affair.
+                dependencies.clear();
+                Action::RunRemove { command: with_options(&line.command, b"") }
+            }
+            None => Action::Unload { builtin },
+        };
+        let place = self.push(module, action, Condition::Always, Some(check));
+        if self.is_target(module) {
+            self.plan.target = place;
+        }
+        for dependency in dependencies {
+            let action = Action::Unload { builtin: false };
+            self.push(&dependency, action, Condition::Unused, Some(place));
+        }
+        place
+    }
+
+    fn facts(&self, module: &ModuleName) -> Facts {
+        self.known.modules.get(module).cloned().unwrap_or_default()
+    }
+
+    /// Each step waits for the one before it: what is unused depends on what went before.
+    fn push(
+        &mut self,
+        module: &ModuleName,
+        action: Action,
+        condition: Condition,
+        given: Option<usize>,
+    ) -> usize {
+        let place = self.plan.steps.len();
+        let matters = self.is_target(module) || self.request.holders.contains(module);
+        let on_error = if matters { OnError::Stop } else { OnError::Ignore };
+        let follows = place.checked_sub(1).into_iter().collect();
+        let needs = given.into_iter().collect();
+        self.plan.steps.push(Step {
+            module: module.clone(),
+            action,
+            condition,
+            given,
+            needs,
+            follows,
+            on_error,
+        });
+        place
+    }
+}
+
+fn first_places(candidates: &mut Vec<Candidate>) {
+    let mut seen = HashSet::new();
+    candidates.retain(|candidate| seen.insert(candidate.module.clone()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::fixture::{World, assert_sound, lines},
+        *,
+    };
+
+    fn plan(world: &World, target: &str, request: &UnloadRequest) -> Plan {
+        let plan = unload(&world.config, &world.known, &Candidate::named(ModuleName::new(target)), request);
+        assert_sound(&plan);
+        plan
+    }
+
+    fn steps(world: &World, target: &str) -> Vec<String> {
+        lines(&plan(world, target, &UnloadRequest::default()))
+    }
+
+    const MODULES: [&str; 6] = ["base:", "mid: base", "top: base mid", "pre:", "pre2:", "post: base"];
+
+    #[test]
+    fn dependencies_go_when_nobody_uses_them_any_more() {
+        let world = World::new(&MODULES, "");
+        let plan = plan(&world, "top", &UnloadRequest::default());
+        assert_eq!(lines(&plan), ["rmmod top", "rmmod base", "rmmod mid"]);
+        let conditions: Vec<Condition> = plan.steps.iter().map(|step| step.condition).collect();
+        assert_eq!(conditions, [Condition::Loaded, Condition::Always, Condition::Unused, Condition::Unused]);
+        // Nothing happens to them unless the module itself went.
+        assert!(plan.steps[2..].iter().all(|step| step.given == Some(plan.target) && step.on_error == OnError::Ignore));
+        assert_eq!(plan.steps[plan.target].on_error, OnError::Stop);
+    }
+
+    #[test]
+    fn soft_dependencies_go_backwards_around_the_module() {
+        let world = World::new(&MODULES, "softdep mid pre: pre pre2 post: post top\n");
+        assert_eq!(
+            steps(&world, "mid"),
+            [
+                "rmmod top", "rmmod base", "rmmod mid", "rmmod post", "rmmod base", "rmmod mid", "rmmod base",
+                "rmmod pre2", "rmmod pre"
+            ]
+        );
+    }
+
+    #[test]
+    fn several_softdep_lines_are_merged_by_first_places() {
+        let world = World::new(&MODULES, "softdep mid pre: pre pre2\nsoftdep mid pre: pre\n");
+        assert_eq!(steps(&world, "mid"), ["rmmod mid", "rmmod base", "rmmod pre2", "rmmod pre"]);
+    }
+
+    #[test]
+    fn a_circle_of_soft_dependencies_ends() {
+        let world = World::new(&["a:", "b:"], "softdep a pre: b\nsoftdep b pre: a\n");
+        assert_eq!(steps(&world, "a"), ["rmmod a", "rmmod b"]);
+    }
+
+    #[test]
+    fn a_remove_command_takes_the_place_of_the_module_and_its_dependencies() {
+        let world = World::new(&MODULES, "remove to* echo $CMDLINE_OPTS.\nsoftdep top pre: pre\noptions top a=1\n");
+        let plan = plan(&world, "top", &UnloadRequest::default());
+        assert_eq!(lines(&plan), ["remove echo .", "rmmod pre"]);
+        // Whether there is something to remove only the command knows.
+        assert_eq!(plan.steps[0].condition, Condition::Always);
+    }
+
+    #[test]
+    fn dependencies_go_without_their_remove_commands() {
+        let world = World::new(&MODULES, "remove base echo\n");
+        assert_eq!(steps(&world, "mid"), ["rmmod mid", "rmmod base"]);
+    }
+
+    #[test]
+    fn to_ignore_commands_leaves_out_those_of_the_named_module_only() {
+        let world = World::new(&MODULES, "remove mid echo m\nsoftdep mid post: pre\nremove pre echo p\nsoftdep pre pre: mid\n");
+        let request = UnloadRequest { ignore_commands: true, ..UnloadRequest::default() };
+        assert_eq!(lines(&plan(&world, "mid", &request)), ["rmmod mid", "rmmod base"]);
+        assert_eq!(lines(&plan(&world, "pre", &request)), ["rmmod pre"]);
+    }
+
+    #[test]
+    fn holders_go_first_in_reverse_and_a_failure_of_one_stops_all() {
+        let world = World::new(&MODULES, "remove post echo\n");
+        let holders = vec![ModuleName::new("post"), ModuleName::new("mid")];
+        let plan = plan(&world, "base", &UnloadRequest { holders, ..UnloadRequest::default() });
+        assert_eq!(lines(&plan), ["rmmod mid", "rmmod base", "remove echo", "rmmod base"]);
+        let mid = plan.steps.iter().find(|step| step.line().is_some()).unwrap();
+        assert_eq!(mid.on_error, OnError::Stop);
+    }
+
+    #[test]
+    fn a_builtin_target_is_refused_and_a_builtin_soft_dependency_left_alone() {
+        let world = World::new(&["!b", "m:"], "softdep m pre: b\n");
+        let target = plan(&world, "b", &UnloadRequest::default());
+        assert_eq!(target.steps[target.target].action, Action::Unload { builtin: true });
+        assert_eq!(target.steps[0].condition, Condition::Always);
+        let soft = plan(&world, "m", &UnloadRequest::default());
+        assert_eq!(soft.steps[2].condition, Condition::Never);
+    }
+}

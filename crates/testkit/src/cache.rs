@@ -1,0 +1,57 @@
+//! What `cargo xtask fetch` has put outside the checkout: the packaged kmods and the kernels' module trees.
+//!
+//! The cache lies at `$MODUTILS_CACHE`, else `$XDG_CACHE_HOME/modutils`, else `~/.cache/modutils`. In it,
+//! `reference/kmod34` and `reference/kmod30` are roots with Debian's packages unpacked, and `trees/NAME` holds
+//! `lib/modules/VERSION`. `$MODUTILS_REFERENCE_KMOD34` and `$MODUTILS_REFERENCE_KMOD30` name other such roots.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// The root that the packaged kmod `name` (`kmod34`, `kmod30`) was unpacked into.
+///
+/// # Panics
+/// When it is not there; the message says how to get it. A test that cannot compare must not pass.
+pub fn reference(name: &str) -> PathBuf {
+    let variable = format!("MODUTILS_REFERENCE_{}", name.to_uppercase());
+    let root = env::var_os(variable).map_or_else(|| root().join("reference").join(name), PathBuf::from);
+    present(root, &format!("the packaged {name}"))
+}
+
+/// A kernel's module tree.
+#[derive(Debug, Clone)]
+pub struct Tree {
+    /// `lib/modules/VERSION` in the cache: not to be changed.
+    pub modules: PathBuf,
+    /// The kernel's version.
+    pub version: String,
+}
+
+/// The tree called `name` (`trixie-amd64-zst`, …).
+///
+/// # Panics
+/// When it is not there; the message says how to get it.
+pub fn tree(name: &str) -> Tree {
+    let lib =
+        present(root().join("trees").join(name).join("lib/modules"), &format!("the module tree {name}"));
+    let mut versions = std::fs::read_dir(&lib).expect("the directory of a module tree");
+    let modules = versions.next().expect("a tree has a version").expect("a readable entry").path();
+    let version = modules.file_name().expect("a version").to_string_lossy().into_owned();
+    Tree { modules, version }
+}
+
+fn present(path: PathBuf, what: &str) -> PathBuf {
+    assert!(path.is_dir(), "{what} is not at {}: run `cargo xtask fetch`", path.display());
+    path
+}
+
+fn root() -> PathBuf {
+    let under = |variable: &str, rest: &str| -> Option<PathBuf> {
+        let value: OsString = env::var_os(variable).filter(|value| !value.is_empty())?;
+        Some(Path::new(&value).join(rest))
+    };
+    under("MODUTILS_CACHE", "")
+        .or_else(|| under("XDG_CACHE_HOME", "modutils"))
+        .or_else(|| under("HOME", ".cache/modutils"))
+        .expect("MODUTILS_CACHE, XDG_CACHE_HOME or HOME says where the cache is")
+}

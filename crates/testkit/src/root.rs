@@ -1,0 +1,342 @@
+//! A root directory to run tools in, ours and the packaged ones.
+//!
+//! The tools run by chroot(2), so that both see the same paths, configuration, /proc and /sys, which are plain files.
+//! The root is not merged: /bin, /lib and /usr are directories of their own, so that each directory of configuration
+//! files can be told from the others. The packaged programs and the C library are hard links to the cache's.
+//!
+//! ```text
+//! ours/, kmod34/, kmod30/   kmod and its links modprobe, depmod, …
+//! bin/, usr/lib/, lib64/    dash, a few commands and the libraries
+//! lib/modules/VERSION/      the module directory
+//! etc/, proc/, sys/, tmp/   what a test puts there
+//! ```
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::cache;
+use crate::module::ModuleBuilder;
+use crate::run::{Invocation, Run, Side};
+use crate::under_test;
+
+/// A temporary directory that is a root. It goes away with this value.
+#[derive(Debug)]
+pub struct TestRoot {
+    dir: tempfile::TempDir,
+    version: String,
+}
+
+/// What /proc and /sys say about a loaded module.
+#[derive(Debug, Clone)]
+pub struct Loaded<'a> {
+    /// Its name, with underscores.
+    pub name: &'a str,
+    /// `live`, `coming` or `going`; none leaves `initstate` out, as built-in modules do.
+    pub state: Option<&'a str>,
+    /// Its size.
+    pub size: u64,
+    /// How many use it; none leaves `refcnt` out, as kernels that cannot unload do.
+    pub users: Option<u32>,
+    /// The modules that use it.
+    pub holders: &'a [&'a str],
+}
+
+impl<'a> Loaded<'a> {
+    /// A live module that nobody uses.
+    pub fn new(name: &'a str) -> Loaded<'a> {
+        Loaded { name, state: Some("live"), size: 16384, users: Some(0), holders: &[] }
+    }
+}
+
+impl TestRoot {
+    /// A root whose kernel has the version of the machine the test runs on, so that tools need no `-S`.
+    pub fn new() -> TestRoot {
+        let release =
+            fs::read_to_string("/proc/sys/kernel/osrelease").expect("the release of the running kernel");
+        TestRoot::with_version(release.trim_end())
+    }
+
+    /// A root whose module directory is of another kernel version.
+    pub fn with_version(version: &str) -> TestRoot {
+        let dir = tempfile::Builder::new()
+            .prefix(&format!("root-{}-", std::process::id()))
+            .permissions(fs::Permissions::from_mode(0o755))
+            .tempdir_in(scratch())
+            .expect("a temporary directory");
+        let root = TestRoot { dir, version: version.to_owned() };
+        for dir in ["etc/modprobe.d", "etc/depmod.d", "proc", "sys/module", "dev", "tmp", "bin", "usr/lib"] {
+            root.create_dir(dir);
+        }
+        root.create_dir(&root.module_path(""));
+        root.write("proc/cmdline", "BOOT_IMAGE=/vmlinuz root=/dev/vda1 quiet\n");
+        root.write("proc/modules", "");
+        root.install_system();
+        root
+    }
+
+    /// The directory itself, as seen from outside.
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The kernel version of the module directory.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// `lib/modules/VERSION/RELATIVE`: a path for the other methods; with a slash before it, for the tools.
+    pub fn module_path(&self, relative: &str) -> String {
+        format!("lib/modules/{}/{relative}", self.version)
+    }
+
+    /// Writes a file, creating its directories. A hard link that stood there is not written through.
+    pub fn write(&self, path: &str, content: impl AsRef<[u8]>) -> &Self {
+        let path = self.outside(path);
+        fs::create_dir_all(path.parent().expect("a file is in a directory"))
+            .expect("a directory in the test root");
+        let _ = fs::remove_file(&path);
+        fs::write(&path, content).expect("a file in the test root");
+        self
+    }
+
+    /// Writes a file of the module directory: `modules.order`, `modules.builtin`, …
+    pub fn write_module_file(&self, relative: &str, content: impl AsRef<[u8]>) -> &Self {
+        self.write(&self.module_path(relative), content)
+    }
+
+    /// Writes a module, at a path in the module directory (`kernel/fs/hello.ko`).
+    pub fn add_module(&self, relative: &str, module: &ModuleBuilder) -> &Self {
+        self.write(&self.module_path(relative), module.build())
+    }
+
+    /// Creates a directory and those above it.
+    pub fn create_dir(&self, path: &str) -> &Self {
+        fs::create_dir_all(self.outside(path)).expect("a directory in the test root");
+        self
+    }
+
+    /// Creates a symbolic link at `path`.
+    pub fn symlink(&self, target: &str, path: &str) -> &Self {
+        let path = self.outside(path);
+        fs::create_dir_all(path.parent().expect("a link is in a directory"))
+            .expect("a directory in the test root");
+        symlink(target, path).expect("a symbolic link in the test root");
+        self
+    }
+
+    /// Removes a file.
+    pub fn remove(&self, path: &str) -> &Self {
+        fs::remove_file(self.outside(path)).unwrap_or_else(|error| panic!("cannot remove {path}: {error}"));
+        self
+    }
+
+    /// Whether something is at `path`.
+    pub fn exists(&self, path: &str) -> bool {
+        self.outside(path).symlink_metadata().is_ok()
+    }
+
+    /// The content of a file.
+    pub fn read(&self, path: &str) -> Vec<u8> {
+        fs::read(self.outside(path)).unwrap_or_else(|error| panic!("cannot read {path}: {error}"))
+    }
+
+    /// The files that depmod writes into the module directory: those called `modules.*` but for its inputs.
+    pub fn indexes(&self) -> Indexes {
+        self.indexes_in(&self.module_path(""))
+    }
+
+    /// The same of another directory, for depmod's `-o` and `-b`.
+    pub fn indexes_in(&self, dir: &str) -> Indexes {
+        let mut files = Indexes::new();
+        for entry in
+            fs::read_dir(self.outside(dir)).unwrap_or_else(|error| panic!("cannot read {dir}: {error}"))
+        {
+            let name = entry.expect("a readable entry").file_name().to_string_lossy().into_owned();
+            if name.starts_with("modules.") && !DEPMOD_INPUTS.contains(&name.as_str()) {
+                let content = self.read(&format!("{dir}/{name}"));
+                files.insert(name, content);
+            }
+        }
+        files
+    }
+
+    /// Removes what [`TestRoot::indexes`] finds, and says what it was.
+    pub fn take_indexes(&self) -> Indexes {
+        let files = self.indexes();
+        for name in files.keys() {
+            self.remove(&self.module_path(name));
+        }
+        files
+    }
+
+    /// Makes /proc and /sys tell of a loaded module. Like the kernel, /proc/modules has the newest first.
+    pub fn load(&self, module: &Loaded) -> &Self {
+        let sys = format!("sys/module/{}", module.name);
+        self.write(&format!("{sys}/coresize"), format!("{}\n", module.size))
+            .create_dir(&format!("{sys}/holders"));
+        if let Some(state) = module.state {
+            self.write(&format!("{sys}/initstate"), format!("{state}\n"));
+        }
+        if let Some(users) = module.users {
+            self.write(&format!("{sys}/refcnt"), format!("{users}\n"));
+        }
+        for holder in module.holders {
+            self.symlink(&format!("../../{holder}"), &format!("{sys}/holders/{holder}"));
+        }
+        let holders: String = module.holders.iter().map(|holder| format!("{holder},")).collect();
+        let line = format!(
+            "{} {} {} {} Live 0x0000000000000000\n",
+            module.name,
+            module.size,
+            module.users.unwrap_or(0),
+            if holders.is_empty() { "-" } else { &holders },
+        );
+        let others = self.read("proc/modules");
+        self.write("proc/modules", [line.as_bytes(), &others].concat())
+    }
+
+    /// Brings a tree's files in as hard links: those that `chosen` wants by their path in the module directory.
+    /// Copies where the cache is on another file system. Files that are there already stay.
+    pub fn bring_tree(&self, tree: &cache::Tree, chosen: &dyn Fn(&Path) -> bool) -> &Self {
+        link_tree(&tree.modules, Path::new(""), &self.outside(&self.module_path("")), chosen);
+        self
+    }
+
+    /// Runs one of our tools.
+    pub fn ours(&self, tool: &str, args: &[&str]) -> Run {
+        self.run(Side::Ours, tool, args)
+    }
+
+    /// Runs a tool of the packaged kmod 34.2.
+    pub fn reference(&self, tool: &str, args: &[&str]) -> Run {
+        self.run(Side::Kmod34, tool, args)
+    }
+
+    /// Runs a tool of any side.
+    pub fn run(&self, side: Side, tool: &str, args: &[&str]) -> Run {
+        self.invoke(side, tool).args(args).run()
+    }
+
+    /// Prepares to run a tool: environment, standard input and working directory can be given.
+    pub fn invoke(&self, side: Side, tool: &str) -> Invocation {
+        self.install(side);
+        Invocation::new(self.path(), side, tool)
+    }
+
+    fn outside(&self, path: &str) -> PathBuf {
+        self.path().join(path.trim_start_matches('/'))
+    }
+
+    /// The C library, the shell and a few commands, from the packages of the reference.
+    fn install_system(&self) {
+        let reference = cache::reference("kmod34");
+        for entry in fs::read_dir(reference.join("usr/lib")).expect("libraries of the reference") {
+            let entry = entry.expect("a readable entry");
+            if entry.file_name().to_string_lossy().contains("-linux-gnu") {
+                let is_library = |path: &Path| path.to_string_lossy().contains(".so");
+                let name = entry.file_name();
+                link_tree(&entry.path(), Path::new(""), &self.path().join("usr/lib").join(name), &is_library);
+            }
+        }
+        link_tree(&reference.join("usr/lib64"), Path::new(""), &self.path().join("usr/lib64"), &|_| true);
+        self.symlink("usr/lib64", "lib64");
+        for command in ["dash", "cat", "echo", "env", "false", "sleep", "touch", "true"] {
+            link(&reference.join("usr/bin").join(command), &self.path().join("bin").join(command));
+        }
+        self.symlink("dash", "bin/sh");
+        // Only root can make devices; without, a shell command that wants /dev/null says so itself.
+        let _ = Command::new("mknod")
+            .arg(self.path().join("dev/null"))
+            .args(["-m", "666", "c", "1", "3"])
+            .status();
+    }
+
+    /// A side's `kmod` and the names it goes by, on first use.
+    fn install(&self, side: Side) {
+        let dir = self.path().join(side.dir());
+        if dir.join("kmod").exists() {
+            return;
+        }
+        let program = match side {
+            Side::Ours => under_test::kmod().to_owned(),
+            Side::Kmod34 | Side::Kmod30 => cache::reference(side.dir()).join("usr/bin/kmod"),
+        };
+        // Several tests may share a root: whoever comes first wins, and nobody runs a half-made directory.
+        let draft = tempfile::tempdir_in(self.path()).expect("a directory in the test root");
+        fs::set_permissions(draft.path(), fs::Permissions::from_mode(0o755)).expect("a directory of our own");
+        link(&program, &draft.path().join("kmod"));
+        for tool in ["depmod", "insmod", "lsmod", "modinfo", "modprobe", "rmmod"] {
+            symlink("kmod", draft.path().join(tool)).expect("a symbolic link in the test root");
+        }
+        if fs::rename(draft.path(), &dir).is_ok() {
+            let _ = draft.keep();
+        }
+    }
+}
+
+impl Default for TestRoot {
+    fn default() -> TestRoot {
+        TestRoot::new()
+    }
+}
+
+/// File names and contents.
+pub type Indexes = std::collections::BTreeMap<String, Vec<u8>>;
+
+/// What depmod reads of the files called `modules.*`.
+const DEPMOD_INPUTS: [&str; 4] =
+    ["modules.order", "modules.builtin", "modules.builtin.modinfo", "modules.builtin.ranges"];
+
+/// Where roots are made. A test program that was killed, or that shared a root among its tests, leaves them behind:
+/// the next one takes them away.
+fn scratch() -> PathBuf {
+    static CLEANED: std::sync::Once = std::sync::Once::new();
+    let scratch = under_test::scratch();
+    CLEANED.call_once(|| {
+        for entry in fs::read_dir(&scratch).expect("a directory of our own").flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let owner = name.strip_prefix("root-").and_then(|rest| rest.split('-').next());
+            if owner.is_some_and(|owner| !Path::new("/proc").join(owner).exists()) {
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
+    });
+    scratch
+}
+
+fn link_tree(from: &Path, relative: &Path, to: &Path, chosen: &dyn Fn(&Path) -> bool) {
+    let entries =
+        fs::read_dir(from.join(relative)).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
+    for entry in entries {
+        let entry = entry.expect("a readable entry");
+        let relative = relative.join(entry.file_name());
+        let kind = entry.file_type().expect("an entry has a type");
+        if kind.is_dir() {
+            link_tree(from, &relative, to, chosen);
+        } else if chosen(&relative) {
+            let target = to.join(&relative);
+            fs::create_dir_all(target.parent().expect("a file is in a directory")).expect("a directory");
+            if kind.is_symlink() {
+                let destination = fs::read_link(entry.path()).expect("a symbolic link");
+                symlink(destination, target).expect("a symbolic link in the test root");
+            } else {
+                link(&entry.path(), &target);
+            }
+        }
+    }
+}
+
+/// A hard link, or a copy on another file system. What is there already stays: copying onto a link to the same file
+/// would empty it.
+fn link(from: &Path, to: &Path) {
+    match fs::hard_link(from, to) {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        Err(_) => {
+            fs::copy(from, to).unwrap_or_else(|error| panic!("cannot copy {}: {error}", from.display()));
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Running a tool in a root, and what came of it.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Whose tool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The binary under test.
+    Ours,
+    /// The reference: Debian 13's kmod 34.2.
+    Kmod34,
+    /// The second one: Debian 12's kmod 30.
+    Kmod30,
+}
+
+impl Side {
+    /// Its directory in a root, and its name.
+    pub fn dir(self) -> &'static str {
+        match self {
+            Side::Ours => "ours",
+            Side::Kmod34 => "kmod34",
+            Side::Kmod30 => "kmod30",
+        }
+    }
+}
+
+/// A tool about to run. Its environment holds only `PATH`, with the tool's own side first.
+#[derive(Debug)]
+pub struct Invocation {
+    root: PathBuf,
+    program: String,
+    args: Vec<OsString>,
+    env: Vec<(OsString, OsString)>,
+    dir: String,
+    stdin: Vec<u8>,
+}
+
+impl Invocation {
+    pub(crate) fn new(root: &Path, side: Side, tool: &str) -> Invocation {
+        let path = format!("/{}:/bin", side.dir());
+        Invocation {
+            root: root.to_owned(),
+            program: format!("/{}/{tool}", side.dir()),
+            args: Vec::new(),
+            env: vec![("PATH".into(), path.into())],
+            dir: "/".into(),
+            stdin: Vec::new(),
+        }
+    }
+
+    /// Adds arguments.
+    pub fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    /// Sets an environment variable.
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.env.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Runs it in another directory than `/` of the root.
+    pub fn dir(mut self, dir: &str) -> Self {
+        self.dir = dir.into();
+        self
+    }
+
+    /// Gives it something to read.
+    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = bytes.into();
+        self
+    }
+
+    /// Runs it to its end, by `chroot` and without the capability to load or remove modules: a test must not be able
+    /// to touch the kernel it runs on.
+    ///
+    /// # Panics
+    /// When it cannot be started, most likely because chroot(2) needs root.
+    pub fn run(&self) -> Run {
+        let mut command = Command::new("setpriv");
+        command.args(["--bounding-set=-sys_module", "--inh-caps=-sys_module", "env", "-i"]);
+        command.args(self.env.iter().map(|(name, value)| {
+            let mut assignment = name.clone();
+            assignment.push("=");
+            assignment.push(value);
+            assignment
+        }));
+        // GNU chroot enters no directory but the new root's; the shell goes on from there where a test asks for it.
+        command.arg("/usr/sbin/chroot").arg(&self.root);
+        if self.dir != "/" {
+            command.args(["/bin/sh", "-c", "cd \"$0\" && exec \"$@\"", &self.dir]);
+        }
+        command.arg(&self.program).args(&self.args);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program setpriv (package util-linux)");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        let input = self.stdin.clone();
+        let writer = std::thread::spawn(move || {
+            // Nobody has to read it.
+            let _ = stdin.write_all(&input);
+        });
+        let output = child.wait_with_output().expect("the output of a child");
+        writer.join().expect("a writer that does not panic");
+        let run = Run {
+            command: self.command_line(),
+            stdout: output.stdout,
+            stderr: output.stderr,
+            code: output.status.code(),
+            signal: output.status.signal(),
+        };
+        assert!(
+            run.code != Some(125) && run.code != Some(127),
+            "{} did not start. Tests of tools use chroot(2): run them as root. {}",
+            run.command,
+            run.err(),
+        );
+        run
+    }
+
+    fn command_line(&self) -> String {
+        let mut line = self.program.clone();
+        for arg in self.args.iter().take(20) {
+            line.push(' ');
+            line.push_str(&arg.to_string_lossy());
+        }
+        if self.args.len() > 20 {
+            line.push_str(&format!(" … ({} arguments)", self.args.len()));
+        }
+        line
+    }
+}
+
+/// What came of running a tool.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Run {
+    /// What was run, for messages.
+    pub command: String,
+    /// Its standard output.
+    pub stdout: Vec<u8>,
+    /// Its standard error.
+    pub stderr: Vec<u8>,
+    /// Its exit code; none when a signal killed it.
+    pub code: Option<i32>,
+    /// The signal that killed it.
+    pub signal: Option<i32>,
+}
+
+impl Run {
+    /// Standard output, for reading.
+    pub fn out(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+
+    /// Standard error, for reading.
+    pub fn err(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).into_owned()
+    }
+
+    /// The lines of standard error that a tool itself says. kmod's library speaks about its insides in lines that
+    /// start with `libkmod:`, name one of its source files, or hold an address (`ctx=0x…`); those are no part of
+    /// what we are a drop-in for. getopt's messages start with the path the tool was called by: here its directory,
+    /// which tells the sides apart, is left out.
+    pub fn own_messages(&self) -> String {
+        let of_library = |line: &&str| {
+            !line.starts_with("libkmod:") && !line.contains("../libkmod/") && !line.contains("ctx=0x")
+        };
+        self.err().split_inclusive('\n').filter(of_library).map(without_directory).collect()
+    }
+
+    /// The lines of standard output.
+    pub fn lines(&self) -> Vec<String> {
+        self.out().lines().map(str::to_owned).collect()
+    }
+
+    /// Itself, when it ended with exit code 0.
+    ///
+    /// # Panics
+    /// When it did not.
+    #[track_caller]
+    pub fn succeeds(self) -> Run {
+        assert!(self.code == Some(0), "expected exit code 0: {self:?}");
+        self
+    }
+
+    /// Itself, when it ended with exit code 1.
+    ///
+    /// # Panics
+    /// When it did not.
+    #[track_caller]
+    pub fn fails(self) -> Run {
+        assert!(self.code == Some(1), "expected exit code 1: {self:?}");
+        self
+    }
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} (exit {:?}, signal {:?})", self.command, self.code, self.signal)?;
+        writeln!(f, "--- stdout\n{}", shorten(&self.out()))?;
+        write!(f, "--- stderr\n{}", shorten(&self.err()))
+    }
+}
+
+/// A message without the directory of the side that says it.
+fn without_directory(line: &str) -> &str {
+    let sides = [Side::Ours, Side::Kmod34, Side::Kmod30].iter();
+    let rests = sides.map(|side| line.strip_prefix('/')?.strip_prefix(side.dir())?.strip_prefix('/'));
+    rests.flatten().next().unwrap_or(line)
+}
+
+/// The first lines of a long text.
+fn shorten(text: &str) -> String {
+    const LINES: usize = 40;
+    let all = text.lines().count();
+    let mut shown: String = text.split_inclusive('\n').take(LINES).collect();
+    if all > LINES {
+        shown.push_str(&format!("… ({all} lines)\n"));
+    }
+    shown
+}

@@ -1,0 +1,47 @@
+//! The binary under test.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// Our `kmod`: the one `$MODUTILS_KMOD` names, else the workspace's own, brought up to date once for each test
+/// program and in the same profile.
+///
+/// # Panics
+/// When it cannot be built.
+pub fn kmod() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| env::var_os("MODUTILS_KMOD").map_or_else(build, PathBuf::from))
+}
+
+/// The directory of the build's own temporary files, most likely on one file system with the cache.
+pub(crate) fn scratch() -> PathBuf {
+    let scratch = profile_dir().parent().expect("a target directory").join("tmp");
+    std::fs::create_dir_all(&scratch).expect("the target directory is writable");
+    scratch
+}
+
+fn build() -> PathBuf {
+    let profile_dir = profile_dir();
+    let profile = match profile_dir.file_name().and_then(|name| name.to_str()) {
+        Some("debug") | None => "dev",
+        Some(name) => name,
+    };
+    let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["build", "--quiet", "--package", "kmod", "--profile", profile])
+        .args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml"), "--target-dir"])
+        .arg(profile_dir.parent().expect("a target directory"))
+        .status()
+        .expect("cargo runs");
+    assert!(status.success(), "the binary under test does not build");
+    profile_dir.join("kmod")
+}
+
+/// `target/debug`, or another profile's directory: the test program is in its `deps`.
+fn profile_dir() -> PathBuf {
+    let program = env::current_exe().expect("the path of the test program");
+    let dir = program.parent().expect("a directory");
+    let dir = if dir.ends_with("deps") { dir.parent().expect("a directory") } else { dir };
+    dir.to_owned()
+}

@@ -1,0 +1,220 @@
+//! depmod.d: which of several modules of one name counts, where modules are looked for, and which never.
+
+use modutils_tests::{add_ordered, little_kernel, same_depmod, text};
+use testkit::{Indexes, ModuleBuilder, TestRoot};
+
+/// A kernel that has `base` in four directories beside `kernel`, each telling by an alias where it is from.
+fn copies_of_base() -> TestRoot {
+    let root = little_kernel();
+    for dir in ["updates", "extra", "weak-updates", "updates/dkms"] {
+        root.add_module(&format!("{dir}/base.ko"), &ModuleBuilder::new("base").alias(format!("from-{dir}")));
+    }
+    root
+}
+
+/// The file that stands for a module in modules.dep.
+fn file_of<'a>(files: &'a Indexes, module: &str) -> &'a str {
+    let is_it = |line: &&str| line.split(".ko:").next().unwrap_or(line).ends_with(&format!("/{module}"));
+    let line = text(files, "modules.dep").lines().find(is_it).expect("the module has a line");
+    line.split(':').next().expect("a path before the colon")
+}
+
+/// Compares both sides under this configuration and returns which file of `base` won.
+#[track_caller]
+fn winner(config: &str) -> String {
+    let root = copies_of_base();
+    root.write("etc/depmod.d/test.conf", config);
+    let (_, files) = same_depmod(&root, &[]);
+    file_of(&files, "base").to_owned()
+}
+
+#[test]
+fn updates_comes_first_when_nothing_is_said() {
+    assert!(winner("").starts_with("updates/"));
+}
+
+#[test]
+fn search_puts_its_first_directory_first() {
+    assert_eq!(winner("search extra updates built-in\n"), "extra/base.ko");
+    assert_eq!(winner("search weak-updates extra\n"), "weak-updates/base.ko");
+}
+
+#[test]
+fn built_in_stands_for_what_no_other_directory_names() {
+    assert_eq!(winner("search built-in extra updates weak-updates\n"), "kernel/lib/base.ko");
+    assert_eq!(winner("search kernel built-in extra updates weak-updates\n"), "kernel/lib/base.ko");
+}
+
+#[test]
+fn several_search_lines_add_up() {
+    winner("search extra\nsearch weak-updates built-in\n");
+    winner("search built-in\nsearch extra\n");
+}
+
+#[test]
+fn a_search_path_may_be_deep_or_end_in_a_slash() {
+    winner("search updates/dkms built-in\n");
+    winner("search extra/ built-in\n");
+    winner("search nothing/here built-in\n");
+}
+
+#[test]
+fn override_wins_over_every_search() {
+    assert_eq!(winner("override base * weak-updates\n"), "weak-updates/base.ko");
+    assert_eq!(winner("search updates built-in\noverride base * extra\n"), "extra/base.ko");
+}
+
+#[test]
+fn override_needs_a_kernel_version_that_matches() {
+    assert_eq!(winner("override base ^[0-9]+[.] weak-updates\n"), "weak-updates/base.ko");
+    assert!(winner("override base ^0[.]1 weak-updates\n").starts_with("updates/"));
+    winner("override base [0-9 weak-updates\n");
+    winner("override base (a weak-updates\n");
+}
+
+#[test]
+fn override_of_a_module_that_is_not_there_changes_nothing() {
+    assert_eq!(winner("search extra\noverride nothing * weak-updates\n"), "extra/base.ko");
+}
+
+#[test]
+fn override_takes_the_spelling_of_the_file() {
+    for name in ["my-dash", "my_dash"] {
+        let root = little_kernel();
+        root.add_module("extra/my-dash.ko", &ModuleBuilder::new("my_dash").alias("from-extra"));
+        root.write("etc/depmod.d/test.conf", format!("search built-in extra\noverride {name} * extra\n"));
+        let (_, files) = same_depmod(&root, &[]);
+        let expected = if name == "my-dash" { "extra/my-dash.ko" } else { "kernel/drivers/my-dash.ko" };
+        assert_eq!(file_of(&files, "my-dash"), expected);
+    }
+}
+
+#[test]
+fn external_directories_are_scanned_for_kernels_that_match() {
+    let outside = |config: &str| -> Vec<String> {
+        let root = little_kernel();
+        root.write(
+            "opt/modules/deep/outside.ko",
+            ModuleBuilder::new("outside").needs("base_fn", 0x0b).build(),
+        );
+        root.write("etc/depmod.d/test.conf", config);
+        let (_, files) = same_depmod(&root, &[]);
+        text(&files, "modules.dep")
+            .lines()
+            .filter(|line| line.contains("outside"))
+            .map(str::to_owned)
+            .collect()
+    };
+    let line = vec!["/opt/modules/deep/outside.ko: kernel/lib/base.ko".to_owned()];
+    let none: Vec<String> = Vec::new();
+    assert_eq!(outside("external * /opt/modules\nsearch external built-in\n"), line);
+    assert_eq!(outside("external ^0[.] /opt/modules\nsearch external built-in\n"), none);
+    assert_eq!(outside("external * /nowhere\nsearch external built-in\n"), none);
+    assert_eq!(outside("external * opt/modules\nsearch external built-in\n").len(), 1);
+}
+
+/// kmod 34.2 scans them whatever `search` says; the keyword only gives them a place.
+#[test]
+fn external_directories_need_no_keyword_in_search() {
+    for search in ["", "search updates built-in\n", "search updates\n"] {
+        let root = little_kernel();
+        root.write("opt/modules/outside.ko", ModuleBuilder::new("outside").build());
+        root.write("opt/modules/base.ko", ModuleBuilder::new("base").alias("from-outside").build());
+        root.write("etc/depmod.d/test.conf", format!("external * /opt/modules\n{search}"));
+        let (_, files) = same_depmod(&root, &[]);
+        assert!(text(&files, "modules.dep").contains("/opt/modules/outside.ko:"), "{search}");
+    }
+}
+
+#[test]
+fn external_stands_at_its_place_in_search() {
+    for (search, expected) in [
+        ("search external updates built-in\n", "/opt/base.ko"),
+        ("search updates external built-in\n", "updates/base.ko"),
+    ] {
+        let root = copies_of_base();
+        root.remove(&root.module_path("updates/dkms/base.ko"));
+        root.write("opt/base.ko", ModuleBuilder::new("base").alias("from-outside").build());
+        root.write("etc/depmod.d/test.conf", format!("external * /opt\n{search}"));
+        let (_, files) = same_depmod(&root, &[]);
+        assert_eq!(file_of(&files, "base"), expected);
+    }
+}
+
+#[test]
+fn excluded_names_are_skipped_at_every_depth() {
+    let root = little_kernel();
+    for path in ["build/one.ko", "source/two.ko", "kernel/secret/three.ko", "kernel/lib/build/four.ko"] {
+        add_ordered(&root, path, &ModuleBuilder::new("x"));
+    }
+    root.write("etc/depmod.d/test.conf", "exclude secret extra.ko\n");
+    let (_, files) = same_depmod(&root, &[]);
+    let dep = text(&files, "modules.dep");
+    assert_eq!(dep.lines().count(), 4, "{dep}");
+}
+
+#[test]
+fn lines_that_say_nothing_are_passed_over() {
+    let config = "# a comment\n\n   \nnonsense here\nsearch\noverride base\noverride base *\nexternal\nexternal *\n\
+                  exclude\ninclude /etc/other.conf\nmake_map_files yes\nsearch extra built-in\n";
+    assert_eq!(winner(config), "extra/base.ko");
+}
+
+#[test]
+fn lines_continue_after_a_backslash_and_blanks_do_not_count() {
+    assert_eq!(winner("search \\\n  extra \\\n built-in\n"), "extra/base.ko");
+    assert_eq!(winner("  search\t extra   built-in"), "extra/base.ko");
+    winner("  # not a comment\nsearch extra built-in\n");
+}
+
+#[test]
+fn a_file_masks_those_of_its_name_in_later_directories() {
+    let dirs = ["etc/depmod.d", "run/depmod.d", "usr/local/lib/depmod.d", "usr/lib/depmod.d", "lib/depmod.d"];
+    for (number, dir) in dirs.iter().enumerate() {
+        let root = copies_of_base();
+        for later in &dirs[number + 1..] {
+            root.write(&format!("{later}/a.conf"), "search weak-updates\n");
+        }
+        root.write(&format!("{dir}/a.conf"), "search extra\n");
+        let (_, files) = same_depmod(&root, &[]);
+        assert_eq!(file_of(&files, "base"), "extra/base.ko", "{dir}");
+    }
+}
+
+#[test]
+fn files_of_all_directories_are_read_in_the_order_of_their_names() {
+    let root = copies_of_base();
+    root.write("lib/depmod.d/a.conf", "search extra\n");
+    root.write("etc/depmod.d/b.conf", "search weak-updates\n");
+    root.write("run/depmod.d/.c.conf", "search updates\n");
+    root.write("run/depmod.d/c.other", "search updates\n");
+    same_depmod(&root, &[]);
+}
+
+#[test]
+fn a_link_to_dev_null_masks_too() {
+    let root = copies_of_base();
+    root.write("lib/depmod.d/a.conf", "search extra\n");
+    root.symlink("/dev/null", "etc/depmod.d/a.conf");
+    let (_, files) = same_depmod(&root, &[]);
+    assert!(file_of(&files, "base").starts_with("updates/"));
+}
+
+#[test]
+fn config_replaces_the_directories() {
+    let root = copies_of_base();
+    root.write("etc/depmod.d/a.conf", "search extra built-in\n");
+    root.write("tmp/other.txt", "search weak-updates built-in\n");
+    root.write("tmp/dir/one.conf", "search weak-updates built-in\n");
+    root.write("tmp/dir/two.txt", "search extra\n");
+    for args in [
+        vec!["-C", "/tmp/other.txt"],
+        vec!["-C", "/tmp/dir"],
+        vec!["--config=/tmp/dir", "-C", "/tmp/other.txt"],
+    ] {
+        let (_, files) = same_depmod(&root, &args);
+        assert_eq!(file_of(&files, "base"), "weak-updates/base.ko", "{args:?}");
+    }
+    let (_, files) = same_depmod(&root, &["-C", "/nowhere"]);
+    assert!(file_of(&files, "base").starts_with("updates/"));
+}

@@ -1,0 +1,457 @@
+//! What depmod does with its options and arguments, and with directories that lack something.
+
+use modutils_tests::{add_ordered, little_kernel, same_depmod, same_dry_run, same_run, text};
+use testkit::compare::{same, same_indexes};
+use testkit::{Crc, Export, Indexes, ModuleBuilder, Run, Side, TestRoot};
+
+/// Runs both sides and compares what they say and what they leave in a directory, which is emptied between them.
+#[track_caller]
+fn same_in(root: &TestRoot, dir: &str, args: &[&str]) -> Indexes {
+    let run = |side: Side| -> (Run, Indexes) {
+        let run = root.run(side, "depmod", args);
+        let files = root.indexes_in(dir);
+        for name in files.keys() {
+            root.remove(&format!("{dir}/{name}"));
+        }
+        (run, files)
+    };
+    let ((their_run, their_files), (our_run, our_files)) = (run(Side::Kmod34), run(Side::Ours));
+    same(&our_run, &their_run);
+    same_indexes(&our_files, &their_files);
+    their_files
+}
+
+#[test]
+fn the_running_kernel_is_meant_when_none_is_named() {
+    let root = little_kernel();
+    let (_, files) = same_depmod(&root, &[]);
+    assert!(
+        text(&files, "modules.dep")
+            .contains("kernel/drivers/top.ko: kernel/lib/helper.ko kernel/lib/base.ko")
+    );
+    assert_eq!(same_depmod(&root, &["-a"]).1, files);
+    assert_eq!(same_depmod(&root, &[root.version()]).1, files);
+    assert_eq!(same_depmod(&root, &["-a", root.version()]).1, files);
+}
+
+#[test]
+fn dry_run_prints_the_text_files_and_writes_none() {
+    let root = little_kernel();
+    for option in ["-n", "--show", "--dry-run"] {
+        let (ours, theirs) = (root.ours("depmod", &[option]), root.reference("depmod", &[option]));
+        same_dry_run(&ours, &theirs);
+        assert!(ours.out().contains("extra extra/node c10:200"), "{ours:?}");
+        assert!(root.indexes().is_empty());
+    }
+}
+
+#[test]
+fn verbose_tells_what_depends_on_what() {
+    let root = little_kernel();
+    for option in ["-v", "-nv"] {
+        let (ours, theirs) = (root.ours("depmod", &[option]), root.reference("depmod", &[option]));
+        assert_eq!(ours.code, theirs.code);
+        testkit::compare::same_lines(option, &ours.stdout, &theirs.stdout);
+    }
+}
+
+#[test]
+fn missing_inputs_are_warned_of() {
+    for missing in ["modules.order", "modules.builtin", "modules.builtin.modinfo"] {
+        let root = TestRoot::new();
+        add_ordered(&root, "kernel/only.ko", &ModuleBuilder::new("only").alias("x"));
+        root.write_module_file("modules.builtin", "kernel/b.ko\n")
+            .write_module_file("modules.builtin.modinfo", "b.x=y\0");
+        root.remove(&root.module_path(missing));
+        let (run, _) = same_depmod(&root, &[]);
+        assert!(run.err().contains(missing), "{run:?}");
+    }
+}
+
+#[test]
+fn a_module_directory_without_anything_gets_empty_indexes() {
+    let root = TestRoot::new();
+    same_depmod(&root, &[]);
+}
+
+#[test]
+fn a_missing_module_directory_is_an_error() {
+    let root = TestRoot::new();
+    for args in
+        [vec!["1.2.3-nothing"], vec!["-n", "1.2.3"], vec!["-b", "/nowhere", "1.2"], vec!["-A", "1.2.3"]]
+    {
+        let run = same_run(&root, "depmod", &args);
+        assert_eq!(run.code, Some(1), "{run:?}");
+    }
+}
+
+#[test]
+fn a_version_starts_with_two_numbers() {
+    let root = little_kernel();
+    for version in ["abc", "6", "x.1", "6.", ".1", "", "1x.2"] {
+        let run = same_run(&root, "depmod", &[version]);
+        assert_eq!(run.code, Some(1), "{run:?}");
+    }
+    let odd = TestRoot::with_version("7.0whatever");
+    same_depmod(&odd, &["7.0whatever"]);
+}
+
+#[test]
+fn files_given_must_be_absolute() {
+    let root = little_kernel();
+    let run = same_run(&root, "depmod", &["-n", root.version(), "kernel/lib/base.ko"]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    let run = same_run(&root, "depmod", &["-n", "kernel/lib/base.ko"]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+}
+
+#[test]
+fn only_the_files_given_are_indexed() {
+    let root = little_kernel();
+    root.write("opt/outside.ko", ModuleBuilder::new("outside").needs("base_fn", 0x0b).alias("o").build());
+    let inside = |path: &str| format!("/{}", root.module_path(path));
+    let (base, helper) = (inside("kernel/lib/base.ko"), inside("kernel/lib/helper.ko"));
+    let (_, files) = same_depmod(&root, &[root.version(), &helper, &base]);
+    assert_eq!(text(&files, "modules.dep").lines().count(), 2);
+    same_depmod(&root, &[root.version(), &helper]);
+    same_depmod(&root, &[root.version(), "/opt/outside.ko", &base]);
+    same_depmod(&root, &["-a", root.version(), &base]);
+    // One that is not there, and one twice.
+    same_depmod(&root, &[root.version(), &base, "/nowhere/x.ko"]);
+    same_depmod(&root, &[root.version(), &base, &base]);
+}
+
+#[test]
+fn basedir_moves_the_module_directory() {
+    let root = little_kernel();
+    let dir = format!("base/lib/modules/{}", root.version());
+    root.write(&format!("{dir}/kernel/one.ko"), ModuleBuilder::new("one").alias("one-*").build());
+    root.write(&format!("{dir}/modules.order"), "kernel/one.ko\n");
+    for args in [["-b", "/base"], ["-b", "/base/"], ["-b", "base"], ["--basedir", "/base/../base"]] {
+        let files = same_in(&root, &dir, &[args[0], args[1], root.version()]);
+        assert!(text(&files, "modules.alias").contains("alias one-* one"), "{args:?}");
+    }
+}
+
+#[test]
+fn moduledir_replaces_lib_modules() {
+    let root = TestRoot::new();
+    let dir = format!("opt/mods/{}", root.version());
+    root.write(&format!("{dir}/kernel/one.ko"), ModuleBuilder::new("one").alias("one-*").build());
+    for args in [vec!["-m", "/opt/mods"], vec!["--moduledir=opt/mods"], vec!["-b", "/opt", "-m", "/mods"]] {
+        let files = same_in(&root, &dir, &args);
+        assert!(text(&files, "modules.alias").contains("alias one-* one"), "{args:?}");
+    }
+}
+
+#[test]
+fn outdir_takes_the_files_below_it() {
+    let root = little_kernel();
+    let dir = format!("out/lib/modules/{}", root.version());
+    root.create_dir(&dir);
+    let files = same_in(&root, &dir, &["-o", "/out"]);
+    assert!(text(&files, "modules.dep").starts_with("kernel/"));
+    same_in(&root, &dir, &["--outdir=out", root.version()]);
+    assert!(root.indexes().is_empty());
+    // Its directories are made.
+    root.reference("depmod", &["-o", "/new/theirs"]).succeeds();
+    root.ours("depmod", &["-o", "/new/ours"]).succeeds();
+    let made = |side: &str| root.indexes_in(&format!("new/{side}/lib/modules/{}", root.version()));
+    same_indexes(&made("ours"), &made("theirs"));
+}
+
+#[test]
+fn quick_does_nothing_unless_a_module_is_newer() {
+    let root = little_kernel();
+    let age = |path: &str, seconds: u64| {
+        let time = std::time::SystemTime::now() - std::time::Duration::from_secs(seconds);
+        let file = std::fs::File::options().write(true).open(root.path().join(path)).expect("a file");
+        file.set_modified(time).expect("a time");
+    };
+    for side in [Side::Kmod34, Side::Ours] {
+        root.run(side, "depmod", &["-A"]).succeeds();
+        assert!(!root.indexes().is_empty(), "{side:?} writes where nothing was");
+        for path in
+            ["kernel/lib/base.ko", "kernel/lib/helper.ko", "kernel/drivers/top.ko", "kernel/drivers/extra.ko"]
+        {
+            age(&root.module_path(path), 1000);
+        }
+        age(&root.module_path("kernel/drivers/my-dash.ko"), 1000);
+        let dep = root.module_path("modules.dep");
+        root.write(&dep, "untouched");
+        root.run(side, "depmod", &["-A"]).succeeds();
+        assert_eq!(root.read(&dep), b"untouched", "{side:?}");
+        age(&dep, 2000);
+        root.run(side, "depmod", &["--quick"]).succeeds();
+        assert_ne!(root.read(&dep), b"untouched", "{side:?}");
+        root.take_indexes();
+    }
+}
+
+/// behaviour.md D, "depmod -A after a module was deleted".
+#[test]
+fn quick_notices_a_deleted_module() {
+    for (side, noticed) in [(Side::Kmod34, false), (Side::Ours, true)] {
+        let root = little_kernel();
+        root.run(side, "depmod", &[]).succeeds();
+        root.remove(&root.module_path("kernel/drivers/extra.ko"));
+        root.run(side, "depmod", &["-A"]).succeeds();
+        let dep = String::from_utf8(root.read(&root.module_path("modules.dep"))).expect("UTF-8");
+        assert_eq!(!dep.contains("extra.ko"), noticed, "{side:?}");
+    }
+}
+
+/// A module that needs what nobody has, beside needs that are met.
+fn unresolved() -> TestRoot {
+    let root = little_kernel();
+    let lost = ModuleBuilder::new("lost")
+        .needs("nobody_has_this", 0x55)
+        .needs("base_fn", 0x0b)
+        .needs("kernel_fn", 0x77)
+        .needs_weak("nobody_has_this_either", None);
+    add_ordered(&root, "kernel/drivers/lost.ko", &lost);
+    root.write(
+        "tmp/System.map",
+        "c1 T kernel_fn\nc2 r __ksymtab_kernel_fn\nc3 R __ksymtab__printk\nc4 T base_fn\n",
+    );
+    let symvers = "0x00000077\tkernel_fn\tvmlinux\tEXPORT_SYMBOL\t\n0x00000001\t_printk\tvmlinux\tEXPORT_SYMBOL_GPL\tNS\n\
+                   0x0000000b\tbase_fn\tkernel/lib/base\tEXPORT_SYMBOL\t\n";
+    root.write("tmp/Module.symvers", symvers);
+    let wrong = symvers.replace("0x00000077", "0x00000078");
+    root.write("tmp/wrong.symvers", wrong);
+    root
+}
+
+#[test]
+fn errsyms_reports_what_is_unresolved() {
+    let root = unresolved();
+    for args in [
+        ["-e", "-F", "/tmp/System.map"],
+        ["-e", "-E", "/tmp/Module.symvers"],
+        ["-ae", "-E", "/tmp/wrong.symvers"],
+    ] {
+        let (run, _) = same_depmod(&root, &args);
+        assert!(run.err().contains("nobody_has_this"), "{run:?}");
+        assert!(!run.err().contains("_either"), "{run:?}");
+    }
+    let (run, _) = same_depmod(&root, &["-e", "-E", "/tmp/wrong.symvers"]);
+    assert!(run.err().contains("disagrees about version of symbol"), "{run:?}");
+}
+
+#[test]
+fn errsyms_wants_to_know_the_kernels_symbols() {
+    let root = unresolved();
+    for args in [vec!["-e"], vec!["-e", "-E", "/nowhere"], vec!["-e", "-F", "/nowhere"]] {
+        same_depmod(&root, &args);
+    }
+    let both = ["-e", "-F", "/tmp/System.map", "-E", "/tmp/Module.symvers"];
+    same_depmod(&root, &both);
+    same_depmod(&root, &["-E", "/tmp/Module.symvers"]);
+}
+
+#[test]
+fn a_symbol_prefix_is_left_out() {
+    let root = TestRoot::new();
+    let exporter =
+        ModuleBuilder::new("exporter").export("_one", Crc::Section(1)).export("two", Crc::Section(2));
+    add_ordered(&root, "kernel/exporter.ko", &exporter);
+    add_ordered(&root, "kernel/user.ko", &ModuleBuilder::new("user").needs("one", 1).needs("_two", 2));
+    for args in [vec!["-P", "_"], vec!["--symbol-prefix=_"], vec![]] {
+        same_depmod(&root, &args);
+    }
+    for bad in ["", "__"] {
+        same_run(&root, "depmod", &["-n", "-P", bad]);
+    }
+}
+
+#[test]
+fn warn_tells_of_duplicates() {
+    let root = TestRoot::new();
+    let one = ModuleBuilder::new("one").alias("same").export("same_fn", Crc::Section(1)).needs("user_fn", 1);
+    let two = ModuleBuilder::new("two").alias("same").alias("same").export("same_fn", Crc::Section(2));
+    let user =
+        ModuleBuilder::new("user").needs("same_fn", 2).needs("same_fn", 2).export("user_fn", Crc::Section(1));
+    add_ordered(&root, "kernel/one.ko", &one);
+    add_ordered(&root, "kernel/two.ko", &two);
+    add_ordered(&root, "kernel/user.ko", &user);
+    same_depmod(&root, &[]);
+    let (run, _) = same_depmod(&root, &["-w"]);
+    assert!(run.err().contains("duplicate"), "{run:?}");
+}
+
+#[test]
+fn cycles_are_named_and_nothing_is_written() {
+    let root = TestRoot::new();
+    let link = |name: &str, needs: &[&str]| {
+        let start = ModuleBuilder::new(name).export(format!("{name}_fn"), Crc::Section(1));
+        needs.iter().fold(start, |module, need| module.needs(format!("{need}_fn"), 1))
+    };
+    for (name, needs) in
+        [("a", ["b"].as_slice()), ("b", &["a"]), ("c", &["d"]), ("d", &["e"]), ("e", &["c"]), ("f", &["a"])]
+    {
+        add_ordered(&root, &format!("kernel/{name}.ko"), &link(name, needs));
+    }
+    let (run, files) = same_depmod(&root, &[]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(run.err().contains("Cycle detected: "), "{run:?}");
+    assert!(files.is_empty());
+    same_run(&root, "depmod", &["-n"]);
+}
+
+#[test]
+fn a_module_that_needs_itself_does_not_depend_on_itself() {
+    let root = TestRoot::new();
+    add_ordered(
+        &root,
+        "kernel/own.ko",
+        &ModuleBuilder::new("own").export("own_fn", Crc::Section(1)).needs("own_fn", 1),
+    );
+    same_depmod(&root, &[]);
+}
+
+#[test]
+fn the_later_of_two_exporters_is_depended_on() {
+    let root = TestRoot::new();
+    for name in ["first", "second"] {
+        add_ordered(
+            &root,
+            &format!("kernel/{name}.ko"),
+            &ModuleBuilder::new(name).export("fn", Crc::Section(1)),
+        );
+    }
+    add_ordered(&root, "kernel/user.ko", &ModuleBuilder::new("user").needs("fn", 1));
+    same_depmod(&root, &[]);
+}
+
+#[test]
+fn a_disagreeing_crc_is_still_a_dependency() {
+    let root = TestRoot::new();
+    add_ordered(&root, "kernel/exporter.ko", &ModuleBuilder::new("exporter").export("fn", Crc::Section(1)));
+    add_ordered(&root, "kernel/user.ko", &ModuleBuilder::new("user").needs("fn", 2));
+    same_depmod(&root, &[]);
+    root.write("tmp/Module.symvers", "0x1\tother\tvmlinux\tEXPORT_SYMBOL\n");
+    same_depmod(&root, &["-e", "-E", "/tmp/Module.symvers"]);
+}
+
+#[test]
+fn aliases_are_normalised_in_the_trie_only() {
+    let root = TestRoot::new();
+    let module = ModuleBuilder::new("odd")
+        .alias("with-dash[a-c]-x")
+        .alias("unmatched]")
+        .alias("unmatched[")
+        .alias("two words")
+        .alias("")
+        .alias("nested[[a]-b]");
+    add_ordered(&root, "kernel/odd.ko", &module);
+    same_depmod(&root, &[]);
+}
+
+#[test]
+fn softdeps_and_weakdeps_are_listed_as_they_stand() {
+    let root = TestRoot::new();
+    let module = ModuleBuilder::new("soft")
+        .modinfo("softdep", "pre: a-b c post: d")
+        .modinfo("softdep", "post: e")
+        .modinfo("softdep", "nonsense")
+        .modinfo("weakdep", "w-x y")
+        .modinfo("weakdep", "");
+    add_ordered(&root, "kernel/soft.ko", &module);
+    same_depmod(&root, &[]);
+}
+
+#[test]
+fn device_nodes_need_their_numbers() {
+    let root = TestRoot::new();
+    let with =
+        |name: &str, aliases: &[&str]| aliases.iter().fold(ModuleBuilder::new(name), ModuleBuilder::alias);
+    add_ordered(&root, "kernel/block.ko", &with("block", &["devname:loop-control", "block-major-7-0"]));
+    add_ordered(&root, "kernel/swapped.ko", &with("swapped", &["char-major-10-5", "devname:x/y"]));
+    add_ordered(&root, "kernel/lacking.ko", &with("lacking", &["devname:z"]));
+    add_ordered(&root, "kernel/wild.ko", &with("wild", &["devname:w", "char-major-4-*"]));
+    add_ordered(
+        &root,
+        "kernel/two.ko",
+        &with("two", &["devname:t", "char-major-1-2", "block-major-3-4", "devname:u"]),
+    );
+    let (run, _) = same_depmod(&root, &[]);
+    assert!(run.err().contains("lacks major and minor"), "{run:?}");
+}
+
+#[test]
+fn modules_without_what_depmod_reads_have_lines_of_their_own() {
+    let root = TestRoot::new();
+    add_ordered(&root, "kernel/bare.ko", &ModuleBuilder::new("bare").this_module_size(0));
+    add_ordered(&root, "kernel/other.ko", &ModuleBuilder::new("other").alias("o"));
+    same_depmod(&root, &[]);
+}
+
+/// behaviour.md D, "one bad module": kmod says little or nothing, ours names the file; the files are the same.
+#[test]
+fn a_bad_module_is_listed_and_named() {
+    let good = ModuleBuilder::new("good").export("fn", Crc::Section(1)).alias("good-*");
+    let whole = good.build();
+    for (what, bytes) in
+        [("empty", &b""[..]), ("truncated", &whole[..whole.len() / 2]), ("text", b"not a module at all")]
+    {
+        let root = TestRoot::new();
+        add_ordered(&root, "kernel/good.ko", &good);
+        add_ordered(&root, "kernel/bad.ko", &ModuleBuilder::new("bad"));
+        root.write_module_file("kernel/bad.ko", bytes);
+        let theirs = root.reference("depmod", &[]);
+        let their_files = root.take_indexes();
+        let ours = root.ours("depmod", &[]);
+        let our_files = root.take_indexes();
+        assert_eq!(ours.code, theirs.code, "{what}: {ours:?} {theirs:?}");
+        same_indexes(&our_files, &their_files);
+        assert!(ours.err().contains("bad.ko"), "{what}: {ours:?}");
+    }
+}
+
+#[test]
+fn builtin_lists_may_be_odd() {
+    let root = TestRoot::new();
+    add_ordered(&root, "kernel/only.ko", &ModuleBuilder::new("only"));
+    root.write_module_file("modules.builtin", "kernel/a.ko\nkernel/b-c.ko.xz\nkernel/d\n\n/\nlast.ko");
+    root.write_module_file(
+        "modules.builtin.modinfo",
+        "a.alias=x-y\0a.alias=p[a-b]\0nodot\0b.noequals\0b_c.alias=z\0",
+    );
+    same_depmod(&root, &[]);
+}
+
+#[test]
+fn namespaces_are_no_symbols() {
+    let root = TestRoot::new();
+    let spaced =
+        ModuleBuilder::new("spaced").export_as(Export::new("fn").crc(Crc::Section(1)).namespace("SPACE"));
+    add_ordered(&root, "kernel/spaced.ko", &spaced);
+    add_ordered(
+        &root,
+        "kernel/user.ko",
+        &ModuleBuilder::new("user").needs("fn", 1).modinfo("import_ns", "SPACE"),
+    );
+    let (_, files) = same_depmod(&root, &[]);
+    assert!(!text(&files, "modules.symbols").contains("SPACE"));
+}
+
+#[test]
+fn options_that_are_wrong_end_it() {
+    let root = little_kernel();
+    for args in [vec!["--nonsense"], vec!["-Z"], vec!["-b"], vec!["--basedir"], vec!["--sh=x"]] {
+        let run = same_run(&root, "depmod", &args);
+        assert_eq!(run.code, Some(1), "{run:?}");
+    }
+}
+
+#[test]
+fn links_and_build_directories_are_as_kernels_are_installed() {
+    let root = little_kernel();
+    root.symlink("/usr/src/linux", &root.module_path("build"));
+    root.symlink("kernel/lib", &root.module_path("linked"));
+    root.symlink("../drivers/extra.ko", &root.module_path("kernel/lib/extra-link.ko"));
+    root.write_module_file("kernel/lib/readme.txt", "no module");
+    root.write_module_file("kernel/lib/odd.ko.bak", "no module");
+    root.remove(&root.module_path("linked"));
+    same_depmod(&root, &[]);
+}

@@ -1,0 +1,112 @@
+//! lsmod, rmmod, insmod and kmod, as far as they go without a kernel to change.
+
+use modutils_tests::{little_kernel, same_run};
+use testkit::{Loaded, ModuleBuilder, TestRoot};
+
+fn running() -> TestRoot {
+    let root = little_kernel();
+    root.reference("depmod", &[]).succeeds();
+    root.load(&Loaded { users: Some(2), holders: &["helper"], size: 123_456_789, ..Loaded::new("base") });
+    root.load(&Loaded { users: Some(0), ..Loaded::new("helper") });
+    root.load(&Loaded { users: None, ..Loaded::new("a_module_with_a_long_name") });
+    root.load(&Loaded { state: Some("coming"), ..Loaded::new("extra") });
+    root
+}
+
+#[test]
+fn lsmod_lists_what_is_loaded() {
+    let root = running();
+    let run = same_run(&root, "lsmod", &[]).succeeds();
+    assert_eq!(run.lines().len(), 5);
+    same_run(&root, "kmod", &["list"]).succeeds();
+    same_run(&TestRoot::new(), "lsmod", &[]).succeeds();
+    same_run(&root, "lsmod", &["more"]).fails();
+    same_run(&root, "lsmod", &["--nonsense"]).fails();
+    root.remove("proc/modules");
+    same_run(&root, "lsmod", &[]);
+}
+
+#[test]
+fn rmmod_says_why_it_does_not_remove() {
+    let root = running();
+    for args in [
+        vec!["base"],
+        vec!["base.ko"],
+        vec!["nothing"],
+        vec!["inside"],
+        vec!["a-module-with-a-long-name"],
+        vec!["extra"],
+        vec!["helper"],
+        vec!["-f", "base"],
+        vec!["nothing", "base", "neither"],
+        vec!["/nowhere/helper.ko"],
+        vec![],
+        vec!["-Z"],
+        vec!["-v", "helper"],
+    ] {
+        same_run(&root, "rmmod", &args).fails();
+    }
+}
+
+#[test]
+fn insmod_says_why_it_does_not_load() {
+    let root = running();
+    root.write("tmp/one.ko", ModuleBuilder::new("one").build());
+    root.write("tmp/empty.ko", "");
+    for args in [
+        vec!["/tmp/one.ko"],
+        vec!["/tmp/one.ko", "a=1", "b=two words"],
+        vec!["-f", "/tmp/one.ko"],
+        vec!["/tmp/empty.ko"],
+        vec!["/nowhere.ko"],
+        vec!["tmp"],
+        vec!["-"],
+        vec![],
+        vec!["-Z"],
+    ] {
+        same_run(&root, "insmod", &args).fails();
+    }
+}
+
+#[test]
+fn static_nodes_are_printed_in_each_format() {
+    let root = running();
+    for args in [
+        vec!["static-nodes"],
+        vec!["static-nodes", "-f", "human"],
+        vec!["static-nodes", "--format=tmpfiles"],
+        vec!["static-nodes", "--format", "devname"],
+    ] {
+        same_run(&root, "kmod", &args);
+    }
+    for wrong in [["static-nodes", "-f", "nonsense"], ["static-nodes", "-Z", "-Z"]] {
+        let (ours, theirs) = (root.ours("kmod", &wrong).fails(), root.reference("kmod", &wrong).fails());
+        // The help that follows is each side's own.
+        assert_eq!(ours.own_messages().lines().next(), theirs.own_messages().lines().next());
+    }
+    let devname = root.module_path("modules.devname");
+    root.write(
+        &devname,
+        "# header\nfuse fuse c10:229\nloop loop-control b7:1\nx a/b/c c1:2\nbad line\nalso bad x1:2\n",
+    );
+    for format in ["human", "tmpfiles", "devname"] {
+        same_run(&root, "kmod", &["static-nodes", "-f", format]);
+    }
+    root.reference("kmod", &["static-nodes", "-f", "tmpfiles", "-o", "/tmp/theirs/a/b"]);
+    root.ours("kmod", &["static-nodes", "-f", "tmpfiles", "-o", "/tmp/ours/a/b"]);
+    assert_eq!(root.read("tmp/ours/a/b"), root.read("tmp/theirs/a/b"));
+    root.remove(&devname);
+    let run = same_run(&root, "kmod", &["static-nodes"]).succeeds();
+    assert!(run.err().contains("not found - ignoring"), "{run:?}");
+}
+
+#[test]
+fn kmod_knows_its_commands() {
+    let root = TestRoot::new();
+    for args in [vec!["lsmod"], vec!["nonsense"], vec![], vec!["-Z"]] {
+        let (ours, theirs) = (root.ours("kmod", &args), root.reference("kmod", &args));
+        assert_eq!(ours.code, theirs.code);
+        // The help that follows is each side's own.
+        assert_eq!(ours.own_messages().lines().next(), theirs.own_messages().lines().next());
+    }
+}

@@ -1,0 +1,247 @@
+//! Real kernels' module trees: what both sides write about them and answer from it.
+//!
+//! Debian 13's amd64 kernel, zstd-compressed, is taken whole and the others in samples; `MODUTILS_FULL=1` takes all
+//! whole. The packaged kmod cannot read gzip, so that tree is compared with its plain twin.
+
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+
+use modutils_tests::same_dry_run;
+use testkit::compare::{same, same_indexes, same_text, without_repeats};
+use testkit::{Run, Side};
+
+use crate::bench::{Bench, Take, spread};
+
+/// The tests of one tree, in a module of its own.
+macro_rules! tests_of {
+    ($module:ident, $tree:literal, $take:ident) => {
+        mod $module {
+            use super::*;
+
+            fn bench() -> &'static Bench {
+                static BENCH: OnceLock<Bench> = OnceLock::new();
+                BENCH.get_or_init(|| Bench::new($tree, Take::$take))
+            }
+
+            tests_of!(@ depmod_writes_the_same_indexes);
+            tests_of!(@ depmod_dry_run_prints_the_same);
+            tests_of!(@ modinfo_tells_the_same_of_every_file);
+            tests_of!(@ modinfo_tells_the_same_of_every_name_and_of_builtins);
+            tests_of!(@ modinfo_options_choose_the_same);
+            tests_of!(@ modprobe_shows_the_same_dependencies_of_all_names_in_one_call);
+            tests_of!(@ modprobe_shows_the_same_dependencies_in_a_process_each);
+            tests_of!(@ modprobe_resolves_modaliases_to_the_same);
+            tests_of!(@ modprobe_shows_the_same_configuration);
+            tests_of!(@ either_side_answers_from_the_others_indexes_as_from_its_own);
+            tests_of!(@ kmod_30_answers_from_our_indexes_as_from_its_own);
+        }
+    };
+    (@ $test:ident) => {
+        #[test]
+        fn $test() {
+            super::$test(bench());
+        }
+    };
+}
+
+tests_of!(debian_12_cloud, "bookworm-cloud", Sample);
+tests_of!(debian_13_amd64_xz, "trixie-amd64", Sample);
+tests_of!(debian_13_amd64_plain, "trixie-amd64-plain", Sample);
+tests_of!(debian_13_amd64_zst, "trixie-amd64-zst", Whole);
+tests_of!(debian_13_s390x, "trixie-s390x", Sample);
+tests_of!(debian_13_armhf, "trixie-armhf", Sample);
+
+fn depmod_writes_the_same_indexes(bench: &Bench) {
+    same(&bench.ours.run, &bench.theirs.run);
+    assert_eq!(bench.theirs.run.code, Some(0));
+    assert!(bench.theirs.files["modules.dep"].split(|byte| *byte == b'\n').count() > bench.modules.len());
+    same_indexes(&bench.ours.files, &bench.theirs.files);
+}
+
+fn depmod_dry_run_prints_the_same(bench: &Bench) {
+    same_dry_run(&bench.ours.dry_run, &bench.theirs.dry_run);
+    assert!(bench.theirs.dry_run.lines().len() > bench.modules.len());
+}
+
+fn modinfo_tells_the_same_of_every_file(bench: &Bench) {
+    let paths = bench.paths();
+    let ours = both(bench, "modinfo", &refs(&paths));
+    assert_eq!(ours.lines().iter().filter(|line| line.starts_with("filename:")).count(), paths.len());
+}
+
+fn modinfo_tells_the_same_of_every_name_and_of_builtins(bench: &Bench) {
+    let names = bench.names();
+    both(bench, "modinfo", &with(&["-k", bench.root.version()], &names));
+    let builtins = bench.builtins(5);
+    assert!(builtins.len() >= 4, "{builtins:?}");
+    let ours = both(bench, "modinfo", &with(&["-k", bench.root.version()], &builtins));
+    assert_eq!(ours.out().matches("(builtin)").count(), builtins.len());
+}
+
+fn modinfo_options_choose_the_same(bench: &Bench) {
+    let version = bench.root.version();
+    let paths = spread(&bench.paths(), 40);
+    for field in
+        ["license", "depends", "vermagic", "alias", "parm", "parmtype", "signer", "nonsense", "filename"]
+    {
+        both(bench, "modinfo", &with(&["-F", field], &paths));
+    }
+    for option in ["-0", "-p", "-n", "-a", "-d", "-l", "-0p"] {
+        both(bench, "modinfo", &with(&[option], &paths));
+    }
+    let names = spread(&bench.names(), 40);
+    both(bench, "modinfo", &with(&["-b", "/with/kmod34", "-k", version], &names));
+    both(bench, "modinfo", &with(&["-m", "-k", version], &names));
+    both(bench, "modinfo", &with(&["-n", "-k", version], &spread(&bench.modaliases(30), 30)));
+    both(bench, "modinfo", &with(&["-m", "-k", version], &bench.modaliases(5)));
+}
+
+fn modprobe_shows_the_same_dependencies_of_all_names_in_one_call(bench: &Bench) {
+    let names = bench.names();
+    let args = with(&["-S", bench.root.version(), "-D", "-a"], &names);
+    let (ours, theirs) = (bench.root.ours("modprobe", &args), bench.root.reference("modprobe", &args));
+    same_without_repeats(&ours, &theirs);
+    assert!(ours.lines().len() >= names.len());
+}
+
+fn modprobe_shows_the_same_dependencies_in_a_process_each(bench: &Bench) {
+    for name in spread(&bench.names(), 100) {
+        let args = ["-S", bench.root.version(), "-D", &name];
+        same_without_repeats(&bench.root.ours("modprobe", &args), &bench.root.reference("modprobe", &args));
+    }
+}
+
+fn modprobe_resolves_modaliases_to_the_same(bench: &Bench) {
+    let aliases = bench.modaliases(1000);
+    let args = with(&["-S", bench.root.version(), "-R", "-a"], &aliases);
+    let (ours, theirs) = (bench.root.ours("modprobe", &args), bench.root.reference("modprobe", &args));
+    same_but_for_causes(&ours, &theirs);
+    assert!(ours.lines().len() >= aliases.len() * 9 / 10, "{ours:?}");
+}
+
+fn modprobe_shows_the_same_configuration(bench: &Bench) {
+    both(bench, "modprobe", &["-S", bench.root.version(), "-c"]);
+}
+
+fn either_side_answers_from_the_others_indexes_as_from_its_own(bench: &Bench) {
+    for side in [Side::Ours, Side::Kmod34] {
+        same_answers(bench, side, Side::Ours, Side::Kmod34);
+    }
+}
+
+fn kmod_30_answers_from_our_indexes_as_from_its_own(bench: &Bench) {
+    bench.index_with_kmod30();
+    same_answers(bench, Side::Kmod30, Side::Ours, Side::Kmod30);
+    // And ours from its indexes, whose nodes stand in another order.
+    same_answers(bench, Side::Ours, Side::Kmod30, Side::Kmod34);
+}
+
+/// The gzip tree: our answers against kmod's about the plain twin, each `.ko.gz` called `.ko`.
+mod debian_13_amd64_gz {
+    use super::*;
+
+    fn benches() -> &'static (Bench, Bench) {
+        static BENCHES: OnceLock<(Bench, Bench)> = OnceLock::new();
+        BENCHES.get_or_init(|| {
+            (Bench::new("trixie-amd64-gz", Take::Sample), Bench::new("trixie-amd64-plain", Take::Sample))
+        })
+    }
+
+    fn plain(text: &[u8]) -> Vec<u8> {
+        String::from_utf8_lossy(text).replace(".ko.gz", ".ko").into_bytes()
+    }
+
+    #[test]
+    fn depmod_writes_the_indexes_of_the_plain_twin() {
+        let (gz, twin) = benches();
+        assert_eq!(gz.names(), twin.names());
+        let mut ours = gz.ours.files.clone();
+        let mut theirs = twin.theirs.files.clone();
+        // Its keys are the same, its values hold file names: modules.dep tells as much.
+        ours.remove("modules.dep.bin");
+        theirs.remove("modules.dep.bin");
+        let dep = plain(&ours["modules.dep"]);
+        ours.insert("modules.dep".to_owned(), dep);
+        same_indexes(&ours, &theirs);
+    }
+
+    #[test]
+    fn modinfo_tells_what_it_tells_of_the_plain_twin() {
+        let (gz, twin) = benches();
+        let ours = gz.root.ours("modinfo", &refs(&gz.paths())).succeeds();
+        let theirs = twin.root.reference("modinfo", &refs(&twin.paths())).succeeds();
+        same_text("modinfo", &plain(&ours.stdout), &theirs.stdout);
+    }
+
+    #[test]
+    fn modprobe_shows_the_dependencies_of_the_plain_twin() {
+        let (gz, twin) = benches();
+        let (names, version) = (gz.names(), gz.root.version());
+        let args = with(&["-d", "/with/ours", "-S", version, "-D", "-a"], &names);
+        let ours = gz.root.ours("modprobe", &args);
+        let args = with(&["-d", "/with/kmod34", "-S", version, "-D", "-a"], &names);
+        let theirs = twin.root.reference("modprobe", &args);
+        let ours = Run { stdout: plain(&ours.stdout), ..ours };
+        same_without_repeats(&renamed(&ours), &renamed(&theirs));
+    }
+}
+
+/// Runs both sides and compares everything.
+fn both(bench: &Bench, tool: &str, args: &[&str]) -> Run {
+    let ours = bench.root.ours(tool, args);
+    same(&ours, &bench.root.reference(tool, args));
+    ours
+}
+
+/// Whether `side` gives the same answers from the indexes of `one` and of `other`.
+fn same_answers(bench: &Bench, side: Side, one: Side, other: Side) {
+    let names = bench.names();
+    let aliases = bench.modaliases(300);
+    for (option, of_what) in [("-D", &names), ("-R", &aliases), ("-qR", &bench.builtins(5))] {
+        let ask = |whose: Side| {
+            let dir = format!("/with/{}", whose.dir());
+            bench.root.run(
+                side,
+                "modprobe",
+                &with(&["-d", &dir, "-S", bench.root.version(), "-a", option], of_what),
+            )
+        };
+        let (from_one, from_other) = (ask(one), ask(other));
+        assert!(!from_one.stdout.is_empty() || option == "-qR", "{from_one:?}");
+        same(&renamed(&from_one), &renamed(&from_other));
+    }
+}
+
+/// A run in whose output all sides' directories have one name.
+fn renamed(run: &Run) -> Run {
+    let rename = |text: &[u8]| {
+        let mut text = String::from_utf8_lossy(text).into_owned();
+        for side in [Side::Ours, Side::Kmod34, Side::Kmod30] {
+            text = text.replace(&format!("/with/{}/", side.dir()), "/with/");
+        }
+        text.into_bytes()
+    };
+    Run { stdout: rename(&run.stdout), stderr: rename(&run.stderr), ..run.clone() }
+}
+
+/// kmod lists some modules more than once (behaviour.md D, "-D listing a module twice").
+fn same_without_repeats(ours: &Run, theirs: &Run) {
+    let once = |run: &Run| Run { stdout: without_repeats(&run.stdout), ..run.clone() };
+    same(&once(ours), &once(theirs));
+}
+
+/// We say why a module was not found in a line after that (behaviour.md D, "Module X not found in directory D").
+fn same_but_for_causes(ours: &Run, theirs: &Run) {
+    let expected: BTreeSet<String> = theirs.own_messages().lines().map(str::to_owned).collect();
+    let is_expected = |line: &&str| expected.contains(line.trim_end());
+    let kept: String = ours.own_messages().split_inclusive('\n').filter(is_expected).collect();
+    same(&Run { stderr: kept.into_bytes(), ..ours.clone() }, theirs);
+}
+
+fn refs(args: &[String]) -> Vec<&str> {
+    args.iter().map(String::as_str).collect()
+}
+
+fn with<'a>(options: &[&'a str], args: &'a [String]) -> Vec<&'a str> {
+    options.iter().copied().chain(args.iter().map(String::as_str)).collect()
+}
