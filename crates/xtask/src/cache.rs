@@ -58,14 +58,32 @@ impl Cache {
         if entry.exists() {
             return Ok(entry);
         }
-        let draft = self.root.join("draft").join(&flat);
-        clear(&draft)?;
+        self.clear_drafts(&flat)?;
+        let draft = self.root.join("draft").join(format!("{flat}.{}", std::process::id()));
         for path in [&draft, &entry] {
             fs::create_dir_all(path.parent().context("an entry lies in a directory")?)?;
         }
         make(&draft).with_context(|| format!("cannot make {}", entry.display()))?;
         fs::rename(&draft, &entry).with_context(|| format!("cannot create {}", entry.display()))?;
         Ok(entry)
+    }
+
+    /// Removes what killed runs left of an entry. Our own draft has another name than theirs, because a program
+    /// that a killed run started may still be writing.
+    fn clear_drafts(&self, flat: &str) -> Result<()> {
+        let Ok(drafts) = fs::read_dir(self.root.join("draft")) else { return Ok(()) };
+        for draft in drafts {
+            let draft = draft?;
+            let name = draft.file_name().to_string_lossy().into_owned();
+            let process = name.strip_prefix(flat).and_then(|rest| rest.strip_prefix('.'));
+            if process.is_none_or(|id| id.parse::<u32>().is_err()) {
+                continue;
+            }
+            let path = draft.path();
+            let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            removed.with_context(|| path.display().to_string())?;
+        }
+        Ok(())
     }
 
     /// Waits until nobody else makes the same entry. The lock ends with the file, or with the process.
@@ -89,15 +107,6 @@ fn place() -> Option<PathBuf> {
         .or_else(|| variable("HOME").map(|dir| dir.join(".cache/modutils")))
 }
 
-/// Removes what a killed run left.
-fn clear(draft: &Path) -> Result<()> {
-    match fs::symlink_metadata(draft) {
-        Err(_) => Ok(()),
-        Ok(found) if found.is_dir() => fs::remove_dir_all(draft).context(draft.display().to_string()),
-        Ok(_) => fs::remove_file(draft).context(draft.display().to_string()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,9 +125,11 @@ mod tests {
         });
         assert!(failed.is_err());
         assert!(!dir.path().join("trees/a").exists());
+        let left = dir.path().join("draft/trees-a.1");
+        fs::create_dir(&left).unwrap();
 
         let made = cache(&dir).provide("trees/a", |draft| Ok(fs::create_dir(draft)?)).unwrap();
-        assert!(!made.join("half").exists());
+        assert!(!made.join("half").exists() && !left.exists());
         cache(&dir).provide("trees/a", |_| panic!("made twice")).unwrap();
     }
 }
