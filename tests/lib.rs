@@ -9,9 +9,9 @@ use testkit::{Crc, Indexes, ModuleBuilder, Run, TestRoot};
 /// `top` needs `helper` and `base`, `helper` needs `base`; `extra` has a device node; `my-dash` is called `my_dash`.
 pub fn little_kernel() -> TestRoot {
     let root = TestRoot::new();
-    let base = ModuleBuilder::new("base").modinfo("license", "GPL").export("base_fn", Crc::Section(0x0b));
-    let helper = ModuleBuilder::new("helper").export("helper_fn", Crc::Section(0x0e)).needs("base_fn", 0x0b);
-    let top = ModuleBuilder::new("top")
+    let base = module("base").modinfo("license", "GPL").export("base_fn", Crc::Section(0x0b));
+    let helper = module("helper").export("helper_fn", Crc::Section(0x0e)).needs("base_fn", 0x0b);
+    let top = module("top")
         .modinfo("license", "Dual MIT/GPL")
         .modinfo("author", "One <one@example.org>")
         .modinfo("author", "Two")
@@ -26,9 +26,8 @@ pub fn little_kernel() -> TestRoot {
         .needs("helper_fn", 0x0e)
         .needs("base_fn", 0x0b)
         .needs("_printk", 0x01);
-    let extra = ModuleBuilder::new("extra").alias("devname:extra/node").alias("char-major-10-200");
-    let dash =
-        ModuleBuilder::new("my_dash").alias("pci:v00008086d0000100Esv*sd*bc02sc*i*").alias("of:N*T[a-c]-x");
+    let extra = module("extra").alias("devname:extra/node").alias("char-major-10-200");
+    let dash = module("my_dash").alias("pci:v00008086d0000100Esv*sd*bc02sc*i*").alias("of:N*T[a-c]-x");
     for (path, module) in [
         ("kernel/lib/base.ko", base),
         ("kernel/lib/helper.ko", helper),
@@ -45,12 +44,19 @@ pub fn little_kernel() -> TestRoot {
     root
 }
 
-/// Adds a module and a line for it to modules.order, without which kmod's order is a hash's.
+/// A module with the entry of `.modinfo` that every module has: without that section ours calls a file no module.
+pub fn module(name: impl AsRef<[u8]>) -> ModuleBuilder {
+    ModuleBuilder::new(&name).modinfo("name", &name)
+}
+
+/// Adds a module and a line for it to modules.order, without which kmod's order is a hash's. The lines there are about
+/// plain files, whatever the files are compressed with.
 pub fn add_ordered(root: &TestRoot, path: &str, module: &ModuleBuilder) {
     root.add_module(path, module);
     let order = root.module_path("modules.order");
     let before = if root.exists(&order) { root.read(&order) } else { Vec::new() };
-    root.write(&order, [before.as_slice(), path.as_bytes(), b"\n"].concat());
+    let plain = path.trim_end_matches(".gz").trim_end_matches(".xz").trim_end_matches(".zst");
+    root.write(&order, [before.as_slice(), plain.as_bytes(), b"\n"].concat());
 }
 
 /// Runs both depmods with the same arguments on the same directory, compares what they say and what they write there,

@@ -2,7 +2,8 @@
 //!
 //! Each side's depmod runs once for each tree, in the module directory itself; then its files move to
 //! `/with/SIDE/lib/modules/VERSION`, beside a link to the modules, where `-d /with/SIDE` finds them. So every side can
-//! be asked with every side's indexes.
+//! be asked with every side's indexes. The module directory itself gets those of kmod 34.2 again, but for
+//! modules.softdep, which keeps each module's first line.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -54,6 +55,7 @@ impl Bench {
         for (name, content) in &theirs.files {
             root.write_module_file(name, content);
         }
+        root.write_module_file("modules.softdep", first_softdeps(&theirs.files["modules.softdep"]));
         Bench { root, modules, ours, theirs }
     }
 
@@ -95,6 +97,17 @@ impl Bench {
             .map(|(number, pattern)| concrete(pattern, number))
             .collect()
     }
+}
+
+/// modules.softdep with each module's first line only. kmod heeds no other, ours all of them (behaviour.md D, "several
+/// `softdep` lines for one module"): without them both must answer the same.
+fn first_softdeps(text: &[u8]) -> Vec<u8> {
+    let mut seen = BTreeSet::new();
+    let is_first = |line: &&[u8]| {
+        let module = line.split(|byte| *byte == b' ').nth(1).unwrap_or(line);
+        line.starts_with(b"#") || seen.insert(module.to_vec())
+    };
+    text.split_inclusive(|byte| *byte == b'\n').filter(is_first).flatten().copied().collect()
 }
 
 /// About `count` of `all`, evenly.

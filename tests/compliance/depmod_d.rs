@@ -1,13 +1,13 @@
 //! depmod.d: which of several modules of one name counts, where modules are looked for, and which never.
 
-use modutils_tests::{add_ordered, little_kernel, same_depmod, text};
-use testkit::{Indexes, ModuleBuilder, TestRoot};
+use modutils_tests::{add_ordered, little_kernel, module, same_depmod, text};
+use testkit::{Indexes, TestRoot};
 
 /// A kernel that has `base` in four directories beside `kernel`, each telling by an alias where it is from.
 fn copies_of_base() -> TestRoot {
     let root = little_kernel();
     for dir in ["updates", "extra", "weak-updates", "updates/dkms"] {
-        root.add_module(&format!("{dir}/base.ko"), &ModuleBuilder::new("base").alias(format!("from-{dir}")));
+        root.add_module(&format!("{dir}/base.ko"), &module("base").alias(format!("from-{dir}")));
     }
     root
 }
@@ -81,7 +81,7 @@ fn override_of_a_module_that_is_not_there_changes_nothing() {
 fn override_takes_the_spelling_of_the_file() {
     for name in ["my-dash", "my_dash"] {
         let root = little_kernel();
-        root.add_module("extra/my-dash.ko", &ModuleBuilder::new("my_dash").alias("from-extra"));
+        root.add_module("extra/my-dash.ko", &module("my_dash").alias("from-extra"));
         root.write("etc/depmod.d/test.conf", format!("search built-in extra\noverride {name} * extra\n"));
         let (_, files) = same_depmod(&root, &[]);
         let expected = if name == "my-dash" { "extra/my-dash.ko" } else { "kernel/drivers/my-dash.ko" };
@@ -93,10 +93,7 @@ fn override_takes_the_spelling_of_the_file() {
 fn external_directories_are_scanned_for_kernels_that_match() {
     let outside = |config: &str| -> Vec<String> {
         let root = little_kernel();
-        root.write(
-            "opt/modules/deep/outside.ko",
-            ModuleBuilder::new("outside").needs("base_fn", 0x0b).build(),
-        );
+        root.write("opt/modules/deep/outside.ko", module("outside").needs("base_fn", 0x0b).build());
         root.write("etc/depmod.d/test.conf", config);
         let (_, files) = same_depmod(&root, &[]);
         text(&files, "modules.dep")
@@ -118,8 +115,8 @@ fn external_directories_are_scanned_for_kernels_that_match() {
 fn external_directories_need_no_keyword_in_search() {
     for search in ["", "search updates built-in\n", "search updates\n"] {
         let root = little_kernel();
-        root.write("opt/modules/outside.ko", ModuleBuilder::new("outside").build());
-        root.write("opt/modules/base.ko", ModuleBuilder::new("base").alias("from-outside").build());
+        root.write("opt/modules/outside.ko", module("outside").build());
+        root.write("opt/modules/base.ko", module("base").alias("from-outside").build());
         root.write("etc/depmod.d/test.conf", format!("external * /opt/modules\n{search}"));
         let (_, files) = same_depmod(&root, &[]);
         assert!(text(&files, "modules.dep").contains("/opt/modules/outside.ko:"), "{search}");
@@ -134,7 +131,7 @@ fn external_stands_at_its_place_in_search() {
     ] {
         let root = copies_of_base();
         root.remove(&root.module_path("updates/dkms/base.ko"));
-        root.write("opt/base.ko", ModuleBuilder::new("base").alias("from-outside").build());
+        root.write("opt/base.ko", module("base").alias("from-outside").build());
         root.write("etc/depmod.d/test.conf", format!("external * /opt\n{search}"));
         let (_, files) = same_depmod(&root, &[]);
         assert_eq!(file_of(&files, "base"), expected);
@@ -145,7 +142,7 @@ fn external_stands_at_its_place_in_search() {
 fn excluded_names_are_skipped_at_every_depth() {
     let root = little_kernel();
     for path in ["build/one.ko", "source/two.ko", "kernel/secret/three.ko", "kernel/lib/build/four.ko"] {
-        add_ordered(&root, path, &ModuleBuilder::new("x"));
+        add_ordered(&root, path, &module("x"));
     }
     root.write("etc/depmod.d/test.conf", "exclude secret extra.ko\n");
     let (_, files) = same_depmod(&root, &[]);

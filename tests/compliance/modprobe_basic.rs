@@ -2,9 +2,9 @@
 //!
 //! The tests lack the capability to load modules, so every insertion fails, on both sides for the same reason.
 
-use modutils_tests::{add_ordered, little_kernel, same_run};
+use modutils_tests::{add_ordered, little_kernel, module, same_run};
 use testkit::compare::{same, same_lines, same_text, without_repeats};
-use testkit::{Loaded, ModuleBuilder, Run, Side, TestRoot};
+use testkit::{Loaded, Run, Side, TestRoot};
 
 /// The little kernel, indexed by the packaged depmod, with this configuration.
 fn configured(config: &str) -> TestRoot {
@@ -406,7 +406,7 @@ fn config_replaces_the_directories() {
 #[test]
 fn other_kernels_and_roots() {
     let root = configured("options one a=1\n");
-    root.write("base/lib/modules/9.8.7/kernel/one.ko", ModuleBuilder::new("one").alias("x-*").build());
+    root.write("base/lib/modules/9.8.7/kernel/one.ko", module("one").alias("x-*").build());
     root.reference("depmod", &["-b", "/base", "9.8.7"]).succeeds();
     root.write("base/etc/modprobe.d/a.conf", "options one b=2\n");
     for dir in ["/base", "/base/", "base", "./base"] {
@@ -431,8 +431,8 @@ fn modprobe_options_stand_before_the_arguments() {
 #[test]
 fn a_path_is_a_module_file() {
     let root = configured("options helper x=1\n");
-    root.write("tmp/outside.ko", ModuleBuilder::new("outside").build());
-    root.write("tmp/helper.ko", ModuleBuilder::new("helper").build());
+    root.write("tmp/outside.ko", module("outside").build());
+    root.write("tmp/helper.ko", module("helper").build());
     for path in ["/tmp/outside.ko", "./tmp/outside.ko", "/tmp/helper.ko"] {
         same_but_for_repeats(&root, &["-D", path]);
     }
@@ -566,14 +566,10 @@ fn priorities_order_what_an_alias_finds() {
         add_ordered(
             &root,
             &format!("kernel/{name}.ko"),
-            &ModuleBuilder::new(name).alias("same").alias(format!("sa*{name}")),
+            &module(name).alias("same").alias(format!("sa*{name}")),
         );
     }
-    add_ordered(
-        &root,
-        "kernel/wild.ko",
-        &ModuleBuilder::new("wild").alias("s?me").alias("[r-t]ame").alias("*"),
-    );
+    add_ordered(&root, "kernel/wild.ko", &module("wild").alias("s?me").alias("[r-t]ame").alias("*"));
     root.reference("depmod", &[]).succeeds();
     for name in ["same", "samefirst", "zzz", "tame"] {
         same_run(&root, "modprobe", &["-R", name]).succeeds();

@@ -1,7 +1,7 @@
 //! depmod where kmod fails, guesses or keeps silent.
 
-use modutils_tests::{add_ordered, little_kernel, text};
-use testkit::{Arch, Compression, Crc, ModuleBuilder, Run, Side, TestRoot, VersionTables};
+use modutils_tests::{add_ordered, little_kernel, module, text};
+use testkit::{Arch, Compression, Crc, Run, Side, TestRoot, VersionTables};
 
 fn dep_lines(root: &TestRoot) -> Vec<String> {
     let text = String::from_utf8(root.read(&root.module_path("modules.dep"))).expect("UTF-8");
@@ -16,7 +16,7 @@ fn a_file_that_cannot_be_replaced_is_an_error_and_the_others_stay() {
     // Nobody can rename a file over a directory that holds something, not even root.
     let blocked = root.module_path("modules.alias");
     root.remove(&blocked).create_dir(&format!("{blocked}/inside"));
-    add_ordered(&root, "kernel/new.ko", &ModuleBuilder::new("new").alias("new-*"));
+    add_ordered(&root, "kernel/new.ko", &module("new").alias("new-*"));
     let run = root.ours("depmod", &[]).fails();
     assert!(run.err().contains("modules.alias"), "{run:?}");
     let dep = root.read(&root.module_path("modules.dep"));
@@ -38,7 +38,7 @@ fn no_temporary_file_is_left() {
 fn an_alias_that_is_not_ascii_is_warned_of_and_left_out_of_the_trie() {
     let root = TestRoot::new();
     let alias = b"caf\xc3\xa9-*".as_slice();
-    add_ordered(&root, "kernel/odd.ko", &ModuleBuilder::new("odd").alias(alias).alias("plain-*"));
+    add_ordered(&root, "kernel/odd.ko", &module("odd").alias(alias).alias("plain-*"));
     let run = root.ours("depmod", &[]).succeeds();
     assert!(run.err().contains("odd"), "{run:?}");
     assert_eq!(root.ours("modprobe", &["-R", "plain-x"]).succeeds().out(), "odd\n");
@@ -58,7 +58,7 @@ fn a_directory_is_not_entered_from_within_itself() {
 fn the_order_without_modules_order_is_that_of_paths() {
     let root = TestRoot::new();
     for name in ["m", "c", "x", "a", "k"] {
-        root.add_module(&format!("kernel/{name}.ko"), &ModuleBuilder::new(name).alias("same"));
+        root.add_module(&format!("kernel/{name}.ko"), &module(name).alias("same"));
     }
     root.ours("depmod", &[]).succeeds();
     assert_eq!(root.ours("modprobe", &["-R", "same"]).succeeds().out(), "a\nc\nk\nm\nx\n");
@@ -68,7 +68,7 @@ fn the_order_without_modules_order_is_that_of_paths() {
 fn runs_at_the_same_time_wait_for_each_other() {
     let root = little_kernel();
     for number in 0..100 {
-        let module = ModuleBuilder::new(format!("m{number}")).alias(format!("alias-{number}-*"));
+        let module = module(format!("m{number}")).alias(format!("alias-{number}-*"));
         add_ordered(&root, &format!("kernel/many/m{number}.ko"), &module);
     }
     root.ours("depmod", &[]).succeeds();
@@ -87,8 +87,8 @@ fn runs_at_the_same_time_wait_for_each_other() {
 fn gzip_modules_are_indexed_like_plain_ones() {
     let indexes = |compression: Compression| {
         let root = TestRoot::new();
-        let user = ModuleBuilder::new("user").needs("fn", 1).alias("u-*").compressed(compression);
-        let exporter = ModuleBuilder::new("exporter").export("fn", Crc::Section(1)).compressed(compression);
+        let user = module("user").needs("fn", 1).alias("u-*").compressed(compression);
+        let exporter = module("exporter").export("fn", Crc::Section(1)).compressed(compression);
         add_ordered(&root, &format!("kernel/user{}", compression.suffix()), &user);
         add_ordered(&root, &format!("kernel/exporter{}", compression.suffix()), &exporter);
         root.ours("depmod", &[]).succeeds();
@@ -106,7 +106,7 @@ fn gzip_modules_are_indexed_like_plain_ones() {
 #[test]
 fn zstd_frames_need_not_tell_their_size() {
     let root = TestRoot::new();
-    let bytes = testkit::compress::zstd_without_size(&ModuleBuilder::new("streamed").alias("s-*").build());
+    let bytes = testkit::compress::zstd_without_size(&module("streamed").alias("s-*").build());
     root.write_module_file("kernel/streamed.ko.zst", bytes);
     root.ours("depmod", &[]).succeeds();
     assert_eq!(root.ours("modprobe", &["-R", "s-x"]).succeeds().out(), "streamed\n");
@@ -118,12 +118,8 @@ fn disagreeing_crcs_of_long_names_are_reported() {
     let long = "_RNvXs_NtCs1234567890abc_6kernel5printNtB4_9RawFormatterNtNtCs1234567890ab_4core3fmt5Write9write_str";
     for tables in [VersionTables::Extended, VersionTables::Both] {
         let root = TestRoot::new();
-        add_ordered(
-            &root,
-            "kernel/exporter.ko",
-            &ModuleBuilder::new("exporter").export(long, Crc::Section(1)),
-        );
-        let user = ModuleBuilder::new("user").needs(long, 2).version_tables(tables);
+        add_ordered(&root, "kernel/exporter.ko", &module("exporter").export(long, Crc::Section(1)));
+        let user = module("user").needs(long, 2).version_tables(tables);
         add_ordered(&root, "kernel/user.ko", &user);
         root.write("tmp/symvers", "0x00000001\tother\tvmlinux\tEXPORT_SYMBOL\t\n");
         let run = root.ours("depmod", &["-e", "-E", "/tmp/symvers"]).succeeds();
@@ -137,10 +133,9 @@ fn disagreeing_crcs_of_long_names_are_reported() {
 fn modules_with_very_many_sections_are_read() {
     for arch in [Arch::X86_64, Arch::S390x, Arch::Armhf] {
         let root = TestRoot::new();
-        let exporter =
-            ModuleBuilder::new("exporter").arch(arch).empty_sections(65_500).export("fn", Crc::Section(1));
+        let exporter = module("exporter").arch(arch).empty_sections(65_500).export("fn", Crc::Section(1));
         add_ordered(&root, "kernel/exporter.ko", &exporter.alias("many-*"));
-        add_ordered(&root, "kernel/user.ko", &ModuleBuilder::new("user").arch(arch).needs("fn", 1));
+        add_ordered(&root, "kernel/user.ko", &module("user").arch(arch).needs("fn", 1));
         root.ours("depmod", &[]).succeeds();
         assert!(dep_lines(&root).contains(&"kernel/user.ko: kernel/exporter.ko".to_owned()), "{arch:?}");
         assert_eq!(root.ours("modprobe", &["-R", "many-x"]).succeeds().out(), "exporter\n");

@@ -1,7 +1,7 @@
 //! modprobe where kmod forgets, repeats or stays silent.
 
-use modutils_tests::{little_kernel, text};
-use testkit::{Crc, Loaded, ModuleBuilder, TestRoot, VersionTables};
+use modutils_tests::{little_kernel, module, text};
+use testkit::{Crc, Loaded, TestRoot, VersionTables};
 
 fn configured(config: &str) -> TestRoot {
     let root = little_kernel();
@@ -38,7 +38,7 @@ fn a_missing_dependency_is_an_error_before_anything_is_loaded() {
     root.remove(&root.module_path("kernel/lib/helper.ko"));
     let run = root.ours("modprobe", &["top"]).fails();
     assert!(run.err().contains("helper.ko"), "{run:?}");
-    assert!(!run.err().contains("could not insert"), "{run:?}");
+    assert!(!run.err().contains("not permitted") && !run.err().contains("not implemented"), "{run:?}");
 }
 
 #[test]
@@ -59,7 +59,6 @@ fn not_found_says_why() {
             lines[0].starts_with("modprobe: FATAL: Module nothing not found in directory /lib/modules/"),
             "{run:?}"
         );
-        assert!(lines.len() > 1, "{run:?}");
         lines[1..].join("\n")
     };
     let indexed = cause(&configured(""));
@@ -88,8 +87,7 @@ fn versions_of_long_names_are_shown() {
     let long = "_RNvXs_NtCs1234567890abc_6kernel5printNtB4_9RawFormatterNtNtCs1234567890ab_4core3fmt5Write9write_str";
     let root = TestRoot::new();
     for tables in [VersionTables::Extended, VersionTables::Both] {
-        let module =
-            ModuleBuilder::new("rusty").needs("short", 0x11).needs(long, 0x22).version_tables(tables);
+        let module = module("rusty").needs("short", 0x11).needs(long, 0x22).version_tables(tables);
         root.write("tmp/rusty.ko", module.build());
         let run = root.ours("modprobe", &["--show-modversions", "/tmp/rusty.ko"]).succeeds();
         assert_eq!(run.out(), format!("0x00000011\tshort\n0x00000022\t{long}\n"), "{tables:?}");
@@ -100,10 +98,7 @@ fn versions_of_long_names_are_shown() {
 fn an_alias_of_several_modules_fails_if_one_does() {
     let root = TestRoot::new();
     for name in ["first", "second"] {
-        root.add_module(
-            &format!("kernel/{name}.ko"),
-            &ModuleBuilder::new(name).alias("both").export(name, Crc::None),
-        );
+        root.add_module(&format!("kernel/{name}.ko"), &module(name).alias("both").export(name, Crc::None));
     }
     root.ours("depmod", &[]).succeeds();
     root.write("etc/modprobe.d/test.conf", "install first exit 4\ninstall second true\n");

@@ -61,8 +61,10 @@ fn command() -> Command {
 struct Options {
     /// The module directory of the kernel in question.
     directory: PathBuf,
-    /// Where the files go; `None` prints them.
-    output: Option<PathBuf>,
+    /// Where the files go.
+    output: PathBuf,
+    /// Print them instead.
+    show: bool,
     config: DepmodConfig,
     /// The modules named; `None` for all.
     files: Option<Vec<PathBuf>>,
@@ -93,15 +95,17 @@ fn options(matches: &ArgMatches, report: &mut Report) -> Result<Options, Failed>
         root = root.with_module_directory(directory);
     }
     let output = absolute(cli::value_of(matches, "outdir"), &base);
+    let quick = matches.get_flag("quick");
     let config_paths: Vec<PathBuf> =
         cli::values_of(matches, "config").into_iter().map(PathBuf::from).collect();
     let config_paths = if config_paths.is_empty() { Family::Depmod.directories(&root) } else { config_paths };
     Ok(Options {
         directory: root.modules(&release),
-        output: (!matches.get_flag("show")).then(|| root.modules_below(&output, &release)),
+        output: root.modules_below(&output, &release),
+        show: matches.get_flag("show"),
         config: DepmodConfig::load(&config_paths, &release, &mut |notice| report.notice(&notice)),
-        files: Some(files).filter(|files| !files.is_empty() && !matches.get_flag("all")),
-        quick: matches.get_flag("quick"),
+        files: Some(files).filter(|files| !files.is_empty() && !matches.get_flag("all") && !quick),
+        quick,
         kernel_symbols,
         symbol_prefix,
         check,
@@ -114,10 +118,7 @@ fn make_indexes(options: &Options, report: &mut Report) -> Result<(), Failed> {
     // Locked before anything is read: whoever writes last has also read last.
     let output = lock(options, report)?;
     let files = find_modules(options, report)?;
-    if let Some(path) = options.output.as_deref()
-        && options.quick
-        && quick::is_current(&files, path)
-    {
+    if options.quick && quick::is_current(&files, &options.output) {
         return Ok(());
     }
     let facts = depmod::read_facts(&files, &mut |notice| report.notice(&notice));
@@ -142,8 +143,10 @@ fn make_indexes(options: &Options, report: &mut Report) -> Result<(), Failed> {
 /// Locks the output directory, unless there is none or the module directory is not there: then
 /// nothing is to be made.
 fn lock(options: &Options, report: &mut Report) -> Result<Option<OutputDirectory>, Failed> {
-    let output = options.output.as_deref().filter(|_| options.files.is_some() || options.directory.is_dir());
-    output.map(OutputDirectory::lock).transpose().map_err(|error| tell(report, &error))
+    if options.show || (options.files.is_none() && !options.directory.is_dir()) {
+        return Ok(None);
+    }
+    OutputDirectory::lock(&options.output).map(Some).map_err(|error| tell(report, &error))
 }
 
 fn find_modules(options: &Options, report: &mut Report) -> Result<Vec<ModuleFile>, Failed> {

@@ -13,7 +13,9 @@ pub fn join(words: &[OsString]) -> BString {
 
 fn quoted(word: &[u8]) -> Vec<u8> {
     match word.split_once_str("=") {
-        Some((name, value)) if value.contains(&b' ') && !value.starts_with(b"\"") && !value.starts_with(b"'") => {
+        Some((name, value))
+            if value.contains(&b' ') && !value.starts_with(b"\"") && !value.starts_with(b"'") =>
+        {
             [name, b"=\"", value, b"\""].concat()
         }
         _ => word.to_vec(),
@@ -37,7 +39,10 @@ mod tests {
     fn values_with_blanks_are_quoted_unless_they_are() {
         let joined = |words: &[&str]| join(&words.iter().map(OsString::from).collect::<Vec<_>>()).to_string();
         assert_eq!(joined(&["a=1", "d=e f"]), "a=1 d=\"e f\"");
-        assert_eq!(joined(&["y=\"a b\"", "z='a b'", "a b=c", "no value", "t=a\tb"]), "y=\"a b\" z='a b' a b=c no value t=a\tb");
+        assert_eq!(
+            joined(&["y=\"a b\"", "z='a b'", "a b=c", "no value", "t=a\tb"]),
+            "y=\"a b\" z='a b' a b=c no value t=a\tb"
+        );
         assert_eq!(joined(&["a=1", ""]), "a=1 ");
         assert_eq!(joined(&[]), "");
     }

@@ -29,7 +29,8 @@ pub fn run(invocation: &Invocation) -> ExitCode {
     let mut done = true;
     for argument in &arguments {
         let Some(module) = named(argument) else {
-            let text = [b"could not use module ", argument.as_encoded_bytes(), b": No such file or directory"];
+            let text =
+                [b"could not use module ", argument.as_encoded_bytes(), b": No such file or directory"];
             report.error(text.concat());
             return report.finish(false);
         };

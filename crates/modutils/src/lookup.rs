@@ -240,3 +240,97 @@ pub fn absolute(path: &OsStr, current_directory: &Path) -> PathBuf {
     let joined = [current_directory.as_os_str().as_bytes(), b"/", path.as_bytes()].concat();
     OsStr::from_bytes(&joined).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::TrieBuilder;
+
+    /// A module directory with these indexes, and this configuration.
+    fn context(directory: &Path, config_text: &str) -> Context {
+        let write = |file: &str, entries: &[(&str, &str)]| {
+            let mut trie = TrieBuilder::new();
+            for (priority, (key, value)) in (0..).zip(entries) {
+                trie.insert(key.as_bytes(), value.as_bytes(), priority).unwrap();
+            }
+            std::fs::write(directory.join(file), trie.to_bytes().unwrap()).unwrap();
+        };
+        write(
+            "modules.dep.bin",
+            &[("mid", "k/mid.ko: k/base.ko"), ("base", "k/base.ko:"), ("both", "k/both.ko:")],
+        );
+        write(
+            "modules.alias.bin",
+            &[("pci:v1d*", "mid"), ("pci:v*", "base"), ("both", "mid"), ("blt", "mid2")],
+        );
+        write("modules.symbols.bin", &[("symbol:mid_sym", "mid")]);
+        write("modules.builtin.bin", &[("blt_in", ""), ("blt", "")]);
+        write("modules.builtin.alias.bin", &[("blt:*", "blt_in"), ("pci:v1d*", "blt_in")]);
+        let mut config = ModprobeConfig::default();
+        config.add_file(&Path::new("/t").into(), config_text.as_bytes(), &mut |_| ());
+        Context { root: Root::default(), config, indexes: Indexes::new(directory.to_owned()) }
+    }
+
+    fn found(config: &str, query: &str) -> Vec<String> {
+        let directory = tempfile::tempdir().unwrap();
+        let candidates = lookup(&context(directory.path(), config), query.as_bytes()).unwrap();
+        let show = |candidate: Candidate| match candidate.alias {
+            Some(alias) => format!("{} by {alias}", candidate.module),
+            None => candidate.module.to_string(),
+        };
+        candidates.into_iter().map(show).collect()
+    }
+
+    #[test]
+    fn the_first_place_that_knows_a_name_ends_the_search() {
+        let cases: [(&str, &str, &[&str]); 12] = [
+            ("", "both", &["both"]),
+            ("alias both x-y\nalias b* z\n", "both", &["x_y by both", "z by b*"]),
+            ("", "symbol:mid-sym", &["mid by symbol:mid_sym"]),
+            ("install pci:v2 cmd\n", "pci:v2", &["pci:v2"]),
+            ("remove only cmd\n", "only", &["only"]),
+            ("install on* cmd\n", "only", &[]),
+            ("", "pci:v2", &["base by pci:v2"]),
+            ("", "blt", &["mid2 by blt"]),
+            ("", "blt-in", &["blt_in"]),
+            ("", "blt:x", &["blt_in by blt:x"]),
+            ("", "mid.ko", &[]),
+            ("", "a]b", &[]),
+        ];
+        for (config, query, expected) in cases {
+            assert_eq!(found(config, query), expected, "{query} with {config}");
+        }
+    }
+
+    #[test]
+    fn an_alias_with_several_targets_gives_them_all() {
+        assert_eq!(found("", "pci:v1d3").len(), 2);
+    }
+
+    #[test]
+    fn facts_are_gathered_along_dependencies_and_soft_dependencies() {
+        let directory = tempfile::tempdir().unwrap();
+        let context = context(directory.path(), "softdep base post: pci:v2 blt-in\n");
+        let known = gather(&context, &[Candidate::named(ModuleName::new("mid"))]).unwrap();
+        let mid = &known.modules[&ModuleName::new("mid")];
+        assert_eq!(mid.dependencies, [ModuleName::new("base")]);
+        assert_eq!(mid.file.as_deref(), Some(directory.path().join("k/mid.ko").as_path()));
+        assert_eq!(known.names[&BString::from("pci:v2")][0].module, ModuleName::new("base"));
+        assert!(known.modules[&ModuleName::new("blt_in")].builtin);
+    }
+
+    #[test]
+    fn a_name_alone_is_looked_for_without_aliases() {
+        let directory = tempfile::tempdir().unwrap();
+        let context = context(directory.path(), "");
+        assert!(lookup_name(&context, b"blt-in").unwrap().is_some());
+        assert!(lookup_name(&context, b"pci:v2").unwrap().is_none());
+    }
+
+    #[test]
+    fn a_path_begins_with_a_slash_or_a_dot_and_a_slash() {
+        assert!(is_path(b"/x.ko") && is_path(b"./x.ko"));
+        assert!(!is_path(b"../x.ko") && !is_path(b"x.ko"));
+        assert_eq!(absolute(OsStr::new("./a.ko"), Path::new("/tmp")), Path::new("/tmp/./a.ko"));
+    }
+}

@@ -5,8 +5,11 @@ use std::collections::BTreeSet;
 use crate::root::Indexes;
 use crate::run::Run;
 
-/// Whether two runs printed the same to standard output, said the same on standard error (the tool's own messages
-/// only, [`Run::own_messages`]) and ended with the same exit code.
+/// Whether two runs printed the same to standard output, said the same on standard error and ended with the same exit
+/// code.
+///
+/// Of standard error, only the tools' own messages count ([`Run::own_messages`]), and of `ours` not the indented lines,
+/// which say why ([`without_causes`]).
 ///
 /// # Panics
 /// When they did not, showing the first lines that differ.
@@ -23,9 +26,9 @@ pub fn same(ours: &Run, theirs: &Run) {
     if ours.stdout != theirs.stdout {
         differences.push_str(&difference("standard output", &ours.stdout, &theirs.stdout));
     }
-    if ours.own_messages() != theirs.own_messages() {
-        let (a, b) = (ours.own_messages(), theirs.own_messages());
-        differences.push_str(&difference("standard error", a.as_bytes(), b.as_bytes()));
+    let (said, expected) = (without_causes(&ours.own_messages()), theirs.own_messages());
+    if said != expected {
+        differences.push_str(&difference("standard error", said.as_bytes(), expected.as_bytes()));
     }
     assert!(differences.is_empty(), "{}\n{}\ndiffer:\n{differences}", ours.command, theirs.command);
 }
@@ -84,6 +87,12 @@ pub fn without_repeats(text: &[u8]) -> Vec<u8> {
         .flatten()
         .copied()
         .collect()
+}
+
+/// Messages without the indented lines in which our tools tell the cause of the line before (behaviour.md D, "Module X
+/// not found in directory D").
+pub fn without_causes(messages: &str) -> String {
+    messages.split_inclusive('\n').filter(|line| !line.starts_with("  ")).collect()
 }
 
 fn sorted_lines(text: &[u8]) -> Vec<u8> {

@@ -14,7 +14,8 @@ use crate::kernel::{self, RustKernel};
 use crate::packages::{self, QEMU};
 use crate::qemu::{self, Machine, Next};
 use crate::trees::{self, Given, Tree};
-use crate::{dist, workspace};
+use crate::vm::Whose;
+use crate::{dist, reference, workspace};
 
 /// The kernel that is booted when none is given: its modules are compressed.
 const KERNEL: &str = "trixie-cloud";
@@ -24,6 +25,9 @@ const KERNEL: &str = "trixie-cloud";
 pub(crate) struct Options {
     #[command(flatten)]
     given: Given,
+    /// Whose tools lie in /sbin
+    #[arg(long, value_enum, default_value_t = Whose::Ours)]
+    tools: Whose,
     /// The static binary to show (default: built now)
     #[arg(long)]
     binary: Option<PathBuf>,
@@ -44,8 +48,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let progress = |what: &str| eprintln!("[{:3.0} s] {what}", start.elapsed().as_secs_f64());
     progress("looking for QEMU");
     packages::need(&[QEMU])?;
-    progress("building the static binary");
-    let binary = options.binary.clone().map_or_else(dist::static_binary, Ok)?;
+    let binary = match (&options.binary, options.tools) {
+        (_, Whose::Reference) => PathBuf::new(),
+        (Some(binary), Whose::Ours) => binary.clone(),
+        (None, Whose::Ours) => {
+            progress("building the static binary");
+            dist::static_binary()?
+        }
+    };
     progress("getting a kernel with its modules");
     let cache = Cache::open()?;
     let links = tempfile::tempdir()?;
@@ -55,7 +65,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     };
     progress("packing the machine's first root");
     let shell = options.given.busybox(&cache)?;
-    let mut root = guest::base(&workspace(), &tree, &Tools::Ours(&binary), &shell, None)?;
+    let (tools, packaged) = match options.tools {
+        Whose::Ours => (Tools::Ours(&binary), None),
+        Whose::Reference => (Tools::Reference, Some(reference::provide(&cache, "kmod34")?)),
+    };
+    let mut root = guest::base(&workspace(), &tree, &tools, &shell, packaged.as_deref())?;
     guest::add_refused(&mut root, &tree, "vfat")?;
     root.link("job", "/vm/demo.sh");
     progress(&format!("booting {}", tree.version));
@@ -63,7 +77,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if let Some(kernel) = rust_kernel(&cache, options)? {
         progress("packing the companion modules");
         let companions = kernel::companions::provide(&cache, &kernel)?;
-        let mut root = guest::base(&workspace(), &kernel.tree, &Tools::Ours(&binary), &shell, None)?;
+        let mut root = guest::base(&workspace(), &kernel.tree, &tools, &shell, packaged.as_deref())?;
         guest::add_companions(&mut root, &kernel.tree, &companions)?;
         root.link("job", "/vm/demo-rust.sh");
         progress(&format!("booting {}", kernel.tree.version));
@@ -86,7 +100,7 @@ fn session(tree: &Tree, root: Initramfs, options: &Options) -> Result<()> {
         initramfs: &root.finish(),
         parameters: "",
         accelerator: &options.accelerator,
-        timeout: Duration::from_secs(110),
+        timeout: Duration::from_secs(300),
     };
     qemu::boot(&machine, |line| {
         match line {

@@ -3,7 +3,7 @@
 //! A scenario's first comment says what it shows. Header lines can say where it runs:
 //! `# kernels: 6.12` (prefixes of the version; `rust` is the kernel with the companion modules, and without the line
 //! a scenario runs on all the others), `# tools: ours` (or `reference`), and `# boot: PARAMETERS` in a machine of
-//! its own, whose kernel has these parameters too. `# seconds: 300` lets it take longer than the usual 90.
+//! its own, whose kernel has these parameters too.
 //! The guest's `vm/run.sh` reports on the serial port in lines that begin with `@@`, see [`Report`].
 
 use std::fs;
@@ -99,7 +99,7 @@ fn run_in_one_boot(cache: &Cache, run: &Run, boot: &str, scenarios: &[&Scenario]
     }
     let start = Instant::now();
     let initramfs = root.finish();
-    let timeout = Duration::from_secs(120 + 60 * scenarios.len() as u64);
+    let timeout = Duration::from_secs(300 + 120 * scenarios.len() as u64);
     let machine = Machine {
         kernel: &run.tree.kernel(),
         initramfs: &initramfs,

@@ -58,32 +58,38 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         let doc = ["doc", "--quiet", "--workspace", "--no-deps"];
         quietly(cargo().args(doc).env("RUSTDOCFLAGS", "--deny warnings"))
     });
-    stages.tests("unit tests", || {
-        libtest(cargo().args(["test", "--workspace", "--exclude", "modutils-tests"]))
-    });
-
     let mut prepared = None;
     stages.check("trees, references and the static binary", || {
         prepared = Some(prepare()?);
         Ok(())
     });
+    let tests = |arguments: &[&str]| cargo_test(arguments, prepared.as_ref(), options.full);
+    // The unit tests are those that say the most where the others can't run.
+    stages.tests("unit tests", || libtest(&mut tests(&["--workspace", "--exclude", "modutils-tests"])));
     if let Some((cache, binary)) = &prepared {
-        let tests = |name: &str| {
-            let mut command = cargo();
-            command.args(["test", "--package", "modutils-tests", "--test", name]);
-            command.env("MODUTILS_KMOD", binary).env("MODUTILS_CACHE", cache.root());
-            if options.full {
-                command.env("MODUTILS_FULL", "1");
-            }
-            command
-        };
-        stages.tests("tool tests", || libtest(&mut tests("tool")));
-        stages.tests("compliance tests", || libtest(&mut tests("compliance")));
+        stages
+            .tests("tool tests", || libtest(&mut tests(&["--package", "modutils-tests", "--test", "tool"])));
+        stages.tests("compliance tests", || {
+            libtest(&mut tests(&["--package", "modutils-tests", "--test", "compliance"]))
+        });
         stages.tests("scenarios in QEMU", || scenarios(|| vm::run_stock(cache, binary)));
         stages.check("the kernel with Rust", || kernel::provide(cache).map(drop));
         stages.tests("scenarios with the companion modules", || scenarios(|| vm::run_rust(cache, binary)));
     }
     stages.finish()
+}
+
+/// `cargo test`, told where the cache and the binary under test are.
+fn cargo_test(arguments: &[&str], prepared: Option<&(Cache, PathBuf)>, full: bool) -> Command {
+    let mut command = cargo();
+    command.arg("test").args(arguments);
+    if let Some((cache, binary)) = prepared {
+        command.env("MODUTILS_KMOD", binary).env("MODUTILS_CACHE", cache.root());
+    }
+    if full {
+        command.env("MODUTILS_FULL", "1");
+    }
+    command
 }
 
 /// Fetches everything and builds the binary under test.

@@ -39,9 +39,12 @@ pub(crate) struct Options {
     scenario: Option<String>,
 }
 
+/// Whose tools lie in the guest's /sbin.
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
-enum Whose {
+pub(crate) enum Whose {
+    /// Our static binary
     Ours,
+    /// The packaged kmod, to see a difference
     Reference,
 }
 

@@ -141,7 +141,10 @@ fn begin(tool: &Tool, step: &Step, shown: &mut HashSet<BString>, report: &mut Re
 fn failed(target: &Candidate, step: &Step, failure: &Failure, report: &mut Report) {
     let cause = match failure {
         Failure::Command { command, failure } => {
-            report.error(format!("Error running install command '{command}' for module {}: {failure}", step.module));
+            report.error(format!(
+                "Error running install command '{command}' for module {}: {failure}",
+                step.module
+            ));
             parameters::errno_text(&Errno::EINVAL.into())
         }
         Failure::Refused(Refusal::Kernel(errno)) => why_refused(*errno),

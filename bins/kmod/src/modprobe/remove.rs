@@ -107,7 +107,9 @@ fn failed(tool: &Tool, module: &ModuleName, failure: &Failure, report: &mut Repo
         }
         Failure::NotDropped(errno) => {
             let cause = parameters::errno_text(&(*errno).into());
-            report.error([about(b"could not remove '", b"': ").as_slice(), cause.as_bytes()].concat().as_bstr());
+            report.error(
+                [about(b"could not remove '", b"': ").as_slice(), cause.as_bytes()].concat().as_bstr(),
+            );
             false
         }
         other => {

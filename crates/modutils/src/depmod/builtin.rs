@@ -39,6 +39,7 @@ pub fn aliases_index(directory: &Path, sink: &mut Sink) -> Result<Vec<u8>, Malfo
         if let Some((name, field)) = entry
             && !name.is_empty()
             && let Some(alias) = field.strip_prefix(b"alias=")
+            && !alias.is_empty()
         {
             index_alias(&mut trie, alias, name, 0, sink);
         }

@@ -129,7 +129,7 @@ impl Elf {
     /// # Errors
     /// When the section is not within the file, or reading fails.
     pub fn section(&self, name: &[u8]) -> Result<Option<&[u8]>> {
-        match self.sections().position(|(its_name, _)| its_name == name) {
+        match self.sections.iter().position(|section| self.is_named(&section.header, name)) {
             Some(index) => self.section_at(index),
             None => Ok(None),
         }
@@ -169,6 +169,12 @@ impl Elf {
         let table = self.section_at(index)?.unwrap_or_default();
         let strings = self.section_at(section.header.sh_link as usize)?.unwrap_or_default();
         Ok(Symbols::parse(table, strings, self.ctx))
+    }
+
+    /// Whether a section has that name, without looking for the end of the one it has.
+    fn is_named(&self, section: &SectionHeader, name: &[u8]) -> bool {
+        let rest = self.names.get(section.sh_name..).and_then(|tail| tail.strip_prefix(name));
+        rest.is_some_and(|rest| rest.first() == Some(&0))
     }
 
     fn name_of(&self, section: &SectionHeader) -> Result<&[u8], Malformed> {
@@ -258,4 +264,96 @@ fn read_section_names(contents: &Contents, header: &Header, sections: &[SectionH
         return Err(fault("the section name table runs past the end of the file"));
     }
     Ok(contents.read(table.sh_offset, table.sh_size)?.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use testkit::{Arch, ModuleBuilder, Section as NewSection};
+
+    use super::*;
+
+    fn parse(bytes: Vec<u8>) -> Result<Elf> {
+        Elf::parse(Contents::from_bytes(Path::new("m.ko"), bytes)?)
+    }
+
+    fn text(bytes: Vec<u8>) -> String {
+        parse(bytes).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn any_class_and_byte_order_is_read() {
+        for arch in Arch::ALL {
+            let elf = parse(ModuleBuilder::new("m").arch(arch).modinfo("a", "b").build()).unwrap();
+            assert_eq!(elf.class() == Class::Elf64, arch.is_64());
+            assert_eq!(elf.section(b".modinfo").unwrap(), Some(&b"a=b\0"[..]));
+            assert_eq!(elf.section(b".nothing").unwrap(), None);
+        }
+    }
+
+    #[test]
+    fn a_plain_file_gives_the_same_as_memory() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("m.ko");
+        std::fs::write(&path, ModuleBuilder::new("m").modinfo("a", "b").needs("x", 1).build()).unwrap();
+        let elf = Elf::parse(Contents::open(&path).unwrap()).unwrap();
+        assert_eq!(elf.section(b".modinfo").unwrap(), Some(&b"a=b\0"[..]));
+        assert_eq!(elf.symbols().unwrap().iter().filter(Symbol::is_undefined).count(), 1);
+    }
+
+    #[test]
+    fn more_sections_than_the_header_can_count_are_read() {
+        let bytes = ModuleBuilder::new("m").empty_sections(65_300).modinfo("a", "b").build();
+        let elf = parse(bytes).unwrap();
+        assert_eq!(elf.header().e_shnum, 0);
+        assert!(elf.sections().count() > 65_300);
+        assert_eq!(elf.section(b".modinfo").unwrap(), Some(&b"a=b\0"[..]));
+    }
+
+    #[test]
+    fn what_is_no_elf_file_is_called_so() {
+        assert_eq!(text(b"\x7fEL".to_vec()), "m.ko: too short to be an ELF file");
+        assert_eq!(text(b"#!/bin/sh".to_vec()), "m.ko: not an ELF file");
+        assert_eq!(parse(b"#!/bin/sh".to_vec()).unwrap_err().errno(), Errno::ENOEXEC);
+        let module = ModuleBuilder::new("m").build();
+        assert_eq!(text(module[..40].to_vec()), "m.ko: the file ends within the ELF header");
+        let cut = module[..module.len() - 10].to_vec();
+        assert_eq!(text(cut), "m.ko: the section table runs past the end of the file");
+        for (place, value, what) in [(4, 9, "class"), (5, 9, "endian"), (58, 65, "entries have a size")] {
+            let mut module = module.clone();
+            module[place] = value;
+            let error = text(module);
+            assert!(error.contains(what), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_section_beyond_the_file_is_an_error_of_its_own() {
+        let section = NewSection::new(".far", b"here".to_vec());
+        let mut bytes = ModuleBuilder::new("m").modinfo("a", "b").section(section).build();
+        let elf = parse(bytes.clone()).unwrap();
+        let index = elf.sections().position(|(name, _)| name == b".far").unwrap();
+        let entry = elf.header().e_shoff as usize + index * 64;
+        bytes[entry + 24..entry + 32].copy_from_slice(&(u64::MAX - 1).to_le_bytes());
+        let elf = parse(bytes).unwrap();
+        let error = elf.section(b".far").unwrap_err().to_string();
+        assert_eq!(error, "m.ko: section .far: runs past the end of the file");
+        assert!(elf.section(b".modinfo").unwrap().is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_that_begin_as_elf_never_panic(
+            class in 0..4_u8,
+            order in 0..4_u8,
+            rest in prop::collection::vec(any::<u8>(), 0..300),
+        ) {
+            let bytes = [&[0x7f, b'E', b'L', b'F', class, order][..], &rest].concat();
+            if let Ok(elf) = parse(bytes) {
+                for index in 0..elf.sections().count() {
+                    let _ = elf.section_at(index);
+                }
+            }
+        }
+    }
 }

@@ -128,3 +128,99 @@ fn describe(name: &str, error: &io::Error) -> String {
         _ => format!("the {name} stream is damaged: {error}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use testkit::Compression as Writer;
+
+    use super::*;
+
+    const FORMS: [(Writer, Compression); 3] =
+        [(Writer::Gzip, Compression::Gzip), (Writer::Xz, Compression::Xz), (Writer::Zstd, Compression::Zstd)];
+
+    fn text(result: Result<Vec<u8>, Malformed>) -> String {
+        result.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn each_compression_is_known_by_its_first_bytes_and_undone() {
+        for (writer, compression) in FORMS {
+            let bytes = writer.compress(b"some bytes");
+            assert_eq!(Compression::of(&bytes), compression);
+            assert_eq!(decompress(compression, bytes).unwrap(), b"some bytes");
+        }
+        assert_eq!(Compression::of(b"\x7fELF"), Compression::None);
+    }
+
+    #[test]
+    fn several_streams_are_one_file() {
+        for (writer, compression) in FORMS {
+            let bytes = [writer.compress(b"one, "), writer.compress(b""), writer.compress(b"two")].concat();
+            assert_eq!(decompress(compression, bytes).unwrap(), b"one, two");
+        }
+    }
+
+    #[test]
+    fn what_follows_a_stream_is_an_error_that_says_where() {
+        for (writer, compression) in FORMS {
+            let stream = writer.compress(b"some bytes");
+            let expected = format!(
+                "offset {:#x}: bytes follow the end of the {} stream",
+                stream.len(),
+                compression.name()
+            );
+            assert_eq!(text(decompress(compression, [&stream[..], b"garbage"].concat())), expected);
+        }
+    }
+
+    #[test]
+    fn xz_streams_may_be_padded() {
+        let stream = Writer::Xz.compress(b"some bytes");
+        let padded = [&stream[..], &[0; 8]].concat();
+        assert_eq!(decompress(Compression::Xz, padded).unwrap(), b"some bytes");
+        assert!(decompress(Compression::Xz, [&stream[..], &[0; 3]].concat()).is_err());
+    }
+
+    #[test]
+    fn a_stream_cut_anywhere_is_an_error() {
+        for (writer, compression) in FORMS {
+            let stream = writer.compress(&[7; 5000]);
+            for end in 6..stream.len() {
+                let error = text(decompress(compression, stream[..end].to_vec()));
+                assert!(error.ends_with("stream is cut short"), "{compression:?} at {end}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_stream_that_holds_too_much_is_stopped() {
+        for (writer, compression) in FORMS {
+            let streams = [writer.compress(&[7; 600]), writer.compress(&[7; 600])].concat();
+            assert_eq!(decompress_bounded(compression, &streams, 1200).unwrap().len(), 1200);
+            for limit in [100, 599, 600, 1199] {
+                let error = text(decompress_bounded(compression, &streams, limit));
+                assert!(error.ends_with(&format!("holds more than {limit} bytes")), "{error}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_streams_never_panic(
+            form in 0..3_usize,
+            place in any::<prop::sample::Index>(),
+            byte: u8,
+            tail in prop::collection::vec(any::<u8>(), 0..40),
+        ) {
+            let (writer, compression) = FORMS[form];
+            let mut stream = writer.compress(&[b"text that repeats, ".as_slice(); 40].concat());
+            let place = place.index(stream.len());
+            stream[place] = byte;
+            stream.extend(tail);
+            if let Ok(plain) = decompress_bounded(compression, &stream, 10_000) {
+                prop_assert!(plain.len() <= 10_000);
+            }
+        }
+    }
+}

@@ -203,3 +203,63 @@ fn zeroed(len: u64) -> Option<Vec<u8>> {
     bytes.resize(len, 0);
     Some(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use testkit::Compression as Writer;
+
+    use super::*;
+
+    fn written(bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("m.ko");
+        std::fs::write(&path, bytes).unwrap();
+        (directory, path)
+    }
+
+    #[test]
+    fn any_range_of_a_plain_or_compressed_file_can_be_read() {
+        for writer in [Writer::Plain, Writer::Gzip, Writer::Xz, Writer::Zstd] {
+            let (_directory, path) = written(&writer.compress(b"0123456789"));
+            let contents = Contents::open(&path).unwrap();
+            assert_eq!(contents.len(), 10);
+            assert_eq!(*contents.read(3, 4).unwrap(), *b"3456");
+            assert_eq!(*contents.read(10, 0).unwrap(), *b"");
+            assert_eq!(*contents.read_all().unwrap(), *b"0123456789");
+            for (offset, len) in [(10, 1), (0, 11), (11, 0), (u64::MAX, 2)] {
+                let error = contents.read(offset, len).unwrap_err().to_string();
+                assert!(error.contains("m.ko: offset") && error.contains("ends at 0xa"), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_in_memory_are_as_good_as_a_file() {
+        let contents = Contents::from_bytes(Path::new("m.ko"), Writer::Xz.compress(b"0123")).unwrap();
+        assert_eq!(contents.compression(), Compression::Xz);
+        assert!(contents.file().is_none());
+        assert_eq!(*contents.read(1, 2).unwrap(), *b"12");
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_by_name() {
+        let (directory, path) = written(b"");
+        let text = |path: &Path| Contents::open(path).unwrap_err().to_string();
+        assert!(text(&path).ends_with("m.ko: the file is empty"));
+        assert!(text(directory.path()).ends_with(": not a regular file"));
+        assert!(text(&directory.path().join("gone")).starts_with("could not open "));
+        // A pipe nobody writes to must not be waited for.
+        let pipe = directory.path().join("pipe.ko");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(text(&pipe).ends_with("pipe.ko: not a regular file"));
+    }
+
+    #[test]
+    fn a_file_cut_short_meanwhile_is_an_error() {
+        let (_directory, path) = written(b"0123456789");
+        let contents = Contents::open(&path).unwrap();
+        std::fs::write(&path, b"01").unwrap();
+        let error = contents.read(0, 10).unwrap_err().to_string();
+        assert!(error.ends_with("the file became shorter while it was read"), "{error}");
+    }
+}

@@ -98,7 +98,8 @@ mod tests {
         let directory = system.path().join("sys/module/a_b");
         fs::create_dir_all(directory.join("holders/user")).unwrap();
         assert_eq!(kernel.state(&module), State::Coming);
-        for (text, state) in [("live\n", State::Live), ("going\n", State::Going), ("coming\n", State::Coming)] {
+        for (text, state) in [("live\n", State::Live), ("going\n", State::Going), ("coming\n", State::Coming)]
+        {
             fs::write(directory.join("initstate"), text).unwrap();
             assert_eq!(kernel.state(&module), state);
         }

@@ -52,3 +52,25 @@ impl BuiltinInfo {
 fn split(string: &[u8]) -> Option<(&[u8], &[u8])> {
     string.split_once_str(".").filter(|(_, entry)| entry.contains(&b'='))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_gets_its_own_entries_only() {
+        let builtin =
+            BuiltinInfo::from_bytes(b"a_b.license=GPL\0a.license=no\0a_b.alias=x.y=z\0junk\0a_b.".to_vec());
+        let info = builtin.modinfo(&ModuleName::new("a-b"));
+        let fields: Vec<_> =
+            info.fields().iter().map(|field| format!("{}:{}", field.key, field.value)).collect();
+        assert_eq!(fields, ["license:GPL", "alias:x.y=z"]);
+    }
+
+    #[test]
+    fn a_missing_file_knows_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let builtin = BuiltinInfo::open(directory.path()).unwrap();
+        assert!(builtin.modinfo(&ModuleName::new("a")).fields().is_empty());
+    }
+}

@@ -140,3 +140,6 @@ impl Module {
         fault.at(self.path())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,3 +56,20 @@ impl<'a> ModInfo<'a> {
         self.values(key).next()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_keep_their_order_and_odd_ones_are_kept() {
+        let info = ModInfo::parse(b"a=1\0\0\0a=2=3\0novalue\0=nokey\0b=\0last=unterminated");
+        let fields: Vec<_> =
+            info.fields().iter().map(|field| (field.key.to_string(), field.value.to_string())).collect();
+        let expected =
+            [("a", "1"), ("a", "2=3"), ("novalue", ""), ("", "nokey"), ("b", ""), ("last", "unterminated")];
+        assert_eq!(fields, expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
+        assert_eq!(info.values("a").collect::<Vec<_>>(), ["1", "2=3"]);
+        assert_eq!(info.value("none"), None);
+    }
+}

@@ -41,3 +41,23 @@ pub fn parse<'a>(info: &ModInfo<'a>) -> (Vec<Parameter<'a>>, Vec<Field<'a>>) {
     }
     (parameters, faulty)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptions_and_types_find_each_other_in_any_order() {
+        let info = ModInfo::parse(
+            b"parmtype=a:int\0parm=b:of b: colons\0parm=a:old\0parm=a:of a\0parmtype=b:bool\0parm=bad\0",
+        );
+        let (parameters, faulty) = parse(&info);
+        let parameter = |name: &'static str, description: &'static str, kind: &'static str| Parameter {
+            name: name.into(),
+            description: Some(description.into()),
+            kind: Some(kind.into()),
+        };
+        assert_eq!(parameters, [parameter("a", "of a", "int"), parameter("b", "of b: colons", "bool")]);
+        assert_eq!(faulty, [Field { key: "parm".into(), value: "bad".into() }]);
+    }
+}

@@ -38,3 +38,19 @@ impl<'a> ThisModule<'a> {
         Ok(Self { size: bytes.len() as u64, name: name.as_bstr() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_stands_behind_three_words() {
+        let mut image = vec![0; 200];
+        image[24..28].copy_from_slice(b"name");
+        let this = ThisModule::parse(&image, Class::Elf64).unwrap();
+        assert_eq!((this.size, this.name), (200, "name".into()));
+        assert!(ThisModule::parse(&image[..28], Class::Elf64).is_err());
+        image.fill(b'x');
+        assert!(ThisModule::parse(&image, Class::Elf32).is_err());
+    }
+}

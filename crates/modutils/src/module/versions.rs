@@ -100,3 +100,54 @@ fn split_record(record: &[u8; RECORD_LEN], class: Class, endian: Endian) -> Opti
     };
     Some((crc, name))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn version(name: &str, crc: u64) -> SymbolVersion<'_> {
+        SymbolVersion { name: name.into(), crc }
+    }
+
+    #[test]
+    fn records_have_the_width_and_order_of_the_machine() {
+        let mut record = [0; 64];
+        record[..8].copy_from_slice(&0x11_u64.to_le_bytes());
+        record[8..12].copy_from_slice(b"name");
+        assert_eq!(parse_records(&record, Class::Elf64, Endian::Little), Ok(vec![version("name", 0x11)]));
+        let mut record = [0; 64];
+        record[..4].copy_from_slice(&0x22_u32.to_be_bytes());
+        record[4..9].copy_from_slice(b".name");
+        let versions = parse_records(&record, Class::Elf32, Endian::Big).unwrap();
+        assert_eq!(versions, [version(".name", 0x22)]);
+        assert_eq!(versions[0].without_dot(), version("name", 0x22));
+    }
+
+    #[test]
+    fn damaged_records_are_errors() {
+        let error =
+            |bytes: &[u8]| parse_records(bytes, Class::Elf64, Endian::Little).unwrap_err().to_string();
+        assert_eq!(error(&[0; 65]), "section __versions: its size is not a multiple of 64");
+        assert_eq!(error(&[1; 64]), "section __versions: a symbol's name has no end");
+    }
+
+    #[test]
+    fn the_extended_pair_must_match() {
+        let parse = |names: &'static [u8], crcs: &[u8]| parse_extended(names, crcs, Endian::Little);
+        let crcs = [1, 0, 0, 0, 2, 0, 0, 0];
+        assert_eq!(parse(b"a\0long\0\0", &crcs), Ok(vec![version("a", 1), version("long", 2)]));
+        assert!(parse(b"a\0", &crcs).unwrap_err().to_string().ends_with("fewer names than CRCs"));
+        assert!(parse(b"a\0b\0c\0", &crcs).unwrap_err().to_string().ends_with("more names than CRCs"));
+        assert!(parse(b"a\0", &crcs[..3]).unwrap_err().to_string().ends_with("not a multiple of 4"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(a in prop::collection::vec(0..3_u8, 0..300), b: Vec<u8>) {
+            let _ = parse_records(&a, Class::Elf32, Endian::Big);
+            let _ = parse_extended(&a, &b, Endian::Big);
+        }
+    }
+}

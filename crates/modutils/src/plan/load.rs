@@ -1,6 +1,10 @@
 //! The plan that loads a module with all it needs.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+    slice,
+};
 
 use bstr::BString;
 
@@ -54,16 +58,16 @@ struct Planner<'a> {
 
 /// What is left to do of the walk. It is kept on a stack of its own: a chain of soft dependencies may
 /// be longer than the thread's stack is deep.
-enum Task {
-    /// A module with its dependencies, unless it was entered before.
-    Enter(Candidate),
+enum Task<'a> {
+    /// Modules with their dependencies, but those that were entered before.
+    Enter(&'a [Candidate]),
     /// A module between its soft dependencies.
-    Surround(Candidate),
+    Surround(Cow<'a, Candidate>),
     /// A module alone.
-    Place(Candidate),
+    Place(Cow<'a, Candidate>),
 }
 
-impl Planner<'_> {
+impl<'a> Planner<'a> {
     /// A module that is there already needs nothing, not even what it depends on.
     fn check_target(&mut self) {
         self.push(self.target.module.clone(), Action::Check, None);
@@ -71,16 +75,17 @@ impl Planner<'_> {
 
     fn walk(&mut self) {
         let mut entered = HashSet::new();
-        let mut tasks = vec![Task::Enter(self.target.clone())];
+        let mut tasks = vec![Task::Enter(slice::from_ref(self.target))];
         while let Some(task) = tasks.pop() {
             match task {
-                Task::Enter(candidate) => {
-                    if entered.insert(candidate.module.clone()) {
+                Task::Enter(candidates) => {
+                    let Some((candidate, others)) = candidates.split_first() else { continue };
+                    tasks.push(Task::Enter(others));
+                    if entered.insert(&candidate.module) {
+                        tasks.push(Task::Surround(Cow::Borrowed(candidate)));
                         let dependencies = self.dependencies(&candidate.module).iter().rev();
                         let dependencies = dependencies.map(|name| Candidate::named(name.clone()));
-                        let dependencies: Vec<Task> = dependencies.map(Task::Surround).collect();
-                        tasks.push(Task::Surround(candidate));
-                        tasks.extend(dependencies);
+                        tasks.extend(dependencies.map(|dependency| Task::Surround(Cow::Owned(dependency))));
                     }
                 }
                 Task::Surround(candidate) => {
@@ -89,25 +94,26 @@ impl Planner<'_> {
                     tasks.push(Task::Place(candidate));
                     tasks.extend(pre.into_iter().rev().map(Task::Enter));
                 }
-                Task::Place(candidate) => self.place(candidate),
+                Task::Place(candidate) => self.place(candidate.into_owned()),
             }
         }
     }
 
-    fn dependencies(&self, module: &ModuleName) -> &[ModuleName] {
+    fn dependencies(&self, module: &ModuleName) -> &'a [ModuleName] {
         self.known.modules.get(module).map_or(&[], |facts| &facts.dependencies)
     }
 
-    /// What stands before and after a module, all its softdep lines taken together.
-    fn soft_dependencies(&self, module: &ModuleName) -> (Vec<Candidate>, Vec<Candidate>) {
+    /// What the names before and after a module mean, all its softdep lines taken together.
+    fn soft_dependencies(&self, module: &ModuleName) -> (Vec<&'a [Candidate]>, Vec<&'a [Candidate]>) {
         let (mut pre, mut post) = (Vec::new(), Vec::new());
         if self.request.ignore_commands && *module == self.target.module {
             return (pre, post);
         }
-        let meant = |name: &BString| self.known.names.get(name).into_iter().flatten().cloned();
+        let known = self.known;
+        let meant = |name: &BString| known.names.get(name).map(Vec::as_slice);
         for line in self.config.softdeps(module) {
-            pre.extend(line.pre.iter().flat_map(meant));
-            post.extend(line.post.iter().flat_map(meant));
+            pre.extend(line.pre.iter().filter_map(meant));
+            post.extend(line.post.iter().filter_map(meant));
         }
         (pre, post)
     }
@@ -162,8 +168,10 @@ impl Planner<'_> {
             let later = |module: &ModuleName| self.places.get(module).copied().filter(|&other| other > place);
             let needs: Vec<usize> = self.dependencies(&module).iter().filter_map(earlier).collect();
             let (pre, post) = self.soft_dependencies(&module);
-            let before: Vec<usize> = pre.iter().filter_map(|candidate| earlier(&candidate.module)).collect();
-            let after: Vec<usize> = post.iter().filter_map(|candidate| later(&candidate.module)).collect();
+            let before: Vec<usize> =
+                pre.into_iter().flatten().filter_map(|candidate| earlier(&candidate.module)).collect();
+            let after: Vec<usize> =
+                post.into_iter().flatten().filter_map(|candidate| later(&candidate.module)).collect();
             if let Some(step) = self.steps.get_mut(place) {
                 step.needs = needs;
                 step.follows.extend(before);
@@ -187,5 +195,190 @@ impl Planner<'_> {
                 waiting.extend(&step.needs);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::fixture::{World, assert_sound, lines},
+        *,
+    };
+
+    fn plan_with(world: &World, target: &Candidate, request: &LoadRequest) -> Plan {
+        let plan = load(&world.config, &world.known, target, request);
+        assert_sound(&plan);
+        plan
+    }
+
+    fn plan(world: &World, target: &str) -> Plan {
+        plan_with(world, &named(target), &LoadRequest::default())
+    }
+
+    fn named(module: &str) -> Candidate {
+        Candidate::named(ModuleName::new(module))
+    }
+
+    /// The modules of the steps, in order.
+    fn order(plan: &Plan) -> Vec<String> {
+        plan.steps[1..].iter().map(|step| step.module.to_string()).collect()
+    }
+
+    fn step<'a>(plan: &'a Plan, module: &str) -> &'a Step {
+        plan.steps[1..].iter().find(|step| step.module.as_bytes() == module.as_bytes()).unwrap()
+    }
+
+    const MODULES: [&str; 7] =
+        ["base:", "mid: base", "top: base mid", "pre:", "pre2: base", "post:", "!blt:"];
+
+    #[test]
+    fn dependencies_come_first_and_must_succeed() {
+        let plan = plan(&World::new(&MODULES, ""), "top");
+        assert_eq!(lines(&plan), ["insmod /m/base.ko ", "insmod /m/mid.ko ", "insmod /m/top.ko "]);
+        assert_eq!(step(&plan, "top").needs, [1, 2]);
+        assert_eq!(step(&plan, "mid").needs, [1]);
+        assert!(plan.steps[1..].iter().all(|step| step.on_error == OnError::Stop));
+        assert_eq!(plan.target, 3);
+    }
+
+    #[test]
+    fn a_module_that_is_there_needs_nothing_else() {
+        let plan = plan(&World::new(&MODULES, ""), "top");
+        assert_eq!(
+            (plan.steps[0].action.clone(), plan.steps[0].condition),
+            (Action::Check, Condition::NotLoaded)
+        );
+        assert_eq!(plan.steps[0].module, ModuleName::new("top"));
+        assert!(plan.steps[1..].iter().all(|step| step.given == Some(0)));
+    }
+
+    #[test]
+    fn soft_dependencies_stand_around_the_module_and_may_fail() {
+        let world = World::new(&MODULES, "softdep mid pre: pre post: post pre: pre2\n");
+        let plan = plan(&world, "mid");
+        assert_eq!(order(&plan), ["base", "pre", "pre2", "mid", "post"]);
+        for soft in ["pre", "pre2", "post"] {
+            assert_eq!(step(&plan, soft).on_error, OnError::Ignore, "{soft}");
+        }
+        assert_eq!(step(&plan, "mid").follows, [2, 3]);
+        assert_eq!(step(&plan, "mid").needs, [1]);
+        assert_eq!(step(&plan, "post").follows, [4]);
+        // Needed by a soft dependency and by the module itself: it must succeed.
+        assert_eq!(step(&plan, "base").on_error, OnError::Stop);
+    }
+
+    #[test]
+    fn what_a_soft_dependency_needs_may_fail_with_it() {
+        let plan = plan(&World::new(&["a:", "s: t", "t:"], "softdep a pre: s\n"), "a");
+        assert_eq!(order(&plan), ["t", "s", "a"]);
+        assert_eq!(step(&plan, "t").on_error, OnError::Ignore);
+        assert_eq!(step(&plan, "s").needs, [1]);
+    }
+
+    #[test]
+    fn soft_dependencies_of_dependencies_count() {
+        let plan = plan(&World::new(&MODULES, "softdep base pre: pre post: post\n"), "mid");
+        assert_eq!(order(&plan), ["pre", "base", "post", "mid"]);
+    }
+
+    #[test]
+    fn each_module_has_one_step_at_its_first_place() {
+        // The soft dependency is an alias of the module itself, and of one of its dependencies.
+        let world = World::new(&MODULES, "softdep top pre: al\n").alias("al", &["top", "base", "pre2"]);
+        assert_eq!(order(&plan(&world, "top")), ["base", "mid", "pre2", "top"]);
+    }
+
+    #[test]
+    fn circles_of_soft_dependencies_end() {
+        let plan = plan(&World::new(&["a:", "b:"], "softdep a pre: b\nsoftdep b pre: a post: a\n"), "a");
+        assert_eq!(order(&plan), ["b", "a"]);
+    }
+
+    #[test]
+    fn modules_that_all_softly_want_each_other_end_soon() {
+        let modules: Vec<String> = (0..1000).map(|number| format!("m{number}")).collect();
+        let modules: Vec<&str> = modules.iter().map(String::as_str).collect();
+        let world = World::new(&modules, "softdep m* pre: all post: all\n").alias("all", &modules);
+        assert_eq!(plan(&world, "m0").steps.len(), 1001);
+    }
+
+    #[test]
+    fn a_circle_in_a_damaged_index_still_gives_an_order() {
+        let plan = plan(&World::new(&["a: b", "b: a"], ""), "a");
+        assert_eq!(order(&plan), ["b", "a"]);
+        assert_eq!((&step(&plan, "b").needs, &step(&plan, "a").needs), (&vec![], &vec![1]));
+    }
+
+    #[test]
+    fn options_of_the_configuration_come_before_given_ones() {
+        let world =
+            World::new(&MODULES, "options top a=1\noptions al b=\"x y\"\noptions top c\noptions mid m=1\n");
+        let target = Candidate { alias: Some("al".into()), ..named("top") };
+        let given = LoadRequest { options: "x=1".into(), ..LoadRequest::default() };
+        let with = lines(&plan_with(&world, &target, &given));
+        assert_eq!(
+            with,
+            ["insmod /m/base.ko ", "insmod /m/mid.ko m=1 ", "insmod /m/top.ko a=1 b=\"x y\" c x=1"]
+        );
+        let without = lines(&plan_with(&world, &target, &LoadRequest::default()));
+        assert_eq!(without[2], "insmod /m/top.ko a=1 b=\"x y\" c ");
+        let plain = lines(&plan_with(&World::new(&MODULES, ""), &named("base"), &given));
+        assert_eq!(plain, ["insmod /m/base.ko x=1"]);
+    }
+
+    #[test]
+    fn an_install_command_takes_the_modules_place_and_its_dependencies_stay() {
+        let world = World::new(&MODULES, "install mi* echo $CMDLINE_OPTS\noptions mid a=1\n");
+        assert_eq!(lines(&plan(&world, "mid")), ["insmod /m/base.ko ", "install echo $CMDLINE_OPTS a=1 "]);
+        assert_eq!(lines(&plan(&world, "top"))[1], "install echo $CMDLINE_OPTS a=1 ");
+    }
+
+    #[test]
+    fn soft_dependencies_do_not_disable_the_install_command() {
+        let world = World::new(&MODULES, "install mid cmd\nsoftdep mid pre: pre\n");
+        assert_eq!(lines(&plan(&world, "mid")), ["insmod /m/base.ko ", "insmod /m/pre.ko ", "install cmd "]);
+    }
+
+    #[test]
+    fn to_ignore_commands_concerns_the_named_module_only() {
+        let world = World::new(&MODULES, "install mid cmd\nsoftdep mid pre: pre\ninstall base bcmd\n");
+        let request = LoadRequest { ignore_commands: true, ..LoadRequest::default() };
+        assert_eq!(
+            lines(&plan_with(&world, &named("mid"), &request)),
+            ["install bcmd ", "insmod /m/mid.ko "]
+        );
+    }
+
+    #[test]
+    fn a_builtin_module_is_only_shown() {
+        let built_in = plan(&World::new(&MODULES, ""), "blt");
+        assert_eq!(lines(&built_in), ["builtin blt"]);
+        assert!(built_in.steps.iter().all(|step| step.condition == Condition::Never));
+        let with_command = plan(&World::new(&MODULES, "install blt cmd\n"), "blt");
+        assert_eq!(lines(&with_command), ["install cmd "]);
+    }
+
+    #[test]
+    fn a_file_named_by_the_caller_is_loaded_with_the_dependencies_of_its_name() {
+        let target = Candidate { file: Some("/elsewhere/mid.ko".into()), ..named("mid") };
+        let plan = plan_with(&World::new(&MODULES, ""), &target, &LoadRequest::default());
+        assert_eq!(lines(&plan), ["insmod /m/base.ko ", "insmod /elsewhere/mid.ko "]);
+    }
+
+    #[test]
+    fn a_module_without_a_file_has_a_step_that_cannot_be_done() {
+        let plan = plan(&World::new(&MODULES, ""), "nowhere");
+        assert_eq!(plan.steps[plan.target].action, Action::NoFile);
+        assert!(lines(&plan).is_empty());
+    }
+
+    #[test]
+    fn a_blacklist_stops_aliases_and_with_the_option_names() {
+        let world = World::new(&MODULES, "blacklist mid\n");
+        let by_alias = Candidate { alias: Some("al".into()), ..named("mid") };
+        assert!(blacklisted(&world.config, &by_alias, false).is_some());
+        assert!(blacklisted(&world.config, &named("mid"), false).is_none());
+        assert!(blacklisted(&world.config, &named("mid"), true).is_some());
+        assert!(blacklisted(&world.config, &named("top"), true).is_none());
     }
 }

@@ -125,7 +125,10 @@ impl Planner<'_> {
         }
         for dependency in dependencies {
             let action = Action::Unload { builtin: false };
-            self.push(&dependency, action, Condition::Unused, Some(place));
+            let step = self.push(&dependency, action, Condition::Unused, Some(place));
+            if let Some(step) = self.plan.steps.get_mut(step) {
+                step.on_error = OnError::Ignore;
+            }
         }
         place
     }
@@ -192,7 +195,11 @@ mod tests {
         let conditions: Vec<Condition> = plan.steps.iter().map(|step| step.condition).collect();
         assert_eq!(conditions, [Condition::Loaded, Condition::Always, Condition::Unused, Condition::Unused]);
         // Nothing happens to them unless the module itself went.
-        assert!(plan.steps[2..].iter().all(|step| step.given == Some(plan.target) && step.on_error == OnError::Ignore));
+        assert!(
+            plan.steps[2..]
+                .iter()
+                .all(|step| step.given == Some(plan.target) && step.on_error == OnError::Ignore)
+        );
         assert_eq!(plan.steps[plan.target].on_error, OnError::Stop);
     }
 
@@ -202,8 +209,15 @@ mod tests {
         assert_eq!(
             steps(&world, "mid"),
             [
-                "rmmod top", "rmmod base", "rmmod mid", "rmmod post", "rmmod base", "rmmod mid", "rmmod base",
-                "rmmod pre2", "rmmod pre"
+                "rmmod top",
+                "rmmod base",
+                "rmmod mid",
+                "rmmod post",
+                "rmmod base",
+                "rmmod mid",
+                "rmmod base",
+                "rmmod pre2",
+                "rmmod pre"
             ]
         );
     }
@@ -222,7 +236,8 @@ mod tests {
 
     #[test]
     fn a_remove_command_takes_the_place_of_the_module_and_its_dependencies() {
-        let world = World::new(&MODULES, "remove to* echo $CMDLINE_OPTS.\nsoftdep top pre: pre\noptions top a=1\n");
+        let world =
+            World::new(&MODULES, "remove to* echo $CMDLINE_OPTS.\nsoftdep top pre: pre\noptions top a=1\n");
         let plan = plan(&world, "top", &UnloadRequest::default());
         assert_eq!(lines(&plan), ["remove echo .", "rmmod pre"]);
         // Whether there is something to remove only the command knows.
@@ -237,7 +252,10 @@ mod tests {
 
     #[test]
     fn to_ignore_commands_leaves_out_those_of_the_named_module_only() {
-        let world = World::new(&MODULES, "remove mid echo m\nsoftdep mid post: pre\nremove pre echo p\nsoftdep pre pre: mid\n");
+        let world = World::new(
+            &MODULES,
+            "remove mid echo m\nsoftdep mid post: pre\nremove pre echo p\nsoftdep pre pre: mid\n",
+        );
         let request = UnloadRequest { ignore_commands: true, ..UnloadRequest::default() };
         assert_eq!(lines(&plan(&world, "mid", &request)), ["rmmod mid", "rmmod base"]);
         assert_eq!(lines(&plan(&world, "pre", &request)), ["rmmod pre"]);
@@ -251,6 +269,16 @@ mod tests {
         assert_eq!(lines(&plan), ["rmmod mid", "rmmod base", "remove echo", "rmmod base"]);
         let mid = plan.steps.iter().find(|step| step.line().is_some()).unwrap();
         assert_eq!(mid.on_error, OnError::Stop);
+    }
+
+    #[test]
+    fn the_target_as_a_dependency_of_a_soft_one_stops_nothing() {
+        let world = World::new(&MODULES, "softdep mid post: top\n");
+        let plan = plan(&world, "mid", &UnloadRequest::default());
+        let as_dependency = plan.steps.iter().position(|step| step.condition == Condition::Unused);
+        assert_ne!(as_dependency, Some(plan.target));
+        let unused = plan.steps.iter().filter(|step| step.condition == Condition::Unused);
+        assert!(unused.into_iter().all(|step| step.on_error == OnError::Ignore));
     }
 
     #[test]
