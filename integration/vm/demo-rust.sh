@@ -45,7 +45,8 @@ typed 0 rmmod test_square square
 
 say "Rust's symbols have long names, and the tables of versions have them whole"
 lines=4 typed 0 modprobe --show-modversions /companions/test_verbose.ko
-saying "7verbose7symbols4that7outgrow8versions5twice"
+# The packaged kmod reads only the table that cannot have them.
+[ "$(readlink /bin/kmod)" = /reference/bin/kmod ] || saying "7verbose7symbols4that7outgrow8versions5twice"
 typed 0 modprobe test_verbose
 typed 0 modprobe -r test_verbose
 
