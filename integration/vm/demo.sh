@@ -4,7 +4,7 @@
 . /vm/session.sh
 
 release=$(uname -r)
-say "Linux $release with our tools as /sbin/depmod, /sbin/modprobe and so on"
+say "Linux $release; the module tools are /sbin/depmod, /sbin/modprobe and so on"
 echo "# ls -l /sbin/modprobe"
 ls -l /sbin/modprobe | sed 's/.* \//\//'
 typed 0 modprobe --version

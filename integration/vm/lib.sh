@@ -59,9 +59,11 @@ expect_value() {
 
 # expect_loaded MODULE…, expect_absent MODULE…: the kernel has them, or doesn't.
 expect_loaded() {
+    local module
     for module in "$@"; do [ -e "/sys/module/$module/initstate" ] || fail "$module is not loaded"; done
 }
 expect_absent() {
+    local module
     for module in "$@"; do [ ! -e "/sys/module/$module/initstate" ] || fail "$module is loaded"; done
 }
 
@@ -73,6 +75,7 @@ loaded() { cut -d' ' -f1 /proc/modules | grep -vxF -f /tmp/at_first | sort; }
 
 # unload_all: unloads them, with a tool that is not under test.
 unload_all() {
+    local attempt module
     for attempt in 1 2 3 4 5 6; do
         for module in $(loaded); do busybox rmmod "$module" 2>/dev/null || true; done
     done

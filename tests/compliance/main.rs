@@ -9,5 +9,6 @@ mod depmod_d;
 mod depmod_options;
 mod modinfo_options;
 mod modprobe_basic;
+mod modprobe_config;
 mod other_tools;
 mod trees;

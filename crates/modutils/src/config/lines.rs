@@ -43,7 +43,7 @@ pub fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// The words of a text, split at blanks and tabs.
 pub fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split(|byte| is_blank(byte)).filter(|word| !word.is_empty())
+    text.split(is_blank).filter(|word| !word.is_empty())
 }
 
 fn is_blank(byte: &u8) -> bool {

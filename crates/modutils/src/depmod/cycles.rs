@@ -255,7 +255,7 @@ mod tests {
             let graph = Graph::new(direct);
             let found = Cycles::of(&graph);
             prop_assert_eq!(found.cycles.is_empty(), Order::of(&graph).is_ok());
-            let mut on_cycles = vec![false; 9];
+            let mut on_cycles = [false; 9];
             for cycle in &found.cycles {
                 for (place, module) in cycle.iter().enumerate() {
                     let next = cycle[(place + 1) % cycle.len()];

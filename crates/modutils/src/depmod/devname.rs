@@ -90,7 +90,9 @@ fn scan_number(text: &[u8]) -> Option<(u32, &[u8])> {
 mod tests {
     use super::*;
 
-    fn of(aliases: &[&'static str]) -> (Option<&'static [u8]>, Option<(char, u32, u32)>) {
+    type Numbers = (char, u32, u32);
+
+    fn of(aliases: &[&'static str]) -> (Option<&'static [u8]>, Option<Numbers>) {
         let (node, device) = node(aliases.iter().map(|alias| alias.as_bytes()));
         (node, device.map(|device| (char::from(device.kind), device.major, device.minor)))
     }

@@ -3,7 +3,7 @@
 //! The stages, each a file: [`scan`] finds module files, [`choose`] takes one of several copies,
 //! [`module_order`] sorts them, [`facts`] reads each, [`symbols`] and [`graph`] find who needs whom,
 //! [`order`] puts dependencies in their order or [`cycles`] says why there is none, [`output`] makes
-//! the files' contents and [`write`] puts them into place.
+//! the files' contents and [`mod@write`] puts them into place.
 
 pub mod builtin;
 pub mod choose;

@@ -189,3 +189,91 @@ fn push_line(text: &mut Vec<u8>, parts: &[&[u8]]) {
     }
     text.push(b'\n');
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use testkit::{Crc, ModuleBuilder};
+
+    use super::*;
+    use crate::{
+        config::DepmodConfig,
+        depmod::{self, Checks, graph::Check},
+        index::Trie,
+    };
+
+    /// The files made for a tree of two modules, the one needing the other, by name; and the notices.
+    fn made(warn_duplicates: bool) -> (Vec<OutputFile>, Vec<String>) {
+        let directory = tempfile::tempdir().unwrap();
+        let write = |file: &str, bytes: Vec<u8>| fs::write(directory.path().join(file), bytes).unwrap();
+        let user = ModuleBuilder::new("a-user")
+            .needs("provided", None)
+            .alias("pci:v1-*")
+            .alias("pci:v1-*")
+            .alias("broken[")
+            .alias("caf\u{e9}")
+            .modinfo("softdep", "pre: b-x")
+            .modinfo("weakdep", "c-y");
+        write("a-user.ko", user.build());
+        write(
+            "provider.ko",
+            ModuleBuilder::new("provider").modinfo("license", "GPL").export("provided", Crc::None).build(),
+        );
+        for list in ["modules.order", "modules.builtin", "modules.builtin.modinfo"] {
+            write(list, b"".into());
+        }
+
+        let mut notices = Vec::new();
+        let mut sink = |notice: Notice| notices.push(notice.message.to_string());
+        let files = depmod::tree(directory.path(), &DepmodConfig::default(), &mut sink).unwrap();
+        let facts = depmod::read_facts(&files, &mut sink);
+        let checks = Checks { kernel_symbols: &[], symbol_prefix: None, check: Check::Nothing };
+        let analysis = depmod::analyse(&files, &facts, &checks, &mut sink).unwrap();
+        let mut made = texts(&analysis, &mut sink);
+        made.extend(indexes(&analysis, directory.path(), warn_duplicates, &mut sink).unwrap());
+        (made, notices)
+    }
+
+    fn bytes(files: &[OutputFile], name: &str) -> Vec<u8> {
+        files.iter().find(|file| file.name == name).unwrap().bytes.clone()
+    }
+
+    fn text(files: &[OutputFile], name: &str) -> String {
+        String::from_utf8(bytes(files, name)).unwrap()
+    }
+
+    #[test]
+    fn texts_hold_what_modules_say_as_they_say_it() {
+        let (files, _) = made(false);
+        assert_eq!(text(&files, "modules.dep"), "a-user.ko: provider.ko\nprovider.ko:\n");
+        assert_eq!(
+            text(&files, "modules.alias"),
+            "# Aliases extracted from modules themselves.\nalias pci:v1-* a_user\nalias pci:v1-* a_user\n\
+             alias broken[ a_user\nalias caf\u{e9} a_user\n"
+        );
+        assert!(text(&files, "modules.softdep").ends_with("\nsoftdep a_user pre: b-x\n"));
+        assert!(text(&files, "modules.weakdep").ends_with("\nweakdep a_user c-y\n"));
+        assert!(text(&files, "modules.symbols").ends_with("\nalias symbol:provided provider\n"));
+        assert_eq!(text(&files, "modules.devname"), "");
+    }
+
+    #[test]
+    fn indexes_hold_what_can_be_asked_for() {
+        let (files, notices) = made(false);
+        let trie = |name| Trie::from_bytes(Path::new(name), bytes(&files, name)).unwrap();
+        assert_eq!(trie("modules.dep.bin").get(b"a_user").unwrap().unwrap(), b"a-user.ko: provider.ko");
+        assert_eq!(trie("modules.alias.bin").entries().unwrap().len(), 2);
+        assert_eq!(trie("modules.alias.bin").get(b"pci:v1_*").unwrap().unwrap(), b"a_user");
+        assert_eq!(trie("modules.symbols.bin").get(b"symbol:provided").unwrap().unwrap(), b"provider");
+        let expected =
+            ["Unmatched bracket in broken[", "not ASCII, left out of the index: caf\u{e9} (a_user)"];
+        assert_eq!(notices, expected);
+    }
+
+    #[test]
+    fn an_alias_given_twice_is_told_when_asked_for() {
+        let (_, notices) = made(true);
+        assert_eq!(notices[0], "duplicate module alias:\npci:v1_* a_user");
+    }
+}

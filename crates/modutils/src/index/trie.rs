@@ -66,7 +66,7 @@ impl Trie {
         self.find(key).map_err(|fault| fault.at(&self.path))
     }
 
-    /// The values of all keys that match the query, keys being patterns for [`fnmatch`], in the
+    /// The values of all keys that match the query, keys being shell patterns, in the
     /// order in which kmod gives them.
     ///
     /// # Errors

@@ -145,6 +145,8 @@ fn blank_vermagic(modinfo: &mut [u8]) {
 mod tests {
     use std::fs;
 
+    use testkit::{Arch, ModuleBuilder};
+
     use super::*;
     use crate::{Root, kernel::calls::fake::Fake};
 
@@ -228,6 +230,31 @@ mod tests {
         let kernel = Kernel::with_calls(&machine.root, &machine.fake);
         let refusal = kernel.insert(Path::new("/nonexistent/m.ko"), b"", Force::default()).unwrap_err();
         assert!(refusal.to_string().contains("/nonexistent/m.ko"), "{refusal}");
+    }
+
+    #[test]
+    fn the_image_loses_what_the_kernel_would_check() {
+        for arch in Arch::ALL {
+            let module = ModuleBuilder::new("m")
+                .arch(arch)
+                .modinfo("vermagic", "6.1 SMP")
+                .modinfo("license", "GPL")
+                .needs("sym", 1)
+                .build();
+            let machine = Machine::new(&[("finit_module", Errno::ENOSYS)]);
+            machine.insert(&module, BOTH).unwrap();
+            let image = machine.fake.images.borrow()[0].clone();
+            let before = Elf::parse(Contents::from_bytes(Path::new("m.ko"), module).unwrap()).unwrap();
+            let after = Elf::parse(Contents::from_bytes(Path::new("m.ko"), image).unwrap()).unwrap();
+            let alloc = u64::from(SHF_ALLOC);
+            for ((name, old), (_, new)) in before.sections().zip(after.sections()) {
+                let expected = if name == b"__versions" { old.sh_flags & !alloc } else { old.sh_flags };
+                assert_eq!(new.sh_flags, expected, "{}", name.as_bstr());
+            }
+            let modinfo = after.section(b".modinfo").unwrap().unwrap();
+            assert!(before.section(b".modinfo").unwrap().unwrap().contains_str("vermagic=6.1"));
+            assert!(!modinfo.contains_str("vermagic") && modinfo.contains_str("license=GPL"));
+        }
     }
 
     #[test]
