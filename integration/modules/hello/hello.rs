@@ -55,7 +55,7 @@ struct Hello;
 
 impl kernel::Module for Hello {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        pr_info!("hello {}, io {:#x}\n", msg(), IO.get());
+        say("hello");
         match NonZeroI32::new(RET.get()) {
             None => Ok(Hello),
             // SAFETY: `Error` is nothing but a `NonZeroI32`. Its safe constructors refuse positive numbers, which
@@ -68,15 +68,25 @@ impl kernel::Module for Hello {
 
 impl Drop for Hello {
     fn drop(&mut self) {
-        pr_info!("goodbye {}, io {:#x}\n", msg(), IO.get());
+        say("goodbye");
     }
 }
 
-/// The parameter `msg` as it is now.
-fn msg() -> &'static str {
-    // SAFETY: The kernel's charp operations keep the parameter a valid string. A write through sysfs at this very
-    // moment could free it; whoever runs the scenarios is root and does not do that.
-    unsafe { CStr::from_char_ptr(MSG.get()) }.to_str().unwrap_or("(not UTF-8)")
+/// Writes a line with `msg` and `io` as they are now.
+fn say(greeting: &str) {
+    // SAFETY: The module is this one. With the lock, nobody frees the string by writing another one through sysfs; the
+    // kernel's charp operations keep it NUL-terminated.
+    unsafe {
+        bindings::kernel_param_lock(this_module());
+        let msg = CStr::from_char_ptr(MSG.get()).to_str().unwrap_or("(not UTF-8)");
+        pr_info!("{greeting} {msg}, io {:#x}\n", IO.get());
+        bindings::kernel_param_unlock(this_module());
+    }
+}
+
+/// This module, as the kernel's functions want it.
+const fn this_module() -> *mut bindings::module {
+    (&raw const bindings::__this_module).cast_mut()
 }
 
 /// Sets `io` from `text`, as `kernel_param_ops::set`: 0, or a negated error number.
@@ -129,7 +139,7 @@ macro_rules! parameter {
             #[used(compiler)]
             static PARAMETER: KernelParam = KernelParam::new(bindings::kernel_param {
                 name: concat!($name, "\0").as_ptr().cast(),
-                mod_: (&raw const bindings::__this_module).cast_mut(),
+                mod_: this_module(),
                 ops: &raw const $ops,
                 perm: 0o644,
                 level: -1,
