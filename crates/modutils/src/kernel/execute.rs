@@ -98,7 +98,7 @@ pub enum Failure {
     #[error("the module is in use")]
     InUse,
     /// The kernel did not drop the module.
-    #[error("{}", .0.desc())]
+    #[error("{}", crate::errno_text(*.0))]
     NotDropped(Errno),
 }
 
