@@ -523,6 +523,15 @@ mod tests {
     }
 
     #[test]
+    fn holders_of_holders_go_first() {
+        let machine = Machine::new(&MODULES, "").loaded("base", 2).loaded("mid", 1).loaded("top", 0);
+        let machine = machine.held("base", "mid").held("base", "top").held("mid", "top");
+        let (outcome, told) = machine.unload_with_holders("base", Mode::DryRun);
+        assert_eq!(outcome, Outcome::Done);
+        assert_eq!(told, ["begin top", "begin mid", "begin base"]);
+    }
+
+    #[test]
     fn waiting_in_vain_means_in_use() {
         let machine = Machine::new(&MODULES, "").loaded("base", 1).refusing("delete_module", Errno::EAGAIN);
         let wait = Execution { wait: Some(Duration::from_millis(5)), ..machine.execution(Mode::Run) };
