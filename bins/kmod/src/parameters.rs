@@ -4,10 +4,12 @@ use std::{ffi::OsString, io};
 
 use bstr::{BString, ByteSlice};
 
-/// Joins parameters by blanks. A value with blanks in it is put in quotes, unless it begins with a
-/// quote: the kernel splits parameters at blanks outside of quotes.
+/// Joins parameters by blanks; empty ones at the beginning say nothing. A value with blanks in it is
+/// put in quotes, unless it begins with a quote: the kernel splits parameters at blanks outside of
+/// quotes.
 pub fn join(words: &[OsString]) -> BString {
-    let words: Vec<Vec<u8>> = words.iter().map(|word| quoted(word.as_encoded_bytes())).collect();
+    let words = words.iter().map(|word| quoted(word.as_encoded_bytes()));
+    let words: Vec<Vec<u8>> = words.skip_while(Vec::is_empty).collect();
     words.join(&b' ').into()
 }
 
@@ -44,6 +46,8 @@ mod tests {
             "y=\"a b\" z='a b' a b=c no value t=a\tb"
         );
         assert_eq!(joined(&["a=1", ""]), "a=1 ");
+        assert_eq!(joined(&["", "", "a=1", "", "b=2"]), "a=1  b=2");
+        assert_eq!(joined(&["", ""]), "");
         assert_eq!(joined(&[]), "");
     }
 

@@ -14,8 +14,8 @@ use crate::startup;
 
 /// A tool's standard output and messages.
 ///
-/// Messages are `TOOL: LEVEL: text` on standard error, or go to syslog when asked for or when
-/// standard error is closed. A failure to write standard output is kept, and told by
+/// Messages are `TOOL: LEVEL: text` on standard error, or go to syslog in the same words when asked
+/// for or when standard error is closed. A failure to write standard output is kept, and told by
 /// [`Report::finish`]: what a script asked for was then not done.
 pub struct Report {
     tool: &'static CStr,
@@ -133,7 +133,8 @@ impl Report {
         };
         // Syslog is the last resort for messages: a failure to reach it has nowhere to go.
         let _ = openlog(Some(self.tool), LogFlags::empty(), Facility::LOG_DAEMON);
-        let _ = syslog(Priority::new(severity, Facility::LOG_DAEMON), OsStr::from_bytes(&notice.message));
+        let text = [word(notice.level), b": ", &notice.message].concat();
+        let _ = syslog(Priority::new(severity, Facility::LOG_DAEMON), OsStr::from_bytes(&text));
     }
 }
 

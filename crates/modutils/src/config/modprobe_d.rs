@@ -60,7 +60,7 @@ pub struct AliasLine {
 pub struct OptionsLine {
     /// A module, or an alias by which it is asked for.
     pub name: Alias,
-    /// The options, as written.
+    /// The options, as written but for tabs, which become blanks.
     pub options: BString,
     /// Where it stands.
     pub origin: Origin,
@@ -144,7 +144,11 @@ impl Directive {
                 Self::Alias(normal(pattern)?, normal(module)?)
             }
             b"blacklist" => Self::Blacklist(normal(word(rest).ok_or("a blacklist without a module")?.0)?),
-            b"options" => with_rest(rest, "options").map(|(name, rest)| Self::Options(name, rest))?,
+            b"options" => {
+                let (name, rest) = with_rest(rest, "options")?;
+                // Of all directives only this one is shown and handed on without its tabs.
+                Self::Options(name, rest.replace(b"\t", b" ").into())
+            }
             b"install" => with_rest(rest, "command").map(|(name, rest)| Self::Install(name, rest))?,
             b"remove" => with_rest(rest, "command").map(|(name, rest)| Self::Remove(name, rest))?,
             b"softdep" => {
@@ -332,12 +336,12 @@ mod tests {
     #[test]
     fn names_are_normalised_and_the_rest_is_kept() {
         let (config, notices) =
-            config("options \t x-z\t a=1   b\ninstall a-[1-2]*  echo  hi-ho \nalias k-* l-m\n");
+            config("options \t x-z\t a=1  \tb\t\ninstall a-[1-2]*  echo \thi-ho \nalias k-* l-m\n");
         assert_eq!(notices, [""; 0]);
         assert_eq!(config.options[0].name.as_bytes(), b"x_z");
-        assert_eq!(config.options[0].options, " a=1   b");
+        assert_eq!(config.options[0].options, " a=1   b ");
         assert_eq!(config.installs[0].pattern.as_bytes(), b"a_[1-2]*");
-        assert_eq!(config.installs[0].command, " echo  hi-ho ");
+        assert_eq!(config.installs[0].command, " echo \thi-ho ");
         assert_eq!(config.aliases[0].module.as_bytes(), b"l_m");
     }
 
