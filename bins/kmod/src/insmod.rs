@@ -45,7 +45,11 @@ pub fn command() -> clap::Command {
     cli::common(
         cli::command("insmod", "Give one module file to the kernel")
             .arg(cli::arguments("FILE [PARAMETER]..."))
-            .arg(cli::flag('f', "force", "Leave out both checks below"))
+            .arg(
+                cli::flag('f', "force", "Leave out both checks below")
+                    // Short for --force before there were longer ones.
+                    .aliases(["forc", "for", "fo", "f"]),
+            )
             .arg(cli::long_flag("force-modversion", "Do not check the versions of symbols"))
             .arg(cli::long_flag("force-vermagic", "Do not check the kernel's version"))
             .arg(cli::flag('s', "syslog", "Send messages to syslog"))

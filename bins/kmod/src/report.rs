@@ -77,6 +77,12 @@ impl Report {
         }
     }
 
+    /// Lets the tool do its work to the end even when nobody reads what it prints any more; it dies
+    /// of the closed pipe in [`Report::finish`] only.
+    pub fn outlive_reader(&mut self) {
+        startup::outlive_sigpipe();
+    }
+
     /// Shows a message, when its level is to be shown.
     pub fn notice(&mut self, notice: &Notice) {
         if self.shows(notice.level) {
@@ -115,6 +121,9 @@ impl Report {
     pub fn finish(mut self, done: bool) -> ExitCode {
         self.flush();
         if let Some(failure) = self.output_failure.take() {
+            if failure.kind() == io::ErrorKind::BrokenPipe {
+                startup::die_of_sigpipe();
+            }
             self.error(format!("could not write standard output: {failure}"));
             return ExitCode::FAILURE;
         }

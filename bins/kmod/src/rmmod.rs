@@ -9,7 +9,7 @@ use modutils::{
     lookup::{self, Context},
 };
 
-use crate::{Invocation, cli, parameters, report::Report};
+use crate::{Invocation, cli, lsmod, parameters, report::Report};
 
 /// Runs the tool.
 pub fn run(invocation: &Invocation) -> ExitCode {
@@ -34,7 +34,7 @@ pub fn run(invocation: &Invocation) -> ExitCode {
             report.error(text.concat());
             return report.finish(false);
         };
-        if let Err(message) = remove(&module, options.get_flag("force")) {
+        if let Err(message) = remove(&module, options.get_flag("force"), &mut report) {
             report.error(message);
             done = false;
         }
@@ -63,11 +63,11 @@ fn named(argument: &OsStr) -> Option<ModuleName> {
     Some(ModuleName::new(bytes.split_once_str(".").map_or(bytes, |(name, _)| name)))
 }
 
-fn remove(module: &ModuleName, force: bool) -> Result<(), Vec<u8>> {
+fn remove(module: &ModuleName, force: bool, report: &mut Report) -> Result<(), Vec<u8>> {
     let root = Root::default();
     let kernel = Kernel::running(&root);
     if !force {
-        check(&kernel, &root, module)?;
+        check(&kernel, &root, module, report)?;
     }
     kernel.delete(module, force).map_err(|errno| {
         let cause = parameters::errno_text(&errno.into());
@@ -76,7 +76,7 @@ fn remove(module: &ModuleName, force: bool) -> Result<(), Vec<u8>> {
 }
 
 /// Says what stands against removing a module, in better words than the kernel's error number.
-fn check(kernel: &Kernel, root: &Root, module: &ModuleName) -> Result<(), Vec<u8>> {
+fn check(kernel: &Kernel, root: &Root, module: &ModuleName, report: &mut Report) -> Result<(), Vec<u8>> {
     let no = |end: &[u8]| Err([b"Module ", module.as_bytes(), end].concat());
     if is_builtin(root, module) {
         return no(b" is builtin.");
@@ -85,7 +85,7 @@ fn check(kernel: &Kernel, root: &Root, module: &ModuleName) -> Result<(), Vec<u8
         return no(b" is not currently loaded");
     }
     // An unreadable list of holders is no reason: the kernel decides.
-    let holders = kernel.holders(module).unwrap_or_default();
+    let holders = lsmod::holders(kernel, module, report);
     if !holders.is_empty() {
         let names: Vec<&[u8]> = holders.iter().map(ModuleName::as_bytes).collect();
         return no(&[b" is in use by: ", names.join(&b' ').as_slice()].concat());

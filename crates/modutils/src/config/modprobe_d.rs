@@ -106,6 +106,9 @@ pub struct WeakdepLine {
     pub pattern: Alias,
     /// Names that it may want.
     pub names: Vec<BString>,
+    /// The same as one text, a blank between two names. Where more than one blank stood before the
+    /// names, one is left.
+    pub text: BString,
     /// Where it stands.
     pub origin: Origin,
 }
@@ -126,7 +129,7 @@ pub enum Directive {
     /// `softdep PATTERN pre: NAME... post: NAME...`.
     Softdep(Alias, Vec<BString>, Vec<BString>),
     /// `weakdep PATTERN NAME...`.
-    Weakdep(Alias, Vec<BString>),
+    Weakdep(Alias, BString),
 }
 
 impl Directive {
@@ -158,7 +161,7 @@ impl Directive {
             }
             b"weakdep" => {
                 let (name, rest) = with_rest(rest, "dependencies")?;
-                Self::Weakdep(name, words(&rest).map(BString::from).collect())
+                Self::Weakdep(name, single_blanks(&rest))
             }
             b"include" | b"config" => {
                 return Err(format!("command {} is deprecated and not parsed anymore", keyword.as_bstr()));
@@ -282,7 +285,10 @@ impl ModprobeConfig {
             Directive::Softdep(pattern, pre, post) => {
                 self.softdeps.push(SoftdepLine { pattern, pre, post, origin });
             }
-            Directive::Weakdep(pattern, names) => self.weakdeps.push(WeakdepLine { pattern, names, origin }),
+            Directive::Weakdep(pattern, text) => {
+                let names = words(&text).map(BString::from).collect();
+                self.weakdeps.push(WeakdepLine { pattern, names, text, origin });
+            }
         }
     }
 }
@@ -316,6 +322,14 @@ fn before_and_after(text: &[u8]) -> (Vec<BString>, Vec<BString>) {
         }
     }
     (pre, post)
+}
+
+/// The words of a text with one blank between two, and one before them where the text begins with
+/// blanks.
+fn single_blanks(text: &[u8]) -> BString {
+    let indent: &[&[u8]] = if text.starts_with(b" ") || text.starts_with(b"\t") { &[b""] } else { &[] };
+    let words: Vec<&[u8]> = indent.iter().copied().chain(words(text)).collect();
+    words.join(&b' ').into()
 }
 
 #[cfg(test)]
@@ -389,6 +403,15 @@ mod tests {
         assert_eq!(config.softdeps[0].pre, ["a-b", "c", "e"]);
         assert_eq!(config.softdeps[0].post, ["d"]);
         assert!(config.softdeps[1].pre.is_empty() && config.softdeps[1].post.is_empty());
+    }
+
+    #[test]
+    fn a_weakdep_keeps_one_blank_of_many() {
+        let (config, _) = config("weakdep a  b-c \t d \nweakdep a\tb\nweakdep a  \n");
+        let texts: Vec<&BString> = config.weakdeps.iter().map(|line| &line.text).collect();
+        assert_eq!(texts, [" b-c d", "b", ""]);
+        assert_eq!(config.weakdeps[0].names, ["b-c", "d"]);
+        assert!(config.weakdeps[2].names.is_empty());
     }
 
     #[test]
