@@ -137,10 +137,12 @@ impl Stages {
             0 => String::new(),
             _ => format!("  {} passed, {} failed", count.passed, count.failed),
         };
-        println!("{seconds:7.1} s  {word}{tests}");
         if count.failed > 0 {
+            // What it said stands between its name and here.
+            print!("{name:44}");
             self.failed.push(name);
         }
+        println!("{seconds:7.1} s  {word}{tests}");
     }
 
     /// The last line.
