@@ -21,6 +21,34 @@ impl Aspect {
     pub(crate) const ALL: [Aspect; 3] = [Aspect::Works, Aspect::Fails, Aspect::Combined];
 }
 
+/// Errors with which a kernel, a security module or a file system may refuse a module. EEXIST has cases of its own.
+pub(crate) const REFUSALS: [Errno; 24] = [
+    Errno::EPERM,
+    Errno::ENOENT,
+    Errno::ESRCH,
+    Errno::EINTR,
+    Errno::EIO,
+    Errno::E2BIG,
+    Errno::ENOEXEC,
+    Errno::EAGAIN,
+    Errno::ENOMEM,
+    Errno::EACCES,
+    Errno::EFAULT,
+    Errno::EBUSY,
+    Errno::ENODEV,
+    Errno::EINVAL,
+    Errno::EFBIG,
+    Errno::ETXTBSY,
+    Errno::ENOSPC,
+    Errno::EBADMSG,
+    Errno::EOVERFLOW,
+    Errno::EOPNOTSUPP,
+    Errno::ETIMEDOUT,
+    Errno::ENOKEY,
+    Errno::EKEYREJECTED,
+    Errno::ENODATA,
+];
+
 /// One thing that is done to the root, the fake kernel or the start of the tool.
 #[derive(Debug, Clone)]
 pub(crate) enum Step {

@@ -110,20 +110,7 @@ fn files() -> Vec<Case> {
 }
 
 fn kernel() -> Vec<Case> {
-    let refused = [
-        Errno::ENOEXEC,
-        Errno::ENOENT,
-        Errno::ESRCH,
-        Errno::EINVAL,
-        Errno::EPERM,
-        Errno::EEXIST,
-        Errno::EBUSY,
-        Errno::ENODEV,
-        Errno::ENOMEM,
-        Errno::EKEYREJECTED,
-        Errno::ENOKEY,
-    ];
-    let mut cases: Vec<Case> = refused
+    let mut cases: Vec<Case> = super::case::REFUSALS
         .into_iter()
         .map(|errno| {
             let mut case = fails("insmod kernel", "refuses", "@/alone.ko").refuse("alone", errno);

@@ -316,19 +316,7 @@ fn names() -> Vec<Case> {
 }
 
 fn kernel() -> Vec<Case> {
-    let refused = [
-        Errno::ENOEXEC,
-        Errno::ENOENT,
-        Errno::ESRCH,
-        Errno::EINVAL,
-        Errno::EPERM,
-        Errno::EBUSY,
-        Errno::ENODEV,
-        Errno::ENOMEM,
-        Errno::EKEYREJECTED,
-        Errno::ENOKEY,
-    ];
-    let mut cases: Vec<Case> = refused
+    let mut cases: Vec<Case> = super::case::REFUSALS
         .into_iter()
         .map(|errno| {
             let mut case = fails("modprobe kernel", "refuses", "alone").refuse("alone", errno);

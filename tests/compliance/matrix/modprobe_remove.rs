@@ -91,42 +91,80 @@ fn remove() -> Vec<Case> {
     ]
 }
 
+/// What was asked for is done.
+const WELL: [Claim; 3] = [Claim::Exit(0), Claim::Silent, Claim::Loaded("")];
+/// The module went as an unused dependency of its holder, and then it is missed.
+const GONE: [Claim; 3] =
+    [Claim::Exit(1), Claim::Says("could not remove 'lower': No such file or directory"), Claim::Loaded("")];
+
 fn holders() -> Vec<Case> {
     let of = "modprobe --remove-holders";
     let pair = |case: Case| case.loaded("lower").loaded_on("middle", &["lower"]);
     vec![
-        pair(fails(
-            of,
-            "takes the holder first, then the module itself is gone",
-            "-r --remove-holders lower",
-        )),
+        pair(
+            fails(of, "takes the holder first, then the module itself is gone", "-r --remove-holders lower")
+                .differs(Row::RemoveHolders, &WELL, &GONE),
+        ),
         works(of, "without holders", "-r --remove-holders alone").loaded("alone"),
-        pair(fails(of, "two holders, likewise", "-r --remove-holders lower")).loaded_on("side", &["lower"]),
+        pair(fails(of, "two holders, likewise", "-r --remove-holders lower").differs(
+            Row::RemoveHolders,
+            &[Claim::Exit(0)],
+            &[Claim::Exit(1)],
+        ))
+        .loaded_on("side", &["lower"]),
         pair(fails(of, "the holder is in use", "-r --remove-holders lower")).users("middle", 1),
         pair(fails(of, "the kernel keeps the holder", "-r --remove-holders lower"))
             .keep("middle", Errno::EPERM),
         pair(fails(of, "it is in use itself", "-r --remove-holders lower")).users("lower", 1),
-        fails(of, "the holder has a holder", "-r --remove-holders lower").chain(),
+        fails(of, "the holder has a holder", "-r --remove-holders lower").chain().differs(
+            Row::RemoveHolders,
+            &WELL,
+            &[Claim::Exit(1), Claim::Loaded("upper middle lower"), Claim::Says("Module middle is in use.")],
+        ),
         fails(of, "unknown", "-r --remove-holders unheard-of"),
         fails(of, "unknown, without -r", "--remove-holders unheard-of"),
         pair(combined(of, "without -r it loads", "--remove-holders alone")),
         pair(combined(of, "without -r, loaded", "--remove-holders lower")),
-        pair(combined(of, "with -v", "-r --remove-holders -v lower")),
-        pair(combined(of, "with -n -v", "-r --remove-holders -nv lower")),
+        pair(combined(of, "with -v", "-r --remove-holders -v lower").differs(
+            Row::RemoveHolders,
+            &[Claim::Exit(0), Claim::Silent, Claim::Loaded(""), Claim::Prints("rmmod middle\nrmmod lower\n")],
+            &GONE,
+        )),
+        pair(combined(of, "with -n -v", "-r --remove-holders -nv lower").differs(
+            Row::RemoveHolders,
+            &[Claim::Exit(0), Claim::Prints("rmmod middle\nrmmod lower\n"), Claim::Loaded("middle lower")],
+            &[Claim::Exit(1), Claim::Says("Module lower is in use.")],
+        )),
         pair(combined(of, "with -q, in use", "-rq --remove-holders lower")).users("middle", 1),
         combined(of, "with --first-time, not loaded", "-r --remove-holders --first-time lower"),
         combined(of, "not loaded", "-r --remove-holders lower"),
-        combined(of, "of the middle", "-r --remove-holders middle").chain(),
-        pair(combined(of, "with -w", "-r --remove-holders -w 1000 lower"))
-            .users("middle", 1)
-            .users_after(100, "middle", 0),
-        pair(combined(of, "the holder has a remove command", "-r --remove-holders lower"))
-            .config("remove middle /bin/echo middle; /sbin/modprobe -r -i middle\\n"),
+        combined(of, "of the middle", "-r --remove-holders middle").chain().differs(
+            Row::RemoveHolders,
+            &WELL,
+            &[Claim::Exit(1), Claim::Says("could not remove 'middle'"), Claim::Loaded("lower")],
+        ),
+        pair(combined(of, "with -w", "-r --remove-holders -w 1000 lower").differs(
+            Row::RemoveHolders,
+            &WELL,
+            &GONE,
+        ))
+        .users("middle", 1)
+        .users_after(100, "middle", 0),
+        pair(combined(of, "the holder has a remove command", "-r --remove-holders lower").differs(
+            Row::RemoveHolders,
+            &WELL,
+            &GONE,
+        ))
+        .config("remove middle /bin/echo middle; /sbin/modprobe -r -i middle\\n"),
         pair(combined(of, "it has a remove command", "-r --remove-holders lower"))
             .config("remove lower /bin/echo lower; /sbin/modprobe -r -i lower\\n"),
-        pair(combined(of, "with a softdep", "-r --remove-holders lower"))
-            .loaded("alone")
-            .config("softdep lower pre: alone\\n"),
+        pair(combined(of, "with a softdep", "-r --remove-holders lower").differs(
+            Row::RemoveHolders,
+            &WELL,
+            &[Claim::Exit(1), Claim::Loaded("alone")],
+        ))
+        .loaded("alone")
+        .config("softdep lower pre: alone\\n"),
         pair(combined(of, "two holders, of which one is in use", "-r --remove-holders lower"))
             .loaded_on("side", &["lower"])
             .users("middle", 1),
@@ -137,12 +175,16 @@ fn holders() -> Vec<Case> {
             "modprobe --remove-dependencies",
             "takes the holder first, then the module itself is gone",
             "-r --remove-dependencies lower",
-        )),
+        ))
+        .differs(Row::RemoveHolders, &WELL, &GONE),
         fails("modprobe --remove-dependencies", "the holder has a holder", "-r --remove-dependencies lower")
-            .chain(),
+            .chain()
+            .differs(Row::RemoveHolders, &WELL, &[Claim::Exit(1), Claim::Loaded("upper middle lower")]),
         fails("modprobe --remove-dependencies", "unknown", "-r --remove-dependencies unheard-of"),
         combined("modprobe --remove-dependencies", "without -r", "--remove-dependencies lower").chain(),
-        combined("modprobe --remove-dependencies", "with -q", "-q -r --remove-dependencies lower").chain(),
+        combined("modprobe --remove-dependencies", "with -q", "-q -r --remove-dependencies lower")
+            .chain()
+            .differs(Row::RemoveHolders, &WELL, &[Claim::Exit(1), Claim::Loaded("upper middle lower")]),
     ]
 }
 

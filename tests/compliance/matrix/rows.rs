@@ -48,10 +48,12 @@ pub(crate) enum Row {
     OtherName,
     /// With standard error closed every tool logs; kmod's modprobe does, from when it has read its configuration.
     ClosedStderr,
+    /// `--remove-holders` takes holders of holders, too, and does not mind that the module went with the last holder.
+    RemoveHolders,
 }
 
 impl Row {
-    pub(crate) const ALL: [Row; 22] = [
+    pub(crate) const ALL: [Row; 23] = [
         Row::CmdlineBlacklistDash,
         Row::KilledCommand,
         Row::MissingDependency,
@@ -74,5 +76,6 @@ impl Row {
         Row::QuietConfig,
         Row::OtherName,
         Row::ClosedStderr,
+        Row::RemoveHolders,
     ];
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use testkit::{
     Call, Compression, Crc, FakeKernel, ModuleBuilder, Outcome, Side, Start, TestRoot, VersionTables,
 };
+use testkit::{cache, under_test};
 
 use super::case::{Case, Step};
 
@@ -53,6 +54,15 @@ pub(crate) fn run(case: &Case, argv: &[Vec<u8>], side: Side) -> Seen {
         files: files(&root.path().join("tmp"), ""),
         log: log.as_ref().map(received).unwrap_or_default(),
     }
+}
+
+/// Whether the packaged kmod is compared with itself: `$MODUTILS_KMOD` names it.
+pub(crate) fn reference_is_under_test() -> bool {
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    *ANSWER.get_or_init(|| {
+        let reference = fs::read(cache::reference("kmod34").join("usr/bin/kmod"));
+        fs::read(under_test::kmod()).ok() == reference.ok()
+    })
 }
 
 fn take(step: &Step, root: &TestRoot, kernel: &FakeKernel, start: Start) -> Start {
