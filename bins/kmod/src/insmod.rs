@@ -91,3 +91,17 @@ fn why_refused(errno: Errno) -> String {
         other => parameters::errno_text(&other.into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn force_may_be_shortened_although_others_begin_like_it() {
+        let force =
+            |word| command().try_get_matches_from(["insmod", word]).map(|given| given.get_flag("force"));
+        assert!(["--f", "--fo", "--for", "--forc", "--force", "-f"].iter().all(|word| force(word).unwrap()));
+        assert!(!force("--force-v").unwrap());
+        assert!(force("--force-").is_err());
+    }
+}

@@ -3,6 +3,7 @@
 use std::{ffi::OsString, io};
 
 use bstr::{BString, ByteSlice};
+use nix::errno::Errno;
 
 /// Joins parameters by blanks; empty ones at the beginning say nothing. A value with blanks in it is
 /// put in quotes, unless it begins with a quote: the kernel splits parameters at blanks outside of
@@ -24,12 +25,11 @@ fn quoted(word: &[u8]) -> Vec<u8> {
     }
 }
 
-/// The C library's text for an error, without the number that [`io::Error`] adds.
+/// The system's text for an error, without the number that [`io::Error`] adds.
 pub fn errno_text(error: &io::Error) -> String {
-    let text = error.to_string();
     match error.raw_os_error() {
-        Some(errno) => text.strip_suffix(&format!(" (os error {errno})")).unwrap_or(&text).to_owned(),
-        None => text,
+        Some(errno) => modutils::errno_text(Errno::from_raw(errno)).to_owned(),
+        None => error.to_string(),
     }
 }
 

@@ -98,7 +98,7 @@ pub enum Failure {
     #[error("the module is in use")]
     InUse,
     /// The kernel did not drop the module.
-    #[error("{}", .0.desc())]
+    #[error("{}", crate::errno_text(*.0))]
     NotDropped(Errno),
 }
 
@@ -520,6 +520,15 @@ mod tests {
         let (outcome, told) = dry(2);
         assert_eq!(outcome, Outcome::Failed);
         assert_eq!(told, ["begin mid", "failed base: the module is in use"]);
+    }
+
+    #[test]
+    fn holders_of_holders_go_first() {
+        let machine = Machine::new(&MODULES, "").loaded("base", 2).loaded("mid", 1).loaded("top", 0);
+        let machine = machine.held("base", "mid").held("base", "top").held("mid", "top");
+        let (outcome, told) = machine.unload_with_holders("base", Mode::DryRun);
+        assert_eq!(outcome, Outcome::Done);
+        assert_eq!(told, ["begin top", "begin mid", "begin base"]);
     }
 
     #[test]
