@@ -79,12 +79,17 @@ fn a_module_directory_without_anything_gets_empty_indexes() {
 #[test]
 fn a_missing_module_directory_is_an_error() {
     let root = TestRoot::new();
-    for args in
-        [vec!["1.2.3-nothing"], vec!["-n", "1.2.3"], vec!["-b", "/nowhere", "1.2"], vec!["-A", "1.2.3"]]
-    {
+    for args in [vec!["1.2.3-nothing"], vec!["-n", "1.2.3"], vec!["-b", "/nowhere", "1.2"]] {
         let run = same_run(&root, "depmod", &args);
         assert_eq!(run.code, Some(1), "{run:?}");
     }
+    // kmod looks at the directory twice, and says so twice.
+    let (ours, theirs) =
+        (root.ours("depmod", &["-A", "1.2.3"]).fails(), root.reference("depmod", &["-A", "1.2.3"]).fails());
+    let mut said: Vec<String> = theirs.own_messages().lines().map(str::to_owned).collect();
+    assert_eq!(said.len(), 3);
+    said.dedup();
+    assert_eq!(ours.own_messages().lines().map(str::to_owned).collect::<Vec<_>>(), said);
 }
 
 #[test]
@@ -120,7 +125,13 @@ fn only_the_files_given_are_indexed() {
     same_depmod(&root, &["-a", root.version(), &base]);
     // One that is not there, and one twice.
     same_depmod(&root, &[root.version(), &base, "/nowhere/x.ko"]);
-    same_depmod(&root, &[root.version(), &base, &base]);
+    // kmod names the function that refused it, too.
+    let twice = [root.version(), &base, &base];
+    let (ours, theirs) = (root.ours("depmod", &twice).fails(), root.reference("depmod", &twice).fails());
+    let refusal = "FATAL: could not add module";
+    let line = |run: &Run| run.own_messages().lines().find(|line| line.contains(refusal)).map(str::to_owned);
+    assert!(line(&theirs).is_some(), "{theirs:?}");
+    assert_eq!(line(&ours), line(&theirs));
 }
 
 #[test]

@@ -5,6 +5,7 @@
 use std::{
     ffi::{OsStr, OsString},
     os::unix::ffi::{OsStrExt, OsStringExt},
+    path::PathBuf,
 };
 
 use clap::{
@@ -174,6 +175,13 @@ fn missing_value(culprit: &str, arguments: &[OsString]) -> Vec<u8> {
 /// An argument as bytes.
 pub fn bytes(word: OsString) -> Vec<u8> {
     word.into_vec()
+}
+
+/// A path as the tools show it: a relative one below the current directory, as written.
+pub fn from_current_directory(path: &OsStr) -> PathBuf {
+    // Without a current directory a relative path is as good as lost, and stays as it is.
+    std::env::current_dir()
+        .map_or_else(|_| path.into(), |directory| modutils::lookup::absolute(path, &directory))
 }
 
 /// Bytes as an argument or a path.

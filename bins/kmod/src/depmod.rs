@@ -1,10 +1,6 @@
 //! `depmod`: make the module indexes of a kernel.
 
-use std::{
-    ffi::OsString,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{ArgAction, ArgMatches, Command};
 use modutils::{
@@ -13,8 +9,10 @@ use modutils::{
     depmod::{
         self, Analysis, Checks, ModuleFile,
         cycles::Cycles,
-        graph::Check,
+        facts::Facts,
+        graph::{self, Check},
         output, quick,
+        symbols::SymbolTable,
         symvers::{self, Source},
         write::OutputDirectory,
     },
@@ -73,6 +71,8 @@ struct Options {
     symbol_prefix: Option<u8>,
     check: Check,
     warn_duplicates: bool,
+    /// Print which module needs which symbol of which other.
+    tell_uses: bool,
 }
 
 fn options(matches: &ArgMatches, report: &mut Report) -> Result<Options, Failed> {
@@ -89,19 +89,25 @@ fn options(matches: &ArgMatches, report: &mut Report) -> Result<Options, Failed>
     let check = check(matches.get_flag("errsyms"), kernel_symbols.as_ref(), report);
     let (release, files) = release_and_files(matches, report)?;
 
-    let base = absolute(cli::value_of(matches, "basedir"), Path::new("/"));
-    let mut root = Root::default().with_base(&base);
+    let base = cli::value_of(matches, "basedir").map(absolute);
+    let mut root = Root::default();
+    if let Some(base) = &base {
+        root = root.with_base(base);
+    }
     if let Some(directory) = cli::value_of(matches, "moduledir") {
         root = root.with_module_directory(directory);
     }
-    let output = absolute(cli::value_of(matches, "outdir"), &base);
+    let output = cli::value_of(matches, "outdir").map(absolute).or(base);
     let quick = matches.get_flag("quick");
     let config_paths: Vec<PathBuf> =
         cli::values_of(matches, "config").into_iter().map(PathBuf::from).collect();
     let config_paths = if config_paths.is_empty() { Family::Depmod.directories(&root) } else { config_paths };
     Ok(Options {
         directory: root.modules(&release),
-        output: root.modules_below(&output, &release),
+        output: match output {
+            Some(output) => root.modules_below(&output, &release),
+            None => root.modules(&release),
+        },
         show: matches.get_flag("show"),
         config: DepmodConfig::load(&config_paths, &release, &mut |notice| report.notice(&notice)),
         files: Some(files).filter(|files| !files.is_empty() && !matches.get_flag("all") && !quick),
@@ -110,6 +116,7 @@ fn options(matches: &ArgMatches, report: &mut Report) -> Result<Options, Failed>
         symbol_prefix,
         check,
         warn_duplicates: matches.get_flag("warn"),
+        tell_uses: matches.get_count("verbose") > 0,
     })
 }
 
@@ -128,6 +135,9 @@ fn make_indexes(options: &Options, report: &mut Report) -> Result<(), Failed> {
         symbol_prefix: options.symbol_prefix,
         check: options.check,
     };
+    if options.tell_uses {
+        tell_uses(&files, &facts, &checks, report);
+    }
     let analysis = depmod::analyse(&files, &facts, &checks, &mut |notice| report.notice(&notice));
     let analysis = analysis.map_err(|cycles| tell_cycles(&cycles, &files, report))?;
     match output {
@@ -137,6 +147,15 @@ fn make_indexes(options: &Options, report: &mut Report) -> Result<(), Failed> {
             texts.iter().for_each(|text| report.print(&text.bytes));
             Ok(())
         }
+    }
+}
+
+fn tell_uses(files: &[ModuleFile], facts: &[Facts], checks: &Checks<'_>, report: &mut Report) {
+    let table = SymbolTable::new(checks.kernel_symbols, facts, checks.symbol_prefix);
+    let path = |module: u32| files.get(module as usize).map(|file| file.path.as_os_str().as_encoded_bytes());
+    for (user, symbol, provider) in graph::uses(facts, &table) {
+        let (Some(user), Some(provider)) = (path(user), path(provider)) else { continue };
+        report.print_line([user, b" needs \"", symbol, b"\": ", provider].concat());
     }
 }
 
@@ -243,11 +262,9 @@ fn check(wanted: bool, kernel_symbols: Option<&(Source, PathBuf)>, report: &mut 
 }
 
 /// The directory given, from the root of the file system; messages and indexes name it so.
-fn absolute(directory: Option<OsString>, default: &Path) -> PathBuf {
-    match directory {
-        Some(directory) => std::path::absolute(&directory).unwrap_or_else(|_| default.to_owned()),
-        None => default.to_owned(),
-    }
+fn absolute(directory: OsString) -> PathBuf {
+    // Without a current directory a relative path is as good as lost, and stays as it is.
+    std::path::absolute(&directory).unwrap_or_else(|_| directory.into())
 }
 
 fn cause(error: &Error) -> String {

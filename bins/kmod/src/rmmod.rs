@@ -71,7 +71,10 @@ fn remove(module: &ModuleName, force: bool, report: &mut Report) -> Result<(), V
     }
     kernel.delete(module, force).map_err(|errno| {
         let cause = parameters::errno_text(&errno.into());
-        [b"could not remove module ", module.as_bytes(), b": ", cause.as_bytes()].concat()
+        let name = module.as_bytes();
+        // kmod says it twice, once for the library and once for the tool; scripts look for either.
+        report.error([b"could not remove '", name, b"': ", cause.as_bytes()].concat());
+        [b"could not remove module ", name, b": ", cause.as_bytes()].concat()
     })
 }
 

@@ -109,15 +109,18 @@ pub fn lookup(context: &Context, query: &[u8]) -> Result<Vec<Candidate>> {
     search(indexes.builtin_alias()?, query)
 }
 
-/// The module of that very name, in a file or built in; aliases do not count (`modinfo --modname`).
+/// The module of that very name, in a file or built in; of aliases those of built-in modules count
+/// alone (`modinfo --modname`).
 ///
 /// # Errors
 /// When an index cannot be read.
 pub fn lookup_name(context: &Context, name: &[u8]) -> Result<Option<Candidate>> {
     let module = ModuleName::new(name);
     let indexes = &context.indexes;
-    let known = is_key(indexes.dep()?, module.as_bytes())? || is_builtin(context, &module)?;
-    Ok(known.then(|| Candidate::named(module)))
+    if is_key(indexes.dep()?, module.as_bytes())? || is_builtin(context, &module)? {
+        return Ok(Some(Candidate::named(module)));
+    }
+    Ok(search(indexes.builtin_alias()?, module.as_bytes())?.into_iter().next())
 }
 
 /// Whether a module is built into the kernel, by `modules.builtin.bin`.

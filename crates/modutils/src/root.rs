@@ -17,13 +17,14 @@ const MODULE_DIRECTORY: &str = "lib/modules";
 #[derive(Clone, Debug)]
 pub struct Root {
     system: PathBuf,
-    base: PathBuf,
+    /// `None` for the system's own, so that no path begins with two slashes.
+    base: Option<PathBuf>,
     module_directory: PathBuf,
 }
 
 impl Default for Root {
     fn default() -> Self {
-        Self { system: "/".into(), base: "/".into(), module_directory: MODULE_DIRECTORY.into() }
+        Self { system: "/".into(), base: None, module_directory: MODULE_DIRECTORY.into() }
     }
 }
 
@@ -31,7 +32,7 @@ impl Root {
     /// Module directories below `base` (`modprobe --dirname`, `depmod --basedir`).
     #[must_use]
     pub fn with_base(mut self, base: impl Into<PathBuf>) -> Self {
-        self.base = base.into();
+        self.base = Some(base.into());
         self
     }
 
@@ -56,12 +57,15 @@ impl Root {
 
     /// The directory that holds a directory for each kernel.
     pub fn all_modules(&self) -> PathBuf {
-        self.base.join(&self.module_directory)
+        match &self.base {
+            Some(base) => below(base, &self.module_directory),
+            None => below(Path::new(""), &self.module_directory),
+        }
     }
 
     /// The directory of one kernel's modules below another base (`depmod --outdir`).
     pub fn modules_below(&self, base: &Path, release: &Release) -> PathBuf {
-        base.join(&self.module_directory).join(&release.0)
+        below(base, &self.module_directory).join(&release.0)
     }
 
     /// A path of the running system: `/proc/cmdline`, `/etc/modprobe.d`.
@@ -94,6 +98,15 @@ impl Release {
     pub fn as_os_str(&self) -> &OsStr {
         &self.0
     }
+}
+
+/// Joined by a slash whatever the base ends in: `/base/` gives `/base//lib/modules`, as scripts that
+/// compare with kmod's output know it.
+fn below(base: &Path, directory: &Path) -> PathBuf {
+    let mut joined = base.as_os_str().to_owned();
+    joined.push("/");
+    joined.push(directory);
+    joined.into()
 }
 
 fn below_root(path: &Path) -> &Path {

@@ -77,6 +77,11 @@ impl Rendering {
         output
     }
 
+    /// Whether parameters are among what is asked for.
+    pub fn shows_parameters(&self) -> bool {
+        self.wants(b"parm")
+    }
+
     fn wants(&self, key: &[u8]) -> bool {
         self.field.as_ref().is_some_and(|field| field.eq_ignore_ascii_case(key))
     }

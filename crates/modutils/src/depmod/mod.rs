@@ -35,7 +35,7 @@ use self::{
     order::Order,
     symbols::SymbolTable,
 };
-use crate::{ModuleName, Notice, Result, Sink, config::DepmodConfig};
+use crate::{Error, ModuleName, Notice, Result, Sink, config::DepmodConfig};
 
 /// A module file that the indexes will list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,17 +85,19 @@ pub fn tree(directory: &Path, config: &DepmodConfig, sink: &mut Sink) -> Result<
 /// The module files that the caller names, in module order.
 ///
 /// # Errors
-/// Where one is not there, is no module file by its name, or is a copy of another one.
+/// Where one is not there, is no module file by its name, is a copy of another one, or is named twice.
 pub fn named(directory: &Path, paths: &[PathBuf], sink: &mut Sink) -> Result<Vec<ModuleFile>> {
     let mut files: Vec<ModuleFile> = Vec::with_capacity(paths.len());
     for path in paths {
-        let could_not = |error| crate::Error::io("create module", path)(error);
+        let could_not = |error| Error::io("create module", path)(error);
         std::fs::metadata(path).map_err(could_not)?;
         let name = ModuleName::from_path(path).filter(|_| path.file_name().is_some_and(scan::is_module_file));
         let name = name.ok_or_else(|| could_not(io::Error::from(Errno::ENOENT)))?;
         match files.iter().find(|file| file.name == name) {
-            Some(file) if file.path == *path => {}
-            Some(_) => return Err(could_not(io::Error::from(Errno::EEXIST))),
+            Some(file) if file.path == *path => {
+                return Err(Error::io("add module", path)(Errno::EEXIST.into()));
+            }
+            Some(_) => return Err(could_not(Errno::EEXIST.into())),
             None => {
                 let listed = scan::listed(directory, path);
                 files.push(ModuleFile { name, path: path.clone(), listed });

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bstr::{BString, ByteSlice};
-use walkdir::{DirEntry, WalkDir};
+use walkdir::WalkDir;
 
 use crate::{Error, Notice, Result, Sink, config::DepmodConfig};
 
@@ -67,7 +67,9 @@ fn scan_one(
         return Err(could_not(error));
     }
     let walk = WalkDir::new(directory).follow_links(true).sort_by_file_name();
-    for entry in walk.into_iter().filter_entry(|entry| entry.depth() == 0 || !is_excluded(entry, config)) {
+    for entry in
+        walk.into_iter().filter_entry(|entry| entry.depth() == 0 || !is_excluded(entry.file_name(), config))
+    {
         match entry {
             Ok(entry) if entry.file_type().is_file() && is_module_file(entry.file_name()) => {
                 let listed =
@@ -77,14 +79,17 @@ fn scan_one(
             Ok(_) => {}
             // A link back to a directory that is being walked: everything in it is found anyway.
             Err(error) if error.loop_ancestor().is_some() => {}
+            // Where the kernel's headers are not installed, the link `build` leads nowhere.
+            Err(error)
+                if error.path().and_then(Path::file_name).is_some_and(|name| is_excluded(name, config)) => {}
             Err(error) => sink(Notice::error(unreadable(&error))),
         }
     }
     Ok(())
 }
 
-fn is_excluded(entry: &DirEntry, config: &DepmodConfig) -> bool {
-    let name = entry.file_name().as_encoded_bytes();
+fn is_excluded(name: &OsStr, config: &DepmodConfig) -> bool {
+    let name = name.as_encoded_bytes();
     NEVER_ENTERED.iter().any(|never| never.as_bytes() == name)
         || config.excludes.iter().any(|other| other == name)
 }
