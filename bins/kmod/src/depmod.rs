@@ -1,6 +1,6 @@
 //! `depmod`: make the module indexes of a kernel.
 
-use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{ArgAction, ArgMatches, Command};
 use modutils::{
@@ -89,7 +89,7 @@ fn options(matches: &ArgMatches, report: &mut Report) -> Result<Options, Failed>
     let check = check(matches.get_flag("errsyms"), kernel_symbols.as_ref(), report);
     let (release, files) = release_and_files(matches, report)?;
 
-    let base = cli::value_of(matches, "basedir").map(absolute);
+    let base = cli::value_of(matches, "basedir").map(|directory| cli::from_current_directory(&directory));
     let mut root = Root::default();
     if let Some(base) = &base {
         root = root.with_base(base);
@@ -97,7 +97,7 @@ fn options(matches: &ArgMatches, report: &mut Report) -> Result<Options, Failed>
     if let Some(directory) = cli::value_of(matches, "moduledir") {
         root = root.with_module_directory(directory);
     }
-    let output = cli::value_of(matches, "outdir").map(absolute).or(base);
+    let output = cli::value_of(matches, "outdir").map(PathBuf::from).or(base);
     let quick = matches.get_flag("quick");
     let config_paths: Vec<PathBuf> =
         cli::values_of(matches, "config").into_iter().map(PathBuf::from).collect();
@@ -259,12 +259,6 @@ fn check(wanted: bool, kernel_symbols: Option<&(Source, PathBuf)>, report: &mut 
         }
         _ => Check::Nothing,
     }
-}
-
-/// The directory given, from the root of the file system; messages and indexes name it so.
-fn absolute(directory: OsString) -> PathBuf {
-    // Without a current directory a relative path is as good as lost, and stays as it is.
-    std::path::absolute(&directory).unwrap_or_else(|_| directory.into())
 }
 
 fn cause(error: &Error) -> String {

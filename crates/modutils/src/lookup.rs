@@ -115,7 +115,8 @@ pub fn lookup(context: &Context, query: &[u8]) -> Result<Vec<Candidate>> {
 /// # Errors
 /// When an index cannot be read.
 pub fn lookup_name(context: &Context, name: &[u8]) -> Result<Option<Candidate>> {
-    let module = ModuleName::new(name);
+    // As if it were a file's name: what follows a dot is no part of it.
+    let module = ModuleName::new(name.split(|&byte| byte == b'.').next().unwrap_or_default());
     let indexes = &context.indexes;
     if is_key(indexes.dep()?, module.as_bytes())? || is_builtin(context, &module)? {
         return Ok(Some(Candidate::named(module)));

@@ -79,7 +79,7 @@ impl Rendering {
 
     /// Whether parameters are among what is asked for.
     pub fn shows_parameters(&self) -> bool {
-        self.wants(b"parm")
+        self.field.is_none() || self.wants(b"parm")
     }
 
     fn wants(&self, key: &[u8]) -> bool {

@@ -13,7 +13,7 @@ use nix::{errno::Errno, kmod::ModuleInitFlags};
 
 use super::Kernel;
 use crate::{
-    Error, Result,
+    Error, Malformed, Result,
     elf::{Class, Elf},
     file::{Compression, Contents},
 };
@@ -54,7 +54,7 @@ impl Kernel<'_> {
     pub fn insert(&self, path: &Path, options: &[u8], force: Force) -> Result<(), Refusal> {
         let parameters = CString::new(options).map_err(|_| Refusal::Kernel(Errno::EINVAL))?;
         let file = open(path)?;
-        let compression = compression_of(&file).map_err(Error::io("read", path))?;
+        let compression = compression_of(&file, path)?;
         if compression == Compression::None || self.compression() == Some(compression) {
             let mut flags = ModuleInitFlags::empty();
             flags.set(ModuleInitFlags::MODULE_INIT_IGNORE_MODVERSIONS, force.modversions);
@@ -81,10 +81,17 @@ fn open(path: &Path) -> Result<File> {
     options.read(true).custom_flags(nix::libc::O_NONBLOCK).open(path).map_err(Error::io("open", path))
 }
 
-fn compression_of(file: &File) -> std::io::Result<Compression> {
+fn compression_of(file: &File, path: &Path) -> Result<Compression> {
     let mut magic = [0; 6];
-    let len = file.read_at(&mut magic, 0)?;
-    Ok(Compression::of(magic.get(..len).unwrap_or_default()))
+    let len = file.read_at(&mut magic, 0).map_err(Error::io("read", path))?;
+    match Compression::of(magic.get(..len).unwrap_or_default()) {
+        // The kernel would say no more than that the format is wrong.
+        Compression::None if len == 0 => Err(Malformed::file("the file is empty").at(path)),
+        Compression::None if len < magic.len() => {
+            Err(Malformed::file(format!("the file ends after {len} bytes: not a module")).at(path))
+        }
+        compression => Ok(compression),
+    }
 }
 
 /// The module's image without what the kernel would check: version sections that are not to be
