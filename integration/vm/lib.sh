@@ -77,7 +77,9 @@ loaded() { cut -d' ' -f1 /proc/modules | grep -vxF -f /tmp/at_first | sort; }
 unload_all() {
     local attempt module
     for attempt in 1 2 3 4 5 6; do
-        for module in $(loaded); do busybox rmmod "$module" 2>/dev/null || true; done
+        set -- $(loaded)
+        [ $# -gt 0 ] || return 0
+        for module in "$@"; do busybox rmmod "$module" 2>/dev/null || true; done
     done
 }
 

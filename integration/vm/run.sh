@@ -28,6 +28,7 @@ report() {
     shift
     echo "@@ begin $name"
     if "$@" >/tmp/log; then
+        grep '^= ' /tmp/log || true
         echo "@@ pass $name $(seconds_since "$start")"
     else
         cat /tmp/log

@@ -200,9 +200,9 @@ impl Outcome {
     fn print(&self) {
         let result = if self.passed { "pass" } else { "FAIL" };
         println!("  {result}  {:28} {:>6} s", self.name, self.seconds);
-        if !self.passed {
-            self.log.iter().for_each(|line| println!("    | {line}"));
-        }
+        // A scenario that passed has something to tell in lines that begin with "= ", such as how much it compared.
+        let telling = self.log.iter().filter(|line| !self.passed || line.starts_with("= "));
+        telling.for_each(|line| println!("    | {line}"));
     }
 }
 

@@ -1,0 +1,16 @@
+# A session on both sides: many modprobes at the same time, of one module and of modules that share dependencies.
+# tools: ours
+
+. /vm/alike.sh
+
+concurrent() {
+    at_once "modprobe loop" "modprobe loop"
+    start_over
+    at_once "modprobe xfs" "modprobe xfs" "modprobe xfs" "modprobe xfs" "modprobe xfs" "modprobe xfs" "modprobe xfs"
+    start_over
+    at_once "modprobe vfat" "modprobe msdos" "modprobe fat" "modprobe vfat" "modprobe -a msdos vfat" "modprobe fs-vfat"
+    at_once "modprobe bridge" "modprobe 8021q" "modprobe br_netfilter" "modprobe -a 8021q bridge" "modprobe stp"
+    at_once "modprobe dm_snapshot" "modprobe dm_crypt" "modprobe dm_mirror" "modprobe dm_mod" "modprobe -b dm_log"
+    at_once "modprobe -r vfat" "modprobe -r 8021q" "modprobe -r dm_crypt"
+}
+compare concurrent

@@ -1,0 +1,126 @@
+# What the scenarios `session-*` are written in, after lib.sh: a session is a function that runs once with our tools and
+# once with the packaged ones, from the same state. Of each command the transcripts hold standard output and error, the
+# exit code, and then what lsmod says, the modules in the kernel's order with users and state, and their parameters.
+# The transcripts must be equal. /tmp/tools leads to the tools of the moment, for configuration and for the kernel.
+
+# compare SESSION: runs the function of this name on both sides and compares; ends with nothing loaded or configured.
+compare() {
+    for side in ours theirs; do
+        case $side in
+            ours) ln -sfn /sbin /tmp/tools ;;
+            theirs) ln -sfn /reference/sbin /tmp/tools ;;
+        esac
+        step=0 deliberate=0 transcript=/tmp/work/$1.$side
+        rm -rf /tmp/work/session && mkdir /tmp/work/session && cd /tmp/work/session
+        "$1"
+        cd /tmp/work
+        start_over
+    done
+    if ! cmp -s "$1.ours" "$1.theirs"; then
+        diff -U 9 "$1.ours" "$1.theirs" | head -n 80
+        fail "the sides differ"
+    fi
+    echo "= $1: $step commands compared, $deliberate of them deliberately different"
+}
+
+# start_over: no modules, no configuration.
+start_over() {
+    unload_all
+    rm -f /etc/modprobe.d/*
+    left=$(loaded)
+    [ -z "$left" ] || fail "$side: still loaded: $left"
+}
+
+# typed TOOL ARGUMENT…: runs a tool; all it does is compared.
+typed() {
+    run_tool "$@"
+    { shown "$@" && cat out && echo "stderr:" && cat err && echo "exit $status" && state; } >>"$transcript"
+}
+
+# explained ROW TOOL ARGUMENT…: as typed, except that our tool adds lines to what the other one says on standard error,
+# as a row of "Differences from kmod" in ARCHITECTURE.md says.
+explained() {
+    row=$1
+    shift
+    run_tool "$@"
+    deliberate=$((deliberate + 1))
+    { shown "$@" && cat out && echo "exit $status" && state; } >>"$transcript"
+    [ $side = theirs ] || { cp err "../err.$step" && return; }
+    ! grep -vxF -f "../err.$step" err || fail "only the packaged $* says so"
+    ! cmp -s err "../err.$step" || fail "both explain $*, and \"$row\" says they differ"
+}
+
+# differs ROW OURS THEIRS TOOL ARGUMENT…: the sides differ as a row of ARCHITECTURE.md says. OURS and THEIRS are an exit
+# code, ":", and a text of the output, or nothing for silence. The states are not compared: a session starts over or
+# goes on with a command that makes them equal.
+differs() {
+    row=$1 ours=$2 theirs=$3
+    shift 3
+    run_tool "$@"
+    deliberate=$((deliberate + 1))
+    [ $side = ours ] && wanted=$ours || wanted=$theirs
+    [ "$status" = "${wanted%%:*}" ] || fail "$side: $* exits with $status, not ${wanted%%:*} ($row)"
+    text=${wanted#*:}
+    if [ -z "$text" ]; then
+        [ ! -s out ] && [ ! -s err ] || fail "$side: $* should be silent ($row)"
+    else
+        cat out err | grep -qF -- "$text" || fail "$side: $* does not say $text ($row)"
+    fi
+}
+
+# done_so COMMAND…: something else that happens in a session, with its exit code and the state after it.
+done_so() {
+    status=0
+    "$@" >out 2>err || status=$?
+    { shown "$@" && echo "exit $status" && state; } >>"$transcript"
+}
+
+# at_once TOOL-AND-ARGUMENTS…: each a command of its own, all at the same time. Compared are the exit codes, what they
+# say, which modules are there then, with how many users, and what the kernel says of it: each module starts once.
+at_once() {
+    forget_log
+    processes=
+    for command in "$@"; do
+        step=$((step + 1))
+        /tmp/tools/$command >>out.all 2>&1 &
+        processes="$processes $!"
+    done
+    shown at_once "$@" >>"$transcript"
+    for process in $processes; do
+        status=0
+        wait "$process" || status=$?
+        echo "exit $status" >>"$transcript"
+    done
+    {
+        sort out.all
+        cut -d' ' -f1,3 /proc/modules | sort
+        dmesg | sed 's/^\[[^]]*\] //' | sort | uniq -c
+    } >>"$transcript"
+    rm out.all
+}
+
+# Runs a tool of this side; leaves its exit code in $status and what it says in out and err.
+run_tool() {
+    step=$((step + 1)) tool=$1
+    shift
+    echo "$side $step: $tool"
+    status=0
+    "/tmp/tools/$tool" "$@" >out 2>err || status=$?
+}
+
+shown() { echo "$step # $*"; }
+
+# The modules as the kernel lists them, without what differs at each load (addresses), and their parameters. The shell
+# reads them itself: an emulated processor takes long to start a program.
+state() {
+    /tmp/tools/lsmod
+    while read -r module _ users holders condition _ taint; do
+        echo "  $module $users $holders $condition $taint"
+        for parameter in /sys/module/"$module"/parameters/*; do
+            [ -r "$parameter" ] || continue
+            value=
+            read -r value 2>/dev/null <"$parameter" || true
+            echo "    ${parameter##*/}=$value"
+        done
+    done </proc/modules
+}
