@@ -6,7 +6,7 @@
 
 coldplug() {
     # Buses appear with their drivers, and bring devices.
-    for round in 1 2 3; do
+    for round in 1 2; do
         devices=$(find /sys/devices -name modalias -exec cat {} + | sort -u)
         typed modprobe -abq $devices
     done

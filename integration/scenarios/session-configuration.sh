@@ -15,7 +15,7 @@ aliases() {
     typed modprobe -r summer
     typed modprobe -v both
     typed modprobe -r both
-    explained '"Module X not found in directory D"' modprobe loose
+    typed modprobe loose
     typed modprobe -q loose
 
     # Blacklists hold for aliases, and for names with -b.
@@ -58,8 +58,8 @@ commands() {
         "remove loop echo removing \$MODPROBE_MODULE; /tmp/tools/modprobe -r -i loop"
     typed modprobe loop max_loop=7
     typed modprobe -r loop
-    typed modprobe -v loop max_part=3
-    typed modprobe -r -v loop
+    reordered "\`-v\` and the output of commands" modprobe -v loop max_part=3
+    reordered "\`-v\` and the output of commands" modprobe -r -v loop
     typed modprobe -i loop
     typed modprobe -r -i loop
     typed modprobe -n -v loop max_loop=1
@@ -67,10 +67,10 @@ commands() {
 
     # Of a dependency, nested with a configuration of its own, failing, and doing nothing.
     configure "install fat /tmp/tools/modprobe --ignore-install fat && /tmp/tools/modprobe -q dummy numdummies=2"
-    typed modprobe -v vfat
+    typed modprobe vfat
     typed modprobe -r -v vfat
     typed modprobe -r dummy
-    typed modprobe -i -v vfat
+    typed modprobe -i vfat
     typed modprobe -r -a vfat dummy
     configure "install loop exit 3" "remove dummy exit 4" "install vfat /bin/true" "install fat false"
     typed modprobe loop

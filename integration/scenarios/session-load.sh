@@ -36,11 +36,11 @@ load() {
     typed modprobe -v dm-snapshot
     typed modprobe -r dm_snapshot
     typed modprobe -a vfat loop
-    explained '"Module X not found in directory D"' modprobe -a msdos nonesuch dummy
+    typed modprobe -a msdos nonesuch dummy
     typed modprobe -r -a vfat msdos loop dummy
-    explained '"Module X not found in directory D"' modprobe nonesuch
+    typed modprobe nonesuch
     typed modprobe -q nonesuch
-    explained '"Module X not found in directory D"' modprobe vfat.ko
+    typed modprobe vfat.ko
     typed modprobe /nowhere/vfat.ko
     typed modprobe
     typed insmod

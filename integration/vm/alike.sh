@@ -10,7 +10,7 @@ compare() {
             ours) ln -sfn /sbin /tmp/tools ;;
             theirs) ln -sfn /reference/sbin /tmp/tools ;;
         esac
-        step=0 deliberate=0 transcript=/tmp/work/$1.$side
+        step=0 deliberate=0 before=none transcript=/tmp/work/$1.$side
         rm -rf /tmp/work/session && mkdir /tmp/work/session && cd /tmp/work/session
         "$1"
         cd /tmp/work
@@ -50,6 +50,17 @@ explained() {
     ! cmp -s err "../err.$step" || fail "both explain $*, and \"$row\" says they differ"
 }
 
+# reordered ROW TOOL ARGUMENT…: as typed, except that the same lines come in another order on standard output.
+reordered() {
+    row=$1
+    shift
+    run_tool "$@"
+    deliberate=$((deliberate + 1))
+    { shown "$@" && sort out && echo "stderr:" && cat err && echo "exit $status" && state; } >>"$transcript"
+    [ $side = theirs ] || { cp out "../out.$step" && return; }
+    ! cmp -s out "../out.$step" || fail "both print the same for $*, and \"$row\" says they differ"
+}
+
 # differs ROW OURS THEIRS TOOL ARGUMENT…: the sides differ as a row of ARCHITECTURE.md says. OURS and THEIRS are an exit
 # code, ":", and a text of the output, or nothing for silence. The states are not compared: a session starts over or
 # goes on with a command that makes them equal.
@@ -59,6 +70,7 @@ differs() {
     run_tool "$@"
     deliberate=$((deliberate + 1))
     [ $side = ours ] && wanted=$ours || wanted=$theirs
+    head -n 5 out err
     [ "$status" = "${wanted%%:*}" ] || fail "$side: $* exits with $status, not ${wanted%%:*} ($row)"
     text=${wanted#*:}
     if [ -z "$text" ]; then
@@ -70,7 +82,7 @@ differs() {
 
 # done_so COMMAND…: something else that happens in a session, with its exit code and the state after it.
 done_so() {
-    status=0
+    step=$((step + 1)) status=0
     "$@" >out 2>err || status=$?
     { shown "$@" && echo "exit $status" && state; } >>"$transcript"
 }
@@ -103,24 +115,32 @@ at_once() {
 run_tool() {
     step=$((step + 1)) tool=$1
     shift
-    echo "$side $step: $tool"
+    read -r now _ </proc/uptime
+    echo "$now $side $step: $tool"
     status=0
     "/tmp/tools/$tool" "$@" >out 2>err || status=$?
 }
 
 shown() { echo "$step # $*"; }
 
-# The modules as the kernel lists them, without what differs at each load (addresses), and their parameters. The shell
-# reads them itself: an emulated processor takes long to start a program.
+# The modules as the kernel lists them, without what differs at each load (addresses), with their parameters, and what
+# lsmod says of them; nothing if they are as they were. The shell reads all that itself: an emulated processor takes long
+# to start a program.
 state() {
-    /tmp/tools/lsmod
+    modules=
     while read -r module _ users holders condition _ taint; do
-        echo "  $module $users $holders $condition $taint"
+        modules="$modules  $module $users $holders $condition $taint
+"
         for parameter in /sys/module/"$module"/parameters/*; do
             [ -r "$parameter" ] || continue
             value=
             read -r value 2>/dev/null <"$parameter" || true
-            echo "    ${parameter##*/}=$value"
+            modules="$modules    ${parameter##*/}=$value
+"
         done
     done </proc/modules
+    [ "$modules" != "$before" ] || return 0
+    before=$modules
+    echo "$modules"
+    /tmp/tools/lsmod
 }
