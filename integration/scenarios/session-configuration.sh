@@ -59,7 +59,7 @@ commands() {
     typed modprobe loop max_loop=7
     typed modprobe -r loop
     reordered "\`-v\` and the output of commands" modprobe -v loop max_part=3
-    reordered "\`-v\` and the output of commands" modprobe -r -v loop
+    typed modprobe -r -v loop
     typed modprobe -i loop
     typed modprobe -r -i loop
     typed modprobe -n -v loop max_loop=1

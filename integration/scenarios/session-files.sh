@@ -3,6 +3,8 @@
 
 . /vm/alike.sh
 
+vfat=$(module_file vfat)
+dummy=$(module_file dummy)
 version=$(uname -r)
 for suffix in ko ko.xz ko.zst ko.gz; do
     /sbin/depmod -b "/variants/$suffix"
@@ -31,15 +33,15 @@ refused() {
     : >empty.ko
     echo "no module" >text.ko
     mkdir directory.ko
-    typed insmod ./empty.ko
+    explained 'damaged or missing indexes and module files' insmod ./empty.ko
     typed insmod ./text.ko
     typed insmod ./directory.ko
     typed insmod ./nonesuch.ko
     typed modprobe ./text.ko
     # A symbol that nobody has; a module that is there already.
-    typed insmod "$(module_file vfat)"
+    typed insmod "$vfat"
     typed modprobe dummy
-    typed insmod "$(module_file dummy)"
+    typed insmod "$dummy"
     typed rmmod dummy
 }
 

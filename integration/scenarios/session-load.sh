@@ -3,6 +3,9 @@
 
 . /vm/alike.sh
 
+vfat=$(module_file vfat)
+fat=$(module_file fat)
+
 load() {
     typed modprobe vfat
     typed modprobe vfat
@@ -12,13 +15,13 @@ load() {
     typed modprobe -r -v vfat
 
     # By path: insmod takes the file alone, modprobe its dependencies as well.
-    typed insmod "$(module_file vfat)"
-    typed insmod "$(module_file fat)"
-    typed insmod "$(module_file vfat)"
-    typed insmod "$(module_file vfat)"
+    typed insmod "$vfat"
+    typed insmod "$fat"
+    typed insmod "$vfat"
+    typed insmod "$vfat"
     typed rmmod vfat fat
-    typed modprobe "$(module_file vfat)"
-    typed rmmod "$(module_file vfat)"
+    typed modprobe "$vfat"
+    typed rmmod "$vfat"
     typed modprobe -r fat
 
     # By alias: of a file system, a symbol, a device node, a kind of network device, a device.

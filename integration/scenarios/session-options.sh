@@ -4,10 +4,13 @@
 
 . /vm/alike.sh
 
+loop=$(module_file loop)
+dummy=$(module_file dummy)
+
 options() {
     typed modprobe -v loop max_loop=5 max_part=3
     typed modprobe -r loop
-    typed insmod "$(module_file loop)" max_loop=4 hw_queue_depth=64
+    typed insmod "$loop" max_loop=4 hw_queue_depth=64
     typed rmmod loop
 
     configure "options loop max_loop=6 max_part=7" "alias summer loop" "options summer max_part=15"
@@ -32,7 +35,7 @@ options() {
     typed modprobe dummy
     typed modprobe dummy numdummies=2
     typed modprobe -r dummy
-    typed insmod "$(module_file dummy)" numdummies=many
+    typed insmod "$dummy" numdummies=many
     typed modprobe loop nonesuch=1
     typed modprobe -r loop
 
