@@ -68,7 +68,7 @@ differs() {
     row=$1 ours=$2 theirs=$3
     shift 3
     run_tool "$@"
-    deliberate=$((deliberate + 1))
+    deliberate=$((deliberate + 1)) before=unknown
     [ $side = ours ] && wanted=$ours || wanted=$theirs
     content out
     content err
@@ -127,23 +127,24 @@ shown() { echo "$step # $*"; }
 # A file that is mostly empty: to start a program takes an emulated processor long.
 content() { [ ! -s "$1" ] || cat "$1"; }
 
-# The modules as the kernel lists them, without what differs at each load (addresses), with their parameters, and what
-# lsmod says of them; nothing if they are as they were. The shell reads all that itself, to start no programs.
+# The modules as the kernel lists them, without what differs at each load (addresses), what lsmod says of them, and their
+# parameters; nothing if they are as they were. The shell reads all that itself, to start no programs.
 state() {
     modules=
     while read -r module _ users holders condition _ taint; do
         modules="$modules  $module $users $holders $condition $taint
 "
-        for parameter in /sys/module/"$module"/parameters/*; do
-            [ -r "$parameter" ] || continue
-            value=
-            read -r value 2>/dev/null <"$parameter" || true
-            modules="$modules    ${parameter##*/}=$value
-"
-        done
     done </proc/modules
     [ "$modules" != "$before" ] || return 0
     before=$modules
     echo "$modules"
     /tmp/tools/lsmod
+    while read -r module _; do
+        for parameter in /sys/module/"$module"/parameters/*; do
+            [ -r "$parameter" ] || continue
+            value=
+            read -r value 2>/dev/null <"$parameter" || true
+            echo "  ${parameter#/sys/module/}=$value"
+        done
+    done </proc/modules
 }

@@ -221,6 +221,31 @@ mod tests {
         assert!(!applies("# What it shows\n", RUST, "ours"));
     }
 
+    /// The first argument of a shell command, without its quotes.
+    fn first_argument(arguments: &str) -> String {
+        let quote = arguments.chars().next().filter(|first| matches!(first, '\'' | '"'));
+        let (text, end) = quote.map_or((arguments, ' '), |quote| (&arguments[1..], quote));
+        text.split(end).next().unwrap_or_default().replace('\\', "")
+    }
+
+    #[test]
+    fn a_session_differs_only_where_the_architecture_says_so() {
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let rows = fs::read_to_string(workspace.join("ARCHITECTURE.md")).unwrap();
+        let mut named = 0;
+        for entry in fs::read_dir(workspace.join("integration/scenarios")).unwrap() {
+            let script = fs::read_to_string(entry.unwrap().path()).unwrap();
+            for (word, arguments) in script.lines().filter_map(|line| line.trim().split_once(' ')) {
+                if matches!(word, "differs" | "explained" | "reordered") {
+                    let row = first_argument(arguments);
+                    assert!(rows.contains(&format!("| {row} |")), "no row \"{row}\"");
+                    named += 1;
+                }
+            }
+        }
+        assert!(named > 0);
+    }
+
     #[test]
     fn a_failing_scenario_keeps_its_log_and_the_last_line_switches_off() {
         let mut report = Report::default();
