@@ -14,7 +14,9 @@ concurrent() {
     at_once "modprobe vfat" "modprobe msdos" "modprobe fat" "modprobe vfat" "modprobe -a msdos vfat" "modprobe fs-vfat"
     at_once "modprobe bridge" "modprobe 8021q" "modprobe br_netfilter" "modprobe -a 8021q bridge" "modprobe stp"
     expect_logged_times 1 "8021q: 802.1Q VLAN Support"
+    expect_logged_times 1 "bridge: filtering"
     at_once "modprobe dm_snapshot" "modprobe dm_crypt" "modprobe dm_mirror" "modprobe dm_mod" "modprobe -b dm_log"
+    expect_logged_times 1 "device-mapper: ioctl:"
     at_once "modprobe -r vfat" "modprobe -r 8021q" "modprobe -r dm_crypt"
 }
 compare concurrent

@@ -23,7 +23,9 @@ kernel_asks() {
     expect_absent vfat
     done_so mount -t vfat -o loop disk mounted
     expect_loaded vfat fat nls_cp437 nls_ascii
-    done_so umount mounted
+    umount mounted
+    unused vfat loop nls_cp437 nls_ascii
+    typed lsmod
     typed modprobe -r vfat
     done_so mount -t nonesuch none mounted
     done_so ip link add name session0 type dummy

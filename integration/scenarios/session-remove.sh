@@ -45,7 +45,8 @@ users() {
     typed modprobe -r -q loop dummy
     typed modprobe -r -a loop dummy
     typed rmmod -v loop dummy
-    done_so losetup -d /dev/loop0
+    losetup -d /dev/loop0
+    unused loop
     typed rmmod loop
 
     # A mounted file system, whose module's own dependency is asked for as well.
@@ -57,7 +58,9 @@ users() {
     typed modprobe -r fat
     typed rmmod fat
     typed modprobe -r --remove-holders fat
-    done_so umount mounted
+    umount mounted
+    unused vfat loop nls_cp437 nls_ascii
+    typed lsmod
     typed modprobe -r -v vfat
     typed modprobe -r -a nls_cp437 nls_ascii loop
 

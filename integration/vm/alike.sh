@@ -88,8 +88,20 @@ done_so() {
     { shown "$@" && echo "exit $status" && state; } >>"$transcript"
 }
 
+# unused MODULE…: waits until nobody uses them. The kernel gives back what a file system had some time after umount.
+unused() {
+    for module in "$@"; do
+        tries=0
+        until read -r users <"/sys/module/$module/refcnt" && [ "$users" = 0 ]; do
+            tries=$((tries + 1))
+            [ $tries -lt 100 ] || fail "$side: $module is still in use"
+            sleep 0.1
+        done
+    done
+}
+
 # at_once TOOL-AND-ARGUMENTS…: each a command of its own, all at the same time. Compared are the exit codes, what they
-# say, which modules are there then, with how many users, and what the kernel says of it: each module starts once.
+# say, and which modules are there then, with how many users. The kernel's log has only what came of it.
 at_once() {
     forget_log
     processes=
@@ -107,7 +119,6 @@ at_once() {
     {
         sort out.all
         cut -d' ' -f1,3 /proc/modules | sort
-        dmesg | sed 's/^\[[^]]*\] //' | sort | uniq -c
     } >>"$transcript"
     rm out.all
 }
