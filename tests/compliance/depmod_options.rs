@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 
 use modutils_tests::{add_ordered, little_kernel, module, same_depmod, same_dry_run, same_run, text};
-use testkit::compare::{same, same_indexes};
+use testkit::compare::{same, same_indexes, without_repeats};
 use testkit::{Crc, Export, Indexes, ModuleBuilder, Run, Side, TestRoot};
 
 /// Runs both sides and compares what they say and what they leave in a directory, which is emptied between them.
@@ -80,11 +80,22 @@ fn a_module_directory_without_anything_gets_empty_indexes() {
 fn a_missing_module_directory_is_an_error() {
     let root = TestRoot::new();
     for args in
-        [vec!["1.2.3-nothing"], vec!["-n", "1.2.3"], vec!["-b", "/nowhere", "1.2"], vec!["-A", "1.2.3"]]
+        [vec!["1.2.3-nothing"], vec!["-n", "1.2.3"], vec!["-b", "/nowhere", "1.2"]]
     {
         let run = same_run(&root, "depmod", &args);
         assert_eq!(run.code, Some(1), "{run:?}");
     }
+}
+
+/// A deliberate difference: kmod looks twice and says twice that there is nothing.
+#[test]
+fn a_missing_module_directory_is_told_once_by_ours() {
+    let root = TestRoot::new();
+    let run = |side: Side| root.run(side, "depmod", &["-A", "1.2.3"]).fails();
+    let (ours, theirs) = (run(Side::Ours), run(Side::Kmod34));
+    let told = |run: &Run| run.own_messages().matches("could not open directory").count();
+    assert_eq!((told(&ours), told(&theirs)), (1, 2));
+    same(&ours, &Run { stderr: without_repeats(&theirs.stderr), ..theirs });
 }
 
 #[test]
@@ -118,9 +129,22 @@ fn only_the_files_given_are_indexed() {
     same_depmod(&root, &[root.version(), &helper]);
     same_depmod(&root, &[root.version(), "/opt/outside.ko", &base]);
     same_depmod(&root, &["-a", root.version(), &base]);
-    // One that is not there, and one twice.
+    // One that is not there.
     same_depmod(&root, &[root.version(), &base, "/nowhere/x.ko"]);
-    same_depmod(&root, &[root.version(), &base, &base]);
+}
+
+/// A deliberate difference: kmod's message has one line more, about its hash table.
+#[test]
+fn a_file_given_twice_is_an_error() {
+    let root = little_kernel();
+    let base = format!("/{}", root.module_path("kernel/lib/base.ko"));
+    let run = |side: Side| root.run(side, "depmod", &[root.version(), &base, &base]).fails();
+    let (ours, theirs) = (run(Side::Ours), run(Side::Kmod34));
+    assert!(root.indexes().is_empty());
+    let (about_table, message): (Vec<&str>, Vec<&str>) =
+        theirs.err().lines().partition(|line| line.contains("hash_add_unique"));
+    assert_eq!((about_table.len(), message.len()), (1, 1), "{theirs:?}");
+    same(&ours, &Run { stderr: format!("{}\n", message[0]).into(), ..theirs.clone() });
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `depmod`: make the module indexes of a kernel.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -18,6 +18,7 @@ use modutils::{
         symvers::{self, Source},
         write::OutputDirectory,
     },
+    lookup,
 };
 
 use crate::{Invocation, cli, report::Report};
@@ -73,6 +74,8 @@ struct Options {
     symbol_prefix: Option<u8>,
     check: Check,
     warn_duplicates: bool,
+    /// Print which module needs which symbol of which other.
+    tell_needs: bool,
 }
 
 fn options(matches: &ArgMatches, report: &mut Report) -> Result<Options, Failed> {
@@ -89,7 +92,7 @@ fn options(matches: &ArgMatches, report: &mut Report) -> Result<Options, Failed>
     let check = check(matches.get_flag("errsyms"), kernel_symbols.as_ref(), report);
     let (release, files) = release_and_files(matches, report)?;
 
-    let base = absolute(cli::value_of(matches, "basedir"), Path::new("/"));
+    let base = absolute(cli::value_of(matches, "basedir"), Path::new(""));
     let mut root = Root::default().with_base(&base);
     if let Some(directory) = cli::value_of(matches, "moduledir") {
         root = root.with_module_directory(directory);
@@ -99,17 +102,22 @@ fn options(matches: &ArgMatches, report: &mut Report) -> Result<Options, Failed>
     let config_paths: Vec<PathBuf> =
         cli::values_of(matches, "config").into_iter().map(PathBuf::from).collect();
     let config_paths = if config_paths.is_empty() { Family::Depmod.directories(&root) } else { config_paths };
+    let mut config = DepmodConfig::load(&config_paths, &release, &mut |notice| report.notice(&notice));
+    for external in &mut config.externals {
+        *external = from_current_directory(external.as_os_str());
+    }
     Ok(Options {
         directory: root.modules(&release),
         output: root.modules_below(&output, &release),
         show: matches.get_flag("show"),
-        config: DepmodConfig::load(&config_paths, &release, &mut |notice| report.notice(&notice)),
+        config,
         files: Some(files).filter(|files| !files.is_empty() && !matches.get_flag("all") && !quick),
         quick,
         kernel_symbols,
         symbol_prefix,
         check,
         warn_duplicates: matches.get_flag("warn"),
+        tell_needs: matches.get_count("verbose") > 0,
     })
 }
 
@@ -128,6 +136,13 @@ fn make_indexes(options: &Options, report: &mut Report) -> Result<(), Failed> {
         symbol_prefix: options.symbol_prefix,
         check: options.check,
     };
+    if options.tell_needs {
+        // Before anything can go wrong with cycles: these lines tell which symbols make them.
+        depmod::tell_needs(&files, &facts, &checks, |user, symbol, owner| {
+            let (user, owner) = (path_bytes(&user.path), path_bytes(&owner.path));
+            report.print([user, b" needs \"", symbol, b"\": ", owner, b"\n"].concat());
+        });
+    }
     let analysis = depmod::analyse(&files, &facts, &checks, &mut |notice| report.notice(&notice));
     let analysis = analysis.map_err(|cycles| tell_cycles(&cycles, &files, report))?;
     match output {
@@ -245,9 +260,18 @@ fn check(wanted: bool, kernel_symbols: Option<&(Source, PathBuf)>, report: &mut 
 /// The directory given, from the root of the file system; messages and indexes name it so.
 fn absolute(directory: Option<OsString>, default: &Path) -> PathBuf {
     match directory {
-        Some(directory) => std::path::absolute(&directory).unwrap_or_else(|_| default.to_owned()),
+        Some(directory) => from_current_directory(&directory),
         None => default.to_owned(),
     }
+}
+
+fn from_current_directory(path: &OsStr) -> PathBuf {
+    // Without a current directory a relative path is as good as lost, and stays as it is.
+    std::env::current_dir().map_or_else(|_| path.into(), |directory| lookup::absolute(path, &directory))
+}
+
+fn path_bytes(path: &Path) -> &[u8] {
+    path.as_os_str().as_encoded_bytes()
 }
 
 fn cause(error: &Error) -> String {

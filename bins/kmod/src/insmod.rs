@@ -68,8 +68,7 @@ fn insert(file: &Path, parameters: &[u8], force: Force, report: &mut Report) -> 
                 Refusal::Kernel(errno) => why_refused(errno),
                 // Which file that is has been said.
                 Refusal::File(modutils::Error::Io { source, .. }) => parameters::errno_text(&source),
-                Refusal::File(modutils::Error::Malformed { fault, .. }) => fault.to_string(),
-                Refusal::File(error) => error.to_string(),
+                Refusal::File(error) => format!("{}\n  {error}", why_refused(error.errno())),
             };
             report.error([b"could not insert module ", shown, b": ", cause.as_bytes()].concat());
             false

@@ -133,7 +133,7 @@ fn from_current_directory(path: &OsStr) -> PathBuf {
 /// Shows every module that a name or an alias means.
 fn show_named(context: &Context, name: &[u8], options: &Options, report: &mut Report) -> bool {
     let found = if options.names_only {
-        lookup::lookup_name(context, name).map(|candidate| candidate.into_iter().collect())
+        lookup::lookup_name(context, name)
     } else {
         lookup::lookup(context, name)
     };
@@ -210,7 +210,7 @@ fn show_builtin(context: &Context, name: &ModuleName, rendering: &Rendering, rep
 
 fn show_facts(info: &ModInfo<'_>, signature: Option<&Signature>, rendering: &Rendering, report: &mut Report) {
     let (parameters, faulty) = parameters::parse(info);
-    for field in faulty {
+    for field in faulty.into_iter().filter(|_| rendering.shows_parameters()) {
         let text: [&[u8]; 5] = [b"Found invalid \"", field.key, b"=", field.value, b"\": missing ':'"];
         report.error(text.concat());
     }

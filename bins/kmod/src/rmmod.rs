@@ -34,8 +34,8 @@ pub fn run(invocation: &Invocation) -> ExitCode {
             report.error(text.concat());
             return report.finish(false);
         };
-        if let Err(message) = remove(&module, options.get_flag("force")) {
-            report.error(message);
+        if let Err(messages) = remove(&module, options.get_flag("force")) {
+            messages.into_iter().for_each(|message| report.error(message));
             done = false;
         }
     }
@@ -63,15 +63,20 @@ fn named(argument: &OsStr) -> Option<ModuleName> {
     Some(ModuleName::new(bytes.split_once_str(".").map_or(bytes, |(name, _)| name)))
 }
 
-fn remove(module: &ModuleName, force: bool) -> Result<(), Vec<u8>> {
+/// The error is what to say, a message each.
+fn remove(module: &ModuleName, force: bool) -> Result<(), Vec<Vec<u8>>> {
     let root = Root::default();
     let kernel = Kernel::running(&root);
     if !force {
-        check(&kernel, &root, module)?;
+        check(&kernel, &root, module).map_err(|message| vec![message])?;
     }
     kernel.delete(module, force).map_err(|errno| {
         let cause = parameters::errno_text(&errno.into());
-        [b"could not remove module ", module.as_bytes(), b": ", cause.as_bytes()].concat()
+        let (name, cause) = (module.as_bytes(), cause.as_bytes());
+        vec![
+            [b"could not remove '", name, b"': ", cause].concat(),
+            [b"could not remove module ", name, b": ", cause].concat(),
+        ]
     })
 }
 

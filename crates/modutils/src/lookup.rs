@@ -109,15 +109,16 @@ pub fn lookup(context: &Context, query: &[u8]) -> Result<Vec<Candidate>> {
     search(indexes.builtin_alias()?, query)
 }
 
-/// The module of that very name, in a file or built in; aliases do not count (`modinfo --modname`).
+/// The module of that very name, in a file or built in. Aliases do not count, except those of built-in
+/// modules (`modinfo --modname`).
 ///
 /// # Errors
 /// When an index cannot be read.
-pub fn lookup_name(context: &Context, name: &[u8]) -> Result<Option<Candidate>> {
+pub fn lookup_name(context: &Context, name: &[u8]) -> Result<Vec<Candidate>> {
     let module = ModuleName::new(name);
     let indexes = &context.indexes;
     let known = is_key(indexes.dep()?, module.as_bytes())? || is_builtin(context, &module)?;
-    Ok(known.then(|| Candidate::named(module)))
+    if known { Ok(vec![Candidate::named(module)]) } else { search(indexes.builtin_alias()?, module.as_bytes()) }
 }
 
 /// Whether a module is built into the kernel, by `modules.builtin.bin`.
@@ -320,11 +321,13 @@ mod tests {
     }
 
     #[test]
-    fn a_name_alone_is_looked_for_without_aliases() {
+    fn a_name_alone_is_looked_for_without_aliases_of_files() {
         let directory = tempfile::tempdir().unwrap();
         let context = context(directory.path(), "");
-        assert!(lookup_name(&context, b"blt-in").unwrap().is_some());
-        assert!(lookup_name(&context, b"pci:v2").unwrap().is_none());
+        let found = |name: &str| lookup_name(&context, name.as_bytes()).unwrap();
+        assert_eq!(found("blt-in"), [Candidate::named(ModuleName::new("blt_in"))]);
+        assert_eq!(found("pci:v2"), []);
+        assert_eq!(found("blt:x")[0].module, ModuleName::new("blt_in"));
     }
 
     #[test]

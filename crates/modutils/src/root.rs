@@ -23,12 +23,13 @@ pub struct Root {
 
 impl Default for Root {
     fn default() -> Self {
-        Self { system: "/".into(), base: "/".into(), module_directory: MODULE_DIRECTORY.into() }
+        Self { system: "/".into(), base: PathBuf::new(), module_directory: MODULE_DIRECTORY.into() }
     }
 }
 
 impl Root {
-    /// Module directories below `base` (`modprobe --dirname`, `depmod --basedir`).
+    /// Module directories below `base` (`modprobe --dirname`, `depmod --basedir`). Paths begin with it
+    /// as it is written, then a slash: `/base/` gives `/base//lib/modules`, as scripts know it from kmod.
     #[must_use]
     pub fn with_base(mut self, base: impl Into<PathBuf>) -> Self {
         self.base = base.into();
@@ -56,12 +57,12 @@ impl Root {
 
     /// The directory that holds a directory for each kernel.
     pub fn all_modules(&self) -> PathBuf {
-        self.base.join(&self.module_directory)
+        below(&self.base, &self.module_directory)
     }
 
     /// The directory of one kernel's modules below another base (`depmod --outdir`).
     pub fn modules_below(&self, base: &Path, release: &Release) -> PathBuf {
-        base.join(&self.module_directory).join(&release.0)
+        below(base, &self.module_directory).join(&release.0)
     }
 
     /// A path of the running system: `/proc/cmdline`, `/etc/modprobe.d`.
@@ -96,6 +97,14 @@ impl Release {
     }
 }
 
+/// The path in a directory, after one more slash even where the directory ends in one.
+fn below(directory: &Path, path: &Path) -> PathBuf {
+    let mut joined = directory.as_os_str().to_owned();
+    joined.push("/");
+    joined.push(path);
+    joined.into()
+}
+
 fn below_root(path: &Path) -> &Path {
     path.strip_prefix("/").unwrap_or(path)
 }
@@ -109,6 +118,8 @@ mod tests {
         let root = Root::default().with_base("/sysroot");
         assert_eq!(root.modules(&Release::new("6.1.0")), Path::new("/sysroot/lib/modules/6.1.0"));
         assert_eq!(root.system("/etc/modprobe.d"), Path::new("/etc/modprobe.d"));
+        let written = |base: &str| Root::default().with_base(base).all_modules().into_os_string();
+        assert_eq!([written(""), written("/b/")], ["/lib/modules", "/b//lib/modules"]);
         let root = root.with_module_directory("/usr/lib/modules");
         assert_eq!(root.modules(&Release::new("6.1.0")), Path::new("/sysroot/usr/lib/modules/6.1.0"));
     }

@@ -33,7 +33,7 @@ use self::{
     facts::Facts,
     graph::{Check, Graph},
     order::Order,
-    symbols::SymbolTable,
+    symbols::{Owner, SymbolTable},
 };
 use crate::{ModuleName, Notice, Result, Sink, config::DepmodConfig};
 
@@ -85,7 +85,7 @@ pub fn tree(directory: &Path, config: &DepmodConfig, sink: &mut Sink) -> Result<
 /// The module files that the caller names, in module order.
 ///
 /// # Errors
-/// Where one is not there, is no module file by its name, or is a copy of another one.
+/// Where one is not there, is no module file by its name, is named twice, or is a copy of another one.
 pub fn named(directory: &Path, paths: &[PathBuf], sink: &mut Sink) -> Result<Vec<ModuleFile>> {
     let mut files: Vec<ModuleFile> = Vec::with_capacity(paths.len());
     for path in paths {
@@ -94,7 +94,9 @@ pub fn named(directory: &Path, paths: &[PathBuf], sink: &mut Sink) -> Result<Vec
         let name = ModuleName::from_path(path).filter(|_| path.file_name().is_some_and(scan::is_module_file));
         let name = name.ok_or_else(|| could_not(io::Error::from(Errno::ENOENT)))?;
         match files.iter().find(|file| file.name == name) {
-            Some(file) if file.path == *path => {}
+            Some(file) if file.path == *path => {
+                return Err(crate::Error::io("add module", path)(Errno::EEXIST.into()));
+            }
             Some(_) => return Err(could_not(io::Error::from(Errno::EEXIST))),
             None => {
                 let listed = scan::listed(directory, path);
@@ -130,6 +132,25 @@ pub fn analyse<'a>(
     let graph = Graph::from_symbols(files, facts, &table, checks.check, sink);
     let Ok(order) = Order::of(&graph) else { return Err(Cycles::of(&graph)) };
     Ok(Analysis { files, facts, dependencies: order.dependencies(&graph), exported: table.of_modules() })
+}
+
+/// Tells, for each module in module order, which symbols it needs of which other one: the user, the
+/// symbol, and who offers it (`depmod --verbose`).
+pub fn tell_needs(
+    files: &[ModuleFile],
+    facts: &[Facts],
+    checks: &Checks<'_>,
+    mut tell: impl FnMut(&ModuleFile, &[u8], &ModuleFile),
+) {
+    let table = SymbolTable::new(checks.kernel_symbols, facts, checks.symbol_prefix);
+    for (user, facts) in files.iter().zip(facts) {
+        for (symbol, _) in facts.needed() {
+            let Some(Owner::Module(index)) = table.find(symbol).map(|offer| offer.owner) else { continue };
+            if let Some(owner) = files.get(index as usize).filter(|owner| owner.name != user.name) {
+                tell(user, symbol, owner);
+            }
+        }
+    }
 }
 
 /// What is told of one of the kernel build's lists that is not there.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bstr::{BString, ByteSlice};
-use walkdir::{DirEntry, WalkDir};
+use walkdir::WalkDir;
 
 use crate::{Error, Notice, Result, Sink, config::DepmodConfig};
 
@@ -67,7 +67,7 @@ fn scan_one(
         return Err(could_not(error));
     }
     let walk = WalkDir::new(directory).follow_links(true).sort_by_file_name();
-    for entry in walk.into_iter().filter_entry(|entry| entry.depth() == 0 || !is_excluded(entry, config)) {
+    for entry in walk.into_iter().filter_entry(|entry| entry.depth() == 0 || !is_excluded(entry.file_name(), config)) {
         match entry {
             Ok(entry) if entry.file_type().is_file() && is_module_file(entry.file_name()) => {
                 let listed =
@@ -77,14 +77,22 @@ fn scan_one(
             Ok(_) => {}
             // A link back to a directory that is being walked: everything in it is found anyway.
             Err(error) if error.loop_ancestor().is_some() => {}
+            // Kernels are often installed with links to build trees that are not there.
+            Err(error) if is_excluded_link(&error, config) => {}
             Err(error) => sink(Notice::error(unreadable(&error))),
         }
     }
     Ok(())
 }
 
-fn is_excluded(entry: &DirEntry, config: &DepmodConfig) -> bool {
-    let name = entry.file_name().as_encoded_bytes();
+/// Whether what could not be looked at would have been passed over anyway.
+fn is_excluded_link(error: &walkdir::Error, config: &DepmodConfig) -> bool {
+    error.depth() > 0
+        && error.path().and_then(Path::file_name).is_some_and(|name| is_excluded(name, config))
+}
+
+fn is_excluded(name: &OsStr, config: &DepmodConfig) -> bool {
+    let name = name.as_encoded_bytes();
     NEVER_ENTERED.iter().any(|never| never.as_bytes() == name)
         || config.excludes.iter().any(|other| other == name)
 }
@@ -137,6 +145,8 @@ mod tests {
     fn build_source_and_excluded_names_are_passed_over_at_every_depth() {
         let tree = tree(&["build/a.ko", "k/source/b.ko", "k/c.ko", "k/skip/d.ko", "k/e.ko"]);
         let config = DepmodConfig { excludes: vec!["skip".into(), "e.ko".into()], ..DepmodConfig::default() };
+        symlink("/nowhere", tree.path().join("k/build")).unwrap();
+        symlink("/nowhere", tree.path().join("source")).unwrap();
         assert_eq!(listed_in(tree.path(), &config), (vec!["k/c.ko".to_owned()], 0));
     }
 
