@@ -1,7 +1,7 @@
 //! `depmod`: make the module indexes of a kernel.
 
 use std::{
-    ffi::{OsStr, OsString},
+    ffi::OsString,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -18,7 +18,6 @@ use modutils::{
         symvers::{self, Source},
         write::OutputDirectory,
     },
-    lookup,
 };
 
 use crate::{Invocation, cli, report::Report};
@@ -104,7 +103,7 @@ fn options(matches: &ArgMatches, report: &mut Report) -> Result<Options, Failed>
     let config_paths = if config_paths.is_empty() { Family::Depmod.directories(&root) } else { config_paths };
     let mut config = DepmodConfig::load(&config_paths, &release, &mut |notice| report.notice(&notice));
     for external in &mut config.externals {
-        *external = from_current_directory(external.as_os_str());
+        *external = cli::from_current_directory(external.as_os_str());
     }
     Ok(Options {
         directory: root.modules(&release),
@@ -260,14 +259,9 @@ fn check(wanted: bool, kernel_symbols: Option<&(Source, PathBuf)>, report: &mut 
 /// The directory given, from the root of the file system; messages and indexes name it so.
 fn absolute(directory: Option<OsString>, default: &Path) -> PathBuf {
     match directory {
-        Some(directory) => from_current_directory(&directory),
+        Some(directory) => cli::from_current_directory(&directory),
         None => default.to_owned(),
     }
-}
-
-fn from_current_directory(path: &OsStr) -> PathBuf {
-    // Without a current directory a relative path is as good as lost, and stays as it is.
-    std::env::current_dir().map_or_else(|_| path.into(), |directory| lookup::absolute(path, &directory))
 }
 
 fn path_bytes(path: &Path) -> &[u8] {

@@ -5,7 +5,7 @@ mod render;
 use std::{
     ffi::{OsStr, OsString},
     os::unix::ffi::OsStrExt,
-    path::{Path, PathBuf},
+    path::Path,
     process::ExitCode,
 };
 
@@ -73,7 +73,7 @@ impl Options {
     /// The module directory to look into for names.
     fn context(&self) -> Result<Context, Error> {
         let root = match &self.base {
-            Some(base) => Root::default().with_base(from_current_directory(base)),
+            Some(base) => Root::default().with_base(cli::from_current_directory(base)),
             None => Root::default(),
         };
         let release =
@@ -110,7 +110,7 @@ fn show_all(options: &Options, report: &mut Report) -> bool {
     let mut done = true;
     for argument in &options.arguments {
         done &= if is_module_file(argument) && !options.names_only {
-            show_file(&from_current_directory(argument), &options.rendering, report)
+            show_file(&cli::from_current_directory(argument), &options.rendering, report)
         } else {
             show_named(&context, argument.as_bytes(), options, report)
         };
@@ -125,18 +125,10 @@ fn is_module_file(argument: &OsStr) -> bool {
         && Path::new(argument).is_file()
 }
 
-fn from_current_directory(path: &OsStr) -> PathBuf {
-    // Without a current directory a relative path is as good as lost, and stays as it is.
-    std::env::current_dir().map_or_else(|_| path.into(), |directory| lookup::absolute(path, &directory))
-}
-
 /// Shows every module that a name or an alias means.
 fn show_named(context: &Context, name: &[u8], options: &Options, report: &mut Report) -> bool {
-    let found = if options.names_only {
-        lookup::lookup_name(context, name)
-    } else {
-        lookup::lookup(context, name)
-    };
+    let found =
+        if options.names_only { lookup::lookup_name(context, name) } else { lookup::lookup(context, name) };
     let what: &[u8] = match () {
         () if options.names_only => b"name ",
         () if Alias::new(name).is_err() => b"alias ",

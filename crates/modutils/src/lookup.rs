@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use bstr::BString;
+use bstr::{BString, ByteSlice};
 
 use crate::{
     Alias, ModuleName, Release, Result, Root, Sink,
@@ -110,15 +110,20 @@ pub fn lookup(context: &Context, query: &[u8]) -> Result<Vec<Candidate>> {
 }
 
 /// The module of that very name, in a file or built in. Aliases do not count, except those of built-in
-/// modules (`modinfo --modname`).
+/// modules (`modinfo --modname`). A name ends before its first dot, as in `rmmod`.
 ///
 /// # Errors
 /// When an index cannot be read.
 pub fn lookup_name(context: &Context, name: &[u8]) -> Result<Vec<Candidate>> {
+    let name = name.split_once_str(".").map_or(name, |(name, _)| name);
     let module = ModuleName::new(name);
     let indexes = &context.indexes;
     let known = is_key(indexes.dep()?, module.as_bytes())? || is_builtin(context, &module)?;
-    if known { Ok(vec![Candidate::named(module)]) } else { search(indexes.builtin_alias()?, module.as_bytes()) }
+    if known {
+        Ok(vec![Candidate::named(module)])
+    } else {
+        search(indexes.builtin_alias()?, module.as_bytes())
+    }
 }
 
 /// Whether a module is built into the kernel, by `modules.builtin.bin`.
@@ -326,6 +331,7 @@ mod tests {
         let context = context(directory.path(), "");
         let found = |name: &str| lookup_name(&context, name.as_bytes()).unwrap();
         assert_eq!(found("blt-in"), [Candidate::named(ModuleName::new("blt_in"))]);
+        assert_eq!(found("blt-in.ko"), found("blt-in"));
         assert_eq!(found("pci:v2"), []);
         assert_eq!(found("blt:x")[0].module, ModuleName::new("blt_in"));
     }

@@ -115,7 +115,7 @@ fn bytes(word: &OsString) -> &[u8] {
 impl Options {
     fn root(&self) -> Root {
         match &self.dirname {
-            Some(directory) => Root::default().with_base(directory),
+            Some(directory) => Root::default().with_base(cli::from_current_directory(directory.as_os_str())),
             None => Root::default(),
         }
     }

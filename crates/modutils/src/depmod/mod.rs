@@ -21,6 +21,7 @@ pub mod symvers;
 pub mod write;
 
 use std::{
+    collections::HashSet,
     io,
     path::{Path, PathBuf},
 };
@@ -134,8 +135,8 @@ pub fn analyse<'a>(
     Ok(Analysis { files, facts, dependencies: order.dependencies(&graph), exported: table.of_modules() })
 }
 
-/// Tells, for each module in module order, which symbols it needs of which other one: the user, the
-/// symbol, and who offers it (`depmod --verbose`).
+/// Tells which modules each module needs, itself included, and by which symbol first: the user, the
+/// symbol's bare name, and who offers it, by module order and then as needed (`depmod --verbose`).
 pub fn tell_needs(
     files: &[ModuleFile],
     facts: &[Facts],
@@ -144,10 +145,11 @@ pub fn tell_needs(
 ) {
     let table = SymbolTable::new(checks.kernel_symbols, facts, checks.symbol_prefix);
     for (user, facts) in files.iter().zip(facts) {
+        let mut seen = HashSet::new();
         for (symbol, _) in facts.needed() {
             let Some(Owner::Module(index)) = table.find(symbol).map(|offer| offer.owner) else { continue };
-            if let Some(owner) = files.get(index as usize).filter(|owner| owner.name != user.name) {
-                tell(user, symbol, owner);
+            if let Some(owner) = files.get(index as usize).filter(|_| seen.insert(index)) {
+                tell(user, table.bare(symbol), owner);
             }
         }
     }

@@ -67,7 +67,9 @@ fn scan_one(
         return Err(could_not(error));
     }
     let walk = WalkDir::new(directory).follow_links(true).sort_by_file_name();
-    for entry in walk.into_iter().filter_entry(|entry| entry.depth() == 0 || !is_excluded(entry.file_name(), config)) {
+    for entry in
+        walk.into_iter().filter_entry(|entry| entry.depth() == 0 || !is_excluded(entry.file_name(), config))
+    {
         match entry {
             Ok(entry) if entry.file_type().is_file() && is_module_file(entry.file_name()) => {
                 let listed =
@@ -87,8 +89,7 @@ fn scan_one(
 
 /// Whether what could not be looked at would have been passed over anyway.
 fn is_excluded_link(error: &walkdir::Error, config: &DepmodConfig) -> bool {
-    error.depth() > 0
-        && error.path().and_then(Path::file_name).is_some_and(|name| is_excluded(name, config))
+    error.depth() > 0 && error.path().and_then(Path::file_name).is_some_and(|name| is_excluded(name, config))
 }
 
 fn is_excluded(name: &OsStr, config: &DepmodConfig) -> bool {
