@@ -58,6 +58,15 @@ fn verbose_tells_what_depends_on_what() {
 }
 
 #[test]
+fn a_base_directory_is_shown_as_it_is_written() {
+    let root = little_kernel();
+    for base in ["/", "", ".", "//"] {
+        same_verbose(&root, &["-nv", "-b", base]);
+        same_verbose(&root, &["-nv", "-b", base, "-m", "lib/modules"]);
+    }
+}
+
+#[test]
 fn missing_inputs_are_warned_of() {
     for missing in ["modules.order", "modules.builtin", "modules.builtin.modinfo"] {
         let root = TestRoot::new();

@@ -105,6 +105,12 @@ fn modname_takes_no_alias_and_no_file() {
     root.write("top.ko", ModuleBuilder::new("other").modinfo("license", "here").build());
     same_run(&root, "modinfo", &["top.ko"]);
     same_run(&root, "modinfo", &["-m", "top.ko"]);
+    for name in ["top.x.y", "inside.ko", "fs_inside", "fs-inside.ko", ".top", ""] {
+        same_run(&root, "modinfo", &["-m", name]);
+    }
+    for base in ["/", ""] {
+        same_run(&root, "modinfo", &["-b", base, "top"]);
+    }
 }
 
 #[test]
@@ -224,6 +230,7 @@ fn a_parameter_without_a_colon_is_an_error() {
             vec!["-p", "/tmp/bad.ko"],
             vec!["-F", "parm", "/tmp/bad.ko"],
             vec!["-l", "/tmp/bad.ko"],
+            vec!["-F", "parmtype", "/tmp/bad.ko"],
         ] {
             same_run(&root, "modinfo", &args);
         }

@@ -140,6 +140,8 @@ fn other_kernels_and_roots() {
         same_run(&root, "modprobe", &["-d", dir, "-S", "9.8.7", "-D", "one"]).succeeds();
         same_run(&root, "modprobe", &["--dirname", dir, "--set-version=9.8.7", "-R", "x-y"]).succeeds();
     }
+    same_run(&root, "modprobe", &["-d", "/", "-D", "base"]).succeeds();
+    same_run(&root, "modprobe", &["-d", "", "-D", "base"]);
     same_but_for_causes(&root, &["-d", "/nowhere", "-D", "one"]).fails();
     same_but_for_causes(&root, &["-S", "1.2.3", "-D", "one"]).fails();
 }

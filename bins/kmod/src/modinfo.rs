@@ -73,8 +73,8 @@ impl Options {
     /// The module directory to look into for names.
     fn context(&self) -> Result<Context, Error> {
         let root = match &self.base {
-            Some(base) => Root::default().with_base(cli::from_current_directory(base)),
-            None => Root::default(),
+            Some(base) if !base.is_empty() => Root::default().with_base(cli::from_current_directory(base)),
+            _ => Root::default(),
         };
         let release =
             self.release.clone().map_or_else(Release::running, |release| Ok(Release::new(release)))?;
