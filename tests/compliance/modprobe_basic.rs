@@ -156,6 +156,10 @@ fn a_path_is_a_module_file() {
     }
     let inside = format!("/{}", root.module_path("kernel/lib/helper.ko"));
     same_but_for_repeats(&root, &["-D", &inside]).succeeds();
+    root.write("tmp/empty.ko", "").write("tmp/short.ko", "short");
+    for path in ["/tmp/empty.ko", "/tmp/short.ko"] {
+        same_run(&root, "modprobe", &[path]).fails();
+    }
     same_run(&root, "modprobe", &["-D", "/nowhere/x.ko"]).fails();
     same_run(&root, "modprobe", &["/nowhere/x.ko"]).fails();
 }

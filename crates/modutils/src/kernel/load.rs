@@ -13,7 +13,7 @@ use nix::{errno::Errno, kmod::ModuleInitFlags};
 
 use super::Kernel;
 use crate::{
-    Error, Result,
+    Error, Malformed, Result,
     elf::{Class, Elf},
     file::{Compression, Contents},
 };
@@ -54,7 +54,7 @@ impl Kernel<'_> {
     pub fn insert(&self, path: &Path, options: &[u8], force: Force) -> Result<(), Refusal> {
         let parameters = CString::new(options).map_err(|_| Refusal::Kernel(Errno::EINVAL))?;
         let file = open(path)?;
-        let compression = compression_of(&file).map_err(Error::io("read", path))?;
+        let compression = compression_of(&file, path)?;
         if compression == Compression::None || self.compression() == Some(compression) {
             let mut flags = ModuleInitFlags::empty();
             flags.set(ModuleInitFlags::MODULE_INIT_IGNORE_MODVERSIONS, force.modversions);
@@ -81,10 +81,14 @@ fn open(path: &Path) -> Result<File> {
     options.read(true).custom_flags(nix::libc::O_NONBLOCK).open(path).map_err(Error::io("open", path))
 }
 
-fn compression_of(file: &File) -> std::io::Result<Compression> {
+/// A file too short to tell is no module: it never comes to the kernel, with kmod neither.
+fn compression_of(file: &File, path: &Path) -> Result<Compression> {
     let mut magic = [0; 6];
-    let len = file.read_at(&mut magic, 0)?;
-    Ok(Compression::of(magic.get(..len).unwrap_or_default()))
+    match file.read_at(&mut magic, 0).map_err(Error::io("read", path))? {
+        0 => Err(Malformed::file("the file is empty").at(path)),
+        len if len < magic.len() => Err(Malformed::file("the file is too short for a module").at(path)),
+        _ => Ok(Compression::of(&magic)),
+    }
 }
 
 /// The module's image without what the kernel would check: version sections that are not to be
@@ -214,6 +218,17 @@ mod tests {
         machine.insert(b"any bytes", Force::default()).unwrap();
         assert_eq!(machine.log(), ["finit_module \"a=1 \" 0", "init_module \"a=1 \""]);
         assert_eq!(machine.fake.images.borrow()[0], b"any bytes");
+    }
+
+    #[test]
+    fn a_file_too_short_for_a_module_does_not_come_to_the_kernel() {
+        let machine = Machine::new(&[]);
+        for bytes in [&b""[..], b"short"] {
+            let refusal = machine.insert(bytes, Force::default()).unwrap_err();
+            assert!(matches!(&refusal, Refusal::File(error) if error.errno() == Errno::EINVAL), "{refusal}");
+        }
+        machine.insert(b"longer", Force::default()).unwrap();
+        assert_eq!(machine.log().len(), 1);
     }
 
     #[test]
