@@ -86,3 +86,23 @@ configure() { printf '%s\n' "$@" >/etc/modprobe.d/scenario.conf; }
 
 # module_file NAME: the file of a module in the kernel's tree.
 module_file() { find "/lib/modules/$(uname -r)/kernel" -name "$1.ko*"; }
+
+# forget_log: what the kernel has said so far is of no interest.
+forget_log() { dmesg -c >/dev/null; }
+
+# expect_logged TEXT, expect_unlogged TEXT: the kernel has said it since, or hasn't.
+expect_logged() { dmesg | grep -qF -- "$1" || fail "no \"$1\" in the kernel's log"; }
+expect_unlogged() { ! dmesg | grep -F -- "$1" || fail "the kernel's log has it"; }
+
+# expect_logged_times NUMBER TEXT: on that many lines.
+expect_logged_times() {
+    found=$(dmesg | grep -cF -- "$2") || true
+    [ "$found" -eq "$1" ] || fail "\"$2\" $found times in the kernel's log, not $1"
+}
+
+# expect_taint FLAGS FILE: the kernel (a number) or a module (letters) has each of these flags.
+expect_taint() {
+    for flag in $(echo "$1" | sed 's/./& /g'); do
+        grep -q "$flag" "$2" || fail "$2 is \"$(cat "$2")\", without $flag"
+    done
+}

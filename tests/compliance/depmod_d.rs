@@ -1,7 +1,7 @@
 //! depmod.d: which of several modules of one name counts, where modules are looked for, and which never.
 
 use modutils_tests::{add_ordered, little_kernel, module, same_depmod, text};
-use testkit::{Indexes, TestRoot};
+use testkit::{Indexes, Side, TestRoot};
 
 /// A kernel that has `base` in four directories beside `kernel`, each telling by an alias where it is from.
 fn copies_of_base() -> TestRoot {
@@ -107,7 +107,17 @@ fn external_directories_are_scanned_for_kernels_that_match() {
     assert_eq!(outside("external * /opt/modules\nsearch external built-in\n"), line);
     assert_eq!(outside("external ^0[.] /opt/modules\nsearch external built-in\n"), none);
     assert_eq!(outside("external * /nowhere\nsearch external built-in\n"), none);
+    // A relative one is taken from the current directory.
     assert_eq!(outside("external * opt/modules\nsearch external built-in\n").len(), 1);
+    let root = little_kernel();
+    root.write("opt/modules/deep/outside.ko", module("outside").build());
+    root.write("etc/depmod.d/test.conf", "external * modules\nsearch external built-in\n");
+    let listed = |side: Side| {
+        assert_eq!(root.invoke(side, "depmod").dir("/opt").run().code, Some(0));
+        text(&root.take_indexes(), "modules.dep").to_owned()
+    };
+    assert!(listed(Side::Ours).contains("/opt/modules/deep/outside.ko:"));
+    assert_eq!(listed(Side::Ours), listed(Side::Kmod34));
 }
 
 /// kmod 34.2 scans them whatever `search` says; the keyword only gives them a place.

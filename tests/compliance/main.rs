@@ -7,6 +7,7 @@
 mod bench;
 mod depmod_d;
 mod depmod_options;
+mod matrix;
 mod modinfo_options;
 mod modprobe_basic;
 mod modprobe_config;

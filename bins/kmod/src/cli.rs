@@ -157,7 +157,9 @@ fn unknown(culprit: &str, command: &Command, arguments: &[OsString]) -> Vec<u8> 
         .map(|name| format!("'--{name}'"))
         .collect();
     // getopt repeats the argument as it was written, with its value.
-    let written = arguments.iter().find(|word| word.as_bytes().starts_with(culprit.as_bytes()));
+    let is_culprit =
+        |word: &&OsString| word.as_bytes().split(|&byte| byte == b'=').next() == Some(culprit.as_bytes());
+    let written = arguments.iter().find(is_culprit);
     let written = written.map_or(culprit.as_bytes(), |word| word.as_bytes());
     if candidates.len() > 1 {
         let possibilities = candidates.join(" ").into_bytes();
@@ -186,4 +188,25 @@ pub fn bytes(word: OsString) -> Vec<u8> {
 /// Bytes as an argument or a path.
 pub fn os_str(bytes: &[u8]) -> &OsStr {
     OsStr::from_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complaint(words: &[&str]) -> String {
+        let command = command("t", "").arg(long_flag("show-more", "")).arg(long_flag("show-less", ""));
+        let arguments: Vec<OsString> = words.iter().map(OsString::from).collect();
+        let program = std::iter::once(OsString::from("t"));
+        let error = command.clone().try_get_matches_from(program.chain(arguments.clone())).unwrap_err();
+        String::from_utf8(getopt_text(&error, &command, &arguments)).unwrap()
+    }
+
+    #[test]
+    fn a_bad_option_is_repeated_as_it_was_written() {
+        let possibilities = "is ambiguous; possibilities: '--show-more' '--show-less'";
+        assert_eq!(complaint(&["--show-m", "--show-"]), format!("option '--show-' {possibilities}"));
+        assert_eq!(complaint(&["--sh=1"]), format!("option '--sh=1' {possibilities}"));
+        assert_eq!(complaint(&["--hide=x"]), "unrecognized option '--hide=x'");
+    }
 }

@@ -271,7 +271,7 @@ fn path_bytes(path: &Path) -> &[u8] {
 fn cause(error: &Error) -> String {
     match error {
         Error::Io { source, .. } => match source.raw_os_error() {
-            Some(errno) => nix::errno::Errno::from_raw(errno).desc().to_owned(),
+            Some(errno) => modutils::errno_text(nix::errno::Errno::from_raw(errno)).to_owned(),
             None => source.to_string(),
         },
         other => other.to_string(),

@@ -45,7 +45,11 @@ pub fn command() -> clap::Command {
     cli::common(
         cli::command("insmod", "Give one module file to the kernel")
             .arg(cli::arguments("FILE [PARAMETER]..."))
-            .arg(cli::flag('f', "force", "Leave out both checks below"))
+            .arg(
+                cli::flag('f', "force", "Leave out both checks below")
+                    // Short for --force before there were longer ones.
+                    .aliases(["forc", "for", "fo", "f"]),
+            )
             .arg(cli::long_flag("force-modversion", "Do not check the versions of symbols"))
             .arg(cli::long_flag("force-vermagic", "Do not check the kernel's version"))
             .arg(cli::flag('s', "syslog", "Send messages to syslog"))
@@ -84,5 +88,19 @@ fn why_refused(errno: Errno) -> String {
         Errno::ESRCH => "Module has wrong symbol version".into(),
         Errno::EINVAL => "Invalid parameters".into(),
         other => parameters::errno_text(&other.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn force_may_be_shortened_although_others_begin_like_it() {
+        let force =
+            |word| command().try_get_matches_from(["insmod", word]).map(|given| given.get_flag("force"));
+        assert!(["--f", "--fo", "--for", "--forc", "--force", "-f"].iter().all(|word| force(word).unwrap()));
+        assert!(!force("--force-v").unwrap());
+        assert!(force("--force-").is_err());
     }
 }

@@ -67,7 +67,7 @@ fn print(report: &mut Report) -> bool {
         report.print(&module.name);
         let padding = " ".repeat(19_usize.saturating_sub(module.name.as_bytes().len()));
         report.print(format!("{padding} {size:>8}  {references}"));
-        let holders = kernel.holders(&module.name).unwrap_or_default();
+        let holders = holders(&kernel, &module.name, report);
         if !holders.is_empty() {
             let holders: Vec<&[u8]> = holders.iter().map(ModuleName::as_bytes).collect();
             report.print([b" ", holders.join(&b',').as_slice()].concat());
@@ -75,4 +75,16 @@ fn print(report: &mut Report) -> bool {
         report.print("\n");
     }
     true
+}
+
+/// The modules that use a module. That they cannot be listed is told, and means none: a module may
+/// vanish at any time.
+pub fn holders(kernel: &Kernel, module: &ModuleName, report: &mut Report) -> Vec<ModuleName> {
+    kernel.holders(module).unwrap_or_else(|error| {
+        let cause = parameters::errno_text(&error.errno().into());
+        report.error(
+            [b"could not open '/sys/module/", module.as_bytes(), b"/holders': ", cause.as_bytes()].concat(),
+        );
+        Vec::new()
+    })
 }

@@ -28,6 +28,7 @@ pub struct Invocation {
 
 fn main() -> ExitCode {
     startup::restore_sigpipe();
+    startup::keep_stderr_closed();
     let mut arguments = std::env::args_os();
     let program = arguments.next().unwrap_or_else(|| "kmod".into());
     let name = Path::new(&program).file_name().unwrap_or_default().to_owned();

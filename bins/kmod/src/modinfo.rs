@@ -210,7 +210,7 @@ fn show_facts(info: &ModInfo<'_>, signature: Option<&Signature>, rendering: &Ren
 }
 
 fn no_modinfo(name: &ModuleName, error: &Error, report: &mut Report) -> bool {
-    let errno = error.errno().desc();
+    let errno = modutils::errno_text(error.errno());
     report.error(format!("could not get modinfo from '{name}': {errno}{}", cause(error)));
     false
 }

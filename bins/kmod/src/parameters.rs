@@ -3,11 +3,14 @@
 use std::{ffi::OsString, io};
 
 use bstr::{BString, ByteSlice};
+use nix::errno::Errno;
 
-/// Joins parameters by blanks. A value with blanks in it is put in quotes, unless it begins with a
-/// quote: the kernel splits parameters at blanks outside of quotes.
+/// Joins parameters by blanks; empty ones at the beginning say nothing. A value with blanks in it is
+/// put in quotes, unless it begins with a quote: the kernel splits parameters at blanks outside of
+/// quotes.
 pub fn join(words: &[OsString]) -> BString {
-    let words: Vec<Vec<u8>> = words.iter().map(|word| quoted(word.as_encoded_bytes())).collect();
+    let words = words.iter().map(|word| quoted(word.as_encoded_bytes()));
+    let words: Vec<Vec<u8>> = words.skip_while(Vec::is_empty).collect();
     words.join(&b' ').into()
 }
 
@@ -22,12 +25,11 @@ fn quoted(word: &[u8]) -> Vec<u8> {
     }
 }
 
-/// The C library's text for an error, without the number that [`io::Error`] adds.
+/// The system's text for an error, without the number that [`io::Error`] adds.
 pub fn errno_text(error: &io::Error) -> String {
-    let text = error.to_string();
     match error.raw_os_error() {
-        Some(errno) => text.strip_suffix(&format!(" (os error {errno})")).unwrap_or(&text).to_owned(),
-        None => text,
+        Some(errno) => modutils::errno_text(Errno::from_raw(errno)).to_owned(),
+        None => error.to_string(),
     }
 }
 
@@ -44,6 +46,8 @@ mod tests {
             "y=\"a b\" z='a b' a b=c no value t=a\tb"
         );
         assert_eq!(joined(&["a=1", ""]), "a=1 ");
+        assert_eq!(joined(&["", "", "a=1", "", "b=2"]), "a=1  b=2");
+        assert_eq!(joined(&["", ""]), "");
         assert_eq!(joined(&[]), "");
     }
 

@@ -14,8 +14,8 @@ use crate::startup;
 
 /// A tool's standard output and messages.
 ///
-/// Messages are `TOOL: LEVEL: text` on standard error, or go to syslog when asked for or when
-/// standard error is closed. A failure to write standard output is kept, and told by
+/// Messages are `TOOL: LEVEL: text` on standard error, or go to syslog in the same words when asked
+/// for or when standard error is closed. A failure to write standard output is kept, and told by
 /// [`Report::finish`]: what a script asked for was then not done.
 pub struct Report {
     tool: &'static CStr,
@@ -77,6 +77,12 @@ impl Report {
         }
     }
 
+    /// Lets the tool do its work to the end even when nobody reads what it prints any more; it dies
+    /// of the closed pipe in [`Report::finish`] only.
+    pub fn outlive_reader(&mut self) {
+        startup::outlive_sigpipe();
+    }
+
     /// Shows a message, when its level is to be shown.
     pub fn notice(&mut self, notice: &Notice) {
         if self.shows(notice.level) {
@@ -115,6 +121,9 @@ impl Report {
     pub fn finish(mut self, done: bool) -> ExitCode {
         self.flush();
         if let Some(failure) = self.output_failure.take() {
+            if failure.kind() == io::ErrorKind::BrokenPipe {
+                startup::die_of_sigpipe();
+            }
             self.error(format!("could not write standard output: {failure}"));
             return ExitCode::FAILURE;
         }
@@ -133,7 +142,8 @@ impl Report {
         };
         // Syslog is the last resort for messages: a failure to reach it has nowhere to go.
         let _ = openlog(Some(self.tool), LogFlags::empty(), Facility::LOG_DAEMON);
-        let _ = syslog(Priority::new(severity, Facility::LOG_DAEMON), OsStr::from_bytes(&notice.message));
+        let text = [word(notice.level), b": ", &notice.message].concat();
+        let _ = syslog(Priority::new(severity, Facility::LOG_DAEMON), OsStr::from_bytes(&text));
     }
 }
 

@@ -9,7 +9,7 @@ use modutils::{
     lookup::{self, Context},
 };
 
-use crate::{Invocation, cli, parameters, report::Report};
+use crate::{Invocation, cli, lsmod, parameters, report::Report};
 
 /// Runs the tool.
 pub fn run(invocation: &Invocation) -> ExitCode {
@@ -34,8 +34,8 @@ pub fn run(invocation: &Invocation) -> ExitCode {
             report.error(text.concat());
             return report.finish(false);
         };
-        if let Err(messages) = remove(&module, options.get_flag("force")) {
-            messages.into_iter().for_each(|message| report.error(message));
+        if let Err(message) = remove(&module, options.get_flag("force"), &mut report) {
+            report.error(message);
             done = false;
         }
     }
@@ -63,25 +63,23 @@ fn named(argument: &OsStr) -> Option<ModuleName> {
     Some(ModuleName::new(bytes.split_once_str(".").map_or(bytes, |(name, _)| name)))
 }
 
-/// The error is what to say, a message each.
-fn remove(module: &ModuleName, force: bool) -> Result<(), Vec<Vec<u8>>> {
+fn remove(module: &ModuleName, force: bool, report: &mut Report) -> Result<(), Vec<u8>> {
     let root = Root::default();
     let kernel = Kernel::running(&root);
     if !force {
-        check(&kernel, &root, module).map_err(|message| vec![message])?;
+        check(&kernel, &root, module, report)?;
     }
     kernel.delete(module, force).map_err(|errno| {
         let cause = parameters::errno_text(&errno.into());
-        let (name, cause) = (module.as_bytes(), cause.as_bytes());
-        vec![
-            [b"could not remove '", name, b"': ", cause].concat(),
-            [b"could not remove module ", name, b": ", cause].concat(),
-        ]
+        let name = module.as_bytes();
+        // kmod says it twice, once for the library and once for the tool; scripts look for either.
+        report.error([b"could not remove '", name, b"': ", cause.as_bytes()].concat());
+        [b"could not remove module ", name, b": ", cause.as_bytes()].concat()
     })
 }
 
 /// Says what stands against removing a module, in better words than the kernel's error number.
-fn check(kernel: &Kernel, root: &Root, module: &ModuleName) -> Result<(), Vec<u8>> {
+fn check(kernel: &Kernel, root: &Root, module: &ModuleName, report: &mut Report) -> Result<(), Vec<u8>> {
     let no = |end: &[u8]| Err([b"Module ", module.as_bytes(), end].concat());
     if is_builtin(root, module) {
         return no(b" is builtin.");
@@ -90,7 +88,7 @@ fn check(kernel: &Kernel, root: &Root, module: &ModuleName) -> Result<(), Vec<u8
         return no(b" is not currently loaded");
     }
     // An unreadable list of holders is no reason: the kernel decides.
-    let holders = kernel.holders(module).unwrap_or_default();
+    let holders = lsmod::holders(kernel, module, report);
     if !holders.is_empty() {
         let names: Vec<&[u8]> = holders.iter().map(ModuleName::as_bytes).collect();
         return no(&[b" is in use by: ", names.join(&b' ').as_slice()].concat());

@@ -6,6 +6,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use nix::{
+    fcntl::{FcntlArg, FdFlag, fcntl},
+    sys::signal::{SigHandler, Signal, raise, signal},
+};
+
 static STDERR_WAS_CLOSED: AtomicBool = AtomicBool::new(false);
 
 /// Whether the process was started with standard error closed: messages then go to syslog.
@@ -13,14 +18,39 @@ pub fn stderr_was_closed() -> bool {
     STDERR_WAS_CLOSED.load(Ordering::Relaxed)
 }
 
+/// Lets the programs we start find standard error closed where we did, so that a modprobe that an
+/// install command calls logs, too.
+pub fn keep_stderr_closed() {
+    if stderr_was_closed() {
+        let closed = fcntl(std::io::stderr(), FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
+        debug_assert!(closed.is_ok(), "the runtime has opened /dev/null there");
+    }
+}
+
 /// Lets a write to a closed pipe end the process quietly, as it does every C program: Rust's runtime
 /// ignores the signal.
 pub fn restore_sigpipe() {
-    use nix::sys::signal::{SigHandler, Signal, signal};
-    // SAFETY: the default disposition installs no handler of ours, so nothing of ours can run in
-    // signal context; the process has a single thread at this point.
-    let restored = unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) };
-    debug_assert!(restored.is_ok(), "SIGPIPE is a valid signal");
+    set_sigpipe(SigHandler::SigDfl);
+}
+
+/// Lets a write to a closed pipe fail only, for a tool that has more to do than to print. The
+/// programs we start are not concerned: [`std::process::Command`] gives them the default.
+pub fn outlive_sigpipe() {
+    set_sigpipe(SigHandler::SigIgn);
+}
+
+/// Ends the process as a write to a closed pipe does.
+pub fn die_of_sigpipe() {
+    restore_sigpipe();
+    // Comes back only where the signal is blocked.
+    let _ = raise(Signal::SIGPIPE);
+}
+
+fn set_sigpipe(handler: SigHandler) {
+    // SAFETY: both dispositions that are set here install no handler of ours, so nothing of ours can
+    // run in signal context.
+    let set = unsafe { signal(Signal::SIGPIPE, handler) };
+    debug_assert!(set.is_ok(), "SIGPIPE is a valid signal");
 }
 
 /// Rust's runtime opens /dev/null in the place of a closed descriptor 2 before `main`, so that it

@@ -11,6 +11,8 @@ use std::{
 
 use nix::errno::Errno;
 
+use crate::errno_text;
+
 /// The library's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -19,7 +21,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused something asked of a path.
-    #[error("could not {action} {}: {}", path.display(), errno_text(source))]
+    #[error("could not {action} {}: {}", path.display(), text(source))]
     Io {
         /// What was asked, as a verb: "open", "read", "rename".
         action: &'static str,
@@ -135,9 +137,9 @@ impl fmt::Display for Place {
 }
 
 /// The C library's text for an error number, without the "(os error N)" that [`io::Error`] adds.
-fn errno_text(error: &io::Error) -> String {
+fn text(error: &io::Error) -> String {
     match error.raw_os_error() {
-        Some(errno) => Errno::from_raw(errno).desc().to_owned(),
+        Some(errno) => errno_text(Errno::from_raw(errno)).to_owned(),
         None => error.to_string(),
     }
 }

@@ -33,6 +33,7 @@
     )
 )]
 
+mod errno;
 mod error;
 mod glob;
 mod name;
@@ -49,6 +50,7 @@ pub mod lookup;
 pub mod module;
 pub mod plan;
 
+pub use errno::errno_text;
 pub use error::{Error, Malformed, Place, Result};
 pub use name::{Alias, BadBracket, ModuleName};
 pub use notice::{Level, Notice, Sink};

@@ -6,6 +6,8 @@
 //! mistake. [`TestRoot`] is a directory with modules, configuration, a /proc and a /sys of plain files, in which a
 //! tool runs by chroot(2); [`compare`] tells how two runs differ.
 //!
+//! [`FakeKernel`] answers the module system calls of the tools that run in such a root.
+//!
 //! Everything here serves tests: what cannot work panics and says what to do about it.
 
 pub mod arch;
@@ -14,6 +16,7 @@ pub mod compare;
 pub mod compress;
 pub mod elf;
 pub mod export;
+pub mod fake_kernel;
 pub mod module;
 pub mod root;
 pub mod run;
@@ -25,6 +28,7 @@ pub use arch::Arch;
 pub use compress::Compression;
 pub use elf::{Place, Section, Symbol};
 pub use export::{Crc, Export, ExportTables};
+pub use fake_kernel::{Call, Errno, FakeKernel, Outcome, Start};
 pub use module::ModuleBuilder;
 pub use root::{Indexes, Loaded, TestRoot};
 pub use run::{Invocation, Run, Side};

@@ -1,4 +1,5 @@
-//! `cargo xtask demo`: the main job from nothing, shown like a terminal.
+//! `cargo xtask demo`: the main job from nothing, shown like a terminal. Where the kernel with Rust is cached, a second
+//! session shows the companion modules.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -8,9 +9,11 @@ use clap::Args;
 
 use crate::cache::Cache;
 use crate::guest::{self, Tools};
+use crate::initramfs::Initramfs;
+use crate::kernel::{self, RustKernel};
 use crate::packages::{self, QEMU};
 use crate::qemu::{self, Machine, Next};
-use crate::trees::{self, Given};
+use crate::trees::{self, Given, Tree};
 use crate::vm::Whose;
 use crate::{dist, reference, workspace};
 
@@ -31,6 +34,9 @@ pub(crate) struct Options {
     /// QEMU's accelerator
     #[arg(long, default_value = "tcg")]
     accelerator: String,
+    /// Build the kernel with Rust and the companion modules if they aren't cached
+    #[arg(long)]
+    rust: bool,
 }
 
 /// Builds, fetches, boots and shows the session of `integration/vm/demo.sh`.
@@ -66,13 +72,36 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut root = guest::base(&workspace(), &tree, &tools, &shell, packaged.as_deref())?;
     guest::add_refused(&mut root, &tree, "vfat")?;
     root.link("job", "/vm/demo.sh");
-    let initramfs = root.finish();
     progress(&format!("booting {}", tree.version));
+    session(&tree, root, options)?;
+    if let Some(kernel) = rust_kernel(&cache, options)? {
+        progress("packing the companion modules");
+        let companions = kernel::companions::provide(&cache, &kernel)?;
+        let mut root = guest::base(&workspace(), &kernel.tree, &tools, &shell, packaged.as_deref())?;
+        guest::add_companions(&mut root, &kernel.tree, &companions)?;
+        root.link("job", "/vm/demo-rust.sh");
+        progress(&format!("booting {}", kernel.tree.version));
+        session(&kernel.tree, root, options)?;
+    }
+    progress("done");
+    Ok(())
+}
+
+/// The kernel with Rust: if it is there, or if it is asked for.
+fn rust_kernel(cache: &Cache, options: &Options) -> Result<Option<RustKernel>> {
+    if options.rust { kernel::provide(cache).map(Some) } else { kernel::cached(cache) }
+}
+
+/// Boots a kernel and shows what its guest says.
+fn session(tree: &Tree, root: Initramfs, options: &Options) -> Result<()> {
     let mut passed = false;
-    let kernel = tree.kernel();
-    let timeout = Duration::from_secs(300);
-    let machine =
-        Machine { kernel: &kernel, initramfs: &initramfs, accelerator: &options.accelerator, timeout };
+    let machine = Machine {
+        kernel: &tree.kernel(),
+        initramfs: &root.finish(),
+        parameters: "",
+        accelerator: &options.accelerator,
+        timeout: Duration::from_secs(300),
+    };
     qemu::boot(&machine, |line| {
         match line {
             "@@ end" => return Next::PowerOff,
@@ -82,7 +111,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         }
         Next::Read
     })?;
-    progress("done");
     if !passed {
         bail!("a step of the demonstration did not do what it should");
     }

@@ -8,6 +8,7 @@
 //! /lib/modules/VERSION/      the kernel's modules as they are packaged: no modules.dep or other index
 //! /variants/SUFFIX/          the same few modules plain and compressed in each way, roots for `modprobe -d`
 //! /refused/                  modules that this kernel refuses
+//! /companions/               with the kernel that has Rust, instead of these two: see kernel/companions.rs
 //! ```
 
 use std::fs;
@@ -121,6 +122,19 @@ pub(crate) fn add_refused(root: &mut Initramfs, tree: &Tree, name: &str) -> Resu
     root.file(&format!("refused/vermagic/{name}.ko"), 0o644, without_signature(&changed)?);
     root.file(&format!("refused/signature/{name}.ko"), 0o644, &changed);
     root.file(&format!("refused/truncated/{name}.ko"), 0o644, &own[..own.len() / 2]);
+    Ok(())
+}
+
+/// Adds `/companions`, all of it, and the companion modules as if installed: in the kernel's `extra`.
+///
+/// # Errors
+/// When a file can't be read.
+pub(crate) fn add_companions(root: &mut Initramfs, tree: &Tree, dir: &Path) -> Result<()> {
+    root.copy_tree(dir, "companions")?;
+    for module in trees::files_below(dir, ".ko")?.iter().filter(|module| module.parent() == Some(dir)) {
+        let name = module.file_name().context("a module has a name")?.to_string_lossy();
+        root.copy(module, &format!("lib/modules/{}/extra/{name}", tree.version))?;
+    }
     Ok(())
 }
 

@@ -9,6 +9,7 @@ mod demo;
 mod dist;
 mod guest;
 mod initramfs;
+mod kernel;
 mod mirror;
 mod packages;
 mod process;
@@ -44,6 +45,8 @@ enum Task {
         #[arg(value_parser = fetchable())]
         names: Vec<String>,
     },
+    /// Build the kernel with Rust and the companion modules, or show where they are cached
+    Kernel,
     /// Run the scenarios of integration/scenarios on stock Debian kernels in QEMU
     Vm(vm::Options),
     /// Build the release binaries, static and dynamic
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Fetch { names } => fetch(&names),
+        Task::Kernel => kernel::run(),
         Task::Vm(options) => vm::run(&options),
         Task::Dist => dist::run(),
         Task::Audit => audit::run(),

@@ -53,6 +53,28 @@ impl Mirror {
             .with_context(|| format!("kernel {flavour} of {suite} for {arch}"))
     }
 
+    /// The file of a known path and checksum, in the cache.
+    ///
+    /// # Errors
+    /// When the mirror can't be found or read, or doesn't have it any more.
+    pub(crate) fn known(&mut self, cache: &Cache, file: &str, sha256: &str) -> Result<PathBuf> {
+        packages::need(&[CURL])?;
+        let package = Package { name: String::new(), file: file.to_owned(), sha256: sha256.to_owned() };
+        download(cache, &self.site()?, &package)
+    }
+
+    /// The newest package whose name begins with `prefix` and goes on with digits, in the cache.
+    ///
+    /// # Errors
+    /// As [`Mirror::package`].
+    pub(crate) fn kernel_source(&mut self, cache: &Cache, suite: &str, prefix: &str) -> Result<PathBuf> {
+        let is = |name: &str| {
+            let minor = name.strip_prefix(prefix);
+            minor.is_some_and(|minor| !minor.is_empty() && minor.bytes().all(|byte| byte.is_ascii_digit()))
+        };
+        self.newest(cache, suite, "amd64", &is).with_context(|| format!("{prefix}* of {suite}"))
+    }
+
     fn newest(
         &mut self,
         cache: &Cache,

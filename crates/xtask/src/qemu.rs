@@ -20,6 +20,8 @@ pub(crate) struct Machine<'a> {
     pub(crate) kernel: &'a Path,
     /// The archive of its first root.
     pub(crate) initramfs: &'a [u8],
+    /// Parameters of the kernel beside those that we always give it.
+    pub(crate) parameters: &'a str,
     /// How QEMU runs the guest's processor. Emulation ("tcg") works everywhere.
     pub(crate) accelerator: &'a str,
     /// When the machine counts as hung.
@@ -66,7 +68,10 @@ fn command(machine: &Machine, initramfs: &Path) -> Command {
     qemu.args(["-accel", machine.accelerator, "-cpu", PROCESSOR, "-m", "1024", "-no-reboot", "-nodefaults"])
         .args(["-display", "none", "-serial", "stdio", "-monitor", "none", "-device", "virtio-rng-pci"])
         // Only a panic of the kernel may stand between our lines: scenarios show the kernel's log where they need it.
-        .args(["-append", "console=ttyS0 quiet loglevel=1 panic=-1 reboot=t"])
+        .args([
+            "-append",
+            &format!("console=ttyS0 quiet loglevel=1 panic=-1 reboot=t {}", machine.parameters),
+        ])
         .arg("-kernel")
         .arg(machine.kernel)
         .arg("-initrd")

@@ -1,7 +1,9 @@
 //! The scenarios of `integration/scenarios`: shell scripts that run one after the other in a booted guest.
 //!
-//! A scenario's first comment says what it shows. Two header lines can narrow where it runs:
-//! `# kernels: 6.12` (prefixes of the version) and `# tools: ours` (or `reference`).
+//! A scenario's first comment says what it shows. Header lines can say where it runs:
+//! `# kernels: 6.12` (prefixes of the version; `rust` is the kernel with the companion modules, and without the line
+//! a scenario runs on all the others), `# tools: ours` (or `reference`), and `# boot: PARAMETERS` in a machine of
+//! its own, whose kernel has these parameters too.
 //! The guest's `vm/run.sh` reports on the serial port in lines that begin with `@@`, see [`Report`].
 
 use std::fs;
@@ -16,10 +18,22 @@ use crate::qemu::{self, Machine, Next};
 use crate::reference;
 use crate::trees::Tree;
 
+/// How a `# kernels:` line names the kernel with the companion modules.
+const RUST: &str = "rust";
+
 /// A scenario file.
 struct Scenario {
     name: String,
     script: String,
+    boot: String,
+}
+
+/// The modules that a guest has beside those of its kernel.
+pub(crate) enum Extra<'a> {
+    /// Some of a stock kernel's, compressed in each way, and those of another kernel, which this one refuses.
+    Variants(&'a Tree),
+    /// The companion modules: the guest's kernel is the one with Rust.
+    Companions(&'a Path),
 }
 
 /// What became of a scenario.
@@ -40,8 +54,8 @@ pub(crate) struct Run<'a> {
     pub(crate) workspace: &'a Path,
     /// The kernel to boot, with its modules.
     pub(crate) tree: &'a Tree,
-    /// Another kernel, whose modules this one refuses.
-    pub(crate) foreign: &'a Tree,
+    /// What modules it has beside them.
+    pub(crate) extra: Extra<'a>,
     /// Whose tools are under test.
     pub(crate) tools: Tools<'a>,
     /// Run only those whose names contain this.
@@ -59,21 +73,43 @@ pub(crate) fn run(cache: &Cache, run: &Run) -> Result<Vec<Outcome>> {
     if scenarios.is_empty() {
         bail!("no scenario applies");
     }
+    // Scenarios with the same kernel parameters share a boot; those without any come first.
+    let mut boots: Vec<&str> = scenarios.iter().map(|scenario| scenario.boot.as_str()).collect();
+    boots.sort_unstable();
+    boots.dedup();
+    let mut outcomes = Vec::new();
+    for boot in boots {
+        let together: Vec<&Scenario> = scenarios.iter().filter(|scenario| scenario.boot == boot).collect();
+        outcomes.extend(run_in_one_boot(cache, run, boot, &together)?);
+    }
+    Ok(outcomes)
+}
+
+/// Runs scenarios in one guest.
+fn run_in_one_boot(cache: &Cache, run: &Run, boot: &str, scenarios: &[&Scenario]) -> Result<Vec<Outcome>> {
     let (shell, packaged) = (guest::busybox(cache)?, reference::provide(cache, "kmod34")?);
     let mut root = guest::base(run.workspace, run.tree, &run.tools, &shell, Some(&packaged))?;
-    guest::add_variants(&mut root, run.tree, run.foreign)?;
+    match run.extra {
+        Extra::Variants(foreign) => guest::add_variants(&mut root, run.tree, foreign)?,
+        Extra::Companions(dir) => guest::add_companions(&mut root, run.tree, dir)?,
+    }
     root.link("job", "/vm/run.sh");
-    for scenario in &scenarios {
+    for scenario in scenarios {
         root.file(&format!("scenarios/{}.sh", scenario.name), 0o644, scenario.script.as_bytes());
     }
     let start = Instant::now();
     let initramfs = root.finish();
     let timeout = Duration::from_secs(300 + 120 * scenarios.len() as u64);
-    let machine =
-        Machine { kernel: &run.tree.kernel(), initramfs: &initramfs, accelerator: run.accelerator, timeout };
+    let machine = Machine {
+        kernel: &run.tree.kernel(),
+        initramfs: &initramfs,
+        parameters: boot,
+        accelerator: run.accelerator,
+        timeout,
+    };
     let mut report = Report::default();
     let booted = qemu::boot(&machine, |line| report.line(line));
-    println!("  {} finished in {:.1} s", run.tree.version, start.elapsed().as_secs_f64());
+    println!("  {} {boot} finished in {:.1} s", run.tree.version, start.elapsed().as_secs_f64());
     if booted.is_err() {
         report.log.iter().for_each(|line| println!("    | {line}"));
     }
@@ -97,20 +133,34 @@ fn applicable(run: &Run) -> Result<Vec<Scenario>> {
             Tools::Reference => "reference",
         };
         let wanted = run.only.is_none_or(|part| name.contains(part));
-        if wanted && applies(&script, &run.tree.version, tools) {
-            found.push(Scenario { name, script });
+        let kernel = match run.extra {
+            Extra::Variants(_) => &run.tree.version,
+            Extra::Companions(_) => RUST,
+        };
+        if wanted && applies(&script, kernel, tools) {
+            let boot = header(&script, "# boot:").unwrap_or_default().trim().to_owned();
+            found.push(Scenario { name, script, boot });
         }
     }
     found.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(found)
 }
 
-/// Whether the header lines allow this kernel and these tools.
-fn applies(script: &str, version: &str, tools: &str) -> bool {
-    let header = |key: &str| script.lines().find_map(|line| line.strip_prefix(key));
-    let kernel = header("# kernels:")
-        .is_none_or(|list| list.split_whitespace().any(|prefix| version.starts_with(&format!("{prefix}."))));
-    kernel && header("# tools:").is_none_or(|list| list.split_whitespace().any(|word| word == tools))
+/// Whether the header lines allow this kernel (its version, or [`RUST`]) and these tools.
+fn applies(script: &str, kernel: &str, tools: &str) -> bool {
+    let on_kernel = match header(script, "# kernels:") {
+        None => kernel != RUST,
+        Some(list) => list
+            .split_whitespace()
+            .any(|word| word == kernel || (kernel != RUST && kernel.starts_with(&format!("{word}.")))),
+    };
+    on_kernel
+        && header(script, "# tools:").is_none_or(|list| list.split_whitespace().any(|word| word == tools))
+}
+
+/// What a header line says after its key.
+fn header<'a>(script: &'a str, key: &str) -> Option<&'a str> {
+    script.lines().find_map(|line| line.strip_prefix(key))
 }
 
 /// Reads the guest's report: `@@ begin NAME`, the log, `@@ pass NAME SECONDS` or `@@ fail NAME SECONDS`, `@@ end`.
@@ -166,6 +216,9 @@ mod tests {
         assert!(applies("# kernels: 6.1 6.12\n", "6.12.107+deb13", "ours"));
         assert!(!applies("# kernels: 6.1\n", "6.12.107+deb13", "ours"));
         assert!(!applies("# tools: ours\n", "6.1.0", "reference"));
+        assert!(applies("# kernels: rust\n", RUST, "ours"));
+        assert!(!applies("# kernels: rust\n", "6.1.0", "ours"));
+        assert!(!applies("# What it shows\n", RUST, "ours"));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! `MODUTILS_CACHE` the cache, and `MODUTILS_FULL=1` asks for every module tree whole.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -14,7 +14,8 @@ use clap::Args;
 use crate::cache::Cache;
 use crate::dist::{self, cargo};
 use crate::packages::{self, GZIP, OPENSSL, QEMU, READELF, XZ, ZSTD};
-use crate::{reference, trees, vm};
+use crate::scenarios::Outcome;
+use crate::{kernel, reference, trees, vm};
 
 /// The options of `cargo xtask test`.
 #[derive(Args)]
@@ -71,7 +72,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         stages.tests("compliance tests", || {
             libtest(&mut tests(&["--package", "modutils-tests", "--test", "compliance"]))
         });
-        stages.tests("scenarios in QEMU", || scenarios(cache, binary));
+        stages.tests("scenarios in QEMU", || scenarios(|| vm::run_stock(cache, binary)));
+        stages.check("the kernel with Rust", || kernel::provide(cache).map(drop));
+        stages.tests("scenarios with the companion modules", || scenarios(|| vm::run_rust(cache, binary)));
     }
     stages.finish()
 }
@@ -101,10 +104,10 @@ fn prepare() -> Result<(Cache, PathBuf)> {
     Ok((cache, dist::static_binary()?))
 }
 
-/// Runs the scenarios; each counts as a test.
-fn scenarios(cache: &Cache, binary: &Path) -> Result<Count> {
+/// Runs scenarios; each counts as a test.
+fn scenarios(run: impl FnOnce() -> Result<Vec<Outcome>>) -> Result<Count> {
     println!();
-    let outcomes = vm::run_all(cache, binary)?;
+    let outcomes = run()?;
     let passed = outcomes.iter().filter(|outcome| outcome.passed).count();
     Ok(Count { passed, failed: outcomes.len() - passed })
 }
@@ -137,10 +140,12 @@ impl Stages {
             0 => String::new(),
             _ => format!("  {} passed, {} failed", count.passed, count.failed),
         };
-        println!("{seconds:7.1} s  {word}{tests}");
         if count.failed > 0 {
+            // What it said stands between its name and here.
+            print!("{name:44}");
             self.failed.push(name);
         }
+        println!("{seconds:7.1} s  {word}{tests}");
     }
 
     /// The last line.

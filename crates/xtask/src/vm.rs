@@ -1,4 +1,4 @@
-//! `cargo xtask vm`: the scenarios on stock Debian kernels.
+//! `cargo xtask vm`: the scenarios on stock Debian kernels, and on the one with Rust and the companion modules.
 
 use std::path::PathBuf;
 
@@ -7,16 +7,23 @@ use clap::{Args, ValueEnum};
 
 use crate::cache::Cache;
 use crate::guest::Tools;
-use crate::scenarios::{self, Outcome, Run};
-use crate::{dist, trees, workspace};
+use crate::scenarios::{self, Extra, Outcome, Run};
+use crate::trees::Tree;
+use crate::{dist, kernel, trees, workspace};
 
 /// The trees whose kernels we boot, 6.1 and 6.12: no compression in one, xz in the kernel in the other.
-const KERNELS: [&str; 2] = ["bookworm-cloud", "trixie-cloud"];
+const STOCK: [&str; 2] = ["bookworm-cloud", "trixie-cloud"];
+
+/// Those and our own kernel, see [`kernel`].
+const KERNELS: [&str; 3] = [STOCK[0], STOCK[1], RUST];
+
+/// How the command line names the kernel with the companion modules.
+const RUST: &str = "rust";
 
 /// The options of `cargo xtask vm`.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Boot only this kernel (default: both)
+    /// Boot only this kernel (default: all)
     #[arg(long, value_parser = KERNELS)]
     kernel: Option<String>,
     /// Whose tools lie in /sbin
@@ -74,33 +81,49 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Runs our tools through all scenarios on both kernels.
+/// Runs our tools through the scenarios of the stock kernels.
 ///
 /// # Errors
 /// When a guest can't be booted; a failed scenario is an outcome.
-pub(crate) fn run_all(cache: &Cache, binary: &std::path::Path) -> Result<Vec<Outcome>> {
+pub(crate) fn run_stock(cache: &Cache, binary: &std::path::Path) -> Result<Vec<Outcome>> {
     let mut outcomes = Vec::new();
-    for kernel in KERNELS {
-        outcomes.extend(scenarios_on(cache, kernel, Tools::Ours(binary), None, "tcg")?);
+    for name in STOCK {
+        outcomes.extend(scenarios_on(cache, name, Tools::Ours(binary), None, "tcg")?);
     }
+    Ok(outcomes)
+}
+
+/// Runs our tools through the scenarios of the kernel with Rust, building that if it isn't cached; then the packaged
+/// kmod, so that a scenario that asks for something else than kmod does is noticed.
+///
+/// # Errors
+/// As [`run_stock`], and when the kernel or its modules can't be built.
+pub(crate) fn run_rust(cache: &Cache, binary: &std::path::Path) -> Result<Vec<Outcome>> {
+    let mut outcomes = scenarios_on(cache, RUST, Tools::Ours(binary), None, "tcg")?;
+    outcomes.extend(scenarios_on(cache, RUST, Tools::Reference, None, "tcg")?);
     Ok(outcomes)
 }
 
 fn scenarios_on(
     cache: &Cache,
-    kernel: &str,
+    name: &str,
     tools: Tools,
     only: Option<&str>,
     accelerator: &str,
 ) -> Result<Vec<Outcome>> {
-    let tree = |name: &str| trees::provide(cache, name)?.context("no such tree");
-    let other = KERNELS.iter().find(|name| **name != kernel).context("two kernels")?;
-    let (tree, foreign) = (tree(kernel)?, tree(other)?);
-    println!("scenarios on {}", tree.version);
     let workspace = workspace();
-    scenarios::run(
-        cache,
-        &Run { workspace: &workspace, tree: &tree, foreign: &foreign, tools, only, accelerator },
-    )
-    .with_context(|| format!("the guest with {}", tree.version))
+    let run = |tree: &Tree, extra: Extra| {
+        let whose = if matches!(tools, Tools::Ours(_)) { "our tools" } else { "the packaged kmod" };
+        println!("scenarios on {}, {whose}", tree.version);
+        scenarios::run(cache, &Run { workspace: &workspace, tree, extra, tools, only, accelerator })
+            .with_context(|| format!("the guest with {}", tree.version))
+    };
+    if name == RUST {
+        let rust = kernel::provide(cache)?;
+        let companions = kernel::companions::provide(cache, &rust)?;
+        return run(&rust.tree, Extra::Companions(&companions));
+    }
+    let tree = |name: &str| trees::provide(cache, name)?.context("no such tree");
+    let other = STOCK.iter().find(|other| **other != name).context("two kernels")?;
+    run(&tree(name)?, Extra::Variants(&tree(other)?))
 }

@@ -54,8 +54,7 @@ fn configuration(tool: &Tool, report: &mut Report) {
         line(&entry.origin, &[b"softdep", entry.pattern.as_bytes(), &words.join(&b' ')]);
     }
     for entry in &config.weakdeps {
-        let names: Vec<&[u8]> = entry.names.iter().map(|name| name.as_slice()).collect();
-        line(&entry.origin, &[b"weakdep", entry.pattern.as_bytes(), &names.join(&b' ')]);
+        line(&entry.origin, &[b"weakdep", entry.pattern.as_bytes(), &entry.text]);
     }
 }
 

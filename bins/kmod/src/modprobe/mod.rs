@@ -38,6 +38,10 @@ pub fn run(invocation: &Invocation) -> ExitCode {
         Some(level) => report.set_threshold(level),
         None => report.silence(),
     }
+    if matches!(options.action, Action::Insert | Action::Remove) {
+        // Half of a set of modules helps nobody.
+        report.outlive_reader();
+    }
     let done = act(&options, &mut report);
     report.finish(done)
 }

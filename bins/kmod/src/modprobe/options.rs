@@ -56,10 +56,15 @@ pub(super) fn command() -> Command {
         .arg(cli::flag('a', "all", "Every argument is a module; failures stop nothing"))
         .arg(cli::flag('r', "remove", "Remove modules and what they alone needed"))
         .arg(old("remove-dependencies"))
-        .arg(cli::long_flag("remove-holders", "With -r, also remove the modules that use it"))
+        .arg(cli::long_flag(
+            "remove-holders",
+            "With -r, also remove the modules that use it, and those that use them",
+        ))
         .arg(cli::value('w', "wait", "MSEC", "With -r, wait this long for a module in use"))
-        .arg(cli::flag('R', "resolve-alias", "Print the modules that a name means"))
-        .arg(cli::long_flag("show-alias", "The same as --resolve-alias"))
+        .arg(
+            cli::flag('R', "resolve-alias", "Print the modules that a name means")
+                .visible_alias("show-alias"),
+        )
         .arg(cli::long_flag("first-time", "Fail where there is nothing to do"))
         .arg(
             cli::flag('i', "ignore-install", "Leave out the module's own install or remove command")
@@ -124,7 +129,7 @@ impl Options {
             Action::ShowExports
         } else if any(&["remove"]) {
             Action::Remove
-        } else if any(&["resolve-alias", "show-alias"]) {
+        } else if any(&["resolve-alias"]) {
             Action::ResolveAlias
         } else {
             Action::Insert

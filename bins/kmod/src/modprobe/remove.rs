@@ -55,9 +55,9 @@ fn one(tool: &Tool, name: &[u8], report: &mut Report) -> End {
 }
 
 fn plan_for(tool: &Tool, target: &Candidate) -> modutils::Result<plan::Plan> {
-    // A module that is not loaded has no list of holders.
+    // kmod takes those alone that use the module itself, and fails when others use these.
     let holders = match tool.options.holders {
-        true => tool.kernel.holders(&target.module).unwrap_or_default(),
+        true => tool.kernel.all_holders(&target.module),
         false => Vec::new(),
     };
     let mut all = vec![target.clone()];

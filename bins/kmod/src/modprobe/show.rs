@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use modutils::{
-    Alias,
+    Alias, Level, Notice,
     lookup::{self, Context},
     module::Module,
 };
+
+use nix::errno::Errno;
 
 use super::{Tool, bytes};
 use crate::{cli, parameters, report::Report};
@@ -50,9 +52,13 @@ fn table(
         }
     };
     let rows = match Module::open(&path).and_then(|module| rows(&module)) {
-        Ok(rows) if rows.is_empty() => Err(parameters::errno_text(&nix::errno::Errno::ENODATA.into())),
+        Ok(rows) if rows.is_empty() => Err(Errno::ENODATA),
         Ok(rows) => Ok(rows),
-        Err(error) => Err(error.to_string()),
+        Err(error) => {
+            // Which place in the file is at fault has no error number.
+            report.notice(&Notice::new(Level::Info, error.to_string()));
+            Err(error.errno())
+        }
     };
     match rows {
         Ok(rows) => {
@@ -61,7 +67,8 @@ fn table(
             }
             true
         }
-        Err(cause) => {
+        Err(errno) => {
+            let cause = parameters::errno_text(&errno.into());
             let start = format!("could not get {what} of ");
             report.fatal([start.as_bytes(), bytes(argument), b": ", cause.as_bytes()].concat());
             false
@@ -69,10 +76,12 @@ fn table(
     }
 }
 
-/// The file of an argument: a path to a module file, or the name or alias of a module.
+/// The file of an argument: a path, if it is written as one or ends as a module file does, or the
+/// name or alias of a module.
 fn file_of(context: &Context, argument: &[u8]) -> modutils::Result<Option<PathBuf>> {
     let path = Path::new(cli::os_str(argument));
-    if ENDINGS.iter().any(|ending| argument.ends_with(ending.as_bytes())) && path.is_file() {
+    let ends_as_file = ENDINGS.iter().any(|ending| argument.ends_with(ending.as_bytes())) && path.is_file();
+    if ends_as_file || (lookup::is_path(argument) && path.exists()) {
         return Ok(Some(path.to_owned()));
     }
     let Some(candidate) = lookup::lookup(context, argument)?.into_iter().next() else { return Ok(None) };

@@ -60,7 +60,7 @@ pub struct AliasLine {
 pub struct OptionsLine {
     /// A module, or an alias by which it is asked for.
     pub name: Alias,
-    /// The options, as written.
+    /// The options, as written but for tabs, which become blanks.
     pub options: BString,
     /// Where it stands.
     pub origin: Origin,
@@ -106,6 +106,9 @@ pub struct WeakdepLine {
     pub pattern: Alias,
     /// Names that it may want.
     pub names: Vec<BString>,
+    /// The same as one text, a blank between two names. Where more than one blank stood before the
+    /// names, one is left.
+    pub text: BString,
     /// Where it stands.
     pub origin: Origin,
 }
@@ -126,7 +129,7 @@ pub enum Directive {
     /// `softdep PATTERN pre: NAME... post: NAME...`.
     Softdep(Alias, Vec<BString>, Vec<BString>),
     /// `weakdep PATTERN NAME...`.
-    Weakdep(Alias, Vec<BString>),
+    Weakdep(Alias, BString),
 }
 
 impl Directive {
@@ -144,7 +147,11 @@ impl Directive {
                 Self::Alias(normal(pattern)?, normal(module)?)
             }
             b"blacklist" => Self::Blacklist(normal(word(rest).ok_or("a blacklist without a module")?.0)?),
-            b"options" => with_rest(rest, "options").map(|(name, rest)| Self::Options(name, rest))?,
+            b"options" => {
+                let (name, rest) = with_rest(rest, "options")?;
+                // Of all directives only this one is shown and handed on without its tabs.
+                Self::Options(name, rest.replace(b"\t", b" ").into())
+            }
             b"install" => with_rest(rest, "command").map(|(name, rest)| Self::Install(name, rest))?,
             b"remove" => with_rest(rest, "command").map(|(name, rest)| Self::Remove(name, rest))?,
             b"softdep" => {
@@ -154,7 +161,7 @@ impl Directive {
             }
             b"weakdep" => {
                 let (name, rest) = with_rest(rest, "dependencies")?;
-                Self::Weakdep(name, words(&rest).map(BString::from).collect())
+                Self::Weakdep(name, single_blanks(&rest))
             }
             b"include" | b"config" => {
                 return Err(format!("command {} is deprecated and not parsed anymore", keyword.as_bstr()));
@@ -278,7 +285,10 @@ impl ModprobeConfig {
             Directive::Softdep(pattern, pre, post) => {
                 self.softdeps.push(SoftdepLine { pattern, pre, post, origin });
             }
-            Directive::Weakdep(pattern, names) => self.weakdeps.push(WeakdepLine { pattern, names, origin }),
+            Directive::Weakdep(pattern, text) => {
+                let names = words(&text).map(BString::from).collect();
+                self.weakdeps.push(WeakdepLine { pattern, names, text, origin });
+            }
         }
     }
 }
@@ -314,6 +324,14 @@ fn before_and_after(text: &[u8]) -> (Vec<BString>, Vec<BString>) {
     (pre, post)
 }
 
+/// The words of a text with one blank between two, and one before them where the text begins with
+/// blanks.
+fn single_blanks(text: &[u8]) -> BString {
+    let indent: &[&[u8]] = if text.starts_with(b" ") || text.starts_with(b"\t") { &[b""] } else { &[] };
+    let words: Vec<&[u8]> = indent.iter().copied().chain(words(text)).collect();
+    words.join(&b' ').into()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -332,12 +350,12 @@ mod tests {
     #[test]
     fn names_are_normalised_and_the_rest_is_kept() {
         let (config, notices) =
-            config("options \t x-z\t a=1   b\ninstall a-[1-2]*  echo  hi-ho \nalias k-* l-m\n");
+            config("options \t x-z\t a=1  \tb\t\ninstall a-[1-2]*  echo \thi-ho \nalias k-* l-m\n");
         assert_eq!(notices, [""; 0]);
         assert_eq!(config.options[0].name.as_bytes(), b"x_z");
-        assert_eq!(config.options[0].options, " a=1   b");
+        assert_eq!(config.options[0].options, " a=1   b ");
         assert_eq!(config.installs[0].pattern.as_bytes(), b"a_[1-2]*");
-        assert_eq!(config.installs[0].command, " echo  hi-ho ");
+        assert_eq!(config.installs[0].command, " echo \thi-ho ");
         assert_eq!(config.aliases[0].module.as_bytes(), b"l_m");
     }
 
@@ -385,6 +403,15 @@ mod tests {
         assert_eq!(config.softdeps[0].pre, ["a-b", "c", "e"]);
         assert_eq!(config.softdeps[0].post, ["d"]);
         assert!(config.softdeps[1].pre.is_empty() && config.softdeps[1].post.is_empty());
+    }
+
+    #[test]
+    fn a_weakdep_keeps_one_blank_of_many() {
+        let (config, _) = config("weakdep a  b-c \t d \nweakdep a\tb\nweakdep a  \n");
+        let texts: Vec<&BString> = config.weakdeps.iter().map(|line| &line.text).collect();
+        assert_eq!(texts, [" b-c d", "b", ""]);
+        assert_eq!(config.weakdeps[0].names, ["b-c", "d"]);
+        assert!(config.weakdeps[2].names.is_empty());
     }
 
     #[test]

@@ -16,6 +16,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use nix::errno::Errno;
+
 pub use decompress::{SIZE_LIMIT, decompress};
 
 use crate::{Error, Malformed, Result};
@@ -89,7 +91,8 @@ impl Contents {
         let file = options.open(path).map_err(Error::io("open", path))?;
         let metadata = file.metadata().map_err(Error::io("read", path))?;
         if !metadata.is_file() {
-            return Err(Malformed::file("not a regular file").at(path));
+            let errno = if metadata.is_dir() { Errno::EISDIR } else { Errno::EINVAL };
+            return Err(Malformed::file("not a regular file").with_errno(errno).at(path));
         }
         let len = metadata.len();
         let mut magic = [0; Compression::MAGIC_LEN];

@@ -2,7 +2,10 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    os::unix::{ffi::OsStrExt, process::ExitStatusExt},
+    os::unix::{
+        ffi::OsStrExt,
+        process::{CommandExt, ExitStatusExt},
+    },
     process::Command,
 };
 
@@ -33,6 +36,8 @@ pub fn run(
     environment: &[(OsString, OsString)],
 ) -> Result<(), CommandFailure> {
     let status = Command::new("/bin/sh")
+        // The name by which the shell begins its messages.
+        .arg0("sh")
         .arg("-c")
         .arg(OsStr::from_bytes(command))
         .env("MODPROBE_MODULE", OsStr::from_bytes(module.as_bytes()))
@@ -55,6 +60,7 @@ mod tests {
         let module = ModuleName::new("a-b");
         let run = |command: &str| run(command.as_bytes(), &module, &[("X".into(), "1".into())]);
         assert!(run("test \"$MODPROBE_MODULE$X\" = a_b1").is_ok());
+        assert!(run("test \"$0 $#\" = 'sh 0'").is_ok());
         assert!(matches!(run("exit 7"), Err(CommandFailure::Exit(7))));
         assert!(matches!(run("kill -9 $$"), Err(CommandFailure::Killed(9))));
         assert!(matches!(run("exec /nonexistent 2>&-"), Err(CommandFailure::Exit(127))));

@@ -98,7 +98,7 @@ pub enum Failure {
     #[error("the module is in use")]
     InUse,
     /// The kernel did not drop the module.
-    #[error("{}", .0.desc())]
+    #[error("{}", crate::errno_text(*.0))]
     NotDropped(Errno),
 }
 
@@ -127,7 +127,7 @@ struct Run<'a, 'b> {
     execution: &'a Execution,
     tell: &'a mut (dyn FnMut(Event) -> Flow + 'b),
     results: Vec<StepResult>,
-    /// What a dry run has shown as unloaded: nothing is unloaded twice.
+    /// What a dry run has shown as unloaded.
     shown: HashSet<ModuleName>,
 }
 
@@ -257,11 +257,10 @@ impl Run<'_, '_> {
         if matches!(step.action, Action::Unload { builtin: true }) && mode != Mode::Show {
             return Err(Failure::Builtin);
         }
-        let in_use = self.kernel.references(&step.module).is_some_and(|references| references > 0);
-        if in_use && wait.is_none() && mode != Mode::Show {
+        if wait.is_none() && mode != Mode::Show && self.is_in_use(&step.module) {
             return Err(Failure::InUse);
         }
-        if mode != Mode::Run && !self.shown.insert(step.module.clone()) {
+        if self.is_gone(&step.module) {
             return Ok(Flow::Continue);
         }
         let flow = self.begin(step);
@@ -272,7 +271,28 @@ impl Run<'_, '_> {
             Some(wait) => self.kernel.delete_waiting(&step.module, force_unload, wait),
             None => self.kernel.delete(&step.module, force_unload),
         };
-        result.map(|()| flow).map_err(Failure::NotDropped)
+        result.map(|()| flow).map_err(|errno| match errno {
+            // The time is over.
+            Errno::EAGAIN if wait.is_some() && step.condition != Condition::Unused => Failure::InUse,
+            errno => Failure::NotDropped(errno),
+        })
+    }
+
+    /// Whether a module that was there at first has gone meanwhile, as what another module left
+    /// unused or by a command: nothing is unloaded twice.
+    fn is_gone(&mut self, module: &ModuleName) -> bool {
+        match self.execution.mode {
+            Mode::Run => self.kernel.state(module) == State::Absent,
+            Mode::DryRun | Mode::Show => !self.shown.insert(module.clone()),
+        }
+    }
+
+    /// Whether anything uses a module but what a dry run has shown as unloaded.
+    fn is_in_use(&self, module: &ModuleName) -> bool {
+        let holders = self.kernel.holders(module).unwrap_or_default();
+        let gone = holders.iter().filter(|holder| self.shown.contains(*holder)).count();
+        let gone = i64::try_from(gone).unwrap_or(i64::MAX);
+        self.kernel.references(module).is_some_and(|references| references > gone)
     }
 }
 
@@ -331,15 +351,24 @@ mod tests {
             self
         }
 
-        fn execute(&self, plan: &Plan, mode: Mode) -> (Outcome, Vec<String>) {
-            let execution = Execution {
+        fn held(self, module: &str, holder: &str) -> Self {
+            let holders = self.directory.path().join("sys/module").join(module).join("holders");
+            fs::create_dir_all(holders.join(holder)).unwrap();
+            self
+        }
+
+        fn execution(&self, mode: Mode) -> Execution {
+            Execution {
                 mode,
                 first_time: false,
                 force: Force::default(),
                 force_unload: false,
                 wait: None,
-                environment: Vec::new(),
-            };
+                environment: vec![("SYSFS".into(), self.directory.path().join("sys/module").into())],
+            }
+        }
+
+        fn execute(&self, plan: &Plan, execution: &Execution) -> (Outcome, Vec<String>) {
             let kernel = Kernel::with_calls(&self.root, &self.fake);
             let mut told = Vec::new();
             let mut tell = |event: Event| {
@@ -349,18 +378,30 @@ mod tests {
                 });
                 Flow::Continue
             };
-            let outcome = execute(&kernel, plan, &execution, &mut tell);
+            let outcome = execute(&kernel, plan, execution, &mut tell);
             (outcome, told)
         }
 
         fn load(&self, target: &str, mode: Mode) -> (Outcome, Vec<String>) {
             let target = Candidate::named(ModuleName::new(target));
-            self.execute(&plan::load(&self.config, &self.known, &target, &LoadRequest::default()), mode)
+            let plan = plan::load(&self.config, &self.known, &target, &LoadRequest::default());
+            self.execute(&plan, &self.execution(mode))
         }
 
         fn unload(&self, target: &str, mode: Mode) -> (Outcome, Vec<String>) {
+            self.execute(&self.unload_plan(target, Vec::new()), &self.execution(mode))
+        }
+
+        fn unload_with_holders(&self, target: &str, mode: Mode) -> (Outcome, Vec<String>) {
+            let kernel = Kernel::with_calls(&self.root, &self.fake);
+            let holders = kernel.all_holders(&ModuleName::new(target));
+            self.execute(&self.unload_plan(target, holders), &self.execution(mode))
+        }
+
+        fn unload_plan(&self, target: &str, holders: Vec<ModuleName>) -> Plan {
             let target = Candidate::named(ModuleName::new(target));
-            self.execute(&plan::unload(&self.config, &self.known, &target, &UnloadRequest::default()), mode)
+            let request = UnloadRequest { holders, ..UnloadRequest::default() };
+            plan::unload(&self.config, &self.known, &target, &request)
         }
 
         fn calls(&self) -> usize {
@@ -458,6 +499,46 @@ mod tests {
     fn what_is_not_loaded_keeps_its_soft_dependencies() {
         let machine = Machine::new(&MODULES, "softdep mid pre: soft\n").loaded("soft", 0);
         assert_eq!(machine.unload("mid", Mode::Run), (Outcome::Needless, vec![]));
+    }
+
+    #[test]
+    fn what_went_with_its_holder_is_unloaded() {
+        let machine = Machine::new(&MODULES, "remove mid rm -r $SYSFS/mid $SYSFS/base\n")
+            .loaded("base", 1)
+            .loaded("mid", 0)
+            .held("base", "mid");
+        let (outcome, told) = machine.unload_with_holders("base", Mode::Run);
+        assert_eq!((outcome, told), (Outcome::Done, vec!["begin mid".into()]));
+        assert_eq!(machine.calls(), 0);
+    }
+
+    #[test]
+    fn a_dry_run_takes_holders_for_gone_when_it_has_shown_them() {
+        let machine = || Machine::new(&MODULES, "").loaded("mid", 0).held("base", "mid");
+        let dry = |references| machine().loaded("base", references).unload_with_holders("base", Mode::DryRun);
+        assert_eq!(dry(1), (Outcome::Done, vec!["begin mid".into(), "begin base".into()]));
+        let (outcome, told) = dry(2);
+        assert_eq!(outcome, Outcome::Failed);
+        assert_eq!(told, ["begin mid", "failed base: the module is in use"]);
+    }
+
+    #[test]
+    fn holders_of_holders_go_first() {
+        let machine = Machine::new(&MODULES, "").loaded("base", 2).loaded("mid", 1).loaded("top", 0);
+        let machine = machine.held("base", "mid").held("base", "top").held("mid", "top");
+        let (outcome, told) = machine.unload_with_holders("base", Mode::DryRun);
+        assert_eq!(outcome, Outcome::Done);
+        assert_eq!(told, ["begin top", "begin mid", "begin base"]);
+    }
+
+    #[test]
+    fn waiting_in_vain_means_in_use() {
+        let machine = Machine::new(&MODULES, "").loaded("base", 1).refusing("delete_module", Errno::EAGAIN);
+        let wait = Execution { wait: Some(Duration::from_millis(5)), ..machine.execution(Mode::Run) };
+        let plan = machine.unload_plan("base", Vec::new());
+        let (outcome, told) = machine.execute(&plan, &wait);
+        assert_eq!(outcome, Outcome::Failed);
+        assert_eq!(told, ["begin base", "failed base: the module is in use"]);
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub struct Force {
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// The kernel said no.
-    #[error("{}", .0.desc())]
+    #[error("{}", crate::errno_text(*.0))]
     Kernel(Errno),
     /// Its file could not be read.
     #[error(transparent)]

@@ -2,7 +2,7 @@
 //!
 //! The files are those of `kernel/module/sysfs.c` and Documentation/ABI/testing/sysfs-module.
 
-use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt, path::PathBuf};
+use std::{collections::HashSet, ffi::OsStr, fs, os::unix::ffi::OsStrExt, path::PathBuf};
 
 use bstr::ByteSlice;
 
@@ -62,6 +62,28 @@ impl Kernel<'_> {
         entries.map(|entry| entry.map(name).map_err(Error::io("read", &path))).collect()
     }
 
+    /// The modules that use a module, directly or by way of others, each before those that use it:
+    /// backwards, they can be unloaded one after the other. A list that cannot be read is empty.
+    pub fn all_holders(&self, module: &ModuleName) -> Vec<ModuleName> {
+        let mut order = Vec::new();
+        let mut entered = HashSet::new();
+        // A module is placed when all that use it are; those are on top of it on the stack.
+        let mut stack = vec![(module.clone(), false)];
+        while let Some((module, users_are_placed)) = stack.pop() {
+            if users_are_placed {
+                order.push(module);
+            } else if entered.insert(module.clone()) {
+                let holders = self.holders(&module).unwrap_or_default();
+                stack.push((module, true));
+                stack.extend(holders.into_iter().map(|holder| (holder, false)));
+            }
+        }
+        // The module itself, which all others lead to.
+        order.pop();
+        order.reverse();
+        order
+    }
+
     /// The compression of module files that the kernel undoes itself, when it does.
     pub fn compression(&self) -> Option<Compression> {
         let word = read(&self.root.system("/sys/module/compression")).ok()?;
@@ -107,5 +129,28 @@ mod tests {
         fs::write(directory.join("refcnt"), "-1\n").unwrap();
         assert_eq!(kernel.references(&module), Some(-1));
         assert_eq!(kernel.holders(&module).unwrap(), [ModuleName::new("user")]);
+    }
+
+    #[test]
+    fn holders_of_holders_stand_behind_what_they_use() {
+        let system = tempfile::tempdir().unwrap();
+        let root = Root::default().with_system(system.path());
+        let kernel = Kernel::running(&root);
+        // `top` uses all, `left` uses `right` too, and a circle must not matter.
+        for (module, holder) in [
+            ("base", "left"),
+            ("base", "right"),
+            ("base", "top"),
+            ("right", "left"),
+            ("left", "top"),
+            ("top", "base"),
+        ] {
+            fs::create_dir_all(system.path().join("sys/module").join(module).join("holders").join(holder))
+                .unwrap();
+        }
+        let names: Vec<String> =
+            kernel.all_holders(&ModuleName::new("base")).iter().map(ToString::to_string).collect();
+        assert_eq!(names, ["right", "left", "top"]);
+        assert!(kernel.all_holders(&ModuleName::new("absent")).is_empty());
     }
 }

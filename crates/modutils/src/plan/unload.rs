@@ -14,7 +14,12 @@ use crate::{
 pub struct UnloadRequest {
     /// Leave out the module's own remove command and soft dependencies (`--ignore-remove`).
     pub ignore_commands: bool,
-    /// The modules that use it, to be unloaded first (`--remove-holders`), in the kernel's order.
+    /// The modules that use it, to be unloaded first (`--remove-holders`), the last one first: those
+    /// that use one of them stand behind it, as [`Kernel::all_holders`] has them.
+    ///
+    /// kmod knows direct holders only.
+    ///
+    /// [`Kernel::all_holders`]: crate::kernel::Kernel::all_holders
     pub holders: Vec<ModuleName>,
 }
 

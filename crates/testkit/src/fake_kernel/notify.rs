@@ -1,0 +1,179 @@
+//! Seccomp user notification: how the system calls of one process come to be answered by another.
+//!
+//! The tool under test starts with a filter (seccomp(2), `SECCOMP_FILTER_FLAG_NEW_LISTENER`) that turns the calls in
+//! question into notifications on a file descriptor. Its children inherit the filter. The descriptor reaches the
+//! supervisor over a socket before the tool's program starts, so that the program itself may be anything: linked
+//! statically or dynamically, in another root.
+#![expect(
+    unsafe_code,
+    reason = "seccomp, its ioctls and the hook between fork and exec have no safe wrapper"
+)]
+
+use std::io;
+use std::mem;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg, sendmsg,
+    socketpair,
+};
+
+#[cfg(target_arch = "x86_64")]
+const AUDIT_ARCH: u32 = 0xc000_003e;
+#[cfg(target_arch = "aarch64")]
+const AUDIT_ARCH: u32 = 0xc000_00b7;
+
+/// The calls that the supervisor answers. Everything else goes to the real kernel.
+const CALLS: [i64; 4] =
+    [libc::SYS_uname, libc::SYS_init_module, libc::SYS_finit_module, libc::SYS_delete_module];
+
+/// A system call that waits for an answer.
+pub(super) struct Notification {
+    pub(super) id: u64,
+    /// The calling thread, in our process namespace.
+    pub(super) pid: u32,
+    pub(super) number: i64,
+    pub(super) arguments: [u64; 6],
+}
+
+/// Where notifications come from and answers go to.
+pub(super) struct Listener(OwnedFd);
+
+/// The supervisor's end of the socket over which the listener comes.
+pub(super) struct Handover(OwnedFd);
+
+/// Makes `command` start under the filter.
+pub(super) fn supervise(command: &mut Command) -> io::Result<Handover> {
+    let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::Datagram, None, SockFlag::SOCK_CLOEXEC)
+        .map_err(io::Error::from)?;
+    let hook = move || {
+        let listener = install_filter()?;
+        let fds = [listener.as_raw_fd()];
+        let message = [ControlMessage::ScmRights(&fds)];
+        sendmsg::<()>(theirs.as_raw_fd(), &[io::IoSlice::new(b"x")], &message, MsgFlags::empty(), None)?;
+        Ok(())
+    };
+    // SAFETY: the hook runs in the child after fork. It makes system calls, and `sendmsg` allocates a few bytes, which
+    // glibc and musl allow there: their fork leaves the allocator usable. It touches no lock of ours.
+    unsafe { command.pre_exec(hook) };
+    Ok(Handover(ours))
+}
+
+/// Makes `command` start in a root and a directory of it, with some descriptors closed, and without the capability to
+/// load modules, should a call ever pass the filter.
+pub(super) fn enter(command: &mut Command, root: PathBuf, directory: PathBuf, closed: Vec<RawFd>) {
+    const CAP_SYS_MODULE: libc::c_ulong = 16;
+    let hook = move || {
+        nix::unistd::chroot(&root)?;
+        nix::unistd::chdir(&directory)?;
+        // SAFETY: drops a capability of the child; the arguments are integers.
+        Errno::result(unsafe { libc::prctl(libc::PR_CAPBSET_DROP, CAP_SYS_MODULE, 0, 0, 0) })?;
+        for fd in &closed {
+            // SAFETY: a standard stream of the child, which nothing uses between here and its program.
+            unsafe { libc::close(*fd) };
+        }
+        Ok(())
+    };
+    // SAFETY: the hook runs in the child after fork; it makes system calls only.
+    unsafe { command.pre_exec(hook) };
+}
+
+impl Handover {
+    /// The listener of a child that has been spawned.
+    pub(super) fn receive(self) -> io::Result<Listener> {
+        let mut byte = [0; 1];
+        let mut buffer = [io::IoSliceMut::new(&mut byte)];
+        let mut space = nix::cmsg_space!(RawFd);
+        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
+        let message = recvmsg::<()>(self.0.as_raw_fd(), &mut buffer, Some(&mut space), flags)?;
+        for control in message.cmsgs()? {
+            if let ControlMessageOwned::ScmRights(fds) = control
+                && let [fd] = fds[..]
+            {
+                // SAFETY: the kernel has just made this descriptor for us, and nothing else knows its number.
+                return Ok(Listener(unsafe { OwnedFd::from_raw_fd(fd) }));
+            }
+        }
+        Err(io::Error::other("the child sent no listener"))
+    }
+}
+
+impl Listener {
+    /// The next waiting call; `None` if its caller was killed in the meantime.
+    pub(super) fn receive(&self) -> io::Result<Option<Notification>> {
+        // SAFETY: seccomp_notif is plain integers, for which zeroes are a value, and the ioctl demands them.
+        let mut notification: libc::seccomp_notif = unsafe { mem::zeroed() };
+        // SAFETY: the descriptor is a listener and the pointer is to the structure that this ioctl fills.
+        let result =
+            unsafe { libc::ioctl(self.0.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV, &raw mut notification) };
+        match Errno::result(result) {
+            Ok(_) => Ok(Some(Notification {
+                id: notification.id,
+                pid: notification.pid,
+                number: i64::from(notification.data.nr),
+                arguments: notification.data.args,
+            })),
+            Err(Errno::ENOENT | Errno::EINTR) => Ok(None),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// Lets the call of a notification return: 0 or an error. A caller that has gone needs no answer.
+    pub(super) fn answer(&self, id: u64, result: Result<(), Errno>) -> io::Result<()> {
+        let error = result.err().map_or(0, |errno| -(errno as i32));
+        let mut response = libc::seccomp_notif_resp { id, val: 0, error, flags: 0 };
+        // SAFETY: the descriptor is a listener and the pointer is to the structure that this ioctl reads.
+        let result =
+            unsafe { libc::ioctl(self.0.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND, &raw mut response) };
+        match Errno::result(result) {
+            Ok(_) | Err(Errno::ENOENT) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// Puts the calling process under the filter. Needs CAP_SYS_ADMIN, which root has.
+fn install_filter() -> io::Result<OwnedFd> {
+    let program = program();
+    let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_ptr().cast_mut() };
+    // SAFETY: the program and the array it points at live until the call returns; the kernel copies them.
+    let fd = unsafe {
+        libc::syscall(
+            libc::SYS_seccomp,
+            libc::SECCOMP_SET_MODE_FILTER,
+            libc::SECCOMP_FILTER_FLAG_NEW_LISTENER,
+            &raw const program,
+        )
+    };
+    let fd = Errno::result(fd)? as RawFd;
+    // SAFETY: seccomp returned a new descriptor, which is nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// `if arch != ours: allow; if number in CALLS: notify; allow`, in the offsets of `struct seccomp_data`.
+fn program() -> [libc::sock_filter; CALLS.len() + 5] {
+    const LOAD: u32 = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
+    const JUMP_EQUAL: u32 = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
+    const RETURN: u32 = libc::BPF_RET | libc::BPF_K;
+    let instruction = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
+    let calls = CALLS.len() as u8;
+    let mut program = [instruction(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW); CALLS.len() + 5];
+    program[0] = instruction(LOAD, 0, 0, 4);
+    program[1] = instruction(JUMP_EQUAL, 0, calls + 1, AUDIT_ARCH);
+    program[2] = instruction(LOAD, 0, 0, 0);
+    for (position, number) in CALLS.iter().enumerate() {
+        program[3 + position] = instruction(JUMP_EQUAL, calls - position as u8, 0, *number as u32);
+    }
+    program[CALLS.len() + 4] = instruction(RETURN, 0, 0, libc::SECCOMP_RET_USER_NOTIF);
+    program
+}

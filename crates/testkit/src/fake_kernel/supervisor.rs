@@ -1,0 +1,174 @@
+//! Answers the calls of one run: decodes them from the caller's memory, asks the modules, records.
+
+use std::ffi::{CStr, OsStr, OsString};
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+use super::call::Call;
+use super::modules::Modules;
+use super::notify::{Listener, Notification};
+
+/// A change that comes while a tool runs.
+pub(super) type Change = Box<dyn FnOnce(&mut Modules) + Send>;
+
+/// Supervises one run.
+pub(super) struct Supervisor {
+    pub(super) root: PathBuf,
+    pub(super) modules: Arc<Mutex<Modules>>,
+    pub(super) listener: Listener,
+    /// Readable (hung up) when the run is over.
+    pub(super) over: OwnedFd,
+    /// The tool, which leads a process group of its own.
+    pub(super) tool: u32,
+    pub(super) deadline: Duration,
+    pub(super) schedule: Vec<(Duration, Change)>,
+}
+
+impl Supervisor {
+    /// Answers until the run is over; returns what was called. A run that hangs is killed.
+    pub(super) fn supervise(mut self) -> io::Result<Vec<Call>> {
+        let start = Instant::now();
+        let mut calls = Vec::new();
+        self.schedule.sort_by_key(|(delay, _)| std::cmp::Reverse(*delay));
+        loop {
+            while self.schedule.last().is_some_and(|(delay, _)| *delay <= start.elapsed()) {
+                let (_, change) = self.schedule.pop().expect("just looked at");
+                change(&mut self.modules.lock().expect("no panic"));
+            }
+            if start.elapsed() > self.deadline {
+                // Gone already: nothing to kill.
+                let _ = killpg(Pid::from_raw(self.tool as i32), Signal::SIGKILL);
+            }
+            let next = self
+                .schedule
+                .last()
+                .map_or(self.deadline, |(delay, _)| *delay)
+                .saturating_sub(start.elapsed());
+            let timeout = PollTimeout::try_from(next + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX);
+            let mut fds = [
+                PollFd::new(self.listener.as_fd(), PollFlags::POLLIN),
+                PollFd::new(self.over.as_fd(), PollFlags::POLLIN),
+            ];
+            poll(&mut fds, timeout)?;
+            let called = fds[0].revents().is_some_and(|events| events.contains(PollFlags::POLLIN));
+            let over = fds[1].any() == Some(true);
+            if called {
+                if let Some(notification) = self.listener.receive()? {
+                    let result = self.answer(&notification, &mut calls);
+                    self.listener.answer(notification.id, result)?;
+                }
+            } else if over {
+                return Ok(calls);
+            }
+        }
+    }
+
+    fn answer(&self, notification: &Notification, calls: &mut Vec<Call>) -> Result<(), Errno> {
+        let mut modules = self.modules.lock().expect("no panic");
+        let process = Process::new(notification.pid)?;
+        let [first, second, third, ..] = notification.arguments;
+        match notification.number {
+            libc::SYS_uname => process.write(first, &uname(&modules.release)),
+            libc::SYS_finit_module => {
+                let parameters = process.string(second)?;
+                let file = process.file(first);
+                let path = process.path(first, &self.root);
+                let flags = third as u32;
+                let result = file.and_then(|file| modules.finit(&file, flags));
+                calls.push(Call::Finit { path, parameters, flags, result });
+                result
+            }
+            libc::SYS_init_module => {
+                let image = process.read(first, second as usize)?;
+                let parameters = process.string(third)?;
+                let result = modules.load(&image, 0);
+                let module = match super::image::Image::parse(&image) {
+                    Ok(parsed) => parsed.name,
+                    Err(errno) => format!("{errno:?}").into(),
+                };
+                calls.push(Call::Init { module, image, parameters, result });
+                result
+            }
+            libc::SYS_delete_module => {
+                let name = process.string(first)?;
+                let flags = second as u32;
+                let result = modules.delete(&name, flags);
+                calls.push(Call::Delete { name, flags, result });
+                result
+            }
+            _ => Err(Errno::ENOSYS),
+        }
+    }
+}
+
+/// The calling process: its memory and its open files. It stands still while its call waits.
+struct Process {
+    pid: u32,
+    memory: File,
+}
+
+impl Process {
+    fn new(pid: u32) -> Result<Process, Errno> {
+        let memory = OpenOptions::new().read(true).write(true).open(format!("/proc/{pid}/mem"));
+        memory.map(|memory| Process { pid, memory }).map_err(|_| Errno::ESRCH)
+    }
+
+    fn read(&self, address: u64, length: usize) -> Result<Vec<u8>, Errno> {
+        let mut bytes = vec![0; length];
+        self.memory.read_exact_at(&mut bytes, address).map_err(|_| Errno::EFAULT)?;
+        Ok(bytes)
+    }
+
+    fn write(&self, address: u64, bytes: &[u8]) -> Result<(), Errno> {
+        self.memory.write_all_at(bytes, address).map_err(|_| Errno::EFAULT)
+    }
+
+    /// A string up to its NUL, read page by page because the one after it may not be there.
+    fn string(&self, address: u64) -> Result<OsString, Errno> {
+        const PAGE: u64 = 4096;
+        let mut bytes = Vec::new();
+        loop {
+            let from = address + bytes.len() as u64;
+            bytes.extend(self.read(from, (PAGE - from % PAGE) as usize)?);
+            if let Ok(text) = CStr::from_bytes_until_nul(&bytes) {
+                return Ok(OsString::from_vec(text.to_bytes().to_vec()));
+            }
+        }
+    }
+
+    fn file(&self, fd: u64) -> Result<Vec<u8>, Errno> {
+        fs::read(self.fd(fd)).map_err(|error| error.raw_os_error().map_or(Errno::EBADF, Errno::from_raw))
+    }
+
+    /// The path of an open file as the process sees it.
+    fn path(&self, fd: u64, root: &Path) -> PathBuf {
+        let path = fs::read_link(self.fd(fd)).unwrap_or_default();
+        path.strip_prefix(root).map_or(path.clone(), |inside| Path::new("/").join(inside))
+    }
+
+    fn fd(&self, fd: u64) -> String {
+        format!("/proc/{}/fd/{}", self.pid, fd as i32)
+    }
+}
+
+/// `struct new_utsname`: six fields of 65 bytes.
+fn uname(release: &str) -> Vec<u8> {
+    let fields = ["Linux", "fake", release, "#1 SMP fake", std::env::consts::ARCH, "(none)"];
+    let field = |text: &str| {
+        let mut bytes = OsStr::new(text).as_bytes().to_vec();
+        bytes.resize(65, 0);
+        bytes
+    };
+    fields.into_iter().flat_map(field).collect()
+}

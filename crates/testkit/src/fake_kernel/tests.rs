@@ -1,0 +1,142 @@
+//! The fake kernel, exercised by the packaged kmod 34.2.
+
+use std::ffi::OsString;
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::{Crc, ModuleBuilder, Side, TestRoot};
+
+const RELEASE: &str = "6.12.0-fake";
+
+/// `lower` exports what `upper` needs; `alone` needs nothing.
+fn root() -> TestRoot {
+    let root = TestRoot::with_version(RELEASE);
+    let module = |name: &str| ModuleBuilder::new(name).modinfo("vermagic", format!("{RELEASE} SMP "));
+    root.add_module("kernel/lower.ko", &module("lower").export("low", Crc::Absolute(1)));
+    root.add_module("kernel/upper.ko", &module("upper").modinfo("depends", "lower").needs("low", 1));
+    root.add_module("kernel/alone.ko.xz", &module("alone").compressed(Compression::Xz));
+    root.add_module("kernel/foreign.ko", &ModuleBuilder::new("foreign").modinfo("vermagic", "5.0.0 SMP "));
+    root.reference("depmod", &[RELEASE]).succeeds();
+    root
+}
+
+fn run(root: &TestRoot, kernel: &FakeKernel, line: &str) -> Outcome {
+    // Makes the packaged tools be there.
+    let _ = root.invoke(Side::Kmod34, "kmod");
+    let mut words = line.split(' ');
+    let tool = words.next().expect("a tool");
+    kernel.run(&Start::new(format!("/kmod34/{tool}")).args(words))
+}
+
+fn calls(outcome: &Outcome) -> Vec<String> {
+    outcome.calls.iter().map(ToString::to_string).collect()
+}
+
+fn errors(outcome: &Outcome) -> String {
+    String::from_utf8_lossy(&outcome.stderr).into_owned()
+}
+
+#[test]
+fn a_chain_loads_in_order_and_the_files_tell_of_it() {
+    let root = root();
+    let kernel = FakeKernel::new(root.path(), RELEASE);
+    let outcome = run(&root, &kernel, "modprobe upper depth=2");
+    assert_eq!(errors(&outcome), "");
+    let lower = format!("finit_module(\"/lib/modules/{RELEASE}/kernel/lower.ko\", \"\", 0x0) = 0");
+    let upper = format!("finit_module(\"/lib/modules/{RELEASE}/kernel/upper.ko\", \"depth=2\", 0x0) = 0");
+    assert_eq!(calls(&outcome), [lower, upper]);
+    assert_eq!(kernel.names(), ["upper", "lower"]);
+    assert_eq!(root.read("sys/module/upper/initstate"), b"live\n");
+    assert_eq!(root.read("sys/module/lower/refcnt"), b"1\n");
+    assert!(root.exists("sys/module/lower/holders/upper"));
+    let listing = String::from_utf8(run(&root, &kernel, "lsmod").stdout).expect("text");
+    let names: Vec<&str> = listing.lines().map(|line| line.split(' ').next().unwrap_or_default()).collect();
+    assert_eq!(names, ["Module", "upper", "lower"]);
+    assert!(listing.ends_with("1 upper\n"), "{listing}");
+}
+
+#[test]
+fn removal_takes_what_is_unused_and_keeps_what_is_used() {
+    let root = root();
+    let kernel = FakeKernel::new(root.path(), RELEASE);
+    kernel.loaded("lower", &[]).loaded("upper", &["lower"]);
+    let outcome = run(&root, &kernel, "rmmod lower");
+    assert_eq!((outcome.status.code(), calls(&outcome)), (Some(1), vec![]));
+    let outcome = run(&root, &kernel, "modprobe -r upper");
+    let both = ["delete_module(\"upper\", O_NONBLOCK) = 0", "delete_module(\"lower\", O_NONBLOCK) = 0"];
+    assert_eq!(calls(&outcome), both);
+    assert!(!root.exists("sys/module/upper") && root.read("proc/modules").is_empty());
+    kernel.loaded("lower", &[]).keep("lower", Errno::EPERM);
+    let outcome = run(&root, &kernel, "rmmod lower");
+    assert_eq!(calls(&outcome), ["delete_module(\"lower\", O_NONBLOCK) = EPERM"]);
+}
+
+#[test]
+fn errors_are_those_of_the_kernel_or_of_the_test() {
+    let root = root();
+    let kernel = FakeKernel::new(root.path(), RELEASE);
+    let fails = |line: &str, message: &str| {
+        let outcome = run(&root, &kernel, line);
+        assert_eq!(outcome.status.code(), Some(1));
+        assert!(errors(&outcome).contains(message), "{}", errors(&outcome));
+    };
+    let directory = format!("/lib/modules/{RELEASE}/kernel");
+    fails(&format!("insmod {directory}/upper.ko"), "Unknown symbol in module");
+    fails(&format!("insmod {directory}/foreign.ko"), "Invalid module format");
+    kernel.refuse("lower", Errno::EPERM);
+    fails("modprobe lower", "Operation not permitted");
+    let forced = run(&root, &kernel, &format!("insmod -f {directory}/foreign.ko"));
+    assert_eq!(calls(&forced), [format!("finit_module(\"{directory}/foreign.ko\", \"\", 0x3) = 0")]);
+}
+
+#[test]
+fn a_kernel_may_decompress_and_may_lack_finit_module() {
+    let root = root();
+    let kernel = FakeKernel::new(root.path(), RELEASE);
+    let outcome = run(&root, &kernel, "modprobe alone x=1");
+    assert!(calls(&outcome)[0].starts_with("init_module(\"alone\" of "), "{:?}", calls(&outcome));
+    run(&root, &kernel, "modprobe -r alone");
+    kernel.decompresses(Compression::Xz);
+    let outcome = run(&root, &kernel, "modprobe alone");
+    let path = format!("/lib/modules/{RELEASE}/kernel/alone.ko.xz");
+    assert_eq!(calls(&outcome), [format!("finit_module({path:?}, \"\", 0x4) = 0")]);
+    kernel.finit_fails(Errno::ENOSYS);
+    let outcome = run(&root, &kernel, "modprobe lower");
+    assert_eq!(outcome.calls.len(), 2);
+    assert!(matches!(outcome.calls[1], Call::Init { result: Ok(()), .. }));
+}
+
+#[test]
+fn children_are_supervised_too() {
+    let root = root();
+    let kernel = FakeKernel::new(root.path(), RELEASE);
+    root.write(
+        "etc/modprobe.d/a.conf",
+        "install alone /kmod34/modprobe lower && /kmod34/modprobe -i alone\n",
+    );
+    let outcome = run(&root, &kernel, "modprobe alone");
+    assert_eq!(errors(&outcome), "");
+    assert_eq!(kernel.names(), [OsString::from("alone"), "lower".into()]);
+}
+
+#[test]
+fn a_scheduled_change_comes_while_the_tool_waits() {
+    let root = root();
+    let kernel = FakeKernel::new(root.path(), RELEASE);
+    kernel.loaded("lower", &[]).users("lower", 1).users_after(Duration::from_millis(200), "lower", 0);
+    let start = Instant::now();
+    let outcome = run(&root, &kernel, "modprobe -r -w 5000 lower");
+    assert_eq!(outcome.status.code(), Some(0));
+    assert!(start.elapsed() >= Duration::from_millis(200) && kernel.names().is_empty());
+}
+
+#[test]
+fn streams_can_be_closed_or_broken() {
+    let root = root();
+    let kernel = FakeKernel::new(root.path(), RELEASE);
+    let _ = root.invoke(Side::Kmod34, "kmod");
+    let outcome = kernel.run(&Start::new("/bin/sh").args(["-c", "echo x >&2 || echo closed"]).closed(2));
+    assert_eq!(outcome.stdout, b"closed\n");
+    let outcome = kernel.run(&Start::new("/bin/cat").arg("/proc/cmdline").broken_pipe());
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&outcome.status), Some(libc::SIGPIPE));
+}

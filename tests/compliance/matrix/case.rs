@@ -1,0 +1,319 @@
+//! A case as data: what stands in the root, what is run, and what may differ.
+
+use std::time::Duration;
+
+use testkit::{Compression, Errno};
+
+use super::rows::Row;
+
+/// What a case shows of an option.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Aspect {
+    /// It does what it is for.
+    Works,
+    /// It cannot, and says so.
+    Fails,
+    /// It meets another option, or a state of affairs, that changes what it does.
+    Combined,
+}
+
+impl Aspect {
+    pub(crate) const ALL: [Aspect; 3] = [Aspect::Works, Aspect::Fails, Aspect::Combined];
+}
+
+/// Errors with which a kernel, a security module or a file system may refuse a module. EEXIST has cases of its own.
+pub(crate) const REFUSALS: [Errno; 24] = [
+    Errno::EPERM,
+    Errno::ENOENT,
+    Errno::ESRCH,
+    Errno::EINTR,
+    Errno::EIO,
+    Errno::E2BIG,
+    Errno::ENOEXEC,
+    Errno::EAGAIN,
+    Errno::ENOMEM,
+    Errno::EACCES,
+    Errno::EFAULT,
+    Errno::EBUSY,
+    Errno::ENODEV,
+    Errno::EINVAL,
+    Errno::EFBIG,
+    Errno::ETXTBSY,
+    Errno::ENOSPC,
+    Errno::EBADMSG,
+    Errno::EOVERFLOW,
+    Errno::EOPNOTSUPP,
+    Errno::ETIMEDOUT,
+    Errno::ENOKEY,
+    Errno::EKEYREJECTED,
+    Errno::ENODATA,
+];
+
+/// One thing that is done to the root, the fake kernel or the start of the tool.
+#[derive(Debug, Clone)]
+pub(crate) enum Step {
+    File(String, Vec<u8>),
+    Link(&'static str, String),
+    Dir(String),
+    Delete(String),
+    Loaded(&'static str, Vec<&'static str>),
+    Users(&'static str, u32),
+    State(&'static str, &'static str),
+    Refuse(&'static str, Errno),
+    Keep(&'static str, Errno),
+    FinitFails(Errno),
+    Decompresses(Compression),
+    UsersAfter(Duration, &'static str, u32),
+    Env(&'static str, Vec<u8>),
+    Name(&'static str),
+    Directory(&'static str),
+    Closed(i32),
+    BrokenPipe,
+    /// No /dev/log.
+    NoLog,
+}
+
+/// What must be equal on both sides. Exit code, system calls, files and loaded modules always are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Compare {
+    /// Every byte of both streams.
+    Exactly,
+    /// Standard error, and that help is printed: the text of help is our own.
+    HelpOnStdout,
+    /// The first line of standard error, which help of our own follows.
+    HelpAfterError,
+    /// The two lines of `-V` that scripts read; ours adds its own name and version.
+    Version,
+    /// Standard output as a set of lines, for what is in hash or readdir order.
+    Lines,
+    /// Nothing: the reference hangs, or not, by chance. Only the claims about ours count.
+    OursAlone,
+}
+
+/// A claim about one side where the two differ.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Claim {
+    Exit(i32),
+    /// It succeeds or is killed for hanging.
+    DoesNotFail,
+    /// Standard error holds this.
+    Says(&'static str),
+    /// A line of configuration is complained about: `FILE line N`.
+    Complains(&'static str),
+    /// A line follows the one that says that a module was not found.
+    Explains,
+    /// A logged message holds this.
+    Logs(&'static str),
+    LogsNothing,
+    /// Standard error is empty.
+    Silent,
+    /// Standard output is this; `@` stands for the directory of the modules.
+    Prints(&'static str),
+    /// Standard output holds this.
+    PrintsLine(&'static str),
+    /// These modules are loaded afterwards, newest first, blanks between.
+    Loaded(&'static str),
+}
+
+/// A difference we want.
+#[derive(Debug, Clone)]
+pub(crate) struct Difference {
+    pub(crate) row: Row,
+    pub(crate) ours: Vec<Claim>,
+    pub(crate) theirs: Vec<Claim>,
+}
+
+/// One cell's entry.
+#[derive(Debug, Clone)]
+pub(crate) struct Case {
+    pub(crate) tool: &'static str,
+    /// As [`super::surface`] calls it.
+    pub(crate) option: &'static str,
+    pub(crate) aspect: Aspect,
+    /// What is shown, in words.
+    pub(crate) what: String,
+    pub(crate) argv: Vec<Vec<u8>>,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) compare: Compare,
+    pub(crate) difference: Option<Difference>,
+    /// That it fails shows in nothing but what is not done.
+    pub(crate) quiet: bool,
+}
+
+/// The option does what it is for. `of` is "TOOL OPTION"; `argv` is split at blanks, [`words`] tells how.
+pub(crate) fn works(of: &'static str, what: &'static str, argv: &str) -> Case {
+    case(of, Aspect::Works, what, argv)
+}
+
+/// The option cannot do its work.
+pub(crate) fn fails(of: &'static str, what: &'static str, argv: &str) -> Case {
+    case(of, Aspect::Fails, what, argv)
+}
+
+/// The option meets something that it interacts with.
+pub(crate) fn combined(of: &'static str, what: &'static str, argv: &str) -> Case {
+    case(of, Aspect::Combined, what, argv)
+}
+
+fn case(of: &'static str, aspect: Aspect, what: &'static str, argv: &str) -> Case {
+    let (tool, option) = of.split_once(' ').expect("TOOL OPTION");
+    let (what, argv) = (what.to_owned(), words(argv));
+    Case {
+        tool,
+        option,
+        aspect,
+        what,
+        argv,
+        steps: Vec::new(),
+        compare: Compare::Exactly,
+        difference: None,
+        quiet: false,
+    }
+}
+
+impl Case {
+    pub(crate) fn step(mut self, step: Step) -> Case {
+        self.steps.push(step);
+        self
+    }
+
+    /// A file; `@` at the start stands for the directory of the modules. Text is unescaped as [`words`] tells.
+    pub(crate) fn file(self, path: &str, text: &str) -> Case {
+        let bytes = unescape(&text.replace('@', super::world::KERNEL));
+        self.step(Step::File(path.replace('@', super::world::KERNEL), bytes))
+    }
+
+    /// `/etc/modprobe.d/NAME` with this text.
+    pub(crate) fn conf(self, name: &str, text: &str) -> Case {
+        self.file(&format!("etc/modprobe.d/{name}"), text)
+    }
+
+    /// The same as `a.conf`.
+    pub(crate) fn config(self, text: &str) -> Case {
+        self.conf("a.conf", text)
+    }
+
+    /// Bytes as they are.
+    pub(crate) fn bytes(self, path: &str, bytes: impl Into<Vec<u8>>) -> Case {
+        self.step(Step::File(path.to_owned(), bytes.into()))
+    }
+
+    /// The kernel command line.
+    pub(crate) fn cmdline(self, text: &str) -> Case {
+        self.file("proc/cmdline", &format!("{text}\\n"))
+    }
+
+    pub(crate) fn link(self, target: &'static str, path: &str) -> Case {
+        self.step(Step::Link(target, path.to_owned()))
+    }
+
+    pub(crate) fn dir(self, path: &str) -> Case {
+        self.step(Step::Dir(path.to_owned()))
+    }
+
+    pub(crate) fn delete(self, path: &str) -> Case {
+        self.step(Step::Delete(path.replace('@', super::world::KERNEL)))
+    }
+
+    pub(crate) fn loaded(self, name: &'static str) -> Case {
+        self.step(Step::Loaded(name, vec![]))
+    }
+
+    pub(crate) fn loaded_on(self, name: &'static str, depends: &[&'static str]) -> Case {
+        self.step(Step::Loaded(name, depends.to_vec()))
+    }
+
+    /// `upper`, which needs `middle`, which needs `lower`.
+    pub(crate) fn chain(self) -> Case {
+        self.loaded("lower").loaded_on("middle", &["lower"]).loaded_on("upper", &["middle"])
+    }
+
+    pub(crate) fn users(self, name: &'static str, users: u32) -> Case {
+        self.step(Step::Users(name, users))
+    }
+
+    pub(crate) fn users_after(self, milliseconds: u64, name: &'static str, users: u32) -> Case {
+        self.step(Step::UsersAfter(Duration::from_millis(milliseconds), name, users))
+    }
+
+    pub(crate) fn state(self, name: &'static str, state: &'static str) -> Case {
+        self.step(Step::State(name, state))
+    }
+
+    pub(crate) fn refuse(self, name: &'static str, errno: Errno) -> Case {
+        self.step(Step::Refuse(name, errno))
+    }
+
+    pub(crate) fn keep(self, name: &'static str, errno: Errno) -> Case {
+        self.step(Step::Keep(name, errno))
+    }
+
+    pub(crate) fn env(self, name: &'static str, value: &str) -> Case {
+        self.step(Step::Env(name, unescape(value)))
+    }
+
+    /// The reference fails without a word and without an exit code.
+    pub(crate) fn quietly(mut self) -> Case {
+        self.quiet = true;
+        self
+    }
+
+    /// Compares otherwise than byte for byte.
+    pub(crate) fn compare(mut self, compare: Compare) -> Case {
+        self.compare = compare;
+        self
+    }
+
+    /// Both sides do what is claimed, and not the same.
+    pub(crate) fn differs(mut self, row: Row, ours: &[Claim], theirs: &[Claim]) -> Case {
+        self.difference = Some(Difference { row, ours: ours.to_vec(), theirs: theirs.to_vec() });
+        self
+    }
+
+    /// `tool option: what`, which names a case.
+    pub(crate) fn name(&self) -> String {
+        format!("{} {} ({:?}): {}", self.tool, self.option, self.aspect, self.what)
+    }
+
+    /// The command line, for reading.
+    pub(crate) fn line(&self) -> String {
+        let argv = self.argv.iter().map(|argument| argument.escape_ascii().to_string());
+        std::iter::once(self.tool.to_owned()).chain(argv).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// A command line split at blanks. `@` stands for the directory of the modules, `\s` for a blank, `\e` for nothing at
+/// all (an empty argument), `\n` for a new line and `\xNN` for a byte.
+pub(crate) fn words(line: &str) -> Vec<Vec<u8>> {
+    line.split(' ')
+        .filter(|word| !word.is_empty())
+        .map(|word| unescape(&word.replace('@', super::world::KERNEL)))
+        .collect()
+}
+
+/// `\n`, `\s`, `\e`, `\xNN` and `\\`.
+pub(crate) fn unescape(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'\\' {
+            bytes.push(byte);
+            continue;
+        }
+        match rest.next() {
+            Some(b'n') => bytes.push(b'\n'),
+            Some(b't') => bytes.push(b'\t'),
+            Some(b's') => bytes.push(b' '),
+            Some(b'0') => bytes.push(0),
+            Some(b'e') => {}
+            Some(b'\\') => bytes.push(b'\\'),
+            Some(b'a') => bytes.push(b'@'),
+            Some(b'x') => {
+                let digits: String = rest.by_ref().take(2).map(char::from).collect();
+                bytes.push(u8::from_str_radix(&digits, 16).expect("two hexadecimal digits"));
+            }
+            other => panic!("unknown escape {other:?} in {text}"),
+        }
+    }
+    bytes
+}

@@ -1,0 +1,231 @@
+//! Runs a case on both sides and judges: equal, or different as the case claims.
+
+use std::fmt::Write;
+use std::os::unix::process::ExitStatusExt;
+
+use testkit::Side;
+
+use super::case::{Aspect, Case, Claim, Compare, Difference};
+use super::rows::Row;
+use super::world::{self, KERNEL, Seen};
+
+/// Both sides of one command line.
+pub(crate) struct Pair {
+    pub(crate) ours: Seen,
+    pub(crate) theirs: Seen,
+}
+
+/// Runs one command line of a case.
+pub(crate) fn run(case: &Case, argv: &[Vec<u8>]) -> Pair {
+    let ours = world::run(case, argv, Side::Ours);
+    let theirs = match case.compare {
+        Compare::OursAlone => ours.clone(),
+        _ => world::run(case, argv, Side::Kmod34),
+    };
+    Pair { ours, theirs }
+}
+
+/// What is wrong with a pair; nothing when it is as the case says.
+pub(crate) fn judge(case: &Case, pair: &Pair) -> Vec<String> {
+    let mut differences = differences(case.compare, pair);
+    let Some(Difference { row, ours, theirs }) = &case.difference else {
+        differences.extend(misjudged(case, &pair.theirs));
+        return differences;
+    };
+    let refuted = |side: &str, claims: &[Claim], seen: &Seen| -> Vec<String> {
+        claims
+            .iter()
+            .filter_map(|claim| refute(claim, seen))
+            .map(|wrong| format!("{side}: {wrong}"))
+            .collect()
+    };
+    if world::reference_is_under_test() {
+        return if case.compare == Compare::OursAlone {
+            Vec::new()
+        } else {
+            refuted("theirs", theirs, &pair.theirs)
+        };
+    }
+    let mut wrong = [refuted("ours", ours, &pair.ours), refuted("theirs", theirs, &pair.theirs)].concat();
+    // These two are not seen by the comparison, lest every case that meets them needed a claim.
+    let overlooked = matches!(row, Row::NotFoundCause | Row::SoftdepBlank);
+    if differences.is_empty() && case.compare != Compare::OursAlone && !overlooked {
+        wrong.push(format!("both sides do the same, and row {row:?} says they differ"));
+    }
+    wrong
+}
+
+/// Whether the reference shows what the case is said to show: success, or a failure or a word of complaint.
+fn misjudged(case: &Case, theirs: &Seen) -> Option<String> {
+    let succeeds = theirs.outcome.status.success();
+    match case.aspect {
+        Aspect::Works if !succeeds => Some(format!("the reference fails: {}", describe(theirs))),
+        Aspect::Fails
+            if succeeds
+                && theirs.messages().is_empty()
+                && theirs.complaints().is_empty()
+                && theirs.log().is_empty()
+                && !case.quiet =>
+        {
+            Some(format!("the reference does not fail: {}", describe(theirs)))
+        }
+        _ => None,
+    }
+}
+
+fn differences(compare: Compare, pair: &Pair) -> Vec<String> {
+    let Pair { ours, theirs } = pair;
+    let mut found = Vec::new();
+    let mut differ = |what: &str, a: String, b: String| {
+        if a != b {
+            found.push(format!("{what}\n{}", only_different(&a, &b)));
+        }
+    };
+    differ("exit", ended(ours), ended(theirs));
+    differ("standard output", shown(&stdout(compare, ours)), shown(&stdout(compare, theirs)));
+    let said = |seen: &Seen, other: &Seen| shown(stderr(compare, seen, other).as_bytes());
+    differ("standard error", said(ours, theirs), said(theirs, ours));
+    differ("system calls", calls(ours), calls(theirs));
+    differ("loaded", ours.loaded.join(" "), theirs.loaded.join(" "));
+    differ("log", ours.log().join("\n"), theirs.log().join("\n"));
+    differ("complaints of the configuration", ours.complaints().join("\n"), theirs.complaints().join("\n"));
+    differ("files in /tmp", texts(ours), texts(theirs));
+    found
+}
+
+fn stdout(compare: Compare, seen: &Seen) -> Vec<u8> {
+    let all = &with_blank_before_post(&seen.outcome.stdout);
+    let lines = || all.split_inclusive(|byte| *byte == b'\n');
+    match compare {
+        Compare::Exactly | Compare::OursAlone => all.clone(),
+        Compare::HelpOnStdout | Compare::HelpAfterError => help(all),
+        Compare::Version => features(lines().take(2).flatten().copied().collect()),
+        Compare::Lines => {
+            let mut sorted: Vec<&[u8]> = lines().collect();
+            sorted.sort_unstable();
+            sorted.concat()
+        }
+    }
+}
+
+/// kmod prints `softdep a pre: bpost: c`: row `SoftdepBlank`, which a case of its own shows.
+fn with_blank_before_post(text: &[u8]) -> Vec<u8> {
+    let line = |line: &[u8]| match String::from_utf8(line.to_vec()) {
+        Ok(line) if line.starts_with("softdep ") => {
+            line.replace("post:", " post:").replace("  post:", " post:").into_bytes()
+        }
+        _ => line.to_vec(),
+    };
+    text.split_inclusive(|byte| *byte == b'\n').flat_map(line).collect()
+}
+
+/// Features, whether they were compiled in or not.
+fn features(text: Vec<u8>) -> Vec<u8> {
+    String::from_utf8_lossy(&text).replace(['+', '-'], "±").into_bytes()
+}
+
+/// Help is there or not; its text is our own.
+fn help(text: &[u8]) -> Vec<u8> {
+    if text.is_empty() { Vec::new() } else { b"(help)".to_vec() }
+}
+
+fn stderr(compare: Compare, seen: &Seen, other: &Seen) -> String {
+    let mut messages = seen.messages();
+    if compare == Compare::HelpAfterError {
+        let first = messages.lines().next().unwrap_or_default().to_owned();
+        let more = if messages.lines().count() > 1 { " (help)" } else { "" };
+        messages = format!("{first}{more}");
+    }
+    without_cause(&messages, &other.messages())
+}
+
+/// Row `NotFoundCause`: a module that is not found may be followed by the reason, which only ours gives.
+fn without_cause(messages: &str, others: &str) -> String {
+    let mut kept = String::new();
+    let mut may_follow = false;
+    for line in messages.split_inclusive('\n') {
+        if !may_follow || others.contains(line) {
+            kept.push_str(line);
+        }
+        may_follow = line.contains(" not found in directory ");
+    }
+    kept
+}
+
+fn refute(claim: &Claim, seen: &Seen) -> Option<String> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (holds, is) = match claim {
+        Claim::Exit(code) => (seen.outcome.status.code() == Some(*code), ended(seen)),
+        Claim::Says(what) => (seen.messages().contains(what), seen.messages()),
+        Claim::DoesNotFail => (seen.outcome.status.code().is_none_or(|code| code == 0), ended(seen)),
+        Claim::Complains(what) => {
+            (seen.complaints().iter().any(|line| line == what), seen.complaints().join("; "))
+        }
+        Claim::Logs(what) => (seen.log().iter().any(|line| line.contains(what)), seen.log().join("; ")),
+        Claim::LogsNothing => (seen.log().is_empty(), seen.log().join("; ")),
+        Claim::Explains => (without_cause(&seen.messages(), "") != seen.messages(), seen.messages()),
+        Claim::Silent => (seen.messages().is_empty(), seen.messages()),
+        Claim::Prints(what) => {
+            let printed = text(&seen.outcome.stdout);
+            (printed == text(&super::case::unescape(&what.replace('@', KERNEL))), printed)
+        }
+        Claim::PrintsLine(line) => (text(&seen.outcome.stdout).contains(line), text(&seen.outcome.stdout)),
+        Claim::Loaded(names) => (seen.loaded.join(" ") == *names, seen.loaded.join(" ")),
+    };
+    (!holds).then(|| format!("claimed {claim:?}, but it is {is:?}"))
+}
+
+fn ended(seen: &Seen) -> String {
+    match (seen.outcome.status.code(), seen.outcome.status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, signal) => format!("killed by signal {}", signal.unwrap_or_default()),
+    }
+}
+
+/// The lines that only one side has, in order; all where just their order differs.
+fn only_different(ours: &str, theirs: &str) -> String {
+    let lines =
+        |text: &str| -> Vec<String> { text.lines().map(|line| line.trim_start().to_owned()).collect() };
+    let (a, b) = (lines(ours), lines(theirs));
+    let lacking = |these: &[String], those: &[String], sign: &str| -> String {
+        let same_lines =
+            these.iter().all(|line| those.contains(line)) && those.iter().all(|line| these.contains(line));
+        let differing = these.iter().filter(|line| same_lines || !those.contains(line));
+        differing.map(|line| format!("  {sign} {line}\n")).collect()
+    };
+    let text = lacking(&a, &b, "ours:  ") + &lacking(&b, &a, "theirs:");
+    text.trim_end().to_owned()
+}
+
+fn calls(seen: &Seen) -> String {
+    let mut calls: Vec<String> = seen.calls().iter().map(ToString::to_string).collect();
+    // How often a waiting tool tries is a matter of time.
+    calls.dedup_by(|next, previous| next == previous && next.ends_with("EAGAIN"));
+    calls.join("\n          ")
+}
+
+fn texts(seen: &Seen) -> String {
+    seen.files.iter().map(|(name, bytes)| format!("{name}: {}", shown(bytes))).collect::<Vec<_>>().join("; ")
+}
+
+fn shown(bytes: &[u8]) -> String {
+    let lines = bytes.split_inclusive(|byte| *byte == b'\n').map(|line| line.escape_ascii().to_string());
+    lines.collect::<Vec<_>>().join("\n          ")
+}
+
+/// One side for a person to read.
+pub(crate) fn describe(seen: &Seen) -> String {
+    let mut text = ended(seen);
+    let mut add = |what: &str, value: String| {
+        if !value.is_empty() {
+            let _ = write!(text, "\n  {what}: {value}");
+        }
+    };
+    add("stdout", shown(&seen.outcome.stdout));
+    add("stderr", shown(seen.messages().as_bytes()));
+    add("calls", calls(seen));
+    add("log", seen.log().join("\n          "));
+    add("loaded", seen.loaded.join(" "));
+    add("files", texts(seen));
+    text
+}

@@ -1,0 +1,81 @@
+//! Where we deliberately differ from kmod: the rows of behaviour.md, section D, that concern the loading tools, and
+//! behind them rows that the matrix found.
+
+/// A row of section D.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Row {
+    /// `modprobe.blacklist=a-b` on the kernel command line.
+    CmdlineBlacklistDash,
+    /// An install command killed by a signal.
+    KilledCommand,
+    /// A dependency listed in modules.dep is missing on disk.
+    MissingDependency,
+    /// An alias with several targets, one fails.
+    SeveralTargets,
+    /// Several `softdep` lines for one module.
+    SeveralSoftdeps,
+    /// Any softdep disables the module's install command.
+    SoftdepAndInstall,
+    /// `-D` listing a module twice.
+    ListedTwice,
+    /// `-n` without `-v`.
+    DryRunPrints,
+    /// `--show-exports NAME`, likewise `--show-modversions`.
+    ShowByName,
+    /// "Module X not found in directory D" for four different causes.
+    NotFoundCause,
+    /// `__version_ext_names` and `__version_ext_crcs`.
+    LongVersions,
+    /// gz modules.
+    Gzip,
+    /// `--wait` that ends while the module is still used.
+    WaitTimeout,
+    /// `-c` prints `softdep a pre: bpost: c`.
+    SoftdepBlank,
+    /// Options of later kmods, which 34.2 does not know.
+    MasterOptions,
+    /// A kernel command line of more than 4,095 bytes is cut.
+    LongCommandLine,
+    /// Blanks at an end of `$MODPROBE_OPTIONS` make an empty argument.
+    BlankOptions,
+    /// A file that is damaged or missing is named, with the cause.
+    BrokenFile,
+    /// Configuration that cannot be read is named.
+    UnreadableConfig,
+    /// `-q` silences complaints about configuration, too.
+    QuietConfig,
+    /// `kmod` under a name that is no tool's.
+    OtherName,
+    /// With standard error closed every tool logs; kmod's modprobe does, from when it has read its configuration.
+    ClosedStderr,
+    /// `--remove-holders` takes holders of holders, too, and does not mind that the module went with the last holder.
+    RemoveHolders,
+}
+
+impl Row {
+    pub(crate) const ALL: [Row; 23] = [
+        Row::CmdlineBlacklistDash,
+        Row::KilledCommand,
+        Row::MissingDependency,
+        Row::SeveralTargets,
+        Row::SeveralSoftdeps,
+        Row::SoftdepAndInstall,
+        Row::ListedTwice,
+        Row::DryRunPrints,
+        Row::ShowByName,
+        Row::NotFoundCause,
+        Row::LongVersions,
+        Row::Gzip,
+        Row::WaitTimeout,
+        Row::SoftdepBlank,
+        Row::MasterOptions,
+        Row::LongCommandLine,
+        Row::BlankOptions,
+        Row::BrokenFile,
+        Row::UnreadableConfig,
+        Row::QuietConfig,
+        Row::OtherName,
+        Row::ClosedStderr,
+        Row::RemoveHolders,
+    ];
+}
