@@ -1,7 +1,6 @@
 //! `depmod`: make the module indexes of a kernel.
 
 use std::{
-    ffi::OsString,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -91,12 +90,13 @@ fn options(matches: &ArgMatches, report: &mut Report) -> Result<Options, Failed>
     let check = check(matches.get_flag("errsyms"), kernel_symbols.as_ref(), report);
     let (release, files) = release_and_files(matches, report)?;
 
-    let base = absolute(cli::value_of(matches, "basedir"), Path::new(""));
+    let base = cli::value_of(matches, "basedir");
+    let base = base.map(|directory| cli::from_current_directory(&directory)).unwrap_or_default();
     let mut root = Root::default().with_base(&base);
     if let Some(directory) = cli::value_of(matches, "moduledir") {
         root = root.with_module_directory(directory);
     }
-    let output = absolute(cli::value_of(matches, "outdir"), &base);
+    let output = cli::value_of(matches, "outdir").map_or_else(|| base.clone(), PathBuf::from);
     let quick = matches.get_flag("quick");
     let config_paths: Vec<PathBuf> =
         cli::values_of(matches, "config").into_iter().map(PathBuf::from).collect();
@@ -253,14 +253,6 @@ fn check(wanted: bool, kernel_symbols: Option<&(Source, PathBuf)>, report: &mut 
             Check::Nothing
         }
         _ => Check::Nothing,
-    }
-}
-
-/// The directory given, from the root of the file system; messages and indexes name it so.
-fn absolute(directory: Option<OsString>, default: &Path) -> PathBuf {
-    match directory {
-        Some(directory) => cli::from_current_directory(&directory),
-        None => default.to_owned(),
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! The data goes one way, and each part uses only those before it:
 //!
-//! 1. [`file`]: a path becomes plain bytes, whatever compression the file has;
+//! 1. [`mod@file`]: a path becomes plain bytes, whatever compression the file has;
 //! 2. [`elf`]: bytes become a checked view of sections and symbols;
 //! 3. [`module`]: the view gives the facts: `.modinfo`, version tables, exported and needed symbols,
 //!    the signature;

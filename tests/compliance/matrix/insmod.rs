@@ -52,7 +52,11 @@ fn files() -> Vec<Case> {
         fails("insmod file", "that is not given", "").compare(Compare::HelpAfterError),
         fails("insmod file", "that is missing", "/nowhere/alone.ko"),
         fails("insmod file", "that is a directory", "/tmp"),
-        fails("insmod file", "that is empty", "/tmp/empty.ko").file("tmp/empty.ko", ""),
+        fails("insmod file", "that is empty", "/tmp/empty.ko").file("tmp/empty.ko", "").differs(
+            Row::BrokenFile,
+            &[Claim::Exit(1), Claim::Says("Invalid parameters"), Claim::Says("the file is empty")],
+            &[Claim::Exit(1), Claim::Says("Invalid parameters")],
+        ),
         fails("insmod file", "that is a text", "@/broken.ko"),
         fails("insmod file", "that is a name without a file", "alone"),
         fails("insmod file", "that is a dangling link", "/tmp/link.ko").link("/nowhere", "tmp/link.ko"),

@@ -158,6 +158,9 @@ fn failed(target: &Candidate, step: &Step, failure: &Failure, report: &mut Repor
         {
             parameters::errno_text(source)
         }
+        Failure::Refused(Refusal::File(error @ modutils::Error::Malformed { .. })) => {
+            format!("{}\n  {error}", why_refused(error.errno()))
+        }
         other => other.to_string(),
     };
     if step.on_error == OnError::Ignore {

@@ -81,13 +81,16 @@ fn open(path: &Path) -> Result<File> {
     options.read(true).custom_flags(nix::libc::O_NONBLOCK).open(path).map_err(Error::io("open", path))
 }
 
-/// A file too short to tell is no module: it never comes to the kernel, with kmod neither.
 fn compression_of(file: &File, path: &Path) -> Result<Compression> {
     let mut magic = [0; 6];
-    match file.read_at(&mut magic, 0).map_err(Error::io("read", path))? {
-        0 => Err(Malformed::file("the file is empty").at(path)),
-        len if len < magic.len() => Err(Malformed::file("the file is too short for a module").at(path)),
-        _ => Ok(Compression::of(&magic)),
+    let len = file.read_at(&mut magic, 0).map_err(Error::io("read", path))?;
+    match Compression::of(magic.get(..len).unwrap_or_default()) {
+        // The kernel would say no more than that the format is wrong.
+        Compression::None if len == 0 => Err(Malformed::file("the file is empty").at(path)),
+        Compression::None if len < magic.len() => {
+            Err(Malformed::file(format!("the file ends after {len} bytes: not a module")).at(path))
+        }
+        compression => Ok(compression),
     }
 }
 
