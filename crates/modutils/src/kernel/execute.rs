@@ -329,7 +329,7 @@ mod tests {
             for module in modules {
                 let (name, dependencies) = module.split_once(':').unwrap_or((module, ""));
                 let file = directory.path().join(format!("{name}.ko"));
-                fs::write(&file, name).unwrap();
+                fs::write(&file, format!("module {name}")).unwrap();
                 let dependencies = dependencies.split_whitespace().map(ModuleName::new).collect();
                 let facts = Facts { file: Some(file), dependencies, builtin: false };
                 known.modules.insert(ModuleName::new(name), facts);

@@ -195,8 +195,8 @@ mod tests {
     #[test]
     fn a_plain_file_goes_to_finit_module_with_its_parameters_and_flags() {
         let machine = Machine::new(&[]);
-        machine.insert(b"\x7fELF", Force::default()).unwrap();
-        machine.insert(b"\x7fELF", BOTH).unwrap();
+        machine.insert(b"plain bytes", Force::default()).unwrap();
+        machine.insert(b"plain bytes", BOTH).unwrap();
         assert_eq!(machine.log(), ["finit_module \"a=1 \" 0", "finit_module \"a=1 \" 3"]);
     }
 
