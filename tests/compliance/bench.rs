@@ -99,7 +99,7 @@ impl Bench {
     }
 }
 
-/// modules.softdep with each module's first line only. kmod heeds no other, ours all of them (behaviour.md D, "several
+/// modules.softdep with each module's first line only. kmod heeds no other, ours all of them (ARCHITECTURE.md, differences: "several
 /// `softdep` lines for one module"): without them both must answer the same.
 fn first_softdeps(text: &[u8]) -> Vec<u8> {
     let mut seen = BTreeSet::new();

@@ -225,13 +225,13 @@ fn renamed(run: &Run) -> Run {
     Run { stdout: rename(&run.stdout), stderr: rename(&run.stderr), ..run.clone() }
 }
 
-/// kmod lists some modules more than once (behaviour.md D, "-D listing a module twice").
+/// kmod lists some modules more than once (ARCHITECTURE.md, differences: "-D listing a module twice").
 fn same_without_repeats(ours: &Run, theirs: &Run) {
     let once = |run: &Run| Run { stdout: without_repeats(&run.stdout), ..run.clone() };
     same(&once(ours), &once(theirs));
 }
 
-/// We say why a module was not found in a line after that (behaviour.md D, "Module X not found in directory D").
+/// We say why a module was not found in a line after that (ARCHITECTURE.md, differences: "Module X not found in directory D").
 fn same_but_for_causes(ours: &Run, theirs: &Run) {
     let expected: BTreeSet<String> = theirs.own_messages().lines().map(str::to_owned).collect();
     let is_expected = |line: &&str| expected.contains(line.trim_end());
