@@ -178,6 +178,8 @@ mod debian_13_amd64_gz {
     fn modprobe_shows_the_dependencies_of_the_plain_twin() {
         let (gz, twin) = benches();
         let (names, version) = (gz.names(), gz.root.version());
+        gz.heed_first_softdeps(Side::Ours);
+        twin.heed_first_softdeps(Side::Kmod34);
         let args = with(&["-d", "/with/ours", "-S", version, "-D", "-a"], &names);
         let ours = gz.root.ours("modprobe", &args);
         let args = with(&["-d", "/with/kmod34", "-S", version, "-D", "-a"], &names);
