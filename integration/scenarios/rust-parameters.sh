@@ -26,7 +26,7 @@ expect_logged "hello: goodbye later words, io 0x4"
 
 expect_quiet /sbin/modprobe hello 'msg=two "words"' io=5
 expect_value 5 $parameters/io
-attempt cat $parameters/msg
+expect_value 'two "words"' $parameters/msg
 expect_quiet /sbin/modprobe -r hello
 expect_quiet /sbin/modprobe hello 'msg=two words'
 expect_value "two words" $parameters/msg

@@ -69,6 +69,12 @@ impl Bench {
         self.root.run(Side::Kmod30, "depmod", &["-b", "/with/kmod30", self.root.version()]).succeeds();
     }
 
+    /// Leaves in a side's own module directory only those soft dependencies that kmod heeds.
+    pub(crate) fn heed_first_softdeps(&self, side: Side) {
+        let path = format!("{}/modules.softdep", with(side, &self.root));
+        self.root.write(&path, first_softdeps(&self.root.read(&path)));
+    }
+
     /// The absolute paths of the modules, in the root.
     pub(crate) fn paths(&self) -> Vec<String> {
         self.modules.iter().map(|path| format!("/{}", self.root.module_path(path))).collect()
@@ -99,7 +105,7 @@ impl Bench {
     }
 }
 
-/// modules.softdep with each module's first line only. kmod heeds no other, ours all of them (behaviour.md D, "several
+/// modules.softdep with each module's first line only. kmod heeds no other, ours all of them (ARCHITECTURE.md, differences: "several
 /// `softdep` lines for one module"): without them both must answer the same.
 fn first_softdeps(text: &[u8]) -> Vec<u8> {
     let mut seen = BTreeSet::new();

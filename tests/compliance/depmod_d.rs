@@ -107,7 +107,8 @@ fn external_directories_are_scanned_for_kernels_that_match() {
     assert_eq!(outside("external * /opt/modules\nsearch external built-in\n"), line);
     assert_eq!(outside("external ^0[.] /opt/modules\nsearch external built-in\n"), none);
     assert_eq!(outside("external * /nowhere\nsearch external built-in\n"), none);
-    // A relative one is taken from the current directory. (In the root directory kmod doubles the slash.)
+    // A relative one is taken from the current directory.
+    assert_eq!(outside("external * opt/modules\nsearch external built-in\n").len(), 1);
     let root = little_kernel();
     root.write("opt/modules/deep/outside.ko", module("outside").build());
     root.write("etc/depmod.d/test.conf", "external * modules\nsearch external built-in\n");

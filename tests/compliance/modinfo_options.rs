@@ -77,7 +77,7 @@ fn the_last_of_several_fields_counts() {
     same_run(&root, "modinfo", &["-pn", "top"]);
 }
 
-/// behaviour.md D, "modinfo -F License": ours does what the manual says.
+/// ARCHITECTURE.md, differences: "modinfo -F License": ours does what the manual says.
 #[test]
 fn field_names_have_no_case_with_ours() {
     let root = indexed();
@@ -105,6 +105,12 @@ fn modname_takes_no_alias_and_no_file() {
     root.write("top.ko", ModuleBuilder::new("other").modinfo("license", "here").build());
     same_run(&root, "modinfo", &["top.ko"]);
     same_run(&root, "modinfo", &["-m", "top.ko"]);
+    for name in ["top.x.y", "inside.ko", "fs_inside", "fs-inside.ko", ".top", ""] {
+        same_run(&root, "modinfo", &["-m", name]);
+    }
+    for base in ["/", ""] {
+        same_run(&root, "modinfo", &["-b", base, "top"]);
+    }
 }
 
 #[test]
@@ -155,7 +161,7 @@ fn what_a_file_is_called_decides_whether_it_is_one() {
     same_run(&root, "modinfo", &["/tmp/xz.ko"]);
 }
 
-/// behaviour.md D, "gz modules": Debian's kmod is built without zlib.
+/// ARCHITECTURE.md, differences: "gz modules": Debian's kmod is built without zlib.
 #[test]
 fn gzip_is_read_by_ours() {
     let root = TestRoot::new();
@@ -224,6 +230,7 @@ fn a_parameter_without_a_colon_is_an_error() {
             vec!["-p", "/tmp/bad.ko"],
             vec!["-F", "parm", "/tmp/bad.ko"],
             vec!["-l", "/tmp/bad.ko"],
+            vec!["-F", "parmtype", "/tmp/bad.ko"],
         ] {
             same_run(&root, "modinfo", &args);
         }

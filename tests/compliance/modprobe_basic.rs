@@ -14,7 +14,7 @@ pub(crate) fn configured(config: &str) -> TestRoot {
     root
 }
 
-/// Like [`same_run`], each line of standard output once (behaviour.md D, "-D listing a module twice").
+/// Like [`same_run`], each line of standard output once (ARCHITECTURE.md, differences: "-D listing a module twice").
 #[track_caller]
 pub(crate) fn same_but_for_repeats(root: &TestRoot, args: &[&str]) -> Run {
     let once = |run: Run| Run { stdout: without_repeats(&run.stdout), ..run };
@@ -23,7 +23,7 @@ pub(crate) fn same_but_for_repeats(root: &TestRoot, args: &[&str]) -> Run {
     theirs
 }
 
-/// Like [`same_run`], but the lines in which ours tells why a module was not found do not count (behaviour.md D,
+/// Like [`same_run`], but the lines in which ours tells why a module was not found do not count (ARCHITECTURE.md, differences:
 /// "Module X not found in directory D").
 #[track_caller]
 fn same_but_for_causes(root: &TestRoot, args: &[&str]) -> Run {
@@ -114,7 +114,7 @@ fn resolving_prints_module_names() {
     assert_eq!(root.ours("modprobe", &["--show-alias", alias]).succeeds().out(), run.out());
 }
 
-/// behaviour.md D, "-n without -v".
+/// ARCHITECTURE.md, differences: "-n without -v".
 #[test]
 fn dry_runs_print_what_would_be_done_with_ours() {
     let root = configured("install extra echo installing\nremove extra echo removing\n");
@@ -140,6 +140,8 @@ fn other_kernels_and_roots() {
         same_run(&root, "modprobe", &["-d", dir, "-S", "9.8.7", "-D", "one"]).succeeds();
         same_run(&root, "modprobe", &["--dirname", dir, "--set-version=9.8.7", "-R", "x-y"]).succeeds();
     }
+    same_run(&root, "modprobe", &["-d", "/", "-D", "base"]).succeeds();
+    same_run(&root, "modprobe", &["-d", "", "-D", "base"]);
     same_but_for_causes(&root, &["-d", "/nowhere", "-D", "one"]).fails();
     same_but_for_causes(&root, &["-S", "1.2.3", "-D", "one"]).fails();
 }
@@ -154,6 +156,10 @@ fn a_path_is_a_module_file() {
     }
     let inside = format!("/{}", root.module_path("kernel/lib/helper.ko"));
     same_but_for_repeats(&root, &["-D", &inside]).succeeds();
+    root.write("tmp/empty.ko", "").write("tmp/short.ko", "short");
+    for path in ["/tmp/empty.ko", "/tmp/short.ko"] {
+        same_run(&root, "modprobe", &[path]).fails();
+    }
     same_run(&root, "modprobe", &["-D", "/nowhere/x.ko"]).fails();
     same_run(&root, "modprobe", &["/nowhere/x.ko"]).fails();
 }

@@ -73,7 +73,7 @@ fn the_kernel_command_line_blacklists() {
     }
 }
 
-/// behaviour.md D, "modprobe.blacklist=a-b": kmod compares it as it stands, to no effect.
+/// ARCHITECTURE.md, differences: "modprobe.blacklist=a-b": kmod compares it as it stands, to no effect.
 #[test]
 fn the_kernel_command_line_blacklists_names_with_dashes() {
     let root = configured("");
@@ -127,7 +127,7 @@ fn install_commands_may_call_modprobe() {
     }
 }
 
-/// behaviour.md D, "install command killed by a signal".
+/// ARCHITECTURE.md, differences: "install command killed by a signal".
 #[test]
 fn an_install_command_killed_by_a_signal_fails_with_ours() {
     let root = configured("install base kill -9 $$\n");
@@ -135,7 +135,7 @@ fn an_install_command_killed_by_a_signal_fails_with_ours() {
     root.ours("modprobe", &["base"]).fails();
 }
 
-/// behaviour.md D, "any softdep disables the module's install command".
+/// ARCHITECTURE.md, differences: "any softdep disables the module's install command".
 #[test]
 fn a_softdep_leaves_the_install_command_alone_with_ours() {
     let root = configured("softdep base pre: extra\ninstall base echo installed\ninstall extra true\n");
@@ -158,7 +158,7 @@ fn softdeps_come_before_and_after() {
     }
 }
 
-/// behaviour.md D, "several softdep lines for one module": kmod takes the first.
+/// ARCHITECTURE.md, differences: "several softdep lines for one module": kmod takes the first.
 #[test]
 fn several_softdeps_are_merged_with_ours() {
     let root = configured("softdep base pre: extra\nsoftdep base pre: my_dash\n");
@@ -194,7 +194,7 @@ fn configuration_is_printed_as_it_stands() {
     same_run(&root, "modprobe", &["--showconfig"]);
 }
 
-/// kmod forgets the blank between the two lists: `pre: a bpost: c`. Not in behaviour.md yet; ours prints what can be
+/// kmod forgets the blank between the two lists: `pre: a bpost: c`. Ours prints what can be
 /// read back.
 #[test]
 fn a_softdep_with_both_lists_is_printed_readably_by_ours() {
@@ -241,7 +241,7 @@ fn configuration_files_mask_and_sort() {
 }
 
 /// modules.softdep sorts among the configuration files by its name. kmod takes the first line of a module, ours all of
-/// them in order (behaviour.md D, "several softdep lines for one module").
+/// them in order (ARCHITECTURE.md, differences: "several softdep lines for one module").
 #[test]
 fn the_softdeps_of_modules_sort_as_the_file_they_stand_in() {
     let before = ["my-dash.ko", "extra.ko"];

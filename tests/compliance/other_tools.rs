@@ -52,12 +52,14 @@ fn rmmod_says_why_it_does_not_remove() {
 fn insmod_says_why_it_does_not_load() {
     let root = running();
     root.write("tmp/one.ko", ModuleBuilder::new("one").build());
-    root.write("tmp/empty.ko", "");
+    root.write("tmp/empty.ko", "").write("tmp/short.ko", "short").write("tmp/text.ko", "longer");
     for args in [
         vec!["/tmp/one.ko"],
         vec!["/tmp/one.ko", "a=1", "b=two words"],
         vec!["-f", "/tmp/one.ko"],
         vec!["/tmp/empty.ko"],
+        vec!["/tmp/short.ko"],
+        vec!["/tmp/text.ko"],
         vec!["/nowhere.ko"],
         vec!["tmp"],
         vec!["-"],

@@ -178,6 +178,8 @@ mod debian_13_amd64_gz {
     fn modprobe_shows_the_dependencies_of_the_plain_twin() {
         let (gz, twin) = benches();
         let (names, version) = (gz.names(), gz.root.version());
+        gz.heed_first_softdeps(Side::Ours);
+        twin.heed_first_softdeps(Side::Kmod34);
         let args = with(&["-d", "/with/ours", "-S", version, "-D", "-a"], &names);
         let ours = gz.root.ours("modprobe", &args);
         let args = with(&["-d", "/with/kmod34", "-S", version, "-D", "-a"], &names);
@@ -225,13 +227,13 @@ fn renamed(run: &Run) -> Run {
     Run { stdout: rename(&run.stdout), stderr: rename(&run.stderr), ..run.clone() }
 }
 
-/// kmod lists some modules more than once (behaviour.md D, "-D listing a module twice").
+/// kmod lists some modules more than once (ARCHITECTURE.md, differences: "-D listing a module twice").
 fn same_without_repeats(ours: &Run, theirs: &Run) {
     let once = |run: &Run| Run { stdout: without_repeats(&run.stdout), ..run.clone() };
     same(&once(ours), &once(theirs));
 }
 
-/// We say why a module was not found in a line after that (behaviour.md D, "Module X not found in directory D").
+/// We say why a module was not found in a line after that (ARCHITECTURE.md, differences: "Module X not found in directory D").
 fn same_but_for_causes(ours: &Run, theirs: &Run) {
     let expected: BTreeSet<String> = theirs.own_messages().lines().map(str::to_owned).collect();
     let is_expected = |line: &&str| expected.contains(line.trim_end());

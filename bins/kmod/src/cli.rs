@@ -13,6 +13,8 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
+use modutils::lookup;
+
 use crate::{Invocation, report::Report, version};
 
 /// The id of the positional arguments, in every tool.
@@ -87,6 +89,12 @@ pub fn value_of(matches: &ArgMatches, id: &str) -> Option<OsString> {
 /// All values given for an option, or the positional arguments, in order.
 pub fn values_of(matches: &ArgMatches, id: &str) -> Vec<OsString> {
     matches.get_many::<OsString>(id).into_iter().flatten().cloned().collect()
+}
+
+/// A path as the tools show it: a relative one below the current directory, as written.
+pub fn from_current_directory(path: &OsStr) -> PathBuf {
+    // Without a current directory a relative path is as good as lost, and stays as it is.
+    std::env::current_dir().map_or_else(|_| path.into(), |directory| lookup::absolute(path, &directory))
 }
 
 /// Reads the arguments.
@@ -175,13 +183,6 @@ fn missing_value(culprit: &str, arguments: &[OsString]) -> Vec<u8> {
 /// An argument as bytes.
 pub fn bytes(word: OsString) -> Vec<u8> {
     word.into_vec()
-}
-
-/// A path as the tools show it: a relative one below the current directory, as written.
-pub fn from_current_directory(path: &OsStr) -> PathBuf {
-    // Without a current directory a relative path is as good as lost, and stays as it is.
-    std::env::current_dir()
-        .map_or_else(|_| path.into(), |directory| modutils::lookup::absolute(path, &directory))
 }
 
 /// Bytes as an argument or a path.

@@ -1,6 +1,9 @@
 //! `depmod`: make the module indexes of a kernel.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{ArgAction, ArgMatches, Command};
 use modutils::{
@@ -9,10 +12,8 @@ use modutils::{
     depmod::{
         self, Analysis, Checks, ModuleFile,
         cycles::Cycles,
-        facts::Facts,
-        graph::{self, Check},
+        graph::Check,
         output, quick,
-        symbols::SymbolTable,
         symvers::{self, Source},
         write::OutputDirectory,
     },
@@ -72,7 +73,7 @@ struct Options {
     check: Check,
     warn_duplicates: bool,
     /// Print which module needs which symbol of which other.
-    tell_uses: bool,
+    tell_needs: bool,
 }
 
 fn options(matches: &ArgMatches, report: &mut Report) -> Result<Options, Failed> {
@@ -89,34 +90,33 @@ fn options(matches: &ArgMatches, report: &mut Report) -> Result<Options, Failed>
     let check = check(matches.get_flag("errsyms"), kernel_symbols.as_ref(), report);
     let (release, files) = release_and_files(matches, report)?;
 
-    let base = cli::value_of(matches, "basedir").map(|directory| cli::from_current_directory(&directory));
-    let mut root = Root::default();
-    if let Some(base) = &base {
-        root = root.with_base(base);
-    }
+    let base = cli::value_of(matches, "basedir");
+    let base = base.map(|directory| cli::from_current_directory(&directory)).unwrap_or_default();
+    let mut root = Root::default().with_base(&base);
     if let Some(directory) = cli::value_of(matches, "moduledir") {
         root = root.with_module_directory(directory);
     }
-    let output = cli::value_of(matches, "outdir").map(PathBuf::from).or(base);
+    let output = cli::value_of(matches, "outdir").map_or_else(|| base.clone(), PathBuf::from);
     let quick = matches.get_flag("quick");
     let config_paths: Vec<PathBuf> =
         cli::values_of(matches, "config").into_iter().map(PathBuf::from).collect();
     let config_paths = if config_paths.is_empty() { Family::Depmod.directories(&root) } else { config_paths };
+    let mut config = DepmodConfig::load(&config_paths, &release, &mut |notice| report.notice(&notice));
+    for external in &mut config.externals {
+        *external = cli::from_current_directory(external.as_os_str());
+    }
     Ok(Options {
         directory: root.modules(&release),
-        output: match output {
-            Some(output) => root.modules_below(&output, &release),
-            None => root.modules(&release),
-        },
+        output: root.modules_below(&output, &release),
         show: matches.get_flag("show"),
-        config: DepmodConfig::load(&config_paths, &release, &mut |notice| report.notice(&notice)),
+        config,
         files: Some(files).filter(|files| !files.is_empty() && !matches.get_flag("all") && !quick),
         quick,
         kernel_symbols,
         symbol_prefix,
         check,
         warn_duplicates: matches.get_flag("warn"),
-        tell_uses: matches.get_count("verbose") > 0,
+        tell_needs: matches.get_count("verbose") > 0,
     })
 }
 
@@ -135,8 +135,12 @@ fn make_indexes(options: &Options, report: &mut Report) -> Result<(), Failed> {
         symbol_prefix: options.symbol_prefix,
         check: options.check,
     };
-    if options.tell_uses {
-        tell_uses(&files, &facts, &checks, report);
+    if options.tell_needs {
+        // Before anything can go wrong with cycles: these lines tell which symbols make them.
+        depmod::tell_needs(&files, &facts, &checks, |user, symbol, owner| {
+            let (user, owner) = (path_bytes(&user.path), path_bytes(&owner.path));
+            report.print([user, b" needs \"", symbol, b"\": ", owner, b"\n"].concat());
+        });
     }
     let analysis = depmod::analyse(&files, &facts, &checks, &mut |notice| report.notice(&notice));
     let analysis = analysis.map_err(|cycles| tell_cycles(&cycles, &files, report))?;
@@ -147,15 +151,6 @@ fn make_indexes(options: &Options, report: &mut Report) -> Result<(), Failed> {
             texts.iter().for_each(|text| report.print(&text.bytes));
             Ok(())
         }
-    }
-}
-
-fn tell_uses(files: &[ModuleFile], facts: &[Facts], checks: &Checks<'_>, report: &mut Report) {
-    let table = SymbolTable::new(checks.kernel_symbols, facts, checks.symbol_prefix);
-    let path = |module: u32| files.get(module as usize).map(|file| file.path.as_os_str().as_encoded_bytes());
-    for (user, symbol, provider) in graph::uses(facts, &table) {
-        let (Some(user), Some(provider)) = (path(user), path(provider)) else { continue };
-        report.print_line([user, b" needs \"", symbol, b"\": ", provider].concat());
     }
 }
 
@@ -259,6 +254,10 @@ fn check(wanted: bool, kernel_symbols: Option<&(Source, PathBuf)>, report: &mut 
         }
         _ => Check::Nothing,
     }
+}
+
+fn path_bytes(path: &Path) -> &[u8] {
+    path.as_os_str().as_encoded_bytes()
 }
 
 fn cause(error: &Error) -> String {

@@ -53,7 +53,7 @@ pub fn command() -> clap::Command {
             .arg(cli::long_flag("force-modversion", "Do not check the versions of symbols"))
             .arg(cli::long_flag("force-vermagic", "Do not check the kernel's version"))
             .arg(cli::flag('s', "syslog", "Send messages to syslog"))
-            .arg(cli::flag('v', "verbose", "Show more messages")),
+            .arg(cli::flag('v', "verbose", "Accepted; there is no more to show")),
     )
 }
 

@@ -37,7 +37,7 @@ pub fn command() -> clap::Command {
         cli::command("lsmod", "Show the loaded modules")
             .arg(cli::arguments("ARGUMENT").hide(true))
             .arg(cli::flag('s', "syslog", "Send messages to syslog"))
-            .arg(cli::flag('v', "verbose", "Show more messages")),
+            .arg(cli::flag('v', "verbose", "Accepted; there is no more to show")),
     )
 }
 

@@ -73,8 +73,8 @@ impl Options {
     /// The module directory to look into for names.
     fn context(&self) -> Result<Context, Error> {
         let root = match &self.base {
-            Some(base) => Root::default().with_base(cli::from_current_directory(base)),
-            None => Root::default(),
+            Some(base) if !base.is_empty() => Root::default().with_base(cli::from_current_directory(base)),
+            _ => Root::default(),
         };
         let release =
             self.release.clone().map_or_else(Release::running, |release| Ok(Release::new(release)))?;
@@ -127,11 +127,8 @@ fn is_module_file(argument: &OsStr) -> bool {
 
 /// Shows every module that a name or an alias means.
 fn show_named(context: &Context, name: &[u8], options: &Options, report: &mut Report) -> bool {
-    let found = if options.names_only {
-        lookup::lookup_name(context, name).map(|candidate| candidate.into_iter().collect())
-    } else {
-        lookup::lookup(context, name)
-    };
+    let found =
+        if options.names_only { lookup::lookup_name(context, name) } else { lookup::lookup(context, name) };
     let what: &[u8] = match () {
         () if options.names_only => b"name ",
         () if Alias::new(name).is_err() => b"alias ",

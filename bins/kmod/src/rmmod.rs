@@ -49,7 +49,7 @@ pub fn command() -> clap::Command {
             .arg(cli::arguments("MODULE"))
             .arg(cli::flag('f', "force", "Drop a module in use, where the kernel allows that"))
             .arg(cli::flag('s', "syslog", "Send messages to syslog"))
-            .arg(cli::flag('v', "verbose", "Show more messages")),
+            .arg(cli::flag('v', "verbose", "Accepted; there is no more to show")),
     )
 }
 

@@ -7,9 +7,9 @@
 //! 2. [`elf`]: bytes become a checked view of sections and symbols;
 //! 3. [`module`]: the view gives the facts: `.modinfo`, version tables, exported and needed symbols,
 //!    the signature;
-//! 4. [`depmod`]: the facts of a tree become the dependency graph and the `modules.*` files;
-//! 5. [`index`]: those files are written and read, as text and as tries;
-//! 6. [`config`]: modprobe.d, depmod.d and the kernel command line;
+//! 4. [`index`]: the tries of the `.bin` files, written and read;
+//! 5. [`config`]: modprobe.d, depmod.d and the kernel command line;
+//! 6. [`depmod`]: the facts of a tree become the dependency graph and the `modules.*` files;
 //! 7. [`lookup`]: a name or a modalias becomes the modules meant;
 //! 8. [`plan`]: these and the configuration become steps, without touching anything;
 //! 9. [`kernel`]: the running kernel's state, and the steps carried out.

@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use bstr::BString;
+use bstr::{BString, ByteSlice};
 
 use crate::{
     Alias, ModuleName, Release, Result, Root, Sink,
@@ -109,19 +109,21 @@ pub fn lookup(context: &Context, query: &[u8]) -> Result<Vec<Candidate>> {
     search(indexes.builtin_alias()?, query)
 }
 
-/// The module of that very name, in a file or built in; of aliases those of built-in modules count
-/// alone (`modinfo --modname`).
+/// The module of that very name, in a file or built in. Aliases do not count, except those of built-in
+/// modules (`modinfo --modname`). A name ends before its first dot, as in `rmmod`.
 ///
 /// # Errors
 /// When an index cannot be read.
-pub fn lookup_name(context: &Context, name: &[u8]) -> Result<Option<Candidate>> {
-    // As if it were a file's name: what follows a dot is no part of it.
-    let module = ModuleName::new(name.split(|&byte| byte == b'.').next().unwrap_or_default());
+pub fn lookup_name(context: &Context, name: &[u8]) -> Result<Vec<Candidate>> {
+    let name = name.split_once_str(".").map_or(name, |(name, _)| name);
+    let module = ModuleName::new(name);
     let indexes = &context.indexes;
-    if is_key(indexes.dep()?, module.as_bytes())? || is_builtin(context, &module)? {
-        return Ok(Some(Candidate::named(module)));
+    let known = is_key(indexes.dep()?, module.as_bytes())? || is_builtin(context, &module)?;
+    if known {
+        Ok(vec![Candidate::named(module)])
+    } else {
+        search(indexes.builtin_alias()?, module.as_bytes())
     }
-    Ok(search(indexes.builtin_alias()?, module.as_bytes())?.into_iter().next())
 }
 
 /// Whether a module is built into the kernel, by `modules.builtin.bin`.
@@ -324,11 +326,14 @@ mod tests {
     }
 
     #[test]
-    fn a_name_alone_is_looked_for_without_aliases() {
+    fn a_name_alone_is_looked_for_without_aliases_of_files() {
         let directory = tempfile::tempdir().unwrap();
         let context = context(directory.path(), "");
-        assert!(lookup_name(&context, b"blt-in").unwrap().is_some());
-        assert!(lookup_name(&context, b"pci:v2").unwrap().is_none());
+        let found = |name: &str| lookup_name(&context, name.as_bytes()).unwrap();
+        assert_eq!(found("blt-in"), [Candidate::named(ModuleName::new("blt_in"))]);
+        assert_eq!(found("blt-in.ko"), found("blt-in"));
+        assert_eq!(found("pci:v2"), []);
+        assert_eq!(found("blt:x")[0].module, ModuleName::new("blt_in"));
     }
 
     #[test]

@@ -17,22 +17,22 @@ const MODULE_DIRECTORY: &str = "lib/modules";
 #[derive(Clone, Debug)]
 pub struct Root {
     system: PathBuf,
-    /// `None` for the system's own, so that no path begins with two slashes.
-    base: Option<PathBuf>,
+    base: PathBuf,
     module_directory: PathBuf,
 }
 
 impl Default for Root {
     fn default() -> Self {
-        Self { system: "/".into(), base: None, module_directory: MODULE_DIRECTORY.into() }
+        Self { system: "/".into(), base: PathBuf::new(), module_directory: MODULE_DIRECTORY.into() }
     }
 }
 
 impl Root {
-    /// Module directories below `base` (`modprobe --dirname`, `depmod --basedir`).
+    /// Module directories below `base` (`modprobe --dirname`, `depmod --basedir`). Paths begin with it
+    /// as it is written, then a slash: `/base/` gives `/base//lib/modules`, as scripts know it from kmod.
     #[must_use]
     pub fn with_base(mut self, base: impl Into<PathBuf>) -> Self {
-        self.base = Some(base.into());
+        self.base = base.into();
         self
     }
 
@@ -57,10 +57,7 @@ impl Root {
 
     /// The directory that holds a directory for each kernel.
     pub fn all_modules(&self) -> PathBuf {
-        match &self.base {
-            Some(base) => below(base, &self.module_directory),
-            None => below(Path::new(""), &self.module_directory),
-        }
+        below(&self.base, &self.module_directory)
     }
 
     /// The directory of one kernel's modules below another base (`depmod --outdir`).
@@ -100,12 +97,11 @@ impl Release {
     }
 }
 
-/// Joined by a slash whatever the base ends in: `/base/` gives `/base//lib/modules`, as scripts that
-/// compare with kmod's output know it.
-fn below(base: &Path, directory: &Path) -> PathBuf {
-    let mut joined = base.as_os_str().to_owned();
+/// The path in a directory, after one more slash even where the directory ends in one.
+fn below(directory: &Path, path: &Path) -> PathBuf {
+    let mut joined = directory.as_os_str().to_owned();
     joined.push("/");
-    joined.push(directory);
+    joined.push(path);
     joined.into()
 }
 
@@ -122,6 +118,8 @@ mod tests {
         let root = Root::default().with_base("/sysroot");
         assert_eq!(root.modules(&Release::new("6.1.0")), Path::new("/sysroot/lib/modules/6.1.0"));
         assert_eq!(root.system("/etc/modprobe.d"), Path::new("/etc/modprobe.d"));
+        let written = |base: &str| Root::default().with_base(base).all_modules().into_os_string();
+        assert_eq!([written(""), written("/b/")], ["/lib/modules", "/b//lib/modules"]);
         let root = root.with_module_directory("/usr/lib/modules");
         assert_eq!(root.modules(&Release::new("6.1.0")), Path::new("/sysroot/usr/lib/modules/6.1.0"));
     }

@@ -53,7 +53,7 @@ pub fn same_lines(what: &str, ours: &[u8], theirs: &[u8]) {
 }
 
 /// Whether depmod wrote the same files: byte for byte, but for the lines of modules.symbols, whose order is a hash's
-/// (behaviour.md D, "lines of modules.symbols").
+/// (ARCHITECTURE.md, differences: "lines of modules.symbols").
 ///
 /// # Panics
 /// When a file is missing or differs, naming every such file.
@@ -78,7 +78,7 @@ pub fn same_indexes(ours: &Indexes, theirs: &Indexes) {
     assert!(differences.is_empty(), "{differences}");
 }
 
-/// A text without lines that stood there before, in order: kmod's `-D` lists modules more than once (behaviour.md
+/// A text without lines that stood there before, in order: kmod's `-D` lists modules more than once (ARCHITECTURE.md,
 /// D, "-D listing a module twice").
 pub fn without_repeats(text: &[u8]) -> Vec<u8> {
     let mut seen = BTreeSet::new();
@@ -89,7 +89,7 @@ pub fn without_repeats(text: &[u8]) -> Vec<u8> {
         .collect()
 }
 
-/// Messages without the indented lines in which our tools tell the cause of the line before (behaviour.md D, "Module X
+/// Messages without the indented lines in which our tools tell the cause of the line before (ARCHITECTURE.md, differences: "Module X
 /// not found in directory D").
 pub fn without_causes(messages: &str) -> String {
     messages.split_inclusive('\n').filter(|line| !line.starts_with("  ")).collect()

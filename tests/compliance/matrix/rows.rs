@@ -1,7 +1,7 @@
-//! Where we deliberately differ from kmod: the rows of behaviour.md, section D, that concern the loading tools, and
+//! Where we deliberately differ from kmod: the rows of ARCHITECTURE.md, "Differences from kmod", that concern the loading tools, and
 //! behind them rows that the matrix found.
 
-/// A row of section D.
+/// A row there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Row {
     /// `modprobe.blacklist=a-b` on the kernel command line.

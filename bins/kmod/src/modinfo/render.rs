@@ -40,6 +40,11 @@ impl Rendering {
         self.wants(b"filename") || (self.wants(b"name") && matches!(place, Place::Builtin(_)))
     }
 
+    /// Whether parameters are part of what was asked for.
+    pub fn shows_parameters(&self) -> bool {
+        self.field.is_none() || self.wants(b"parm")
+    }
+
     /// Where the module is: the first lines.
     pub fn place(&self, place: &Place<'_>) -> Vec<u8> {
         let lines = match place {
@@ -75,11 +80,6 @@ impl Rendering {
             self.push_parameter(&mut output, parameter);
         }
         output
-    }
-
-    /// Whether parameters are among what is asked for.
-    pub fn shows_parameters(&self) -> bool {
-        self.field.is_none() || self.wants(b"parm")
     }
 
     fn wants(&self, key: &[u8]) -> bool {

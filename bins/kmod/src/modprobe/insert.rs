@@ -134,6 +134,9 @@ fn begin(tool: &Tool, step: &Step, shown: &mut HashSet<BString>, report: &mut Re
     }
     if !listing || shown.insert(line.clone()) {
         report.print_line(&line);
+    }
+    // What is about to be done may print, or take long.
+    if !listing {
         report.flush();
     }
 }

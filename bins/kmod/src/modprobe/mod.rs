@@ -130,7 +130,7 @@ impl Options {
         self.release.clone().map_or_else(Release::running, |release| Ok(Release::new(release)))
     }
 
-    /// The gravest level that is not shown is one below; `None` shows nothing.
+    /// The least grave level that is shown; `None` shows nothing.
     fn threshold(&self) -> Option<Level> {
         if self.quiet {
             return None;

@@ -77,7 +77,9 @@ fn carry_out(tool: &Tool, target: &Candidate, plan: &plan::Plan, report: &mut Re
         Event::Begin(step) => {
             if let Some(line) = step.line().filter(|_| tool.shows_steps()) {
                 report.print_line(&line);
-                report.flush();
+                if !tool.options.dry_run {
+                    report.flush();
+                }
             }
             Flow::Continue
         }

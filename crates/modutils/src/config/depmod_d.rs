@@ -104,10 +104,7 @@ impl DepmodConfig {
                 }
                 Ok(Directive::External { kernel, directory }) => {
                     if applies(kernel, release) {
-                        let directory = Path::new(OsStr::from_bytes(directory));
-                        // A relative one is taken from the current directory, and listed in full.
-                        let absolute = std::path::absolute(directory);
-                        self.externals.push(absolute.unwrap_or_else(|_| directory.to_owned()));
+                        self.externals.push(PathBuf::from(OsStr::from_bytes(directory)));
                     } else {
                         tell(Level::Info, &[b"external directory did not match ", kernel].concat());
                     }

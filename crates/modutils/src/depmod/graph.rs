@@ -102,20 +102,6 @@ impl Graph {
     }
 }
 
-/// Every symbol that one module needs and another offers: the first module's index, the symbol, the
-/// other's index. They stand in module order, then in the order in which symbols are needed.
-pub fn uses<'a>(
-    facts: &'a [Facts],
-    table: &'a SymbolTable<'_>,
-) -> impl Iterator<Item = (u32, &'a [u8], u32)> {
-    (0_u32..).zip(facts).flat_map(move |(user, facts)| {
-        facts.needed().filter_map(move |(name, _)| match table.find(name)?.owner {
-            Owner::Module(provider) => Some((user, name, provider)),
-            Owner::Kernel => None,
-        })
-    })
-}
-
 fn about(file: &ModuleFile, what: &[u8], symbol: &[u8]) -> Notice {
     let path = file.path.as_os_str().as_encoded_bytes();
     Notice::warning([path, b" ", what, b" ", symbol].concat())

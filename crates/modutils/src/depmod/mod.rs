@@ -21,6 +21,7 @@ pub mod symvers;
 pub mod write;
 
 use std::{
+    collections::HashSet,
     io,
     path::{Path, PathBuf},
 };
@@ -33,9 +34,9 @@ use self::{
     facts::Facts,
     graph::{Check, Graph},
     order::Order,
-    symbols::SymbolTable,
+    symbols::{Owner, SymbolTable},
 };
-use crate::{Error, ModuleName, Notice, Result, Sink, config::DepmodConfig};
+use crate::{ModuleName, Notice, Result, Sink, config::DepmodConfig};
 
 /// A module file that the indexes will list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,19 +86,19 @@ pub fn tree(directory: &Path, config: &DepmodConfig, sink: &mut Sink) -> Result<
 /// The module files that the caller names, in module order.
 ///
 /// # Errors
-/// Where one is not there, is no module file by its name, is a copy of another one, or is named twice.
+/// Where one is not there, is no module file by its name, is named twice, or is a copy of another one.
 pub fn named(directory: &Path, paths: &[PathBuf], sink: &mut Sink) -> Result<Vec<ModuleFile>> {
     let mut files: Vec<ModuleFile> = Vec::with_capacity(paths.len());
     for path in paths {
-        let could_not = |error| Error::io("create module", path)(error);
+        let could_not = |error| crate::Error::io("create module", path)(error);
         std::fs::metadata(path).map_err(could_not)?;
         let name = ModuleName::from_path(path).filter(|_| path.file_name().is_some_and(scan::is_module_file));
         let name = name.ok_or_else(|| could_not(io::Error::from(Errno::ENOENT)))?;
         match files.iter().find(|file| file.name == name) {
             Some(file) if file.path == *path => {
-                return Err(Error::io("add module", path)(Errno::EEXIST.into()));
+                return Err(crate::Error::io("add module", path)(Errno::EEXIST.into()));
             }
-            Some(_) => return Err(could_not(Errno::EEXIST.into())),
+            Some(_) => return Err(could_not(io::Error::from(Errno::EEXIST))),
             None => {
                 let listed = scan::listed(directory, path);
                 files.push(ModuleFile { name, path: path.clone(), listed });
@@ -132,6 +133,26 @@ pub fn analyse<'a>(
     let graph = Graph::from_symbols(files, facts, &table, checks.check, sink);
     let Ok(order) = Order::of(&graph) else { return Err(Cycles::of(&graph)) };
     Ok(Analysis { files, facts, dependencies: order.dependencies(&graph), exported: table.of_modules() })
+}
+
+/// Tells which modules each module needs, itself included, and by which symbol first: the user, the
+/// symbol's bare name, and who offers it, by module order and then as needed (`depmod --verbose`).
+pub fn tell_needs(
+    files: &[ModuleFile],
+    facts: &[Facts],
+    checks: &Checks<'_>,
+    mut tell: impl FnMut(&ModuleFile, &[u8], &ModuleFile),
+) {
+    let table = SymbolTable::new(checks.kernel_symbols, facts, checks.symbol_prefix);
+    for (user, facts) in files.iter().zip(facts) {
+        let mut seen = HashSet::new();
+        for (symbol, _) in facts.needed() {
+            let Some(Owner::Module(index)) = table.find(symbol).map(|offer| offer.owner) else { continue };
+            if let Some(owner) = files.get(index as usize).filter(|_| seen.insert(index)) {
+                tell(user, table.bare(symbol), owner);
+            }
+        }
+    }
 }
 
 /// What is told of one of the kernel build's lists that is not there.

@@ -79,13 +79,17 @@ fn scan_one(
             Ok(_) => {}
             // A link back to a directory that is being walked: everything in it is found anyway.
             Err(error) if error.loop_ancestor().is_some() => {}
-            // Where the kernel's headers are not installed, the link `build` leads nowhere.
-            Err(error)
-                if error.path().and_then(Path::file_name).is_some_and(|name| is_excluded(name, config)) => {}
+            // Kernels are often installed with links to build trees that are not there.
+            Err(error) if is_excluded_link(&error, config) => {}
             Err(error) => sink(Notice::error(unreadable(&error))),
         }
     }
     Ok(())
+}
+
+/// Whether what could not be looked at would have been passed over anyway.
+fn is_excluded_link(error: &walkdir::Error, config: &DepmodConfig) -> bool {
+    error.depth() > 0 && error.path().and_then(Path::file_name).is_some_and(|name| is_excluded(name, config))
 }
 
 fn is_excluded(name: &OsStr, config: &DepmodConfig) -> bool {
@@ -142,6 +146,8 @@ mod tests {
     fn build_source_and_excluded_names_are_passed_over_at_every_depth() {
         let tree = tree(&["build/a.ko", "k/source/b.ko", "k/c.ko", "k/skip/d.ko", "k/e.ko"]);
         let config = DepmodConfig { excludes: vec!["skip".into(), "e.ko".into()], ..DepmodConfig::default() };
+        symlink("/nowhere", tree.path().join("k/build")).unwrap();
+        symlink("/nowhere", tree.path().join("source")).unwrap();
         assert_eq!(listed_in(tree.path(), &config), (vec!["k/c.ko".to_owned()], 0));
     }
 

@@ -76,7 +76,7 @@ impl<'a> SymbolTable<'a> {
 
     /// The name without what does not count: a leading dot, by which 64-bit PowerPC tells the code
     /// of a function from its descriptor, and the prefix.
-    fn bare<'b>(&self, name: &'b [u8]) -> &'b [u8] {
+    pub fn bare<'b>(&self, name: &'b [u8]) -> &'b [u8] {
         let name = name.strip_prefix(b".").unwrap_or(name);
         self.prefix.and_then(|prefix| name.strip_prefix(&[prefix])).unwrap_or(name)
     }

@@ -1,4 +1,4 @@
-//! Install and remove commands, run as system(3) runs them.
+//! Install and remove commands, each given to a shell, as system(3) does it.
 
 use std::{
     ffi::{OsStr, OsString},

@@ -195,8 +195,8 @@ mod tests {
     #[test]
     fn a_plain_file_goes_to_finit_module_with_its_parameters_and_flags() {
         let machine = Machine::new(&[]);
-        machine.insert(b"\x7fELF", Force::default()).unwrap();
-        machine.insert(b"\x7fELF", BOTH).unwrap();
+        machine.insert(b"plain bytes", Force::default()).unwrap();
+        machine.insert(b"plain bytes", BOTH).unwrap();
         assert_eq!(machine.log(), ["finit_module \"a=1 \" 0", "finit_module \"a=1 \" 3"]);
     }
 
@@ -221,6 +221,17 @@ mod tests {
         machine.insert(b"any bytes", Force::default()).unwrap();
         assert_eq!(machine.log(), ["finit_module \"a=1 \" 0", "init_module \"a=1 \""]);
         assert_eq!(machine.fake.images.borrow()[0], b"any bytes");
+    }
+
+    #[test]
+    fn a_file_too_short_for_a_module_does_not_come_to_the_kernel() {
+        let machine = Machine::new(&[]);
+        for bytes in [&b""[..], b"short"] {
+            let refusal = machine.insert(bytes, Force::default()).unwrap_err();
+            assert!(matches!(&refusal, Refusal::File(error) if error.errno() == Errno::EINVAL), "{refusal}");
+        }
+        machine.insert(b"longer", Force::default()).unwrap();
+        assert_eq!(machine.log().len(), 1);
     }
 
     #[test]
