@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use super::node::{Node, root_reference};
 use crate::{
     Error, Malformed, Result,
+    file::{TREE_FILE_LIMIT, read_bounded},
     glob::{fnmatch, is_wildcard},
 };
 
@@ -43,7 +44,7 @@ impl Trie {
     /// # Errors
     /// [`Error::Io`] where it cannot be read, [`Error::Malformed`] where it is not an index.
     pub fn open(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+        let bytes = read_bounded(path, TREE_FILE_LIMIT).map_err(Error::io("read", path))?;
         Self::from_bytes(path, bytes)
     }
 
