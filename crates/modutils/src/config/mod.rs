@@ -9,13 +9,7 @@ mod directories;
 pub mod lines;
 mod modprobe_d;
 
-use std::{
-    fmt,
-    fs::File,
-    io::{self, Read},
-    path::Path,
-    sync::Arc,
-};
+use std::{fmt, io, path::Path, sync::Arc};
 
 pub use depmod_d::DepmodConfig;
 pub use directories::{Family, Files};
@@ -24,7 +18,9 @@ pub use modprobe_d::{
     WeakdepLine,
 };
 
-/// Far more than any configuration file holds; a device in a file's place ends here.
+use crate::file::read_bounded;
+
+/// Far more than any configuration file holds.
 const LARGEST_FILE: u64 = 64 << 20;
 
 /// Where a line stands.
@@ -45,12 +41,7 @@ impl fmt::Display for Origin {
 /// Reads a configuration file.
 ///
 /// # Errors
-/// When the file cannot be opened or read, or is larger than any configuration is.
+/// When the file cannot be opened or read, is no regular file, or is larger than any configuration is.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > LARGEST_FILE {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    Ok(bytes)
+    read_bounded(path, LARGEST_FILE)
 }

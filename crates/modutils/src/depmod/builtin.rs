@@ -5,7 +5,11 @@ use std::path::Path;
 use bstr::ByteSlice;
 
 use super::{missing, output::index_alias};
-use crate::{Malformed, ModuleName, Notice, Sink, index::TrieBuilder};
+use crate::{
+    Malformed, ModuleName, Notice, Sink,
+    file::{TREE_FILE_LIMIT, read_bounded},
+    index::TrieBuilder,
+};
 
 /// The bytes of `modules.builtin.bin`: the names in `modules.builtin`, a line for each module with
 /// the path it would have. Empty, without the header even, where that file is missing.
@@ -57,7 +61,8 @@ fn name_of_line(line: &[u8]) -> Option<ModuleName> {
 }
 
 fn read(file: &str, directory: &Path, sink: &mut Sink) -> Option<Vec<u8>> {
-    std::fs::read(directory.join(file)).map_err(|error| sink(missing(file, directory, &error))).ok()
+    let bytes = read_bounded(&directory.join(file), TREE_FILE_LIMIT);
+    bytes.map_err(|error| sink(missing(file, directory, &error))).ok()
 }
 
 #[cfg(test)]

@@ -129,7 +129,7 @@ mod tests {
     use testkit::{Crc, ModuleBuilder};
 
     use super::*;
-    use crate::ModuleName;
+    use crate::{ModuleName, elf::Elf, file::Contents};
 
     fn read_bytes(bytes: &[u8]) -> (Facts, Vec<String>) {
         let directory = tempfile::tempdir().unwrap();
@@ -167,6 +167,46 @@ mod tests {
         let needed: Vec<_> = facts.needed().filter(|(name, _)| *name != b"module_layout").collect();
         let theirs = (&b"theirs"[..], Need { crc: Some(9), weak: false });
         assert_eq!(needed, [theirs, (&b"perhaps"[..], Need { crc: None, weak: true })]);
+    }
+
+    /// A file of a few kilobytes, once compressed, made depmod take gigabytes.
+    #[test]
+    fn symbols_that_share_a_long_name_are_refused() {
+        for (name, cause) in [
+            ("n".repeat(1 << 20), "a symbol's name is longer than any name is"),
+            ("n".repeat(4096), "the symbols' names are out of proportion to the file"),
+            ("__crc_".to_owned() + &"n".repeat(1 << 20), "a symbol's name is longer than any name is"),
+            ("__crc_".to_owned() + &"n".repeat(4000), "the symbols' names are out of proportion to the file"),
+        ] {
+            let (facts, notices) = read_bytes(&module_whose_symbols_are_all_named(&name));
+            assert!(facts.needs.iter().count() == 0 && facts.exports.iter().count() == 0);
+            let expected = format!("failed to load symbols from DIR/a.ko: section .symtab: {cause}");
+            assert_eq!(notices, [expected]);
+        }
+        let (facts, notices) = read_bytes(&module_whose_symbols_are_all_named("short"));
+        assert_eq!((facts.needs.iter().count(), notices.len()), (60_000, 0));
+    }
+
+    fn module_whose_symbols_are_all_named(name: &str) -> Vec<u8> {
+        let mut module = ModuleBuilder::new("a").modinfo("license", "GPL").needs(name, None);
+        for number in 1..60_000_u32 {
+            module = module.needs(number.to_string(), None);
+        }
+        let mut bytes = module.build();
+        let elf = Elf::parse(Contents::from_bytes("a.ko".as_ref(), bytes.clone()).unwrap()).unwrap();
+        let (_, table) = elf.sections().find(|(name, _)| *name == b".symtab").unwrap();
+        let symbols = elf.symbols().unwrap();
+        let named = symbols.iter().find(|symbol| {
+            symbol.is_undefined() && symbol.name_after(name.as_bytes()).map_or(true, |rest| rest.is_some())
+        });
+        let shared = (named.unwrap().entry.st_name as u32).to_le_bytes();
+        let (start, len) = (table.sh_offset as usize, table.sh_size as usize);
+        for (entry, symbol) in bytes[start..start + len].chunks_exact_mut(24).zip(symbols.iter()) {
+            if symbol.is_undefined() {
+                entry[..4].copy_from_slice(&shared);
+            }
+        }
+        bytes
     }
 
     #[test]

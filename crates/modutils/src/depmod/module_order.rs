@@ -8,14 +8,17 @@ use std::{collections::HashMap, path::Path};
 use bstr::ByteSlice;
 
 use super::{ModuleFile, missing};
-use crate::Sink;
+use crate::{
+    Sink,
+    file::{TREE_FILE_LIMIT, read_bounded},
+};
 
 /// Sorts modules by their place in `modules.order`; the others come after them, by path.
 ///
 /// The file lists `kernel/.../NAME.ko`, whatever compression the modules were given since. Where it
 /// is missing, that goes to the sink.
 pub fn sort(modules: &mut [ModuleFile], directory: &Path, sink: &mut Sink) {
-    let bytes = std::fs::read(directory.join("modules.order")).unwrap_or_else(|error| {
+    let bytes = read_bounded(&directory.join("modules.order"), TREE_FILE_LIMIT).unwrap_or_else(|error| {
         sink(missing("modules.order", directory, &error));
         Vec::new()
     });

@@ -5,13 +5,14 @@ use std::{collections::HashSet, fs, path::Path, time::SystemTime};
 use bstr::ByteSlice;
 
 use super::ModuleFile;
+use crate::file::{TREE_FILE_LIMIT, read_bounded};
 
 /// Whether `modules.dep` lists exactly these modules, and none of their files is newer than it. What
 /// cannot be read counts as changed.
 pub fn is_current(files: &[ModuleFile], output: &Path) -> bool {
     let path = output.join("modules.dep");
     let Some(made) = modified(&path) else { return false };
-    let Ok(text) = fs::read(&path) else { return false };
+    let Ok(text) = read_bounded(&path, TREE_FILE_LIMIT) else { return false };
     let lines = text.lines().filter_map(|line| line.split_once_str(":"));
     let listed: HashSet<&[u8]> = lines.map(|(path, _)| path).collect();
     listed.len() == files.len()

@@ -4,7 +4,10 @@ use std::path::Path;
 
 use bstr::ByteSlice;
 
-use crate::{Error, Notice, Result, Sink};
+use crate::{
+    Error, Notice, Result, Sink,
+    file::{TREE_FILE_LIMIT, read_bounded},
+};
 
 /// Which file tells the kernel's symbols.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +27,7 @@ pub enum Source {
 /// # Errors
 /// Where the file cannot be read.
 pub fn read(source: Source, path: &Path, prefix: Option<u8>, sink: &mut Sink) -> Result<Vec<(Vec<u8>, u64)>> {
-    let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+    let bytes = read_bounded(path, TREE_FILE_LIMIT).map_err(Error::io("read", path))?;
     let mut symbols = Vec::new();
     for (number, line) in (1_u32..).zip(bytes.lines_with_terminator()) {
         let symbol = match source {

@@ -22,7 +22,7 @@ use goblin::{
 };
 use nix::errno::Errno;
 use scroll::Pread;
-pub use symbols::{Symbol, Symbols};
+pub use symbols::{NameBudget, Symbol, Symbols};
 
 use crate::{Malformed, Result, file::Contents};
 
@@ -75,9 +75,7 @@ impl Elf {
         let sections =
             sections.into_iter().map(|header| Section { header, bytes: OnceLock::new() }).collect();
         let elf = Self { contents, header, ctx, sections, names };
-        for section in &elf.sections {
-            elf.name_of(&section.header).map_err(|fault| fault.at(elf.path()))?;
-        }
+        elf.check_names().map_err(|fault| fault.at(elf.path()))?;
         Ok(elf)
     }
 
@@ -116,11 +114,15 @@ impl Elf {
         self.header.e_flags
     }
 
-    /// The sections in file order, each with its name; the first is the null section.
+    /// The sections in file order, each with its name; the first is the null section. A name longer
+    /// than [`NAME_LIMIT`] is given as none.
     pub fn sections(&self) -> impl Iterator<Item = (&[u8], &SectionHeader)> {
-        self.sections
-            .iter()
-            .map(|section| (self.name_of(&section.header).unwrap_or_default(), &section.header))
+        self.sections.iter().map(|section| (self.name_of(&section.header), &section.header))
+    }
+
+    /// Whether the section of that number has that name; where there is no such section, it has not.
+    pub fn section_is_named(&self, index: usize, name: &[u8]) -> bool {
+        self.sections.get(index).is_some_and(|section| self.is_named(&section.header, name))
     }
 
     /// The bytes of the first section of that name; `None` where there is none, or where it has no
@@ -148,7 +150,7 @@ impl Elf {
         }
         let SectionHeader { sh_offset, sh_size, .. } = section.header;
         if sh_offset.checked_add(sh_size).is_none_or(|end| end > self.contents.len()) {
-            let name = self.name_of(&section.header).unwrap_or_default();
+            let name = self.name_of(&section.header);
             return Err(Malformed::section(name, "runs past the end of the file").at(self.path()));
         }
         Ok(Some(match self.contents.read(sh_offset, sh_size)? {
@@ -177,20 +179,37 @@ impl Elf {
         rest.is_some_and(|rest| rest.first() == Some(&0))
     }
 
-    fn name_of(&self, section: &SectionHeader) -> Result<&[u8], Malformed> {
-        let name = string_at(&self.names, section.sh_name);
-        name.ok_or_else(|| Malformed::file("a section's name is not within the section name table"))
+    fn name_of(&self, section: &SectionHeader) -> &[u8] {
+        string_at(&self.names, section.sh_name).unwrap_or_default()
+    }
+
+    /// Checks that every section's name begins and ends within the table, without a look at the
+    /// names: a hundred thousand sections may all have the same one of megabytes.
+    fn check_names(&self) -> Result<(), Malformed> {
+        let mut starts = self.sections.iter().map(|section| section.header.sh_name);
+        let sound = match self.names.last() {
+            Some(&last) => last == 0 && starts.all(|start| start < self.names.len()),
+            // A file without named sections may have no table, and all names are then "".
+            None => starts.all(|start| start == 0),
+        };
+        let fault = || Malformed::file("a section's name is not within the section name table");
+        if sound { Ok(()) } else { Err(fault()) }
     }
 }
 
-/// The NUL-terminated string at an offset of a string table.
-fn string_at(table: &[u8], offset: usize) -> Option<&[u8]> {
-    // A file without named sections may have no table, and all names are then "".
+/// The most bytes that a name may have: more than any tool makes. The kernel keeps 512 of a symbol's
+/// (`KSYM_NAME_LEN`). Many entries of a table can share one name, and are to be read all the same.
+pub const NAME_LIMIT: usize = 4096;
+
+/// The NUL-terminated string at an offset of a string table, where it is no longer than
+/// [`NAME_LIMIT`].
+pub(crate) fn string_at(table: &[u8], offset: usize) -> Option<&[u8]> {
     if table.is_empty() && offset == 0 {
         return Some(&[]);
     }
     let tail = table.get(offset..)?;
-    tail.get(..tail.find_byte(0)?)
+    let longest = tail.get(..=NAME_LIMIT).unwrap_or(tail);
+    tail.get(..longest.find_byte(0)?)
 }
 
 fn has_bytes(section: &SectionHeader) -> bool {
@@ -339,6 +358,35 @@ mod tests {
         let error = elf.section(b".far").unwrap_err().to_string();
         assert_eq!(error, "m.ko: section .far: runs past the end of the file");
         assert!(elf.section(b".modinfo").unwrap().is_some());
+    }
+
+    /// Sections that share one long name made opening a file take minutes.
+    #[test]
+    fn a_long_section_name_is_not_looked_at_for_every_section() {
+        let name = "n".repeat(8 << 20);
+        let mut bytes = ModuleBuilder::new("m")
+            .empty_sections(60_000)
+            .section(NewSection::new(&name, b"here".to_vec()))
+            .build();
+        let elf = parse(bytes.clone()).unwrap();
+        let index = elf.sections.iter().position(|section| elf.is_named(&section.header, name.as_bytes()));
+        let table = elf.header.e_shoff as usize;
+        let long = elf.sections[index.unwrap()].header.sh_name as u32;
+        for entry in bytes[table..].chunks_exact_mut(64).skip(1) {
+            entry[..4].copy_from_slice(&long.to_le_bytes());
+        }
+        let elf = parse(bytes).unwrap();
+        assert!(elf.sections().skip(1).all(|(name, _)| name.is_empty()));
+        assert!(elf.section_is_named(1, name.as_bytes()) && !elf.section_is_named(1, b"nn"));
+        assert!(!elf.section_is_named(usize::MAX, b""));
+    }
+
+    #[test]
+    fn a_section_name_beyond_its_table_is_an_error() {
+        let mut bytes = ModuleBuilder::new("m").build();
+        let table = parse(bytes.clone()).unwrap().header().e_shoff as usize;
+        bytes[table + 64..table + 68].copy_from_slice(&u32::MAX.to_le_bytes());
+        assert_eq!(text(bytes), "m.ko: a section's name is not within the section name table");
     }
 
     proptest! {

@@ -34,7 +34,7 @@ pub fn decompress(compression: Compression, bytes: Vec<u8>) -> Result<Vec<u8>, M
 fn decompress_bounded(compression: Compression, bytes: &[u8], limit: u64) -> Result<Vec<u8>, Malformed> {
     let mut plain = Vec::new();
     let mut rest = bytes;
-    while !rest.is_empty() && !is_padding(compression, rest) {
+    while !rest.is_empty() {
         let offset = (bytes.len() - rest.len()) as u64;
         if !continues(compression, rest) {
             let what = format!("bytes follow the end of the {} stream", compression.name());
@@ -51,6 +51,9 @@ fn decompress_bounded(compression: Compression, bytes: &[u8], limit: u64) -> Res
         if plain.len() as u64 > limit {
             return Err(Malformed::file(format!("the {name} stream holds more than {limit} bytes")));
         }
+        if compression == Compression::Xz {
+            rest = without_padding(rest);
+        }
     }
     Ok(plain)
 }
@@ -61,9 +64,10 @@ fn continues(compression: Compression, rest: &[u8]) -> bool {
     Compression::of(rest) == compression || (compression == Compression::Zstd && skippable_zstd)
 }
 
-/// Whether the rest is the padding that xz allows between and after streams.
-fn is_padding(compression: Compression, rest: &[u8]) -> bool {
-    compression == Compression::Xz && rest.len().is_multiple_of(4) && rest.iter().all(|&byte| byte == 0)
+/// What follows the padding that xz allows between and after streams: zeros, in fours.
+fn without_padding(rest: &[u8]) -> &[u8] {
+    let zeros = rest.iter().take_while(|&&byte| byte == 0).count();
+    rest.get(zeros - zeros % 4..).unwrap_or_default()
 }
 
 /// Decodes one stream, appends what it holds to `plain`, up to one byte more than the limit, and
@@ -178,8 +182,14 @@ mod tests {
     fn xz_streams_may_be_padded() {
         let stream = Writer::Xz.compress(b"some bytes");
         let padded = [&stream[..], &[0; 8]].concat();
-        assert_eq!(decompress(Compression::Xz, padded).unwrap(), b"some bytes");
-        assert!(decompress(Compression::Xz, [&stream[..], &[0; 3]].concat()).is_err());
+        assert_eq!(decompress(Compression::Xz, padded.clone()).unwrap(), b"some bytes");
+        let between = [&padded[..], &stream, &[0; 4]].concat();
+        assert_eq!(decompress(Compression::Xz, between).unwrap(), b"some bytessome bytes");
+        for zeros in [3, 5] {
+            let uneven = [&stream[..], &vec![0; zeros]].concat();
+            assert!(decompress(Compression::Xz, uneven.clone()).is_err());
+            assert!(decompress(Compression::Xz, [&uneven[..], &stream].concat()).is_err());
+        }
     }
 
     #[test]

@@ -10,9 +10,9 @@ mod decompress;
 
 use std::{
     borrow::Cow,
-    fs::{File, OpenOptions},
-    io,
-    os::unix::fs::{FileExt, OpenOptionsExt},
+    fs::{File, Metadata, OpenOptions},
+    io::{self, Read},
+    os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -21,6 +21,10 @@ use nix::errno::Errno;
 pub use decompress::{SIZE_LIMIT, decompress};
 
 use crate::{Error, Malformed, Result};
+
+/// The most bytes that a file of a module tree may hold, modules left aside: 256 MiB, as far as the
+/// references of an index reach. The others are smaller by far.
+pub(crate) const TREE_FILE_LIMIT: u64 = 1 << 28;
 
 /// How a file is compressed. The kernel reads the same three (`CONFIG_MODULE_COMPRESS_*`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,19 +86,13 @@ impl Contents {
     ///
     /// # Errors
     /// When the file cannot be opened or read, is not a regular file, is empty, is a damaged or
-    /// incomplete compressed stream or has bytes after its end, or is longer than [`SIZE_LIMIT`] when
-    /// decompressed.
+    /// incomplete compressed stream or has bytes after its end, or is longer than [`SIZE_LIMIT`] as it
+    /// stands or when decompressed.
     pub fn open(path: &Path) -> Result<Self> {
-        // Without O_NONBLOCK, opening a named pipe would wait for a writer.
-        let mut options = OpenOptions::new();
-        options.read(true).custom_flags(nix::libc::O_NONBLOCK);
-        let file = options.open(path).map_err(Error::io("open", path))?;
-        let metadata = file.metadata().map_err(Error::io("read", path))?;
-        if !metadata.is_file() {
-            let errno = if metadata.is_dir() { Errno::EISDIR } else { Errno::EINVAL };
-            return Err(Malformed::file("not a regular file").with_errno(errno).at(path));
+        let (file, len) = open_regular(path)?;
+        if len > SIZE_LIMIT {
+            return Err(Malformed::file(format!("the file holds more than {SIZE_LIMIT} bytes")).at(path));
         }
-        let len = metadata.len();
         let mut magic = [0; Compression::MAGIC_LEN];
         let read = file.read_at(&mut magic, 0).map_err(Error::io("read", path))?;
         let compression = Compression::of(magic.get(..read).unwrap_or_default());
@@ -198,6 +196,57 @@ impl Contents {
     }
 }
 
+/// Opens a regular file, and returns its length with it.
+///
+/// # Errors
+/// When it cannot be opened, or is no regular file.
+pub(crate) fn open_regular(path: &Path) -> Result<(File, u64)> {
+    let (file, metadata) = open_at_once(path).map_err(Error::io("open", path))?;
+    if !metadata.is_file() {
+        let errno = if metadata.is_dir() { Errno::EISDIR } else { Errno::EINVAL };
+        return Err(Malformed::file("not a regular file").with_errno(errno).at(path));
+    }
+    Ok((file, metadata.len()))
+}
+
+/// Reads a whole file of text or an index as it stands: a regular file, or `/dev/null`, which people
+/// put in the place of a file that is to count for nothing.
+///
+/// # Errors
+/// When it cannot be opened or read, is something else (a pipe has no end to wait for, a device may
+/// never come to one), or holds more than `limit` bytes.
+pub fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let (file, metadata) = open_at_once(path)?;
+    if metadata.is_dir() {
+        return Err(Errno::EISDIR.into());
+    }
+    if !metadata.is_file() && !is_null(&metadata) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    let too_large = || io::Error::new(io::ErrorKind::FileTooLarge, format!("more than {limit} bytes"));
+    if metadata.len() > limit {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(usize::try_from(metadata.len()).unwrap_or_default().saturating_add(1))?;
+    // The files of /proc and /sys do not tell their length.
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit { Err(too_large()) } else { Ok(bytes) }
+}
+
+/// Opens whatever stands at a path; without `O_NONBLOCK`, opening a named pipe would wait for a
+/// writer.
+fn open_at_once(path: &Path) -> io::Result<(File, Metadata)> {
+    let file = OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path)?;
+    let metadata = file.metadata()?;
+    Ok((file, metadata))
+}
+
+/// Whether this is `/dev/null`: device 1:3, `Documentation/admin-guide/devices.txt`.
+fn is_null(metadata: &Metadata) -> bool {
+    metadata.file_type().is_char_device() && metadata.rdev() == nix::sys::stat::makedev(1, 3)
+}
+
 /// Zeroed memory, or `None` where there is not enough: a sparse file may claim any length.
 fn zeroed(len: u64) -> Option<Vec<u8>> {
     let len = usize::try_from(len).ok()?;
@@ -255,6 +304,35 @@ mod tests {
         let pipe = directory.path().join("pipe.ko");
         nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
         assert!(text(&pipe).ends_with("pipe.ko: not a regular file"));
+    }
+
+    #[test]
+    fn a_file_beyond_the_limit_is_refused_before_it_is_read() {
+        for magic in [&b"\x7fELF"[..], b"\x28\xb5\x2f\xfd"] {
+            let (_directory, path) = written(magic);
+            File::options().write(true).open(&path).unwrap().set_len(SIZE_LIMIT + 1).unwrap();
+            let error = Contents::open(&path).unwrap_err().to_string();
+            assert!(error.ends_with("m.ko: the file holds more than 1073741824 bytes"), "{error}");
+        }
+    }
+
+    #[test]
+    fn only_regular_files_and_the_null_device_are_read_whole() {
+        let (directory, path) = written(b"0123456789");
+        let text = |path: &Path| read_bounded(path, 9).unwrap_err().to_string();
+        assert_eq!(read_bounded(&path, 10).unwrap(), b"0123456789");
+        assert_eq!(text(&path), "more than 9 bytes");
+        let null = directory.path().join("masked.conf");
+        std::os::unix::fs::symlink("/dev/null", &null).unwrap();
+        assert_eq!(read_bounded(&null, 0).unwrap(), b"");
+        assert!(!read_bounded(Path::new("/proc/self/cmdline"), 1 << 20).unwrap().is_empty());
+        assert_eq!(text(Path::new("/dev/zero")), "not a regular file");
+        assert_eq!(read_bounded(directory.path(), 9).unwrap_err().raw_os_error(), Some(21));
+        let gone = read_bounded(&directory.path().join("gone"), 9).unwrap_err();
+        assert_eq!(gone.kind(), io::ErrorKind::NotFound);
+        let pipe = directory.path().join("pipe.conf");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert_eq!(text(&pipe), "not a regular file");
     }
 
     #[test]

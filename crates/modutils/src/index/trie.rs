@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use super::node::{Node, root_reference};
 use crate::{
     Error, Malformed, Result,
+    file::{TREE_FILE_LIMIT, read_bounded},
     glob::{fnmatch, is_wildcard},
 };
 
@@ -43,7 +44,7 @@ impl Trie {
     /// # Errors
     /// [`Error::Io`] where it cannot be read, [`Error::Malformed`] where it is not an index.
     pub fn open(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+        let bytes = read_bounded(path, TREE_FILE_LIMIT).map_err(Error::io("read", path))?;
         Self::from_bytes(path, bytes)
     }
 
@@ -70,7 +71,7 @@ impl Trie {
     /// order in which kmod gives them.
     ///
     /// # Errors
-    /// [`Error::Malformed`] where a reference leads out of the file, or nodes overlap.
+    /// As [`Trie::entries`].
     pub fn search(&self, query: &[u8]) -> Result<Vec<TrieValue>> {
         self.find_matching(query).map_err(|fault| fault.at(&self.path))
     }
@@ -82,12 +83,8 @@ impl Trie {
     /// out of all proportion to the file.
     pub fn entries(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
         let mut entries = Vec::new();
-        let mut room = self.bytes.len().saturating_mul(MAX_EXPANSION).max(MIN_EXPANSION);
-        let mut collect = |key: &[u8], value: TrieValue| {
-            let left = room.checked_sub(key.len());
-            room = left.ok_or_else(|| Malformed::file("the keys are out of proportion to the file"))?;
-            entries.push((key.to_owned(), value.value));
-            Ok(())
+        let mut collect = |key: &[u8], values: Vec<TrieValue>| {
+            entries.extend(values.into_iter().map(|value| (key.to_owned(), value.value)));
         };
         let walked = match self.root {
             Some(root) => self.node(root).and_then(|root| self.walk(true).below(root, b"", &mut collect)),
@@ -125,11 +122,10 @@ impl Trie {
             let (literal, pattern) = node.prefix.split_at_checked(literal).unwrap_or_default();
             let Some(after) = rest.strip_prefix(literal) else { break };
             rest = after;
-            let mut try_pattern = |pattern: &[u8], value| {
+            let mut try_pattern = |pattern: &[u8], values| {
                 if fnmatch(pattern, rest) {
-                    found.push(value);
+                    found.extend(values);
                 }
-                Ok(())
             };
             if !pattern.is_empty() {
                 walk.below(node.with_prefix(pattern), b"", &mut try_pattern)?;
@@ -160,7 +156,9 @@ impl Trie {
     }
 
     fn walk(&self, values_first: bool) -> Walk<'_> {
-        Walk { file: &self.bytes, values_first, budget: self.bytes.len() }
+        let budget = self.bytes.len();
+        let room = budget.saturating_mul(MAX_EXPANSION).max(MIN_EXPANSION);
+        Walk { file: &self.bytes, values_first, budget, room }
     }
 }
 
@@ -171,6 +169,8 @@ struct Walk<'a> {
     values_first: bool,
     /// How many more bytes of nodes a sound file could have.
     budget: usize,
+    /// How many more bytes the keys may have, each counted once for each of its values.
+    room: usize,
 }
 
 /// What a walk still has to do, with the length of the key that leads there.
@@ -180,12 +180,12 @@ enum Step<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// Calls `visit` with each key from `node` on, `start` before it, and each value.
+    /// Calls `visit` with each key from `node` on, `start` before it, and the key's values.
     fn below(
         &mut self,
         node: Node<'a>,
         start: &[u8],
-        visit: &mut impl FnMut(&[u8], TrieValue) -> Result<(), Malformed>,
+        visit: &mut impl FnMut(&[u8], Vec<TrieValue>),
     ) -> Result<(), Malformed> {
         let mut key = start.to_owned();
         let mut steps = Vec::new();
@@ -199,10 +199,9 @@ impl<'a> Walk<'a> {
                 }
                 Step::Values { node, key: length } => {
                     key.truncate(length);
-                    for value in node.values() {
-                        let value = value?;
-                        self.spend(value.value.len().saturating_add(5))?;
-                        visit(&key, value)?;
+                    let values = self.values(node, length)?;
+                    if !values.is_empty() {
+                        visit(&key, values);
                     }
                 }
             }
@@ -231,6 +230,19 @@ impl<'a> Walk<'a> {
             steps.extend(children);
         }
         Ok(())
+    }
+
+    /// A node's values; its key is so long.
+    fn values(&mut self, node: Node<'a>, key: usize) -> Result<Vec<TrieValue>, Malformed> {
+        let mut values = Vec::new();
+        for value in node.values() {
+            let value = value?;
+            self.spend(value.value.len().saturating_add(5))?;
+            let left = self.room.checked_sub(key);
+            self.room = left.ok_or_else(|| Malformed::file("the keys are out of proportion to the file"))?;
+            values.push(value);
+        }
+        Ok(values)
     }
 
     fn spend(&mut self, bytes: usize) -> Result<(), Malformed> {
@@ -337,6 +349,26 @@ mod tests {
         let trie = Trie::from_bytes(Path::new("test.bin"), bytes).unwrap();
         trie.entries().unwrap_err();
         trie.search(b"").unwrap_err();
+    }
+
+    /// One node with a long pattern and very many values: the pattern is matched once, and the keys
+    /// are counted for a search as for a listing.
+    #[test]
+    fn a_long_key_with_many_values_is_matched_once_and_bounded() {
+        let index = |prefix: usize, values: u32| {
+            let mut bytes = b"\xb0\x07\xf4\x57\0\x02\0\x01\xc0\0\0\x0c".to_vec();
+            bytes.extend(std::iter::repeat_n(b'*', prefix));
+            bytes.push(0);
+            bytes.extend(values.to_be_bytes());
+            bytes.extend(std::iter::repeat_n(0, values as usize * 5));
+            Trie::from_bytes(Path::new("test.bin"), bytes).unwrap()
+        };
+        let trie = index(1000, 1000);
+        assert_eq!((trie.search(b"a").unwrap().len(), trie.entries().unwrap().len()), (1000, 1000));
+        let trie = index(50_000, 10_000);
+        let expected = "test.bin: the keys are out of proportion to the file";
+        assert_eq!(trie.search(b"a").unwrap_err().to_string(), expected);
+        assert_eq!(trie.entries().unwrap_err().to_string(), expected);
     }
 
     fn key() -> impl Strategy<Value = Vec<u8>> {

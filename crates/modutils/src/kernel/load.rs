@@ -1,11 +1,6 @@
 //! Giving a module to the kernel: finit_module(2), or init_module(2) where that cannot do it.
 
-use std::{
-    ffi::CString,
-    fs::{File, OpenOptions},
-    os::unix::fs::{FileExt, OpenOptionsExt},
-    path::Path,
-};
+use std::{ffi::CString, fs::File, os::unix::fs::FileExt, path::Path};
 
 use bstr::ByteSlice;
 use goblin::{container::Endian, elf::section_header::SHF_ALLOC};
@@ -15,7 +10,7 @@ use super::Kernel;
 use crate::{
     Error, Malformed, Result,
     elf::{Class, Elf},
-    file::{Compression, Contents},
+    file::{Compression, Contents, open_regular},
 };
 
 /// `MODULE_INIT_COMPRESSED_FILE` of `include/uapi/linux/module.h`.
@@ -53,7 +48,7 @@ impl Kernel<'_> {
     /// When the file cannot be read, or the kernel refuses the module.
     pub fn insert(&self, path: &Path, options: &[u8], force: Force) -> Result<(), Refusal> {
         let parameters = CString::new(options).map_err(|_| Refusal::Kernel(Errno::EINVAL))?;
-        let file = open(path)?;
+        let (file, _) = open_regular(path)?;
         let compression = compression_of(&file, path)?;
         if compression == Compression::None || self.compression() == Some(compression) {
             let mut flags = ModuleInitFlags::empty();
@@ -73,12 +68,6 @@ impl Kernel<'_> {
         }
         self.calls.init_module(&without_checks(contents, force)?, &parameters).map_err(Refusal::Kernel)
     }
-}
-
-fn open(path: &Path) -> Result<File> {
-    // Without O_NONBLOCK, opening a named pipe would wait for a writer.
-    let mut options = OpenOptions::new();
-    options.read(true).custom_flags(nix::libc::O_NONBLOCK).open(path).map_err(Error::io("open", path))
 }
 
 fn compression_of(file: &File, path: &Path) -> Result<Compression> {

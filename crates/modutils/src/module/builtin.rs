@@ -5,14 +5,17 @@
 //! (`scripts/Makefile.vmlinux`, Documentation/kbuild/kbuild.rst).
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
 use bstr::ByteSlice;
 
 use super::{Field, ModInfo};
-use crate::{Error, ModuleName, Result};
+use crate::{
+    Error, ModuleName, Result,
+    file::{TREE_FILE_LIMIT, read_bounded},
+};
 
 /// The entries of all built-in modules.
 #[derive(Debug, Default)]
@@ -27,7 +30,7 @@ impl BuiltinInfo {
     /// When reading fails.
     pub fn open(module_directory: &Path) -> Result<Self> {
         let path: PathBuf = module_directory.join("modules.builtin.modinfo");
-        match fs::read(&path) {
+        match read_bounded(&path, TREE_FILE_LIMIT) {
             Ok(bytes) => Ok(Self { bytes }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(Error::io("read", path)(error)),

@@ -15,10 +15,13 @@ use scroll::Pread;
 
 use crate::{
     Malformed, Result,
-    elf::{Elf, Symbol},
+    elf::{Elf, Symbol, string_at},
 };
 
 const STRINGS: &[u8] = b"__ksymtab_strings";
+
+/// The sections with entries of symbols for GPL modules only; the second until Linux 5.11.
+const GPL_SECTIONS: [&[u8]; 2] = [b"__ksymtab_gpl", b"__ksymtab_unused_gpl"];
 
 /// `KSYM_FLAG_GPL_ONLY` in `include/linux/module_symbol.h`.
 const GPL_ONLY: u8 = 1;
@@ -49,9 +52,12 @@ pub(super) fn read(elf: &Elf) -> Result<Vec<ExportedSymbol<'_>>> {
     let strings = elf.section(STRINGS)?.unwrap_or_default();
     let mut details = Details::default();
     let mut crcs = Vec::new();
-    for symbol in elf.symbols()?.iter() {
+    let symbols = elf.symbols()?;
+    let mut budget = symbols.name_budget();
+    for symbol in symbols.iter() {
         let fault = |fault: Malformed| fault.at(elf.path());
         let Some(marker) = symbol.name_after(b"__").map_err(fault)? else { continue };
+        budget.spend(marker).map_err(fault)?;
         if let Some(name) = marker.strip_prefix(b"crc_") {
             crcs.push((name, Some(crc(elf, &symbol)?)));
         } else {
@@ -97,15 +103,15 @@ impl<'a> Details<'a> {
     /// Notes what a symbol whose name is `__` and `marker` says of an export.
     fn note(&mut self, elf: &'a Elf, marker: &'a [u8], symbol: &Symbol<'a>, strings: &'a [u8]) -> Result<()> {
         if let Some(name) = marker.strip_prefix(b"ksymtab_") {
-            let section = elf.sections().nth(symbol.entry.st_shndx);
-            let gpl_only = section.is_some_and(|(name, _)| name.ends_with(b"_gpl"));
+            let section = symbol.entry.st_shndx;
+            let gpl_only = GPL_SECTIONS.iter().any(|name| elf.section_is_named(section, name));
             *self.gpl_only.entry(name).or_default() |= gpl_only;
         } else if let Some(name) = marker.strip_prefix(b"flags_") {
             let gpl_only = bytes_at(elf, symbol)?.first().is_some_and(|flags| flags & GPL_ONLY != 0);
             *self.gpl_only.entry(name).or_default() |= gpl_only;
         } else if let Some(name) = marker.strip_prefix(b"kstrtabns_") {
             let offset = usize::try_from(symbol.entry.st_value).unwrap_or(usize::MAX);
-            let namespace = strings.get(offset..).and_then(|tail| tail.split_str(b"\0").next());
+            let namespace = string_at(strings, offset);
             if let Some(namespace) = namespace.filter(|namespace| !namespace.is_empty()) {
                 self.namespaces.insert(name, namespace.as_bstr());
             }

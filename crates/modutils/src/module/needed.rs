@@ -43,7 +43,7 @@ pub struct NeededSymbol<'a> {
 /// belong to none of them. Both tables are compared by names as they stand, dots included.
 ///
 /// # Errors
-/// When a symbol's name is not within the string table.
+/// When a symbol's name is not within the string table, or the names are out of proportion to it.
 pub fn find<'a>(
     symbols: Symbols<'a>,
     machine: u16,
@@ -55,11 +55,13 @@ pub fn find<'a>(
     }
     let mut unused: Vec<Option<&SymbolVersion<'a>>> = versions.iter().map(Some).collect();
     let mut needed = Vec::with_capacity(versions.len());
+    let mut budget = symbols.name_budget();
     for symbol in symbols.iter().filter(|symbol| is_needed(symbol, machine)) {
         let name = symbol.name()?.as_bstr();
         if name.is_empty() {
             continue;
         }
+        budget.spend(name)?;
         let place = places.get(name).copied();
         if let Some(unused) = place.and_then(|place| unused.get_mut(place)) {
             *unused = None;
