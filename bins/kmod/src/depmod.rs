@@ -182,7 +182,7 @@ fn read_kernel_symbols(options: &Options, report: &mut Report) -> Result<Vec<(Ve
     symbols.map_err(|error| fatal(report, format!("could not load {}: {}", path.display(), cause(&error))))
 }
 
-/// Writes the files, `modules.dep` last: whoever sees the new one sees all the others new.
+/// Writes the files, those with the dependencies last: whoever sees them new sees all new.
 fn write(
     analysis: &Analysis<'_>,
     options: &Options,
@@ -193,8 +193,8 @@ fn write(
     let indexes = output::indexes(analysis, &options.directory, options.warn_duplicates, &mut sink);
     let mut texts = output::texts(analysis, &mut sink);
     let written = indexes.and_then(|mut files| {
-        texts.reverse();
         files.append(&mut texts);
+        output::in_order_of_replacement(&mut files);
         output.write(&files)
     });
     written.map_err(|error| tell(report, &error))

@@ -54,6 +54,17 @@ pub fn indexes(
     indexes
 }
 
+/// Puts the files into the order in which they are to replace the old ones: what readers look into
+/// after `modules.dep.bin` before it, and last `modules.dep`, whose age tells whether all is current.
+pub fn in_order_of_replacement(files: &mut [OutputFile]) {
+    files.sort_by_key(|file| match file.name {
+        "modules.dep" => 3,
+        "modules.dep.bin" => 2,
+        name if name.ends_with(".bin") => 1,
+        _ => 0,
+    });
+}
+
 /// Adds an alias to an index, as lookups will ask for it. One that cannot be asked for, or that the
 /// format cannot hold, is told and left out.
 pub(super) fn index_alias(
@@ -256,6 +267,15 @@ mod tests {
         assert!(text(&files, "modules.weakdep").ends_with("\nweakdep a_user c-y\n"));
         assert!(text(&files, "modules.symbols").ends_with("\nalias symbol:provided provider\n"));
         assert_eq!(text(&files, "modules.devname"), "");
+    }
+
+    #[test]
+    fn the_lists_of_dependencies_come_last_and_the_text_after_its_index() {
+        let (mut files, _) = made(false);
+        in_order_of_replacement(&mut files);
+        let names: Vec<&str> = files.iter().map(|file| file.name).collect();
+        assert_eq!(names.len(), 11);
+        assert_eq!(names[9..], ["modules.dep.bin", "modules.dep"]);
     }
 
     #[test]
