@@ -68,6 +68,16 @@ mod tests {
     }
 
     #[test]
+    fn a_pipe_in_the_place_of_the_list_is_told_and_not_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("modules.order");
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let mut notices = Vec::new();
+        sort(&mut [], directory.path(), &mut |notice| notices.push(notice.message.to_string()));
+        assert!(notices.len() == 1 && notices[0].ends_with(": not a regular file"), "{notices:?}");
+    }
+
+    #[test]
     fn a_missing_list_is_told() {
         let (modules, notices) = sorted(None, &["b.ko", "a.ko"]);
         assert_eq!(modules, ["a.ko", "b.ko"]);

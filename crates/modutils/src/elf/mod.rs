@@ -9,7 +9,14 @@
 
 mod symbols;
 
-use std::{borrow::Cow, path::Path, sync::OnceLock};
+use std::{
+    borrow::Cow,
+    path::Path,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use bstr::ByteSlice;
 pub use goblin::elf::{header::Header, section_header::SectionHeader, sym::Sym};
@@ -53,6 +60,8 @@ pub struct Elf {
     ctx: Ctx,
     sections: Vec<Section>,
     names: Vec<u8>,
+    /// How many bytes of sections were read and are kept.
+    kept: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -74,7 +83,7 @@ impl Elf {
         let names = read_section_names(&contents, &header, &sections)?;
         let sections =
             sections.into_iter().map(|header| Section { header, bytes: OnceLock::new() }).collect();
-        let elf = Self { contents, header, ctx, sections, names };
+        let elf = Self { contents, header, ctx, sections, names, kept: AtomicU64::new(0) };
         elf.check_names().map_err(|fault| fault.at(elf.path()))?;
         Ok(elf)
     }
@@ -155,7 +164,10 @@ impl Elf {
         }
         Ok(Some(match self.contents.read(sh_offset, sh_size)? {
             Cow::Borrowed(bytes) => bytes,
-            Cow::Owned(bytes) => section.bytes.get_or_init(|| bytes),
+            Cow::Owned(bytes) => {
+                self.count_kept(sh_size)?;
+                section.bytes.get_or_init(|| bytes)
+            }
         }))
     }
 
@@ -177,6 +189,16 @@ impl Elf {
     fn is_named(&self, section: &SectionHeader, name: &[u8]) -> bool {
         let rest = self.names.get(section.sh_name..).and_then(|tail| tail.strip_prefix(name));
         rest.is_some_and(|rest| rest.first() == Some(&0))
+    }
+
+    /// Counts the bytes of sections that are kept. In a sound file they do not overlap; in a hostile
+    /// one each of a hundred thousand could be the whole file.
+    fn count_kept(&self, bytes: u64) -> Result<()> {
+        let before = self.kept.fetch_add(bytes, Ordering::Relaxed);
+        if before.saturating_add(bytes) > self.contents.len().saturating_mul(2) {
+            return Err(Malformed::file("sections overlap").at(self.path()));
+        }
+        Ok(())
     }
 
     fn name_of(&self, section: &SectionHeader) -> &[u8] {
@@ -379,6 +401,31 @@ mod tests {
         assert!(elf.sections().skip(1).all(|(name, _)| name.is_empty()));
         assert!(elf.section_is_named(1, name.as_bytes()) && !elf.section_is_named(1, b"nn"));
         assert!(!elf.section_is_named(usize::MAX, b""));
+    }
+
+    #[test]
+    fn sections_that_are_each_the_whole_file_are_not_all_kept() {
+        let mut bytes = ModuleBuilder::new("m").empty_sections(100).build();
+        let (table, len) = (parse(bytes.clone()).unwrap().header.e_shoff as usize, bytes.len() as u64);
+        for entry in bytes[table..].chunks_exact_mut(64).rev().take(90) {
+            entry[4..8].copy_from_slice(&1_u32.to_le_bytes());
+            entry[24..32].fill(0);
+            entry[32..40].copy_from_slice(&len.to_le_bytes());
+        }
+        // No section name table: its section may be one of those changed.
+        bytes[62..64].fill(0);
+        for entry in bytes[table..].chunks_exact_mut(64) {
+            entry[..4].fill(0);
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("m.ko");
+        std::fs::write(&path, bytes).unwrap();
+        let elf = Elf::parse(Contents::open(&path).unwrap()).unwrap();
+        let count = elf.sections.len();
+        let read: Vec<_> = (count - 90..count).map(|index| elf.section_at(index)).collect();
+        assert_eq!(read.iter().filter(|section| section.is_ok()).count(), 2);
+        let error = read[2].as_ref().unwrap_err().to_string();
+        assert!(error.ends_with("m.ko: sections overlap"), "{error}");
     }
 
     #[test]

@@ -321,6 +321,15 @@ mod tests {
     }
 
     #[test]
+    fn a_pipe_in_the_place_of_an_index_is_not_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("modules.dep.bin");
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let error = Trie::open(&path).unwrap_err().to_string();
+        assert!(error.ends_with("modules.dep.bin: not a regular file"), "{error}");
+    }
+
+    #[test]
     fn what_is_not_an_index_is_refused() {
         let sound = build(&[("a", "b", 0)]);
         for (at, byte) in [(0, 0), (5, 3)] {

@@ -224,6 +224,17 @@ mod tests {
     }
 
     #[test]
+    fn a_pipe_is_neither_waited_for_nor_given_to_the_kernel() {
+        let machine = Machine::new(&[]);
+        let path = machine.directory.path().join("pipe.ko");
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let kernel = Kernel::with_calls(&machine.root, &machine.fake);
+        let refusal = kernel.insert(&path, b"", Force::default()).unwrap_err();
+        assert!(refusal.to_string().ends_with("pipe.ko: not a regular file"), "{refusal}");
+        assert!(machine.log().is_empty());
+    }
+
+    #[test]
     fn another_refusal_is_final() {
         let machine = Machine::new(&[("finit_module", Errno::EPERM)]);
         let refusal = machine.insert(b"any bytes", Force::default());
