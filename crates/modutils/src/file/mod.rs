@@ -197,10 +197,7 @@ impl Contents {
 }
 
 /// Opens a regular file, and returns its length with it.
-///
-/// # Errors
-/// When it cannot be opened, or is no regular file.
-pub(crate) fn open_regular(path: &Path) -> Result<(File, u64)> {
+fn open_regular(path: &Path) -> Result<(File, u64)> {
     let (file, metadata) = open_at_once(path).map_err(Error::io("open", path))?;
     if !metadata.is_file() {
         let errno = if metadata.is_dir() { Errno::EISDIR } else { Errno::EINVAL };
@@ -236,7 +233,7 @@ pub fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 
 /// Opens whatever stands at a path; without `O_NONBLOCK`, opening a named pipe would wait for a
 /// writer.
-fn open_at_once(path: &Path) -> io::Result<(File, Metadata)> {
+pub(crate) fn open_at_once(path: &Path) -> io::Result<(File, Metadata)> {
     let file = OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path)?;
     let metadata = file.metadata()?;
     Ok((file, metadata))

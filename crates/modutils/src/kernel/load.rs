@@ -10,7 +10,7 @@ use super::Kernel;
 use crate::{
     Error, Malformed, Result,
     elf::{Class, Elf},
-    file::{Compression, Contents, open_regular},
+    file::{Compression, Contents, open_at_once},
 };
 
 /// `MODULE_INIT_COMPRESSED_FILE` of `include/uapi/linux/module.h`.
@@ -48,7 +48,12 @@ impl Kernel<'_> {
     /// When the file cannot be read, or the kernel refuses the module.
     pub fn insert(&self, path: &Path, options: &[u8], force: Force) -> Result<(), Refusal> {
         let parameters = CString::new(options).map_err(|_| Refusal::Kernel(Errno::EINVAL))?;
-        let (file, _) = open_regular(path)?;
+        let (file, metadata) = open_at_once(path).map_err(Error::io("open", path))?;
+        // Reading a directory fails by itself, with a better word for it.
+        if !metadata.is_file() && !metadata.is_dir() {
+            return Err(Malformed::file("not a regular file").at(path).into());
+        }
+
         let compression = compression_of(&file, path)?;
         if compression == Compression::None || self.compression() == Some(compression) {
             let mut flags = ModuleInitFlags::empty();
