@@ -1,6 +1,7 @@
 //! What depmod does with its options and arguments, and with directories that lack something.
 
 use std::os::unix::fs::MetadataExt;
+use std::process::Command;
 
 use modutils_tests::{add_ordered, little_kernel, module, same_depmod, same_dry_run, same_run, text};
 use testkit::compare::{same, same_indexes, without_repeats};
@@ -310,6 +311,46 @@ fn warn_tells_of_duplicates() {
     same_depmod(&root, &[]);
     let (run, _) = same_depmod(&root, &["-w"]);
     assert!(run.err().contains("duplicate"), "{run:?}");
+}
+
+/// A deliberate difference: kmod leaves the files that it has replaced before.
+#[test]
+fn an_output_that_cannot_be_replaced_leaves_all_old_ones_of_ours() {
+    for (side, replaced) in [(Side::Kmod34, true), (Side::Ours, false)] {
+        let root = little_kernel();
+        root.run(side, "depmod", &[]).succeeds();
+        let mut before = root.indexes();
+        before.remove("modules.alias");
+        let blocked = root.module_path("modules.alias");
+        root.remove(&blocked).create_dir(&format!("{blocked}/inside"));
+        add_ordered(&root, "kernel/new.ko", &module("new").alias("new-*"));
+        let run = root.run(side, "depmod", &[]).fails();
+        assert!(run.err().contains("modules.alias") && run.err().contains(": Is a directory"), "{run:?}");
+        std::fs::remove_dir_all(root.path().join(&blocked)).expect("the directory in the way");
+        assert_eq!(text(&root.indexes(), "modules.dep").contains("new.ko"), replaced, "{side:?}");
+        assert_eq!(root.indexes() == before, !replaced, "{side:?}");
+    }
+}
+
+/// A deliberate difference: kmod has an empty `modules.dep` replace the old one. The disk is full by a limit to the
+/// size of files.
+#[test]
+fn an_output_that_cannot_be_written_leaves_all_old_ones_of_ours() {
+    for (side, message) in [(Side::Kmod34, "Output is truncated"), (Side::Ours, ".tmp: File too large\n")] {
+        let root = little_kernel();
+        root.run(side, "depmod", &[]).succeeds();
+        let before = root.indexes();
+        add_ordered(&root, "kernel/new.ko", &module("new").alias("new-*"));
+        let script = "trap '' XFSZ; ulimit -f 0; exec /usr/sbin/chroot \"$0\" \"$1\"";
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script]).arg(root.path()).arg(format!("/{}/depmod", side.dir()));
+        let output = shell.output().expect("a shell");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{side:?}: {said}");
+        assert!(said.contains(message), "{side:?}: {said}");
+        assert_eq!(root.indexes() == before, side == Side::Ours, "{side:?}");
+        assert_eq!(text(&root.indexes(), "modules.dep").is_empty(), side == Side::Kmod34);
+    }
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! lsmod, rmmod, insmod and kmod, as far as they go without a kernel to change.
 
+use std::fs::File;
+use std::process::{Command, Output};
+
 use modutils_tests::{little_kernel, same_run};
-use testkit::{Loaded, ModuleBuilder, TestRoot};
+use testkit::{Loaded, ModuleBuilder, Side, TestRoot};
 
 fn running() -> TestRoot {
     let root = little_kernel();
@@ -110,5 +113,29 @@ fn kmod_knows_its_commands() {
         assert_eq!(ours.code, theirs.code);
         // The help that follows is each side's own.
         assert_eq!(ours.own_messages().lines().next(), theirs.own_messages().lines().next());
+    }
+}
+
+/// Runs a tool with a standard output that takes nothing.
+fn into_full(root: &TestRoot, side: Side, args: &[&str]) -> Output {
+    let full = File::options().write(true).open("/dev/full").expect("/dev/full");
+    // Brings the side's tools into the root.
+    root.invoke(side, "kmod");
+    let tool = format!("/{}/{}", side.dir(), args[0]);
+    let mut command = Command::new("/usr/sbin/chroot");
+    command.arg(root.path()).arg(tool).args(&args[1..]).env_clear().stdout(full);
+    command.output().expect("chroot(8)")
+}
+
+/// A deliberate difference: kmod does not notice.
+#[test]
+fn a_full_standard_output_is_an_error_of_ours_alone() {
+    let root = running();
+    for args in [&["depmod", "-n"][..], &["modprobe", "-c"], &["lsmod"]] {
+        let (ours, theirs) = (into_full(&root, Side::Ours, args), into_full(&root, Side::Kmod34, args));
+        let expected =
+            format!("{}: ERROR: could not write standard output: No space left on device\n", args[0]);
+        assert_eq!((ours.status.code(), String::from_utf8_lossy(&ours.stderr)), (Some(1), expected.into()));
+        assert_eq!(theirs.status.code(), Some(0), "{args:?}: {theirs:?}");
     }
 }

@@ -8,13 +8,29 @@ use crate::run::Run;
 /// Whether two runs printed the same to standard output, said the same on standard error and ended with the same exit
 /// code.
 ///
-/// Of standard error, only the tools' own messages count ([`Run::own_messages`]), and of `ours` not the indented lines,
-/// which say why ([`without_causes`]).
+/// Of standard error, only the tools' own messages count ([`Run::own_messages`]), and not an indented line of `ours`
+/// that says why, directly after a message that both have.
 ///
 /// # Panics
 /// When they did not, showing the first lines that differ.
 #[track_caller]
 pub fn same(ours: &Run, theirs: &Run) {
+    same_but_for(ours, theirs, |_, line| line.starts_with("  "));
+}
+
+/// Like [`same`], but for a line of `ours` that says why a module was not found, directly after the message of that
+/// which both have (ARCHITECTURE.md, differences: "Module X not found in directory D").
+///
+/// # Panics
+/// Like [`same`].
+#[track_caller]
+pub fn same_but_for_causes(ours: &Run, theirs: &Run) {
+    same_but_for(ours, theirs, |message, _| message.contains(": Module ") && message.contains(" not found"));
+}
+
+/// Compares runs, without the lines of ours that are a message's cause, by the message and the line.
+#[track_caller]
+fn same_but_for(ours: &Run, theirs: &Run, is_cause: fn(&str, &str) -> bool) {
     let mut differences = String::new();
     if (ours.code, ours.signal) != (theirs.code, theirs.signal) {
         let ended = |run: &Run| match (run.code, run.signal) {
@@ -26,7 +42,8 @@ pub fn same(ours: &Run, theirs: &Run) {
     if ours.stdout != theirs.stdout {
         differences.push_str(&difference("standard output", &ours.stdout, &theirs.stdout));
     }
-    let (said, expected) = (without_causes(&ours.own_messages()), theirs.own_messages());
+    let expected = theirs.own_messages();
+    let said = without_causes(&ours.own_messages(), &expected, is_cause);
     if said != expected {
         differences.push_str(&difference("standard error", said.as_bytes(), expected.as_bytes()));
     }
@@ -89,10 +106,30 @@ pub fn without_repeats(text: &[u8]) -> Vec<u8> {
         .collect()
 }
 
-/// Messages without the indented lines in which our tools tell the cause of the line before (ARCHITECTURE.md, differences: "Module X
-/// not found in directory D").
-pub fn without_causes(messages: &str) -> String {
-    messages.split_inclusive('\n').filter(|line| !line.starts_with("  ")).collect()
+/// Our messages without the lines that tell the cause of the message directly before, which theirs have, too.
+fn without_causes(ours: &str, theirs: &str, is_cause: fn(&str, &str) -> bool) -> String {
+    let expected: BTreeSet<&str> = theirs.lines().collect();
+    let mut kept = String::new();
+    let mut message = None;
+    for line in ours.split_inclusive('\n') {
+        let words = line.trim_end_matches('\n');
+        let dropped = message
+            .is_some_and(|message| is_cause(message, line) && !is_message(line) && !expected.contains(words));
+        if !dropped {
+            kept.push_str(line);
+        }
+        message = (is_message(line) && expected.contains(words)).then_some(line);
+    }
+    kept
+}
+
+/// Whether a line begins as messages do: `TOOL: LEVEL: `.
+fn is_message(line: &str) -> bool {
+    let mut words = line.splitn(3, ": ");
+    let is_tool = |tool: &str| !tool.is_empty() && tool.bytes().all(|byte| byte.is_ascii_lowercase());
+    words.next().is_some_and(is_tool)
+        && matches!(words.next(), Some("FATAL" | "ERROR" | "WARNING" | "NOTICE" | "INFO" | "DEBUG"))
+        && words.next().is_some()
 }
 
 fn sorted_lines(text: &[u8]) -> Vec<u8> {
@@ -134,4 +171,26 @@ fn difference(what: &str, ours: &[u8], theirs: &[u8]) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_ours_is_a_cause_only_after_a_message_of_both() {
+        let kept = |ours: &str, theirs: &str| without_causes(ours, theirs, |_, line| line.starts_with("  "));
+        let theirs = "modinfo: ERROR: Module a not found.\n";
+        let with_cause = format!("{theirs}  why\n");
+        assert_eq!(kept(&with_cause, theirs), theirs);
+        for ours in [
+            format!("  before\n{theirs}"),
+            format!("{theirs}not indented\n"),
+            "modinfo: ERROR: other\n  why\n".to_owned(),
+        ] {
+            assert_eq!(kept(&ours, theirs), ours);
+        }
+        assert_eq!(kept(&format!("{with_cause}  more\n"), theirs), format!("{theirs}  more\n"));
+        assert_eq!(kept(&with_cause, &with_cause), with_cause);
+    }
 }
