@@ -6,7 +6,7 @@ use bstr::ByteSlice;
 
 use crate::{
     Error, Notice, Result, Sink,
-    file::{TREE_FILE_LIMIT, read_bounded},
+    file::{TREE_FILE_LIMIT, read_named},
 };
 
 /// Which file tells the kernel's symbols.
@@ -27,7 +27,7 @@ pub enum Source {
 /// # Errors
 /// Where the file cannot be read.
 pub fn read(source: Source, path: &Path, prefix: Option<u8>, sink: &mut Sink) -> Result<Vec<(Vec<u8>, u64)>> {
-    let bytes = read_bounded(path, TREE_FILE_LIMIT).map_err(Error::io("read", path))?;
+    let bytes = read_named(path, TREE_FILE_LIMIT).map_err(Error::io("read", path))?;
     let mut symbols = Vec::new();
     for (number, line) in (1_u32..).zip(bytes.lines_with_terminator()) {
         let symbol = match source {

@@ -220,13 +220,28 @@ pub fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     if !metadata.is_file() && !is_null(&metadata) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
+    read_to_limit(file, metadata.len(), limit)
+}
+
+/// Reads a whole file that the caller named for this one purpose: it may be a pipe (`-E <(…)`), which
+/// is waited for.
+///
+/// # Errors
+/// When it cannot be opened or read, or holds more than `limit` bytes.
+pub fn read_named(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let len = file.metadata()?.len();
+    read_to_limit(file, len, limit)
+}
+
+/// Reads to the end of a file that says it has `len` bytes; those of /proc and pipes do not tell.
+fn read_to_limit(file: File, len: u64, limit: u64) -> io::Result<Vec<u8>> {
     let too_large = || io::Error::new(io::ErrorKind::FileTooLarge, format!("more than {limit} bytes"));
-    if metadata.len() > limit {
+    if len > limit {
         return Err(too_large());
     }
     let mut bytes = Vec::new();
-    bytes.try_reserve_exact(usize::try_from(metadata.len()).unwrap_or_default().saturating_add(1))?;
-    // The files of /proc and /sys do not tell their length.
+    bytes.try_reserve_exact(usize::try_from(len).unwrap_or_default().saturating_add(1))?;
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit { Err(too_large()) } else { Ok(bytes) }
 }
