@@ -262,10 +262,7 @@ fn path_bytes(path: &Path) -> &[u8] {
 
 fn cause(error: &Error) -> String {
     match error {
-        Error::Io { source, .. } => match source.raw_os_error() {
-            Some(errno) => modutils::errno_text(nix::errno::Errno::from_raw(errno)).to_owned(),
-            None => source.to_string(),
-        },
+        Error::Io { source, .. } => modutils::error_text(source),
         other => other.to_string(),
     }
 }

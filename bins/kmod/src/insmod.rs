@@ -60,7 +60,7 @@ pub fn command() -> clap::Command {
 fn insert(file: &Path, parameters: &[u8], force: Force, report: &mut Report) -> bool {
     let shown = file.as_os_str().as_encoded_bytes();
     if let Err(error) = std::fs::metadata(file) {
-        let cause = parameters::errno_text(&error);
+        let cause = modutils::error_text(&error);
         report.error([b"could not load module ", shown, b": ", cause.as_bytes()].concat());
         return false;
     }
@@ -71,7 +71,7 @@ fn insert(file: &Path, parameters: &[u8], force: Force, report: &mut Report) -> 
             let cause = match refusal {
                 Refusal::Kernel(errno) => why_refused(errno),
                 // Which file that is has been said.
-                Refusal::File(modutils::Error::Io { source, .. }) => parameters::errno_text(&source),
+                Refusal::File(modutils::Error::Io { source, .. }) => modutils::error_text(&source),
                 Refusal::File(error) => format!("{}\n  {error}", why_refused(error.errno())),
             };
             report.error([b"could not insert module ", shown, b": ", cause.as_bytes()].concat());
@@ -87,7 +87,7 @@ fn why_refused(errno: Errno) -> String {
         Errno::ENOENT => "Unknown symbol in module".into(),
         Errno::ESRCH => "Module has wrong symbol version".into(),
         Errno::EINVAL => "Invalid parameters".into(),
-        other => parameters::errno_text(&other.into()),
+        other => modutils::error_text(&other.into()),
     }
 }
 

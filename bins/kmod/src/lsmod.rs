@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use modutils::{Level, ModuleName, Root, kernel::Kernel};
 
-use crate::{Invocation, cli, parameters, report::Report};
+use crate::{Invocation, cli, report::Report};
 
 /// What is shown for a number that the kernel did not tell: the error number of a missing file.
 const UNKNOWN: i64 = -2;
@@ -47,7 +47,7 @@ fn print(report: &mut Report) -> bool {
     let modules = match kernel.loaded_modules(&mut |notice| report.notice(&notice)) {
         Ok(modules) => modules,
         Err(modutils::Error::Io { path, source, .. }) => {
-            let cause = parameters::errno_text(&source);
+            let cause = modutils::error_text(&source);
             report.error(format!("could not open {}: {cause}", path.display()));
             report.error(format!("could not get list of modules: {cause}"));
             return false;
@@ -81,7 +81,7 @@ fn print(report: &mut Report) -> bool {
 /// vanish at any time.
 pub fn holders(kernel: &Kernel, module: &ModuleName, report: &mut Report) -> Vec<ModuleName> {
     kernel.holders(module).unwrap_or_else(|error| {
-        let cause = parameters::errno_text(&error.errno().into());
+        let cause = modutils::error_text(&error.errno().into());
         report.error(
             [b"could not open '/sys/module/", module.as_bytes(), b"/holders': ", cause.as_bytes()].concat(),
         );

@@ -1,9 +1,8 @@
-//! What the tools that load modules share: parameters from the command line, and error texts.
+//! Parameters from the command line, as the tools that load modules take them.
 
-use std::{ffi::OsString, io};
+use std::ffi::OsString;
 
 use bstr::{BString, ByteSlice};
-use nix::errno::Errno;
 
 /// Joins parameters by blanks; empty ones at the beginning say nothing. A value with blanks in it is
 /// put in quotes, unless it begins with a quote: the kernel splits parameters at blanks outside of
@@ -25,14 +24,6 @@ fn quoted(word: &[u8]) -> Vec<u8> {
     }
 }
 
-/// The system's text for an error, without the number that [`io::Error`] adds.
-pub fn errno_text(error: &io::Error) -> String {
-    match error.raw_os_error() {
-        Some(errno) => modutils::errno_text(Errno::from_raw(errno)).to_owned(),
-        None => error.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,10 +40,5 @@ mod tests {
         assert_eq!(joined(&["", "", "a=1", "", "b=2"]), "a=1  b=2");
         assert_eq!(joined(&["", ""]), "");
         assert_eq!(joined(&[]), "");
-    }
-
-    #[test]
-    fn an_error_has_the_text_of_the_c_library() {
-        assert_eq!(errno_text(&io::Error::from_raw_os_error(1)), "Operation not permitted");
     }
 }

@@ -10,7 +10,7 @@ use std::{
 use bstr::BString;
 use modutils::{Level, Notice};
 
-use crate::{parameters::errno_text, startup};
+use crate::startup;
 
 /// A tool's standard output and messages.
 ///
@@ -124,7 +124,7 @@ impl Report {
             if failure.kind() == io::ErrorKind::BrokenPipe {
                 startup::die_of_sigpipe();
             }
-            self.error(format!("could not write standard output: {}", errno_text(&failure)));
+            self.error(format!("could not write standard output: {}", modutils::error_text(&failure)));
             return ExitCode::FAILURE;
         }
         if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }

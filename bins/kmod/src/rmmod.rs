@@ -9,7 +9,7 @@ use modutils::{
     lookup::{self, Context},
 };
 
-use crate::{Invocation, cli, lsmod, parameters, report::Report};
+use crate::{Invocation, cli, lsmod, report::Report};
 
 /// Runs the tool.
 pub fn run(invocation: &Invocation) -> ExitCode {
@@ -70,7 +70,7 @@ fn remove(module: &ModuleName, force: bool, report: &mut Report) -> Result<(), V
         check(&kernel, &root, module, report)?;
     }
     kernel.delete(module, force).map_err(|errno| {
-        let cause = parameters::errno_text(&errno.into());
+        let cause = modutils::error_text(&errno.into());
         let name = module.as_bytes();
         // kmod says it twice, once for the library and once for the tool; scripts look for either.
         report.error([b"could not remove '", name, b"': ", cause.as_bytes()].concat());

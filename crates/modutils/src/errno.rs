@@ -1,5 +1,7 @@
 //! What errors of the operating system are called.
 
+use std::io;
+
 use nix::errno::Errno;
 
 /// The text of an error number, as strerror(3) of glibc has it.
@@ -30,6 +32,14 @@ pub fn errno_text(errno: Errno) -> &'static str {
     }
 }
 
+/// The system's text for an error, without the "(os error N)" that [`io::Error`] adds.
+pub fn error_text(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(errno) => errno_text(Errno::from_raw(errno)).to_owned(),
+        None => error.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::io;
@@ -45,5 +55,11 @@ mod tests {
             let text = text.strip_suffix(&format!(" (os error {number})")).unwrap();
             assert_eq!(errno_text(Errno::from_raw(number)), text, "{number}");
         }
+    }
+
+    #[test]
+    fn an_error_has_its_numbers_text_or_else_its_own() {
+        assert_eq!(error_text(&io::Error::from_raw_os_error(1)), "Operation not permitted");
+        assert_eq!(error_text(&io::Error::other("more than 5 bytes")), "more than 5 bytes");
     }
 }

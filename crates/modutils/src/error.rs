@@ -11,7 +11,7 @@ use std::{
 
 use nix::errno::Errno;
 
-use crate::errno_text;
+use crate::error_text;
 
 /// The library's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -21,7 +21,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused something asked of a path.
-    #[error("could not {action} {}: {}", path.display(), text(source))]
+    #[error("could not {action} {}: {}", path.display(), error_text(source))]
     Io {
         /// What was asked, as a verb: "open", "read", "rename".
         action: &'static str,
@@ -133,14 +133,6 @@ impl fmt::Display for Place {
             Self::Section(name) => write!(f, "section {name}: "),
             Self::Line(line) => write!(f, "line {line}: "),
         }
-    }
-}
-
-/// The C library's text for an error number, without the "(os error N)" that [`io::Error`] adds.
-fn text(error: &io::Error) -> String {
-    match error.raw_os_error() {
-        Some(errno) => errno_text(Errno::from_raw(errno)).to_owned(),
-        None => error.to_string(),
     }
 }
 

@@ -50,7 +50,7 @@ pub mod lookup;
 pub mod module;
 pub mod plan;
 
-pub use errno::errno_text;
+pub use errno::{errno_text, error_text};
 pub use error::{Error, Malformed, Place, Result};
 pub use name::{Alias, BadBracket, ModuleName};
 pub use notice::{Level, Notice, Sink};

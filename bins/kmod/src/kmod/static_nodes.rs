@@ -14,7 +14,7 @@ use modutils::{
     config::{lines::words, read},
 };
 
-use crate::{Invocation, cli, parameters, report::Report};
+use crate::{Invocation, cli, report::Report};
 
 /// How a node is written.
 #[derive(Clone, Copy)]
@@ -78,7 +78,7 @@ fn nodes(format: Format, output: Option<&Path>, report: &mut Report) -> bool {
             return true;
         }
         Err(error) => {
-            let cause = parameters::errno_text(&error);
+            let cause = modutils::error_text(&error);
             return failure(report, &format!("could not open {} - {cause}", path.display()));
         }
     };
@@ -90,7 +90,7 @@ fn nodes(format: Format, output: Option<&Path>, report: &mut Report) -> bool {
     let Some(mut file) = create(path, report) else { return false };
     let (shown, done) = format_all(format, &text, report);
     if let Err(error) = file.write_all(&shown) {
-        let cause = parameters::errno_text(&error);
+        let cause = modutils::error_text(&error);
         return failure(report, &format!("could not write {} - {cause}", path.display()));
     }
     done
@@ -117,14 +117,14 @@ fn create(path: &Path, report: &mut Report) -> Option<File> {
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty())
         && let Err(error) = fs::create_dir_all(parent)
     {
-        let cause = parameters::errno_text(&error);
+        let cause = modutils::error_text(&error);
         failure(report, &format!("could not create parent directory for {} - {cause}.", path.display()));
         return None;
     }
     match File::create(path) {
         Ok(file) => Some(file),
         Err(error) => {
-            let cause = parameters::errno_text(&error);
+            let cause = modutils::error_text(&error);
             failure(report, &format!("could not create {} - {cause}", path.display()));
             None
         }

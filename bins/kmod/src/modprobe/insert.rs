@@ -71,7 +71,7 @@ fn candidates(tool: &Tool, name: &[u8], report: &mut Report) -> Option<Vec<Candi
         return match in_file(path) {
             Ok(candidate) => Some(vec![candidate]),
             Err(cause) => {
-                let cause = parameters::errno_text(&cause);
+                let cause = modutils::error_text(&cause);
                 let message = [b"Failed to get module from path ", name, b": ", cause.as_bytes()].concat();
                 fatal(tool.options, report, message);
                 None
@@ -148,7 +148,7 @@ fn failed(target: &Candidate, step: &Step, failure: &Failure, report: &mut Repor
                 "Error running install command '{command}' for module {}: {failure}",
                 step.module
             ));
-            parameters::errno_text(&Errno::EINVAL.into())
+            modutils::error_text(&Errno::EINVAL.into())
         }
         Failure::Refused(Refusal::Kernel(errno)) => why_refused(*errno),
         Failure::NoFile => {
@@ -159,7 +159,7 @@ fn failed(target: &Candidate, step: &Step, failure: &Failure, report: &mut Repor
         Failure::Refused(Refusal::File(modutils::Error::Io { source, .. }))
             if step.module == target.module && source.kind() != std::io::ErrorKind::NotFound =>
         {
-            parameters::errno_text(source)
+            modutils::error_text(source)
         }
         Failure::Refused(Refusal::File(error @ modutils::Error::Malformed { .. })) => {
             format!("{}\n  {error}", why_refused(error.errno()))
@@ -178,7 +178,7 @@ fn why_refused(errno: Errno) -> String {
     match errno {
         Errno::EEXIST => "Module already in kernel".into(),
         Errno::ENOENT => "Unknown symbol in module, or unknown parameter (see dmesg)".into(),
-        other => parameters::errno_text(&other.into()),
+        other => modutils::error_text(&other.into()),
     }
 }
 

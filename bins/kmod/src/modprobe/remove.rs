@@ -9,7 +9,7 @@ use modutils::{
 };
 
 use super::{Tool, bytes, fatal};
-use crate::{parameters, report::Report};
+use crate::report::Report;
 
 /// Whether a failure ended the tool.
 enum End {
@@ -108,7 +108,7 @@ fn failed(tool: &Tool, module: &ModuleName, failure: &Failure, report: &mut Repo
             fatal(tool.options, report, about(b"Error running remove command for ", b""))
         }
         Failure::NotDropped(errno) => {
-            let cause = parameters::errno_text(&(*errno).into());
+            let cause = modutils::error_text(&(*errno).into());
             report.error(
                 [about(b"could not remove '", b"': ").as_slice(), cause.as_bytes()].concat().as_bstr(),
             );

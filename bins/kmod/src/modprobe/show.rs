@@ -11,7 +11,7 @@ use modutils::{
 use nix::errno::Errno;
 
 use super::{Tool, bytes};
-use crate::{cli, parameters, report::Report};
+use crate::{cli, report::Report};
 
 /// The endings of module files that an argument may have to be taken as a path.
 const ENDINGS: [&str; 4] = [".ko", ".ko.gz", ".ko.xz", ".ko.zst"];
@@ -68,7 +68,7 @@ fn table(
             true
         }
         Err(errno) => {
-            let cause = parameters::errno_text(&errno.into());
+            let cause = modutils::error_text(&errno.into());
             let start = format!("could not get {what} of ");
             report.fatal([start.as_bytes(), bytes(argument), b": ", cause.as_bytes()].concat());
             false
@@ -95,7 +95,7 @@ pub(super) fn why_not_found(context: &Context, name: &[u8]) -> Option<String> {
         return Some(format!("The name is no name of a module: {fault}"));
     }
     if let Err(error) = std::fs::metadata(directory) {
-        let cause = parameters::errno_text(&error);
+        let cause = modutils::error_text(&error);
         return Some(format!("The module directory {} cannot be read: {cause}", directory.display()));
     }
     match context.indexes.dep() {

@@ -157,8 +157,7 @@ pub fn tell_needs(
 
 /// What is told of one of the kernel build's lists that is not there.
 fn missing(file: &str, directory: &Path, error: &io::Error) -> Notice {
-    let cause = error.raw_os_error().map(|errno| crate::errno_text(Errno::from_raw(errno)).to_owned());
-    let cause = cause.unwrap_or_else(|| error.to_string());
+    let cause = crate::error_text(error);
     let directory = directory.as_os_str().as_encoded_bytes();
     let message = [b"could not open ", file.as_bytes(), b" at ", directory, b": ", cause.as_bytes()].concat();
     Notice::warning(message)
