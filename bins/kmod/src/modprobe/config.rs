@@ -58,9 +58,20 @@ fn configuration(tool: &Tool, report: &mut Report) {
     }
 }
 
+/// How many bytes of lines are printed at once.
+const CHUNK: usize = 64 << 10;
+
 fn dump(index: &Trie, report: &mut Report) -> modutils::Result<()> {
-    for (key, value) in index.entries()? {
-        report.print([b"alias ", key.as_slice(), b" ", &value, b"\n"].concat());
-    }
-    Ok(())
+    let mut lines = Vec::with_capacity(2 * CHUNK);
+    let dumped = index.for_each(&mut |key, value| {
+        for part in [b"alias ", key, b" ", value, b"\n"] {
+            lines.extend_from_slice(part);
+        }
+        if lines.len() >= CHUNK {
+            report.print(&lines);
+            lines.clear();
+        }
+    });
+    report.print(&lines);
+    dumped
 }
