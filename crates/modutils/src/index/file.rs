@@ -4,14 +4,7 @@
 //! that a foreign writer cuts short in its place would kill the process. Blocks stay in memory once
 //! read, so that nodes borrow from them and further lookups find them.
 
-use std::{
-    borrow::Cow,
-    cell::OnceCell,
-    fs::File,
-    io,
-    os::unix::fs::FileExt,
-    path::Path,
-};
+use std::{borrow::Cow, cell::OnceCell, fs::File, io, os::unix::fs::FileExt, path::Path};
 
 use bstr::ByteSlice;
 
@@ -98,7 +91,8 @@ fn read(file: &File, start: usize, len: usize) -> Result<Box<[u8]>, Malformed> {
             return Malformed::offset(start as u64, "the index became shorter while it was read");
         }
         let errno = nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO));
-        Malformed::offset(start as u64, format!("could not be read: {}", error_text(&error))).with_errno(errno)
+        Malformed::offset(start as u64, format!("could not be read: {}", error_text(&error)))
+            .with_errno(errno)
     })?;
     Ok(bytes)
 }

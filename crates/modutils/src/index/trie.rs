@@ -237,7 +237,8 @@ impl<'a> Walk<'a> {
         self.budget.spend(node.size().saturating_sub(passed))?;
         self.key.extend_from_slice(node.prefix.get(passed..).unwrap_or_default());
         let parent_key = self.key.len();
-        let values = (!node.values.is_empty()).then_some(Step::Values { values: node.values, key: parent_key });
+        let values =
+            (!node.values.is_empty()).then_some(Step::Values { values: node.values, key: parent_key });
         let children = node.children().rev();
         let children = children.map(|(byte, reference)| Step::Child { reference, byte, parent_key });
         if self.values_first {
