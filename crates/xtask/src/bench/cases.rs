@@ -15,14 +15,14 @@ pub(super) const GZ: &str = "trixie-amd64-gz";
 pub(super) const XZ: &str = "trixie-amd64";
 
 /// The tree that modprobe and modinfo look at.
-const LOOKED_AT: &str = ZST;
+pub(super) const LOOKED_AT: &str = ZST;
 
 /// A module that changes, and one with many dependencies.
 const CHANGING: &str = "kernel/drivers/net/ethernet/intel/e1000/e1000.ko";
-const DEEP: &str = "iwlmvm";
+pub(super) const DEEP: &str = "iwlmvm";
 
 /// A device that one driver of many is for.
-const MODALIAS: &str = "pci:v00008086d0000100Esv00008086sd00001076bc02sc00i00";
+pub(super) const MODALIAS: &str = "pci:v00008086d0000100Esv00008086sd00001076bc02sc00i00";
 
 /// How many modaliases one call resolves.
 const MODALIASES: usize = 300;

@@ -55,6 +55,36 @@ pub(super) fn quantile(values: &[f64], part: f64) -> Option<f64> {
     Some(below + (above - below) * place.fract())
 }
 
+/// A straight line, fitted to points by least squares.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Line {
+    /// What each step along adds.
+    pub(super) slope: f64,
+    /// The value at zero.
+    pub(super) start: f64,
+    /// R²: 1 when all points lie on it.
+    pub(super) fit: f64,
+}
+
+impl Line {
+    /// The line that fits the points best; none unless they lie at two places at least.
+    pub(super) fn through(points: &[(f64, f64)]) -> Option<Line> {
+        let count = points.len() as f64;
+        let mean = |value: fn(&(f64, f64)) -> f64| points.iter().map(value).sum::<f64>() / count;
+        let (x, y) = (mean(|point| point.0), mean(|point| point.1));
+        let sum = |product: fn(f64, f64) -> f64| -> f64 {
+            points.iter().map(|point| product(point.0 - x, point.1 - y)).sum()
+        };
+        let (xx, xy, yy) = (sum(|x, _| x * x), sum(|x, y| x * y), sum(|_, y| y * y));
+        if points.is_empty() || xx == 0.0 {
+            return None;
+        }
+        let slope = xy / xx;
+        let fit = if yy == 0.0 { 1.0 } else { xy * xy / (xx * yy) };
+        Some(Line { slope, start: y - slope * x, fit })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,5 +111,15 @@ mod tests {
         assert_eq!((summary.ours, summary.theirs, summary.ratio), (9.0, 4.0, 0.5));
         assert_eq!(summary.quartiles, (0.375, 1.375));
         assert_eq!(Summary::of(&[], |cost| cost.wall), None);
+    }
+
+    #[test]
+    fn a_line_fits_points_that_lie_on_one_and_says_how_badly_it_fits_others() {
+        let line = Line::through(&[(1.0, 5.0), (2.0, 7.0), (4.0, 11.0)]).unwrap();
+        assert_eq!((line.slope, line.start, line.fit), (2.0, 3.0, 1.0));
+        let square = Line::through(&[(0.0, 0.0), (1.0, 1.0), (2.0, 4.0)]).unwrap();
+        assert!(square.slope == 2.0 && square.fit > 0.9 && square.fit < 0.93, "{square:?}");
+        assert_eq!(Line::through(&[(1.0, 5.0), (1.0, 7.0)]), None);
+        assert_eq!(Line::through(&[]), None);
     }
 }

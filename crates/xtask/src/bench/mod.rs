@@ -4,7 +4,10 @@
 //! the median of the pairs' ratios. A row fails only when it can't be measured: how fast a machine is decides nothing.
 
 mod cases;
+mod chart;
 mod figures;
+mod growth;
+mod instructions;
 mod measure;
 mod table;
 mod world;
@@ -12,7 +15,7 @@ mod world;
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -21,6 +24,7 @@ use clap::Args;
 use serde_json::json;
 
 use self::cases::Case;
+use self::growth::Growth;
 use self::measure::{Call, Runs};
 use self::table::Row;
 use self::world::{Side, World, version};
@@ -29,6 +33,9 @@ use crate::{dist, process};
 
 /// Names the binary to measure to the process that measures, which can't load modules.
 const CONFINED: &str = "MODUTILS_BENCH_BINARY";
+
+/// The row about the number of modules.
+const GROWTH: &str = "depmod's growth";
 
 /// The options of `cargo xtask bench`.
 #[derive(Args)]
@@ -45,6 +52,9 @@ pub(crate) struct Options {
     /// Write the results there, too
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Draw the growth there (default: growth.svg in the cache)
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
     /// The static binary to measure (default: the one that `cargo xtask dist` builds, built now)
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
@@ -74,32 +84,123 @@ impl Options {
 /// When the trees or tools can't be had, or a row can't be measured.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let Some(binary) = std::env::var_os(CONFINED).map(PathBuf::from) else { return confine(options) };
-    let cases: Vec<Case> = cases::all().into_iter().filter(|case| options.wants_case(case)).collect();
-    if cases.is_empty() {
-        let names: Vec<String> = cases::all().into_iter().map(|case| case.name).collect();
-        bail!("no such row; there are:\n{}", names.join("\n"));
-    }
+    let plan = Plan::of(options)?;
     let cache = Cache::open()?;
     let world = World::new(&cache, &binary)?;
-    prepare(&cache, &world, &cases)?;
-    println!("{}", Row::head());
-    let mut rows = Vec::new();
-    for case in &cases {
-        for row in measured(&world, case, options) {
-            println!("{}", row.line());
-            rows.push(row);
-        }
+    plan.prepare(&cache, &world)?;
+    let results = plan.measure(&world, options.runs());
+    if let Some(growth) = results.growth.as_ref().filter(|growth| !growth.points.is_empty()) {
+        let path = options.svg.clone().unwrap_or_else(|| cache.root().join("growth.svg"));
+        write(&path, &chart::draw(growth))?;
+        println!("growth: {}", path.display());
     }
     if let Some(path) = &options.json {
-        let rows: Vec<_> = rows.iter().map(Row::json).collect();
-        let text = serde_json::to_string_pretty(&json!({ "machine": machine()?, "rows": rows }))?;
-        fs::write(path, text + "\n").with_context(|| path.display().to_string())?;
+        write(path, &(serde_json::to_string_pretty(&results.json()?)? + "\n"))?;
     }
-    let failed = rows.iter().filter(|row| row.result.is_err()).count();
+    let failed = results.rows.iter().filter(|row| row.result.is_err()).count();
     if failed > 0 {
         bail!("{failed} rows could not be measured");
     }
     Ok(())
+}
+
+/// What is to be measured.
+struct Plan {
+    cases: Vec<Case>,
+    counts: Vec<(String, Call)>,
+    growth: bool,
+}
+
+/// What was measured.
+struct Results {
+    rows: Vec<Row>,
+    growth: Option<Growth>,
+}
+
+impl Plan {
+    /// The rows that are wanted.
+    fn of(options: &Options) -> Result<Plan> {
+        let growth = options.wants(GROWTH);
+        let cases: Vec<Case> = cases::all().into_iter().filter(|case| options.wants_case(case)).collect();
+        let mut counts = instructions::rows();
+        counts.retain(|(name, _)| options.wants(name));
+        if cases.is_empty() && counts.is_empty() && !growth {
+            let names = cases::all().into_iter().map(|case| case.name);
+            let names = names.chain(instructions::rows().into_iter().map(|(name, _)| name));
+            bail!("no such row; there are:\n{}\n{GROWTH}", names.collect::<Vec<_>>().join("\n"));
+        }
+        if !counts.is_empty() && !instructions::available() {
+            eprintln!("bench: instructions are counted where callgrind is installed (the package valgrind)");
+            counts.clear();
+        }
+        Ok(Plan { cases, counts, growth })
+    }
+
+    /// Brings the trees that are needed, and has both sides index them.
+    fn prepare(&self, cache: &Cache, world: &World) -> Result<()> {
+        let mut trees: BTreeSet<&str> =
+            self.cases.iter().flat_map(|case| case.trees.iter().copied()).collect();
+        if self.growth || !self.counts.is_empty() {
+            trees.insert(cases::PLAIN);
+        }
+        if !self.counts.is_empty() {
+            trees.insert(cases::LOOKED_AT);
+        }
+        for tree in trees {
+            eprintln!("bench: {tree}");
+            world.bring(cache, tree)?;
+            let depmod = Call::new("depmod", &[&version(tree)]);
+            measure::output(world, Side::Ours, &depmod)?;
+            // The packaged one can't read gzip.
+            if tree != cases::GZ {
+                measure::output(world, Side::Theirs, &depmod)?;
+                world.check_indexes(tree)?;
+            }
+        }
+        if !self.counts.is_empty() {
+            instructions::prepare(world)?;
+        }
+        settle()
+    }
+
+    /// Measures and prints row by row.
+    fn measure(&self, world: &World, runs: Runs) -> Results {
+        let mut rows = Vec::new();
+        let mut add = |row: Row| {
+            println!("{}", row.line());
+            rows.push(row);
+        };
+        println!("{}", Row::head());
+        self.cases.iter().flat_map(|case| measured(world, case, runs)).for_each(&mut add);
+        self.counts.iter().map(|(name, call)| counted(world, name, call)).for_each(&mut add);
+        let growth = self.growth.then(|| {
+            let mut growth = Growth::default();
+            for modules in growth::SIZES {
+                let name = format!("{GROWTH}, {modules} modules");
+                match growth::measure(world, modules, runs) {
+                    Ok(pairs) => {
+                        add(Row::of_times(&name, None, &pairs));
+                        growth.add(modules, &pairs);
+                    }
+                    Err(error) => add(Row::failed(&name, None, error)),
+                }
+            }
+            for (side, name) in [(Side::Ours, "ours"), (Side::Theirs, "kmod 34.2")] {
+                println!("{GROWTH} of {name}: {}", growth.words(side).unwrap_or_default());
+            }
+            growth
+        });
+        Results { rows, growth }
+    }
+}
+
+impl Results {
+    /// The results for machines.
+    fn json(&self) -> Result<serde_json::Value> {
+        let rows: Vec<_> = self.rows.iter().map(Row::json).collect();
+        let growth = self.growth.as_ref().map(Growth::json);
+        Ok(json!({ "machine": machine()?, "rows": rows, "growth": growth }))
+    }
 }
 
 /// Finds or builds the binary, and goes on as a process that can't load modules, whatever a tool does by mistake.
@@ -114,27 +215,9 @@ fn confine(options: &Options) -> Result<()> {
     Err(again.exec()).context("setpriv, of the package util-linux, is missing")
 }
 
-/// Brings the trees that the cases need, and has both sides index them.
-fn prepare(cache: &Cache, world: &World, cases: &[Case]) -> Result<()> {
-    let trees: BTreeSet<&str> = cases.iter().flat_map(|case| case.trees.iter().copied()).collect();
-    for tree in &trees {
-        eprintln!("bench: {tree}");
-        world.bring(cache, tree)?;
-        let depmod = Call::new("depmod", &[&version(tree)]);
-        measure::output(world, Side::Ours, &depmod)?;
-        // The packaged one can't read gzip.
-        if *tree != cases::GZ {
-            measure::output(world, Side::Theirs, &depmod)?;
-            world.check_indexes(tree)?;
-        }
-    }
-    // What is still to be written would be written while we measure.
-    process::run(&mut Command::new("sync"))
-}
-
 /// The rows of a case.
-fn measured(world: &World, case: &Case, options: &Options) -> Vec<Row> {
-    let pairs = match pairs(world, case, options.runs()) {
+fn measured(world: &World, case: &Case, runs: Runs) -> Vec<Row> {
+    let pairs = match pairs(world, case, runs) {
         Ok(pairs) => pairs,
         Err(error) => return vec![Row::failed(&case.name, case.limit, error)],
     };
@@ -150,6 +233,24 @@ fn pairs(world: &World, case: &Case, runs: Runs) -> Result<Vec<figures::Pair>> {
         bail!("the sides print different things");
     }
     measure::pairs(world, [&ours, &theirs], runs, |side| case.before.act(world, side))
+}
+
+/// The row of a call's instructions.
+fn counted(world: &World, name: &str, call: &Call) -> Row {
+    let count = |side| instructions::count(world, side, call);
+    match count(Side::Ours).and_then(|ours| Ok([ours, count(Side::Theirs)?])) {
+        Ok(counts) => Row::of_counts(name, counts),
+        Err(error) => Row::failed(name, None, error),
+    }
+}
+
+/// Has everything written that is still to be: it would be written while we measure.
+fn settle() -> Result<()> {
+    process::run(&mut Command::new("sync"))
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// What the figures hold for.

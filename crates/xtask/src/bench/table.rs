@@ -10,6 +10,7 @@ use super::figures::{Pair, Summary};
 pub(super) enum Unit {
     Seconds,
     Bytes,
+    Instructions,
 }
 
 /// A row: what was measured, or why it wasn't.
@@ -39,6 +40,13 @@ impl Row {
     pub(super) fn of_memory(name: &str, limit: f64, pairs: &[Pair]) -> Row {
         let summary = Summary::of(pairs, |cost| cost.peak);
         Row::new(&format!("peak memory of {name}"), Unit::Bytes, Some(limit), summary, None, pairs.len())
+    }
+
+    /// The row of instructions, which are counted once.
+    pub(super) fn of_counts(name: &str, [ours, theirs]: [f64; 2]) -> Row {
+        let ratio = ours / theirs;
+        let summary = Summary { ours, theirs, ratio, quartiles: (ratio, ratio) };
+        Row::new(name, Unit::Instructions, None, Some(summary), None, 1)
     }
 
     /// A row that could not be measured.
@@ -94,6 +102,7 @@ impl Row {
         let unit = match self.unit {
             Unit::Seconds => "s",
             Unit::Bytes => "B",
+            Unit::Instructions => "instructions",
         };
         let mut row = json!({ "name": self.name, "unit": unit, "limit": self.limit });
         match &self.result {
@@ -118,6 +127,7 @@ impl Unit {
         match self {
             Unit::Seconds => format!("{:.2} ms", value * 1e3),
             Unit::Bytes => format!("{:.1} MiB", value / 1_048_576.0),
+            Unit::Instructions => format!("{:.3} M", value / 1e6),
         }
     }
 }
