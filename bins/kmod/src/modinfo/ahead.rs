@@ -43,7 +43,7 @@ pub fn in_order<T: Send, R: Send>(
         // Its end is what ends the threads.
         let jobs = jobs;
         let started =
-            (0..threads).filter(|_| thread::Builder::new().spawn_scoped(scope, &serve).is_ok()).count();
+            (0..threads).filter(|_| thread::Builder::new().spawn_scoped(scope, serve).is_ok()).count();
         if started == 0 {
             return items.for_each(|item| alone(item, each));
         }

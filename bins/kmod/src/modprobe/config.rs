@@ -64,9 +64,11 @@ const CHUNK: usize = 64 << 10;
 fn dump(index: &Trie, report: &mut Report) -> modutils::Result<()> {
     let mut lines = Vec::with_capacity(2 * CHUNK);
     let dumped = index.for_each(&mut |key, value| {
-        for part in [b"alias ", key, b" ", value, b"\n"] {
-            lines.extend_from_slice(part);
-        }
+        lines.extend_from_slice(b"alias ");
+        lines.extend_from_slice(key);
+        lines.push(b' ');
+        lines.extend_from_slice(value);
+        lines.push(b'\n');
         if lines.len() >= CHUNK {
             report.print(&lines);
             lines.clear();

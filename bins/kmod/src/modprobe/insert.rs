@@ -6,7 +6,7 @@ use bstr::{BString, ByteSlice};
 use modutils::{
     Level, Notice,
     kernel::{Event, Failure, Flow, Mode, Outcome, Refusal, Told, execute, execute_all},
-    lookup::{self, Candidate},
+    lookup::{self, Candidate, Known},
     plan::{self, LoadRequest, OnError, Step},
 };
 use nix::errno::Errno;
@@ -26,9 +26,10 @@ pub(super) fn all(tool: &Tool, report: &mut Report) -> bool {
     if tool.options.jobs.get() > 1 && tool.execution().mode == Mode::Run {
         return at_once(tool, names, &request, report);
     }
+    let mut known = Known::default();
     let mut done = true;
     for name in names {
-        done &= with_plans(tool, bytes(name), &request, report, &mut |target, plan, report| {
+        done &= with_plans(tool, bytes(name), &request, &mut known, report, &mut |target, plan, report| {
             carry_out(tool, target, &plan, &mut shown, report)
         });
     }
@@ -37,10 +38,11 @@ pub(super) fn all(tool: &Tool, report: &mut Report) -> bool {
 
 /// Loads with several threads: all names are looked up before anything is loaded.
 fn at_once(tool: &Tool, names: &[OsString], request: &LoadRequest, report: &mut Report) -> bool {
+    let mut known = Known::default();
     let mut done = true;
     let (mut targets, mut plans) = (Vec::new(), Vec::new());
     for name in names {
-        done &= with_plans(tool, bytes(name), request, report, &mut |target, plan, _| {
+        done &= with_plans(tool, bytes(name), request, &mut known, report, &mut |target, plan, _| {
             targets.push(target.clone());
             plans.push(plan);
             true
@@ -63,6 +65,7 @@ fn with_plans(
     tool: &Tool,
     name: &[u8],
     request: &LoadRequest,
+    known: &mut Known,
     report: &mut Report,
     each: &mut dyn FnMut(&Candidate, plan::Plan, &mut Report) -> bool,
 ) -> bool {
@@ -71,13 +74,10 @@ fn with_plans(
         candidates.iter().for_each(|candidate| report.print_line(&candidate.module));
         return true;
     }
-    let known = match lookup::gather(tool.context, &candidates) {
-        Ok(known) => known,
-        Err(error) => {
-            report.error(error.to_string());
-            return false;
-        }
-    };
+    if let Err(error) = known.gather(tool.context, &candidates) {
+        report.error(error.to_string());
+        return false;
+    }
     let mut done = true;
     for candidate in &candidates {
         let config = &tool.context.config;
@@ -86,7 +86,7 @@ fn with_plans(
             report.notice(&Notice::new(Level::Info, why));
             continue;
         }
-        done &= each(candidate, plan::load(config, &known, candidate, request), report);
+        done &= each(candidate, plan::load(config, known, candidate, request), report);
     }
     done
 }

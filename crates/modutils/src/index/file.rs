@@ -100,69 +100,106 @@ fn read(file: &File, start: usize, len: usize) -> Result<Box<[u8]>, Malformed> {
 /// A place in the file, moving on as it is read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor<'a> {
-    pub(super) file: &'a IndexFile,
-    pub(super) at: usize,
+    file: &'a IndexFile,
+    at: usize,
+    /// What is in memory from there on.
+    rest: &'a [u8],
 }
 
 impl<'a> Cursor<'a> {
+    /// The place at an offset.
+    ///
+    /// # Errors
+    /// When the file cannot be read there.
+    pub(super) fn new(file: &'a IndexFile, at: usize) -> Result<Self, Malformed> {
+        Ok(Self { file, at, rest: file.piece(at)? })
+    }
+
+    /// The offset.
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
     /// A number of four bytes.
     pub(super) fn number(&mut self) -> Result<u32, Malformed> {
-        if let Some(bytes) = self.file.piece(self.at)?.first_chunk() {
-            self.at = self.at.saturating_add(4);
-            return Ok(u32::from_be_bytes(*bytes));
-        }
-        let bytes = self.take(4)?.first_chunk().copied().unwrap_or_default();
+        let bytes = match self.rest.first_chunk() {
+            Some(bytes) => {
+                self.pass(4);
+                *bytes
+            }
+            None => self.take_across(4)?.first_chunk().copied().unwrap_or_default(),
+        };
         Ok(u32::from_be_bytes(bytes))
     }
 
     /// The bytes before the next NUL, which is passed over.
     pub(super) fn string(&mut self) -> Result<Cow<'a, [u8]>, Malformed> {
+        // Most are so short that a search made for long ones would lose time.
+        let Some(end) = self.rest.iter().position(|&byte| byte == 0) else { return self.string_across() };
+        let string = self.rest.get(..end).unwrap_or_default();
+        self.pass(end.saturating_add(1));
+        Ok(Cow::Borrowed(string))
+    }
+
+    /// So many bytes.
+    pub(super) fn take(&mut self, length: usize) -> Result<Cow<'a, [u8]>, Malformed> {
+        let Some(bytes) = self.rest.get(..length) else { return self.take_across(length).map(Cow::Owned) };
+        self.pass(length);
+        Ok(Cow::Borrowed(bytes))
+    }
+
+    fn pass(&mut self, bytes: usize) {
+        self.at = self.at.saturating_add(bytes);
+        self.rest = self.rest.get(bytes..).unwrap_or_default();
+    }
+
+    /// What is in memory of the next block, where this one's has been passed.
+    fn next_piece(&mut self) -> Result<&'a [u8], Malformed> {
+        if self.rest.is_empty() {
+            self.rest = self.file.piece(self.at)?;
+        }
+        Ok(self.rest)
+    }
+
+    #[cold]
+    fn string_across(&mut self) -> Result<Cow<'a, [u8]>, Malformed> {
         let start = *self;
-        let mut string = Cow::Borrowed(&[][..]);
+        let mut string = Vec::new();
         loop {
-            let piece = self.file.piece(self.at)?;
+            let piece = self.next_piece()?;
             if piece.is_empty() {
                 return Err(start.cut_short());
             }
             let end = piece.find_byte(0);
             let part = piece.get(..end.unwrap_or(piece.len())).unwrap_or_default();
-            self.at = self.at.saturating_add(part.len());
-            join(&mut string, part);
+            string.extend_from_slice(part);
+            self.pass(part.len());
             if end.is_some() {
-                self.at = self.at.saturating_add(1);
-                return Ok(string);
+                self.pass(1);
+                return Ok(Cow::Owned(string));
             }
         }
     }
 
-    /// So many bytes.
-    pub(super) fn take(&mut self, length: usize) -> Result<Cow<'a, [u8]>, Malformed> {
+    #[cold]
+    fn take_across(&mut self, length: usize) -> Result<Vec<u8>, Malformed> {
         if self.file.len.checked_sub(self.at).is_none_or(|left| left < length) {
             return Err(self.cut_short());
         }
-        let mut bytes = Cow::Borrowed(&[][..]);
+        let mut bytes = Vec::new();
         while bytes.len() < length {
-            let piece = self.file.piece(self.at)?;
-            let part = piece.get(..length - bytes.len()).unwrap_or(piece);
+            let piece = self.next_piece()?;
+            let part = piece.get(..length.saturating_sub(bytes.len())).unwrap_or(piece);
             if part.is_empty() {
                 return Err(self.cut_short());
             }
-            self.at = self.at.saturating_add(part.len());
-            join(&mut bytes, part);
+            bytes.extend_from_slice(part);
+            self.pass(part.len());
         }
         Ok(bytes)
     }
 
     fn cut_short(&self) -> Malformed {
         Malformed::offset(self.at as u64, "the index ends before what should stand here")
-    }
-}
-
-/// Appends the part of another block. What lies in one block is not copied.
-fn join<'a>(bytes: &mut Cow<'a, [u8]>, part: &'a [u8]) {
-    if bytes.is_empty() {
-        *bytes = Cow::Borrowed(part);
-    } else {
-        bytes.to_mut().extend_from_slice(part);
     }
 }

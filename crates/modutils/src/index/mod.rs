@@ -5,6 +5,7 @@
 //! programs; kmod's library never reads them, and neither does this one.
 
 mod file;
+mod guide;
 mod node;
 mod set;
 mod trie;

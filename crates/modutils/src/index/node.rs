@@ -26,7 +26,7 @@ pub(super) const OFFSET_MASK: u32 = 0x0FFF_FFFF;
 
 /// Checks the header and returns the reference to the root.
 pub(super) fn root_reference(file: &IndexFile) -> Result<u32, Malformed> {
-    let mut header = Cursor { file, at: 0 };
+    let mut header = Cursor::new(file, 0)?;
     if header.number()? != MAGIC {
         return Err(Malformed::offset(0, "not an index of modules"));
     }
@@ -60,7 +60,7 @@ pub(super) struct Values<'a> {
 impl<'a> Node<'a> {
     /// Reads the node at a reference.
     pub(super) fn read(file: &'a IndexFile, reference: u32) -> Result<Self, Malformed> {
-        let mut cursor = Cursor { file, at: (reference & OFFSET_MASK) as usize };
+        let mut cursor = Cursor::new(file, (reference & OFFSET_MASK) as usize)?;
         let nothing = Cow::Borrowed(&[][..]);
         let prefix = if reference & HAS_PREFIX == 0 { nothing.clone() } else { cursor.string()? };
         let (first, children) =
@@ -96,7 +96,7 @@ impl<'a> Node<'a> {
 fn children<'a>(cursor: &mut Cursor<'a>) -> Result<(u8, Cow<'a, [u8]>), Malformed> {
     let [first, last] = cursor.take(2)?.first_chunk().copied().unwrap_or_default();
     let Some(more) = last.checked_sub(first) else {
-        return Err(Malformed::offset(cursor.at as u64, "the children's range is upside down"));
+        return Err(Malformed::offset(cursor.at() as u64, "the children's range is upside down"));
     };
     let table = usize::from(more).saturating_add(1).saturating_mul(4);
     Ok((first, cursor.take(table)?))

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::{
     file::IndexFile,
+    guide::{Everything, Guide, Query},
     node::{Node, Values, root_reference},
 };
 use crate::{
@@ -105,7 +106,8 @@ impl Trie {
         let Some(root) = self.root else { return Ok(()) };
         let whole = self.file.whole()?;
         let file = whole.as_ref().unwrap_or(&self.file);
-        Walk::new(file, true).below(Node::read(file, root)?, 0, b"", &mut |budget, key, values| {
+        let mut walk = Walk::new(file, &Everything, true);
+        walk.below(Node::read(file, root)?, 0, b"", (), &mut |budget, key, values, ()| {
             budget.each(values, key.len(), |_, value| each(key, value))
         })
     }
@@ -130,7 +132,8 @@ impl Trie {
     fn find_matching(&self, query: &[u8]) -> Result<Vec<TrieValue>, Malformed> {
         let mut found = Vec::new();
         let mut keep = |priority, value: &[u8]| found.push(TrieValue { priority, value: value.to_owned() });
-        let mut walk = Walk::new(&self.file, false);
+        let guide = Query::new(query);
+        let mut walk = Walk::new(&self.file, &guide, false);
         let mut reference = self.root;
         let mut rest = query;
         while let Some(node) = reference.map(|reference| self.node(reference)).transpose()? {
@@ -139,17 +142,21 @@ impl Trie {
             let (literal, pattern) = node.prefix.split_at_checked(literal).unwrap_or_default();
             let Some(after) = rest.strip_prefix(literal) else { break };
             rest = after;
-            let mut try_pattern = |budget: &mut Budget, pattern: &[u8], values| {
-                if fnmatch(pattern, rest) { budget.each(values, pattern.len(), &mut keep) } else { Ok(()) }
+            let trail = guide.start(rest);
+            let mut try_pattern = |budget: &mut Budget, pattern: &[u8], values, trail| {
+                let matches = guide.matches(trail).unwrap_or_else(|| fnmatch(pattern, rest));
+                if matches { budget.each(values, pattern.len(), &mut keep) } else { Ok(()) }
             };
             if !pattern.is_empty() {
-                let matched = literal.len();
-                walk.below(node, matched, b"", &mut try_pattern)?;
+                let passed = literal.len();
+                walk.below(node, passed, b"", trail, &mut try_pattern)?;
                 break;
             }
             for wildcard in *b"*?[" {
-                if let Some(child) = node.child(wildcard) {
-                    walk.below(self.node(child)?, 0, &[wildcard], &mut try_pattern)?;
+                if let Some(child) = node.child(wildcard)
+                    && let Some(trail) = guide.follow(trail, wildcard)
+                {
+                    walk.below(self.node(child)?, 0, &[wildcard], trail, &mut try_pattern)?;
                 }
             }
             let Some((&byte, after)) = rest.split_first() else {
@@ -181,66 +188,78 @@ struct Budget {
     keys: usize,
 }
 
-/// Visits all keys below nodes.
-struct Walk<'a> {
+/// Visits the keys below nodes that its guide wants.
+struct Walk<'a, G: Guide> {
     file: &'a IndexFile,
+    guide: &'a G,
     /// Where a node's values come: before its children or after them.
     values_first: bool,
     budget: Budget,
     key: Vec<u8>,
-    steps: Vec<Step<'a>>,
+    steps: Vec<Step<'a, G::Trail>>,
 }
 
 /// What a walk still has to do, with the length of the key that leads there.
-enum Step<'a> {
-    Child { reference: u32, byte: u8, parent_key: usize },
-    Values { values: Values<'a>, key: usize },
+struct Step<'a, T> {
+    key: usize,
+    trail: T,
+    next: Next<'a>,
 }
 
-impl<'a> Walk<'a> {
-    fn new(file: &'a IndexFile, values_first: bool) -> Self {
+enum Next<'a> {
+    Child { reference: u32, byte: u8 },
+    Values(Values<'a>),
+}
+
+impl<'a, G: Guide> Walk<'a, G> {
+    fn new(file: &'a IndexFile, guide: &'a G, values_first: bool) -> Self {
         let nodes = file.len();
         let keys = nodes.saturating_mul(MAX_EXPANSION).max(MIN_EXPANSION);
-        Self { file, values_first, budget: Budget { nodes, keys }, key: Vec::new(), steps: Vec::new() }
+        let budget = Budget { nodes, keys };
+        Self { file, guide, values_first, budget, key: Vec::new(), steps: Vec::new() }
     }
 
-    /// Calls `visit` with each key that begins at `node` and has values: `start` stands before it, and
-    /// so many bytes of the node's prefix do not belong to it.
+    /// Calls `visit` with each key that begins at `node` and has values: `start` stands before it with
+    /// that trail, and so many bytes of the node's prefix do not belong to it.
     fn below(
         &mut self,
         node: Node<'a>,
         passed: usize,
         start: &[u8],
-        visit: &mut impl FnMut(&mut Budget, &[u8], Values<'a>) -> Result<(), Malformed>,
+        trail: G::Trail,
+        visit: &mut impl FnMut(&mut Budget, &[u8], Values<'a>, G::Trail) -> Result<(), Malformed>,
     ) -> Result<(), Malformed> {
         self.key.clear();
         self.key.extend_from_slice(start);
-        self.enter(&node, passed)?;
-        while let Some(step) = self.steps.pop() {
-            match step {
-                Step::Child { reference, byte, parent_key } => {
-                    self.key.truncate(parent_key);
+        self.enter(&node, passed, trail)?;
+        while let Some(Step { key, trail, next }) = self.steps.pop() {
+            self.key.truncate(key);
+            match next {
+                Next::Child { reference, byte } => {
                     self.key.push(byte);
-                    self.enter(&Node::read(self.file, reference)?, 0)?;
+                    self.enter(&Node::read(self.file, reference)?, 0, trail)?;
                 }
-                Step::Values { values, key } => {
-                    self.key.truncate(key);
-                    visit(&mut self.budget, &self.key, values)?;
-                }
+                Next::Values(values) => visit(&mut self.budget, &self.key, values, trail)?,
             }
         }
         Ok(())
     }
 
     /// Puts a node's parts on the stack, those that come first on top.
-    fn enter(&mut self, node: &Node<'a>, passed: usize) -> Result<(), Malformed> {
+    fn enter(&mut self, node: &Node<'a>, passed: usize, trail: G::Trail) -> Result<(), Malformed> {
         self.budget.spend(node.size().saturating_sub(passed))?;
-        self.key.extend_from_slice(node.prefix.get(passed..).unwrap_or_default());
-        let parent_key = self.key.len();
+        let prefix = node.prefix.get(passed..).unwrap_or_default();
+        let guide = self.guide;
+        let trail = prefix.iter().try_fold(trail, |trail, &byte| guide.follow(trail, byte));
+        let Some(trail) = trail else { return Ok(()) };
+        self.key.extend_from_slice(prefix);
+        let key = self.key.len();
         let values =
-            (!node.values.is_empty()).then_some(Step::Values { values: node.values, key: parent_key });
-        let children = node.children().rev();
-        let children = children.map(|(byte, reference)| Step::Child { reference, byte, parent_key });
+            (!node.values.is_empty()).then_some(Step { key, trail, next: Next::Values(node.values) });
+        let children = node.children().rev().filter_map(|(byte, reference)| {
+            let trail = guide.follow(trail, byte)?;
+            Some(Step { key, trail, next: Next::Child { reference, byte } })
+        });
         if self.values_first {
             self.steps.extend(children);
             self.steps.extend(values);

@@ -216,7 +216,7 @@ impl<'a, 'b> Run<'a, 'b> {
     }
 
     fn is_loaded(&self, module: &ModuleName) -> bool {
-        self.kernel.state(module) == State::Live
+        self.kernel.is_live(module)
     }
 
     fn act(&mut self, step: &Step) -> Result<Flow, Failure> {
