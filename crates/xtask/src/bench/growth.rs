@@ -189,7 +189,7 @@ fn rename(name: &mut [u8], copy: usize) {
     for (place, letter) in name.iter_mut().enumerate().take(usize::BITS as usize) {
         if copy >> place & 1 == 1 {
             *letter = match *letter {
-                b'_' => b'.',
+                b'_' => b'~',
                 digit @ b'0'..=b'9' => b"!$%&+,/:;="[usize::from(digit - b'0')],
                 letter => letter ^ (b'a' ^ b'A'),
             };
@@ -209,6 +209,6 @@ mod tests {
             rename(&mut name, copy);
             name
         });
-        assert_eq!(names.collect::<Vec<_>>(), [*b"f_8", *b"F_8", *b"f.8", *b"F.8"]);
+        assert_eq!(names.collect::<Vec<_>>(), [*b"f_8", *b"F_8", *b"f~8", *b"F~8"]);
     }
 }
