@@ -1,5 +1,7 @@
 //! `fnmatch(3)` of the C library that this runs on, to compare with.
 
+#![expect(unsafe_code, reason = "a function of the C library")]
+
 use std::ffi::{CString, c_char, c_int};
 
 unsafe extern "C" {

@@ -3,6 +3,8 @@
 //!
 //! A property that does not hold panics, and libFuzzer keeps the input.
 
+#![deny(unsafe_code)]
+
 pub mod files;
 pub mod glibc;
 pub mod index;
