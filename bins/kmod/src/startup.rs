@@ -1,14 +1,11 @@
 //! What must happen before, or at the very start of, `main`.
-#![expect(
-    unsafe_code,
-    reason = "a look at descriptor 2 before the runtime starts, and a signal's disposition"
-)]
+#![expect(unsafe_code, reason = "a look at descriptor 2 before the runtime starts, and what signals do")]
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use nix::{
     fcntl::{FcntlArg, FdFlag, fcntl},
-    sys::signal::{SigHandler, Signal, raise, signal},
+    sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction, signal},
 };
 
 static STDERR_WAS_CLOSED: AtomicBool = AtomicBool::new(false);
@@ -44,6 +41,64 @@ pub fn die_of_sigpipe() {
     restore_sigpipe();
     // Comes back only where the signal is blocked.
     let _ = raise(Signal::SIGPIPE);
+}
+
+/// The signals by which people, sessions and limits end a program.
+const ENDING: [Signal; 5] =
+    [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGXCPU];
+
+/// The one of them that came while they were held; 0 for none.
+static HAS_COME: AtomicI32 = AtomicI32::new(0);
+
+/// While this lives, signals that would end the process wait, in all its threads; a write beyond the
+/// limit of file sizes fails instead of ending it. A signal that was ignored stays ignored.
+pub struct HeldSignals(Vec<(Signal, SigAction)>);
+
+impl HeldSignals {
+    /// Begins to hold them.
+    pub fn hold() -> Self {
+        HAS_COME.store(0, Ordering::Relaxed);
+        let note = SigHandler::Handler(note_signal);
+        let mut held: Vec<_> = ENDING.iter().filter_map(|&signal| exchange(signal, note)).collect();
+        held.extend(exchange(Signal::SIGXFSZ, SigHandler::SigIgn));
+        Self(held)
+    }
+
+    /// Whether one has come.
+    pub fn has_come(&self) -> bool {
+        HAS_COME.load(Ordering::Relaxed) != 0
+    }
+
+    /// Ends it: one that has come now does what it does.
+    pub fn let_go(self) {
+        for (signal, before) in &self.0 {
+            // SAFETY: this is what was set before `hold`, when no handler of ours was.
+            let set = unsafe { sigaction(*signal, before) };
+            debug_assert!(set.is_ok(), "it was set before");
+        }
+        if let Ok(signal) = Signal::try_from(HAS_COME.load(Ordering::Relaxed)) {
+            // Comes back only where the signal is blocked.
+            let _ = raise(signal);
+        }
+    }
+}
+
+/// Sets what a signal does, unless it is ignored; returns what it did before.
+fn exchange(signal: Signal, handler: SigHandler) -> Option<(Signal, SigAction)> {
+    let action = SigAction::new(handler, SaFlags::SA_RESTART, SigSet::empty());
+    // SAFETY: the only handler that is given to this function is `note_signal`, which stores an
+    // integer atomically: that is allowed in signal context, in any thread.
+    let before = unsafe { sigaction(signal, &action) }.ok()?;
+    if matches!(before.handler(), SigHandler::SigIgn) {
+        // SAFETY: no handler is set.
+        let _ = unsafe { sigaction(signal, &before) };
+        return None;
+    }
+    Some((signal, before))
+}
+
+extern "C" fn note_signal(signal: libc::c_int) {
+    HAS_COME.store(signal, Ordering::Relaxed);
 }
 
 fn set_sigpipe(handler: SigHandler) {

@@ -1,0 +1,1 @@
+//! insmod, modprobe and rmmod.

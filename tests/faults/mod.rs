@@ -1,0 +1,204 @@
+//! What becomes of a tool when one of its system calls fails, comes short or is its last.
+//!
+//! A [`World`] is a root with a tool to run in it. [`sweep`] runs the tool once for each of its system calls and each
+//! fault, puts the root back before each run, and has the world judge what is there afterwards. A [`Trial`] says what
+//! happened; its [`Wrong`]s are what must not happen, whatever the fault. [`table`] sums trials up.
+
+pub mod depmod;
+pub mod load;
+pub mod table;
+
+use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+
+use testkit::{At, Errno, FakeKernel, Fault, Outcome, Signal, Start, What};
+
+/// The faults of every sweep, and what the table calls them.
+pub const FAULTS: [(&str, What); 6] = [
+    ("ENOSPC", What::Fails(Errno::ENOSPC)),
+    ("EIO", What::Fails(Errno::EIO)),
+    ("EACCES", What::Fails(Errno::EACCES)),
+    ("EINTR", What::Fails(Errno::EINTR)),
+    ("short", What::Short),
+    ("SIGKILL", What::Signal(Signal::SIGKILL)),
+];
+
+/// A root, and a tool to run in it.
+pub trait World {
+    /// Puts everything back to what it was before the first run.
+    fn restore(&self);
+    /// How the tool is started.
+    fn start(&self) -> Start;
+    /// The kernel it runs on.
+    fn kernel(&self) -> &FakeKernel;
+    /// What the run left behind, seen before anything else is run. `undisturbed` is that run's outcome.
+    fn judge(&self, run: &Outcome, undisturbed: &Outcome) -> (Left, Vec<Wrong>);
+}
+
+/// What a run left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Left {
+    /// What was there before.
+    Old,
+    /// What it was to make.
+    New,
+    /// Some of the old and some of the new, each of it whole.
+    Mixed,
+    /// Something else.
+    Other,
+}
+
+/// What must not happen.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wrong {
+    /// A file that is neither the old one nor the new one.
+    Torn(String),
+    /// A file that is empty, and neither was nor is to be.
+    Empty(String),
+    /// A file that is gone.
+    Gone(String),
+    /// A temporary file, though the tool was not killed.
+    Leftover(String),
+    /// Exit code 0, but what was asked for is not done.
+    Silent,
+    /// Another exit code, but something is changed.
+    Changed,
+    /// Another exit code, but what was the matter is not said.
+    Unexplained,
+    /// The next run does not make everything good.
+    Unrepaired,
+    /// It did not end.
+    Hung,
+}
+
+impl Wrong {
+    /// The kind, for counting.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Wrong::Torn(_) => "torn",
+            Wrong::Empty(_) => "empty",
+            Wrong::Gone(_) => "gone",
+            Wrong::Leftover(_) => "temporaries left",
+            Wrong::Silent => "silent exit 0",
+            Wrong::Changed => "failed, but changed files",
+            Wrong::Unexplained => "no cause said",
+            Wrong::Unrepaired => "not repaired by the next run",
+            Wrong::Hung => "hung",
+        }
+    }
+}
+
+/// A run with a fault.
+#[derive(Debug, Clone)]
+pub struct Trial {
+    /// The call that met it.
+    pub call: &'static str,
+    /// Which of the calls of that name.
+    pub nth: usize,
+    /// The path it was about, if any.
+    pub path: String,
+    /// The fault, as in [`FAULTS`].
+    pub fault: &'static str,
+    /// How the run ended.
+    pub status: ExitStatus,
+    /// What it said on standard error.
+    pub said: String,
+    /// What is there now.
+    pub left: Left,
+    /// What should not have happened.
+    pub wrongs: Vec<Wrong>,
+}
+
+impl Trial {
+    /// Whether the process ended by a signal.
+    pub fn died(&self) -> bool {
+        self.status.signal().is_some()
+    }
+}
+
+/// How many calls of each name meet the faults.
+#[derive(Debug, Clone, Copy)]
+pub enum Extent {
+    /// All of them.
+    Whole,
+    /// At most so many, spread over the run: the first and the last are among them.
+    Spread(usize),
+}
+
+/// Calls that have no error to return: a fault there is no fault of the tool's.
+const NEVER_FAIL: [&str; 3] = ["exit", "exit_group", "rt_sigreturn"];
+
+/// Runs the world's tool with each fault at each call.
+pub fn sweep(world: &dyn World, faults: &[(&'static str, What)], extent: Extent) -> Vec<Trial> {
+    world.restore();
+    let undisturbed = world.kernel().watch(&world.start(), None);
+    let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
+    for call in &undisturbed.trace {
+        *counts.entry(call).or_default() += 1;
+    }
+    let mut trials = Vec::new();
+    for (call, count) in counts {
+        for nth in chosen(count, extent) {
+            for (name, what) in faults {
+                let killed = matches!(what, What::Signal(_));
+                if !killed && NEVER_FAIL.contains(&call) || *what == What::Short && !can_be_short(call) {
+                    continue;
+                }
+                let fault = Fault { at: At::Named(call, nth), what: *what };
+                trials.extend(trial(world, &undisturbed.outcome, name, fault, (call, nth)));
+            }
+        }
+    }
+    trials
+}
+
+/// One run. `None` where it made no such call: with threads, the number of some calls varies.
+fn trial(
+    world: &dyn World,
+    undisturbed: &Outcome,
+    name: &'static str,
+    fault: Fault,
+    (call, nth): (&'static str, usize),
+) -> Option<Trial> {
+    world.restore();
+    let run = world.kernel().watch(&world.start(), Some(fault));
+    let (_, path) = run.met?;
+    let (left, mut wrongs) = world.judge(&run.outcome, undisturbed);
+    let said = String::from_utf8_lossy(&run.outcome.stderr).into_owned();
+    let status = run.outcome.status;
+    if status.signal() == Some(Signal::SIGKILL as i32) && !matches!(fault.what, What::Signal(_)) {
+        wrongs.push(Wrong::Hung);
+    }
+    if status.code().is_some_and(|code| code != 0) && !explained(&said, fault.what) {
+        wrongs.push(Wrong::Unexplained);
+    }
+    Some(Trial { call, nth, path, fault: name, status, said, left, wrongs })
+}
+
+/// Whether a message tells the cause as the system words it.
+fn explained(said: &str, what: What) -> bool {
+    match what {
+        What::Fails(errno) => {
+            let text = std::io::Error::from(errno).to_string();
+            said.contains(text.split(" (os error").next().unwrap_or_default())
+        }
+        What::Short | What::Signal(_) => !said.is_empty(),
+    }
+}
+
+fn chosen(count: usize, extent: Extent) -> Vec<usize> {
+    match extent {
+        Extent::Spread(most) if most < count => {
+            let last = count - 1;
+            let mut chosen: Vec<usize> = (0..most).map(|part| part * last / (most - 1).max(1)).collect();
+            chosen.dedup();
+            chosen
+        }
+        _ => (0..count).collect(),
+    }
+}
+
+fn can_be_short(call: &str) -> bool {
+    matches!(call, "read" | "pread64" | "write" | "pwrite64")
+}
