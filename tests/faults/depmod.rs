@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 
-use testkit::{Crc, FakeKernel, Indexes, ModuleBuilder, Outcome, Side, Start, TestRoot};
+use testkit::{Crc, FakeKernel, Indexes, ModuleBuilder, Outcome, Side, Signal, Start, TestRoot};
 
 use super::{Left, World, Wrong};
 use crate::{add_ordered, module};
@@ -97,8 +97,13 @@ impl Depmod {
             match fs::read(self.directory().join(name)) {
                 Ok(found) if found == *content => new += 1,
                 Ok(found) if self.old.get(name) == Some(&found) => old += 1,
-                Ok(found) if found.is_empty() => wrongs.push(Wrong::Empty(name.clone())),
-                Ok(_) => wrongs.push(Wrong::Torn(name.clone())),
+                Ok(found)
+                    if is_part(&found, content)
+                        || self.old.get(name).is_some_and(|old| is_part(&found, old)) =>
+                {
+                    wrongs.push(Wrong::Torn(name.clone()));
+                }
+                Ok(_) => wrongs.push(Wrong::Lacking(name.clone())),
                 Err(_) if !self.old.contains_key(name) => old += 1,
                 Err(_) => wrongs.push(Wrong::Gone(name.clone())),
             }
@@ -111,6 +116,11 @@ impl Depmod {
         };
         (left, wrongs)
     }
+}
+
+/// Whether a file was cut short.
+fn is_part(found: &[u8], whole: &[u8]) -> bool {
+    whole.starts_with(found) && found.len() < whole.len()
 }
 
 impl World for Depmod {
@@ -141,9 +151,10 @@ impl World for Depmod {
 
     fn judge(&self, run: &Outcome, _: &Outcome) -> (Left, Vec<Wrong>) {
         let (left, mut wrongs) = self.files();
-        let killed = run.status.signal().is_some();
-        if !killed {
+        if run.status.signal() != Some(Signal::SIGKILL as i32) {
             wrongs.extend(self.leftovers().into_iter().map(Wrong::Leftover));
+        }
+        if run.status.signal().is_none() {
             match (run.status.success(), left) {
                 (true, Left::New) | (false, Left::Old) => {}
                 (true, _) => wrongs.push(Wrong::Silent),
@@ -151,9 +162,10 @@ impl World for Depmod {
             }
         }
         let next = self.root.run(self.side, "depmod", &[]);
-        if next.code != Some(0) || self.files().0 != Left::New || !self.leftovers().is_empty() {
+        if next.code != Some(0) || self.files().0 != Left::New {
             wrongs.push(Wrong::Unrepaired);
         }
+        wrongs.extend(self.leftovers().into_iter().map(Wrong::Stays));
         (left, wrongs)
     }
 }

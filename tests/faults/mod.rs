@@ -52,10 +52,10 @@ pub enum Left {
 /// What must not happen.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Wrong {
-    /// A file that is neither the old one nor the new one.
+    /// A file that holds only the beginning of the old or the new one.
     Torn(String),
-    /// A file that is empty, and neither was nor is to be.
-    Empty(String),
+    /// A file that is whole, but neither the old one nor the new one.
+    Lacking(String),
     /// A file that is gone.
     Gone(String),
     /// A temporary file, though the tool was not killed.
@@ -66,8 +66,10 @@ pub enum Wrong {
     Changed,
     /// Another exit code, but what was the matter is not said.
     Unexplained,
-    /// The next run does not make everything good.
+    /// The next run does not make the new files.
     Unrepaired,
+    /// A temporary file that is there after the next run.
+    Stays(String),
     /// It did not end.
     Hung,
 }
@@ -76,14 +78,15 @@ impl Wrong {
     /// The kind, for counting.
     pub fn kind(&self) -> &'static str {
         match self {
-            Wrong::Torn(_) => "torn",
-            Wrong::Empty(_) => "empty",
-            Wrong::Gone(_) => "gone",
+            Wrong::Torn(_) => "files cut short",
+            Wrong::Lacking(_) => "files that lack something",
+            Wrong::Gone(_) => "files gone",
             Wrong::Leftover(_) => "temporaries left",
             Wrong::Silent => "silent exit 0",
             Wrong::Changed => "failed, but changed files",
             Wrong::Unexplained => "no cause said",
             Wrong::Unrepaired => "not repaired by the next run",
+            Wrong::Stays(_) => "temporaries that stay after the next run",
             Wrong::Hung => "hung",
         }
     }
@@ -170,18 +173,24 @@ fn trial(
     if status.signal() == Some(Signal::SIGKILL as i32) && !matches!(fault.what, What::Signal(_)) {
         wrongs.push(Wrong::Hung);
     }
-    if status.code().is_some_and(|code| code != 0) && !explained(&said, fault.what) {
+    if status.code().is_some_and(|code| code != 0) && !explained(&said, call, fault.what) {
         wrongs.push(Wrong::Unexplained);
     }
     Some(Trial { call, nth, path, fault: name, status, said, left, wrongs })
 }
 
-/// Whether a message tells the cause as the system words it.
-fn explained(said: &str, what: What) -> bool {
+/// Calls by which a C library or a language's runtime sets up or looks after itself: it stops the program in its own
+/// words, where it does.
+const OF_THE_RUNTIME: [&str; 5] = ["arch_prctl", "brk", "getrandom", "mmap", "mprotect"];
+
+/// Whether a message tells the cause as the system, a C library or the dynamic loader words it.
+fn explained(said: &str, call: &str, what: What) -> bool {
     match what {
+        What::Fails(_) if OF_THE_RUNTIME.contains(&call) => !said.is_empty(),
         What::Fails(errno) => {
             let text = std::io::Error::from(errno).to_string();
-            said.contains(text.split(" (os error").next().unwrap_or_default())
+            let texts = [text.split(" (os error").next().unwrap_or_default(), errno.desc()];
+            texts.iter().any(|text| said.contains(text)) || said.contains(&format!("Error {}", errno as i32))
         }
         What::Short | What::Signal(_) => !said.is_empty(),
     }
