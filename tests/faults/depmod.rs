@@ -4,7 +4,9 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 
-use testkit::{Crc, FakeKernel, Indexes, ModuleBuilder, Outcome, Side, Signal, Start, TestRoot};
+use testkit::{
+    Crc, FakeKernel, Fault, Indexes, ModuleBuilder, Outcome, Side, Signal, Start, TestRoot, Watched,
+};
 
 use super::{Left, World, Wrong};
 use crate::{add_ordered, module};
@@ -145,14 +147,17 @@ impl World for Depmod {
         Start::new(format!("/{}/depmod", self.side.dir())).env("PATH", "/bin")
     }
 
-    fn kernel(&self) -> &FakeKernel {
-        &self.kernel
+    fn watch(&self, start: &Start, fault: Option<Fault>) -> Watched {
+        self.kernel.watch(start, fault)
     }
 
     fn judge(&self, run: &Outcome, _: &Outcome) -> (Left, Vec<Wrong>) {
         let (left, mut wrongs) = self.files();
         if run.status.signal() != Some(Signal::SIGKILL as i32) {
             wrongs.extend(self.leftovers().into_iter().map(Wrong::Leftover));
+            if left == Left::Mixed && run.status.signal().is_some() {
+                wrongs.push(Wrong::Changed);
+            }
         }
         if run.status.signal().is_none() {
             match (run.status.success(), left) {

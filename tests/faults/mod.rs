@@ -12,15 +12,16 @@ use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
-use testkit::{At, Errno, FakeKernel, Fault, Outcome, Signal, Start, What};
+use testkit::{At, Errno, Fault, Outcome, Signal, Start, Watched, What};
 
 /// The faults of every sweep, and what the table calls them.
-pub const FAULTS: [(&str, What); 6] = [
+pub const FAULTS: [(&str, What); 7] = [
     ("ENOSPC", What::Fails(Errno::ENOSPC)),
     ("EIO", What::Fails(Errno::EIO)),
     ("EACCES", What::Fails(Errno::EACCES)),
     ("EINTR", What::Fails(Errno::EINTR)),
     ("short", What::Short),
+    ("SIGTERM", What::Signal(Signal::SIGTERM)),
     ("SIGKILL", What::Signal(Signal::SIGKILL)),
 ];
 
@@ -30,8 +31,8 @@ pub trait World {
     fn restore(&self);
     /// How the tool is started.
     fn start(&self) -> Start;
-    /// The kernel it runs on.
-    fn kernel(&self) -> &FakeKernel;
+    /// Runs it, with a fault if there is one.
+    fn watch(&self, start: &Start, fault: Option<Fault>) -> Watched;
     /// What the run left behind, seen before anything else is run. `undisturbed` is that run's outcome.
     fn judge(&self, run: &Outcome, undisturbed: &Outcome) -> (Left, Vec<Wrong>);
 }
@@ -135,7 +136,7 @@ const NEVER_FAIL: [&str; 3] = ["exit", "exit_group", "rt_sigreturn"];
 /// Runs the world's tool with each fault at each call.
 pub fn sweep(world: &dyn World, faults: &[(&'static str, What)], extent: Extent) -> Vec<Trial> {
     world.restore();
-    let undisturbed = world.kernel().watch(&world.start(), None);
+    let undisturbed = world.watch(&world.start(), None);
     let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
     for call in &undisturbed.trace {
         *counts.entry(call).or_default() += 1;
@@ -165,7 +166,7 @@ fn trial(
     (call, nth): (&'static str, usize),
 ) -> Option<Trial> {
     world.restore();
-    let run = world.kernel().watch(&world.start(), Some(fault));
+    let run = world.watch(&world.start(), Some(fault));
     let (_, path) = run.met?;
     let (left, mut wrongs) = world.judge(&run.outcome, undisturbed);
     let said = String::from_utf8_lossy(&run.outcome.stderr).into_owned();

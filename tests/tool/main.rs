@@ -4,6 +4,7 @@
 //! what `cargo xtask fetch` fetches, and root for chroot(2).
 
 mod depmod;
+mod faults;
 mod json;
 mod modinfo;
 mod modprobe;

@@ -1,7 +1,13 @@
 //! What must happen before, or at the very start of, `main`.
-#![expect(unsafe_code, reason = "a look at descriptor 2 before the runtime starts, and what signals do")]
+#![expect(
+    unsafe_code,
+    reason = "a look at descriptor 2 before the runtime starts, AT_SECURE, and what signals do"
+)]
 
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::{
+    ffi::OsString,
+    sync::atomic::{AtomicBool, AtomicI32, Ordering},
+};
 
 use nix::{
     fcntl::{FcntlArg, FdFlag, fcntl},
@@ -14,6 +20,40 @@ static STDERR_WAS_CLOSED: AtomicBool = AtomicBool::new(false);
 pub fn stderr_was_closed() -> bool {
     STDERR_WAS_CLOSED.load(Ordering::Relaxed)
 }
+
+/// Whether our caller has fewer rights than we: the program is set-user-ID or has capabilities.
+pub fn is_secure() -> bool {
+    // SAFETY: getauxval takes an integer and reads what the kernel gave the process.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
+/// A variable of the environment, unless [`is_secure`]: a lesser caller's words change nothing. All
+/// of our variables are read here.
+pub fn variable(name: &str) -> Option<OsString> {
+    if is_secure() { None } else { std::env::var_os(name) }
+}
+
+/// While this lives, an interrupt or quit from the keyboard is meant for the command that we wait
+/// for, as with system(3). The command gets it: what a program starts with knows no handlers.
+pub struct KeyboardIgnored(Vec<(Signal, SigAction)>);
+
+impl KeyboardIgnored {
+    /// Begins it.
+    pub fn begin() -> Self {
+        let ignore = SigHandler::Handler(do_nothing);
+        Self(
+            [Signal::SIGINT, Signal::SIGQUIT].iter().filter_map(|&signal| exchange(signal, ignore)).collect(),
+        )
+    }
+}
+
+impl Drop for KeyboardIgnored {
+    fn drop(&mut self) {
+        put_back(&self.0);
+    }
+}
+
+extern "C" fn do_nothing(_: libc::c_int) {}
 
 /// Lets the programs we start find standard error closed where we did, so that a modprobe that an
 /// install command calls logs, too.
@@ -71,11 +111,7 @@ impl HeldSignals {
 
     /// Ends it: one that has come now does what it does.
     pub fn let_go(self) {
-        for (signal, before) in &self.0 {
-            // SAFETY: this is what was set before `hold`, when no handler of ours was.
-            let set = unsafe { sigaction(*signal, before) };
-            debug_assert!(set.is_ok(), "it was set before");
-        }
+        put_back(&self.0);
         if let Ok(signal) = Signal::try_from(HAS_COME.load(Ordering::Relaxed)) {
             // Comes back only where the signal is blocked.
             let _ = raise(signal);
@@ -86,8 +122,8 @@ impl HeldSignals {
 /// Sets what a signal does, unless it is ignored; returns what it did before.
 fn exchange(signal: Signal, handler: SigHandler) -> Option<(Signal, SigAction)> {
     let action = SigAction::new(handler, SaFlags::SA_RESTART, SigSet::empty());
-    // SAFETY: the only handler that is given to this function is `note_signal`, which stores an
-    // integer atomically: that is allowed in signal context, in any thread.
+    // SAFETY: the handlers that are given to this function store an integer atomically or do
+    // nothing: that is allowed in signal context, in any thread.
     let before = unsafe { sigaction(signal, &action) }.ok()?;
     if matches!(before.handler(), SigHandler::SigIgn) {
         // SAFETY: no handler is set.
@@ -95,6 +131,15 @@ fn exchange(signal: Signal, handler: SigHandler) -> Option<(Signal, SigAction)> 
         return None;
     }
     Some((signal, before))
+}
+
+/// Sets again what [`exchange`] returned.
+fn put_back(before: &[(Signal, SigAction)]) {
+    for (signal, action) in before {
+        // SAFETY: this is what was set when no handler of ours was.
+        let set = unsafe { sigaction(*signal, action) };
+        debug_assert!(set.is_ok(), "it was set before");
+    }
 }
 
 extern "C" fn note_signal(signal: libc::c_int) {

@@ -7,6 +7,7 @@ mod audit;
 mod cache;
 mod demo;
 mod dist;
+mod faults;
 mod guest;
 mod initramfs;
 mod kernel;
@@ -51,6 +52,8 @@ enum Task {
     Vm(vm::Options),
     /// Build the release binaries, static and dynamic
     Dist,
+    /// Make each system call of the tools fail in turn, and print what was there afterwards
+    Faults(faults::Options),
     /// Check licences, sources and known faults of the dependencies with cargo-deny
     Audit,
 }
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Task::Kernel => kernel::run(),
         Task::Vm(options) => vm::run(&options),
         Task::Dist => dist::run(),
+        Task::Faults(options) => faults::run(&options),
         Task::Audit => audit::run(),
     };
     match done {

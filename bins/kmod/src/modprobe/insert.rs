@@ -107,6 +107,7 @@ fn carry_out(
     report: &mut Report,
 ) -> bool {
     let execution = tool.execution();
+    let _keyboard = tool.keyboard_for(plan);
     let mut tell = |event: Event| {
         match event {
             Event::Begin(step) => begin(tool, step, shown, report),

@@ -96,7 +96,8 @@ impl OutputDirectory {
         };
         let replacements: Vec<_> = files.iter().map(|file| self.replacement(file.name)).collect();
         replacements.iter().try_for_each(Replacement::check)?;
-        let mut temporaries = Temporaries::default();
+        // Room for all names now: without memory for one, the process would end and leave the others.
+        let mut temporaries = Temporaries(Vec::with_capacity(replacements.len() * 2));
         let written = self.write_beside(files, &replacements, &mut temporaries, &go_on);
         let replaced = written.and_then(|()| self.replace_all(&replacements, &mut temporaries, sink));
         temporaries.remove(sink);
@@ -104,18 +105,18 @@ impl OutputDirectory {
     }
 
     /// Writes the temporary files and has them reach the disk.
-    fn write_beside(
+    fn write_beside<'a>(
         &self,
         files: &[OutputFile],
-        replacements: &[Replacement],
-        temporaries: &mut Temporaries,
+        replacements: &'a [Replacement],
+        temporaries: &mut Temporaries<'a>,
         go_on: &dyn Fn() -> Result<()>,
     ) -> Result<()> {
         let mut open = Vec::with_capacity(files.len());
         for (file, Replacement { new: path, .. }) in files.iter().zip(replacements) {
             go_on()?;
             let mut handle = create(path).map_err(Error::io("create", path))?;
-            temporaries.0.push(path.clone());
+            temporaries.0.push(path);
             let mode = Permissions::from_mode(FILE_MODE);
             again(|| handle.set_permissions(mode.clone())).map_err(Error::io("set the mode of", path))?;
             handle.write_all(&file.bytes).map_err(Error::io("write", path))?;
@@ -130,16 +131,13 @@ impl OutputDirectory {
     }
 
     /// Renames all files in their order and has that reach the disk, or leaves the old ones.
-    fn replace_all(
+    fn replace_all<'a>(
         &self,
-        replacements: &[Replacement],
-        temporaries: &mut Temporaries,
+        replacements: &'a [Replacement],
+        temporaries: &mut Temporaries<'a>,
         sink: &mut Sink,
     ) -> Result<()> {
-        let mut before = Vec::with_capacity(replacements.len());
-        for replacement in replacements {
-            before.push(replacement.keep(temporaries));
-        }
+        let before: Vec<_> = replacements.iter().map(|replacement| replacement.keep(temporaries)).collect();
         let mut done = 0;
         let mut replaced = replacements.iter().try_for_each(|Replacement { target, new, .. }| {
             again(|| fs::rename(new, target)).map_err(Error::io("rename a new file to", target))?;
@@ -205,7 +203,7 @@ impl Replacement {
 
     /// Gives the old file a second name. The link is to what has the name, even a symbolic link. A
     /// second name that is there is left from a run that was killed.
-    fn keep(&self, temporaries: &mut Temporaries) -> Before {
+    fn keep<'a>(&'a self, temporaries: &mut Temporaries<'a>) -> Before {
         let link = || again(|| fs::hard_link(&self.target, &self.old));
         let kept = link().or_else(|error| {
             let left = again(|| fs::remove_file(&self.old));
@@ -213,7 +211,7 @@ impl Replacement {
         });
         match kept {
             Ok(()) => {
-                temporaries.0.push(self.old.clone());
+                temporaries.0.push(&self.old);
                 Before::Kept
             }
             Err(error) if error.kind() == ErrorKind::NotFound && !self.is_there() => Before::Nothing,
@@ -314,20 +312,20 @@ fn again<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
 
 /// Files that are not to stay. They go with it, should a panic come before [`Temporaries::remove`].
 #[derive(Default)]
-struct Temporaries(Vec<PathBuf>);
+struct Temporaries<'a>(Vec<&'a Path>);
 
-impl Temporaries {
+impl Temporaries<'_> {
     /// Removes all; those that were renamed are not there.
     fn remove(mut self, sink: &mut Sink) {
         for path in std::mem::take(&mut self.0) {
-            if let Err(error) = remove(&path) {
+            if let Err(error) = remove(path) {
                 sink(Notice::of(Level::Warning, &Error::io("remove", path)(error)));
             }
         }
     }
 }
 
-impl Drop for Temporaries {
+impl Drop for Temporaries<'_> {
     fn drop(&mut self) {
         for path in &self.0 {
             let _ = remove(path);
