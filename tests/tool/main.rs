@@ -4,7 +4,9 @@
 //! what `cargo xtask fetch` fetches, and root for chroot(2).
 
 mod depmod;
+mod durable;
 mod faults;
 mod json;
 mod modinfo;
 mod modprobe;
+mod privileges;

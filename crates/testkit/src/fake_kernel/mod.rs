@@ -188,6 +188,9 @@ impl FakeKernel {
         let mut command = self.command(start)?;
         let heard = if watch.is_some() { Heard::All } else { Heard::Answered };
         let handover = notify::supervise(&mut command, heard)?;
+        if let Some(user) = start.user {
+            notify::change_user(&mut command, user);
+        }
         let (over, running) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
         let tool = Arc::new(AtomicI32::new(0));
         let supervisor = Supervisor {

@@ -102,6 +102,19 @@ pub(super) fn enter(command: &mut Command, root: PathBuf, directory: PathBuf, cl
     unsafe { command.pre_exec(hook) };
 }
 
+/// Makes `command` start as another user. To be asked for last: what goes before needs root.
+pub(super) fn change_user(command: &mut Command, user: u32) {
+    let hook = move || {
+        nix::unistd::setgroups(&[])?;
+        let group = nix::unistd::Gid::from_raw(user);
+        nix::unistd::setresgid(group, group, group)?;
+        let user = nix::unistd::Uid::from_raw(user);
+        Ok(nix::unistd::setresuid(user, user, user)?)
+    };
+    // SAFETY: the hook runs in the child after fork; it makes system calls only.
+    unsafe { command.pre_exec(hook) };
+}
+
 impl Handover {
     /// The listener of a child that is being spawned.
     pub(super) fn receive(&self) -> io::Result<Listener> {
