@@ -4,6 +4,7 @@
 //! checkout, see [`cache`]; nothing here knows a host name, see [`mirror`].
 
 mod audit;
+mod bench;
 mod cache;
 mod demo;
 mod dist;
@@ -54,6 +55,8 @@ enum Task {
     Dist,
     /// Make each system call of the tools fail in turn, and print what was there afterwards
     Faults(faults::Options),
+    /// Measure our tools beside the packaged kmod
+    Bench(bench::Options),
     /// Check licences, sources and known faults of the dependencies with cargo-deny
     Audit,
 }
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Task::Vm(options) => vm::run(&options),
         Task::Dist => dist::run(),
         Task::Faults(options) => faults::run(&options),
+        Task::Bench(options) => bench::run(&options),
         Task::Audit => audit::run(),
     };
     match done {
