@@ -187,6 +187,8 @@ const OF_THE_RUNTIME: [&str; 5] = ["arch_prctl", "brk", "getrandom", "mmap", "mp
 /// Whether a message tells the cause as the system, a C library or the dynamic loader words it.
 fn explained(said: &str, call: &str, what: What) -> bool {
     match what {
+        // The fault was the command's, or its shell's; that it failed is what there is to say.
+        _ if said.contains("Error running install command") => true,
         What::Fails(_) if OF_THE_RUNTIME.contains(&call) => !said.is_empty(),
         What::Fails(errno) => {
             let text = std::io::Error::from(errno).to_string();
