@@ -100,7 +100,9 @@ impl World for Load {
             () if names == before => Left::Old,
             () => Left::Mixed,
         };
-        let done = as_asked && run.stdout == undisturbed.stdout;
+        // A dependency that nobody uses any more goes where it can; that it could not is told.
+        let kept = self.line.contains(&"-r") && left == Left::Mixed && !run.stderr.is_empty();
+        let done = (as_asked || kept) && run.stdout == undisturbed.stdout;
         let wrong = run.status.signal().is_none() && run.status.success() && !done;
         (left, if wrong { vec![Wrong::Silent] } else { Vec::new() })
     }

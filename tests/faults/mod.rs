@@ -135,10 +135,20 @@ const NEVER_FAIL: [&str; 3] = ["exit", "exit_group", "rt_sigreturn"];
 
 /// Runs the world's tool with each fault at each call.
 pub fn sweep(world: &dyn World, faults: &[(&'static str, What)], extent: Extent) -> Vec<Trial> {
+    sweep_of(world, faults, extent, &|_| true)
+}
+
+/// The same with those calls alone whose names are wanted.
+pub fn sweep_of(
+    world: &dyn World,
+    faults: &[(&'static str, What)],
+    extent: Extent,
+    is_wanted: &dyn Fn(&str) -> bool,
+) -> Vec<Trial> {
     world.restore();
     let undisturbed = world.watch(&world.start(), None);
     let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
-    for call in &undisturbed.trace {
+    for call in undisturbed.trace.iter().filter(|call| is_wanted(call)) {
         *counts.entry(call).or_default() += 1;
     }
     let mut trials = Vec::new();
@@ -190,6 +200,8 @@ fn explained(said: &str, call: &str, what: What) -> bool {
         // The fault was the command's, or its shell's; that it failed is what there is to say.
         _ if said.contains("Error running install command") => true,
         What::Fails(_) if OF_THE_RUNTIME.contains(&call) => !said.is_empty(),
+        // What the kernel says of a module has texts of its own: "Unknown symbol in module" for ENOENT.
+        What::Fails(_) if call.ends_with("_module") => said.contains("could not"),
         What::Fails(errno) => {
             let text = std::io::Error::from(errno).to_string();
             let texts = [text.split(" (os error").next().unwrap_or_default(), errno.desc()];

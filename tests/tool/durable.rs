@@ -74,6 +74,23 @@ fn a_link_in_the_place_of_the_output_directory_is_followed() {
     assert!(root.exists("tmp/elsewhere/modules.dep"));
 }
 
+/// kmod 34.2 follows it.
+#[test]
+fn an_index_entry_that_leads_out_of_the_module_directory_is_refused_by_name() {
+    let root = little_kernel();
+    add_ordered(&root, "kernel/ab/stray.ko", &module("stray"));
+    root.ours("depmod", &[]).succeeds();
+    root.write_module_file("stray.ko", module("stray").build());
+    let index = root.module_path("modules.dep.bin");
+    let mut bytes = root.read(&index);
+    let place = bytes.windows(9).position(|part| part == b"kernel/ab").expect("the entry");
+    bytes[place + 7..place + 9].copy_from_slice(b"..");
+    root.write(&index, bytes);
+    assert!(root.reference("modprobe", &["-D", "stray"]).succeeds().out().contains("kernel/../stray.ko"));
+    let run = root.ours("modprobe", &["-D", "stray"]).fails();
+    assert!(run.err().contains("modules.dep.bin") && run.err().contains("kernel/../stray.ko"), "{run:?}");
+}
+
 /// Reader threads ask while depmod goes back and forth between two trees.
 #[test]
 fn every_answer_while_indexes_are_replaced_is_the_old_one_or_the_new_one() {
