@@ -111,7 +111,7 @@ fn two_answers_of_the_kernel_are_no_failure() {
 #[test]
 fn closed_streams_change_nothing() {
     let closed = |start: Start, streams: u32| {
-        (0..3).filter(|stream| streams & 1 << stream != 0).fold(start, |start, stream| start.closed(stream))
+        (0..3).filter(|stream| streams & 1 << stream != 0).fold(start, Start::closed)
     };
     let (depmod, others) = (Depmod::new(Side::Ours), Load::all(Side::Ours));
     for streams in 1..8 {
