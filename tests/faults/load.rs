@@ -100,9 +100,11 @@ impl World for Load {
             () if names == before => Left::Old,
             () => Left::Mixed,
         };
-        // A dependency that nobody uses any more goes where it can; that it could not is told.
-        let kept = self.line.contains(&"-r") && left == Left::Mixed && !run.stderr.is_empty();
-        let done = (as_asked || kept) && run.stdout == undisturbed.stdout;
+        let told = !run.stderr.is_empty();
+        // A dependency that nobody uses any more goes where it can; that it could not is told. So is
+        // configuration that cannot be read: modprobe goes on without, as kmod does in silence.
+        let kept = self.line.contains(&"-r") && left == Left::Mixed && told;
+        let done = (as_asked || kept) && (told || run.stdout == undisturbed.stdout);
         let wrong = run.status.signal().is_none() && run.status.success() && !done;
         (left, if wrong { vec![Wrong::Silent] } else { Vec::new() })
     }
