@@ -6,8 +6,9 @@ mod insert;
 mod options;
 mod remove;
 mod show;
+mod split;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, mem::ManuallyDrop, process::ExitCode};
 
 use modutils::{
     Level, Release, Root,
@@ -59,6 +60,8 @@ fn act(options: &Options, report: &mut Report) -> bool {
     let root = options.root();
     let context =
         Context::open(root.clone(), &release, options.config.clone(), &mut |notice| report.notice(&notice));
+    // The process ends with it: to give its many pieces back one by one would only take time.
+    let context = ManuallyDrop::new(context);
     let tool = Tool { options, context: &context, kernel: Kernel::running(&root) };
     match options.action {
         Action::ShowConfig => config::show(&tool, report),
@@ -94,14 +97,14 @@ impl Tool<'_> {
         }
     }
 
-    /// What is to live while a plan is carried out: where it has a command, an interrupt from the
+    /// What is to live while plans are carried out: where one has a command, an interrupt from the
     /// keyboard is for that.
-    fn keyboard_for(&self, plan: &plan::Plan) -> Option<KeyboardIgnored> {
+    fn keyboard_for(&self, plans: &[plan::Plan]) -> Option<KeyboardIgnored> {
         let is_command = |step: &plan::Step| {
             matches!(step.action, plan::Action::RunInstall { .. } | plan::Action::RunRemove { .. })
         };
         let runs = self.execution().mode == Mode::Run;
-        (runs && plan.steps.iter().any(is_command)).then(KeyboardIgnored::begin)
+        (runs && plans.iter().flat_map(|plan| &plan.steps).any(is_command)).then(KeyboardIgnored::begin)
     }
 
     /// Whether steps are shown as they come.

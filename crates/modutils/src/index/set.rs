@@ -2,9 +2,9 @@
 
 use std::{
     cell::OnceCell,
-    ffi::OsStr,
-    os::unix::ffi::OsStrExt,
-    path::{Component, Path, PathBuf},
+    ffi::{OsStr, OsString},
+    os::unix::ffi::{OsStrExt, OsStringExt},
+    path::{Path, PathBuf},
 };
 
 use bstr::ByteSlice;
@@ -117,16 +117,23 @@ impl DependencyLine {
     fn parse(directory: &Path, line: &[u8]) -> Result<Self, String> {
         let (path, rest) = line.split_once_str(":").ok_or("has no colon")?;
         let absolute = |path: &[u8]| {
-            let path = Path::new(OsStr::from_bytes(path));
-            if path.is_relative() && path.components().any(|part| part == Component::ParentDir) {
-                return Err(format!("leads out of the module directory: {}", path.display()));
+            if !path.starts_with(b"/") && path.split(|&byte| byte == b'/').any(|part| part == b"..") {
+                return Err(format!("leads out of the module directory: {}", path.as_bstr()));
             }
-            Ok(directory.join(path))
+            Ok(absolute(directory, path))
         };
         let dependencies = rest.split(|&byte| matches!(byte, b' ' | b'\t'));
         let dependencies = dependencies.filter(|path| !path.is_empty()).map(absolute);
         Ok(Self { path: absolute(path)?, dependencies: dependencies.collect::<Result<_, _>>()? })
     }
+}
+
+/// A path of a line; a tree's indexes hold tens of thousands of them.
+fn absolute(directory: &Path, path: &[u8]) -> PathBuf {
+    if path.starts_with(b"/") {
+        return OsStr::from_bytes(path).into();
+    }
+    OsString::from_vec([directory.as_os_str().as_bytes(), b"/", path].concat()).into()
 }
 
 #[cfg(test)]
