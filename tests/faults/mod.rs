@@ -199,6 +199,8 @@ fn explained(said: &str, call: &str, what: What) -> bool {
     match what {
         // The fault was the command's, or its shell's; that it failed is what there is to say.
         _ if said.contains("Error running install command") => true,
+        // What rmmod says, as kmod does, where it cannot read how often a module is used.
+        _ if said.contains("Module unloading is not supported") => true,
         What::Fails(_) if OF_THE_RUNTIME.contains(&call) => !said.is_empty(),
         // What the kernel says of a module has texts of its own: "Unknown symbol in module" for ENOENT.
         What::Fails(_) if call.ends_with("_module") => said.contains("could not"),
