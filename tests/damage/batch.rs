@@ -17,7 +17,7 @@ pub(crate) const SIZE: usize = 50;
 
 /// Seconds of processor time after which a tool counts as hanging. Sound or damaged, a file takes it milliseconds; the
 /// machine may be slow.
-const SECONDS: u64 = 10;
+const SECONDS: u64 = 4;
 /// KiB of address space that a tool may use.
 const MEMORY: u64 = 1 << 20;
 /// Blocks of 512 bytes that a tool may write to a file.

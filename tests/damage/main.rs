@@ -35,6 +35,7 @@ fn run(seed: u64, numbers: std::ops::Range<usize>, reference: bool, keep: bool) 
     let mut wrong = Vec::new();
     let all: Vec<usize> = numbers.collect();
     for part in all.chunks(batch::SIZE) {
+        println!("seed {seed}: case {} of {}", part[0], all.len());
         let cases = part.iter().map(|number| bench.case(seed, *number)).collect();
         for judged in bench.run(cases, sides) {
             for (table, verdict) in tables.iter_mut().zip(&judged.verdicts) {
