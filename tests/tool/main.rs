@@ -5,5 +5,6 @@
 
 mod bounds;
 mod depmod;
+mod json;
 mod modinfo;
 mod modprobe;

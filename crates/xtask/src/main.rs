@@ -4,6 +4,7 @@
 //! checkout, see [`cache`]; nothing here knows a host name, see [`mirror`].
 
 mod audit;
+mod bench;
 mod cache;
 mod damage;
 mod demo;
@@ -54,6 +55,8 @@ enum Task {
     Vm(vm::Options),
     /// Build the release binaries, static and dynamic
     Dist,
+    /// Measure our tools beside the packaged kmod
+    Bench(bench::Options),
     /// Check licences, sources and known faults of the dependencies with cargo-deny
     Audit,
 }
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Task::Damage(options) => damage::run(&options),
         Task::Vm(options) => vm::run(&options),
         Task::Dist => dist::run(),
+        Task::Bench(options) => bench::run(&options),
         Task::Audit => audit::run(),
     };
     match done {
