@@ -35,7 +35,10 @@ fn run(seed: u64, numbers: std::ops::Range<usize>, reference: bool, keep: bool) 
     let mut wrong = Vec::new();
     let all: Vec<usize> = numbers.collect();
     for part in all.chunks(batch::SIZE) {
-        println!("seed {seed}: case {} of {}", part[0], all.len());
+        if part[0] % 500 == 0 && part[0] > all[0] {
+            println!("seed {seed}, up to case {}", part[0]);
+            tables.iter().for_each(|table| println!("{table}"));
+        }
         let cases = part.iter().map(|number| bench.case(seed, *number)).collect();
         for judged in bench.run(cases, sides) {
             for (table, verdict) in tables.iter_mut().zip(&judged.verdicts) {

@@ -231,7 +231,11 @@ struct Queries {
 
 const REAL_QUERIES: Queries = Queries {
     names: ["ext4", "nf_tables", "virtio_net"],
-    aliases: ["pci:v00001AF4d00001000sv00001AF4sd00000001bc02sc00i00", "fs-btrfs", "virtio:d00000001v00001AF4"],
+    aliases: [
+        "pci:v00001AF4d00001000sv00001AF4sd00000001bc02sc00i00",
+        "fs-btrfs",
+        "virtio:d00000001v00001AF4",
+    ],
     symbol: "symbol:nf_register_net_hook",
     builtin: "configfs",
     builtin_alias: "fs-configfs",
@@ -325,7 +329,8 @@ const SYSTEM_MAP: &str = "0000000000000000 A fixed_percpu_data\nffffffff81000000
 fn texts(root: &TestRoot, little: &str) -> Vec<Subject> {
     root.write("symvers", SYMVERS);
     let version = root.version();
-    let release = fs::read_to_string("/proc/sys/kernel/osrelease").expect("the release of the running kernel");
+    let release =
+        fs::read_to_string("/proc/sys/kernel/osrelease").expect("the release of the running kernel");
     let devname = format!("lib/modules/{}/modules.devname", release.trim_end());
     root.write(&devname, DEVNAME);
     let based = |tool, args: &[&str]| Action::new(tool, &[&["-b", "/little"], args, &[version]].concat());
@@ -359,7 +364,8 @@ fn texts(root: &TestRoot, little: &str) -> Vec<Subject> {
     let lists =
         ["modules.order", "modules.builtin", "modules.builtin.modinfo", "modules.softdep", "modules.weakdep"];
     for file in lists {
-        let modprobe = |args: &[&str]| Action::new("modprobe", &[&["-d", "{}", "-S", version], args].concat());
+        let modprobe =
+            |args: &[&str]| Action::new("modprobe", &[&["-d", "{}", "-S", version], args].concat());
         let actions = match file {
             "modules.softdep" | "modules.weakdep" => vec![modprobe(&["-c"]), modprobe(&["-D", "top"])],
             "modules.builtin.modinfo" => vec![

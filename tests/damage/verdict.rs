@@ -69,10 +69,7 @@ const SIGXCPU: i32 = 24;
 impl Outcome {
     /// With the directory of a case taken out, so that two runs can be compared.
     pub(crate) fn without(self, directory: &str) -> Outcome {
-        let replaced = |bytes: Vec<u8>| {
-            let text = replace(&bytes, directory.as_bytes(), b"/CASE/");
-            text
-        };
+        let replaced = |bytes: Vec<u8>| replace(&bytes, directory.as_bytes(), b"/CASE/");
         Outcome {
             stdout: replaced(self.stdout),
             stderr: replaced(self.stderr),
@@ -166,7 +163,9 @@ impl Judged {
     pub(crate) fn wrong(&self) -> Option<String> {
         let (Some(ours), Some(verdict)) = (&self.ours, self.verdicts.first()) else { return None };
         let said: String = String::from_utf8_lossy(&ours.stderr).chars().take(1500).collect();
-        let text = || format!("{verdict:?}: {}\n  exit {:?}, signal {:?}\n  {said}", self.case, ours.code, ours.signal);
+        let text = || {
+            format!("{verdict:?}: {}\n  exit {:?}, signal {:?}\n  {said}", self.case, ours.code, ours.signal)
+        };
         (*verdict >= Verdict::RefusedSilently).then(text)
     }
 }

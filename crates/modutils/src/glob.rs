@@ -28,7 +28,9 @@ pub(crate) fn fnmatch(pattern: &[u8], text: &[u8]) -> bool {
         }
         let rest = match (pattern.is_empty(), text.split_first()) {
             (true, None) => return true,
-            (false, Some((&byte, text))) => match_one(pattern, byte, &mut seen).map(|pattern| (pattern, text)),
+            (false, Some((&byte, text))) => {
+                match_one(pattern, byte, &mut seen).map(|pattern| (pattern, text))
+            }
             // The text ends before the pattern: no later start can help.
             (false, None) => return false,
             (true, Some(_)) => None,

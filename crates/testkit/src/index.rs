@@ -26,7 +26,9 @@ pub fn index<K: AsRef<[u8]>, V: AsRef<[u8]>>(entries: impl IntoIterator<Item = (
 /// reference to it.
 fn write(entries: &[Entry], shared: usize, file: &mut Vec<u8>) -> u32 {
     let mut reference = file.len() as u32;
-    let (Some((first, values)), Some((last, _))) = (entries.first(), entries.last()) else { return reference };
+    let (Some((first, values)), Some((last, _))) = (entries.first(), entries.last()) else {
+        return reference;
+    };
     // Of sorted keys, the first and the last have the least in common.
     let same = first[shared..].iter().zip(&last[shared..]).take_while(|(one, other)| one == other).count();
     let depth = shared + same;

@@ -70,7 +70,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         stages
             .tests("tool tests", || libtest(&mut tests(&["--package", "modutils-tests", "--test", "tool"])));
         stages.tests("damaged files", || {
-            // A quarter of an hour's worth, where time does not matter.
             let runs = if options.full { "5000" } else { "400" };
             let mut damage = tests(&["--package", "modutils-tests", "--test", "damage"]);
             libtest(damage.env("MODUTILS_DAMAGE_RUNS", runs))

@@ -42,8 +42,13 @@ fn tangled() -> Vec<Vec<u8>> {
     ]
 }
 
-const FILES: [&str; 5] =
-    ["modules.dep.bin", "modules.alias.bin", "modules.symbols.bin", "modules.builtin.bin", "modules.builtin.alias.bin"];
+const FILES: [&str; 5] = [
+    "modules.dep.bin",
+    "modules.alias.bin",
+    "modules.symbols.bin",
+    "modules.builtin.bin",
+    "modules.builtin.alias.bin",
+];
 
 #[test]
 fn nodes_that_lead_to_each_other_end_every_walk() {
@@ -53,7 +58,9 @@ fn nodes_that_lead_to_each_other_end_every_walk() {
             root.ours("depmod", &[]).succeeds();
             root.write_module_file(file, bytes);
             let name = "*".repeat(3000) + &"a".repeat(3000);
-            for args in [&["-c"][..], &["-R", "fs-nothing"], &["-R", "symbol:x"], &["-D", "top"], &["-R", &name]] {
+            for args in
+                [&["-c"][..], &["-R", "fs-nothing"], &["-R", "symbol:x"], &["-D", "top"], &["-R", &name]]
+            {
                 let run = bounded(&root, 100, "modprobe", args);
                 let told = run.code == Some(0) || run.err().contains(file) || run.err().contains("not found");
                 assert!(told, "{number}: {run:?}");
@@ -64,7 +71,10 @@ fn nodes_that_lead_to_each_other_end_every_walk() {
         root.ours("depmod", &[]).succeeds();
         root.write_module_file("modules.alias.bin", bytes);
         let run = bounded(&root, 100, "modprobe", &["-c"]);
-        assert!(number == 6 || (run.code == Some(1) && run.err().contains("modules.alias.bin: ")), "{number}: {run:?}");
+        assert!(
+            number == 6 || (run.code == Some(1) && run.err().contains("modules.alias.bin: ")),
+            "{number}: {run:?}"
+        );
     }
 }
 

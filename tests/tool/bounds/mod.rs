@@ -23,7 +23,10 @@ fn bounded(root: &TestRoot, mebibytes: u32, tool: &str, args: &[&str]) -> Run {
         "ulimit -c 0; ulimit -t {SECONDS}; ulimit -v {}; exec /ours/{tool}{args} </dev/null",
         mebibytes * 1024
     );
-    let run = Run { command: tool.to_owned() + &args.chars().take(200).collect::<String>(), ..root.shell(&[Side::Ours], &script) };
+    let run = Run {
+        command: tool.to_owned() + &args.chars().take(200).collect::<String>(),
+        ..root.shell(&[Side::Ours], &script)
+    };
     assert!(matches!(run.code, Some(0 | 1)) && !run.err().contains("panicked"), "{run:?}");
     run
 }

@@ -52,7 +52,10 @@ fn modules_may_have_as_many_sections_as_they_like() {
         for arch in [Arch::X86_64, Arch::Armhf] {
             let module = module("many").arch(arch).empty_sections(count).export("f", Crc::Section(7));
             root.write("tmp/many.ko", module.build());
-            assert_eq!(bounded(&root, 300, "modinfo", &["-F", "name", "/tmp/many.ko"]).succeeds().out(), "many\n");
+            assert_eq!(
+                bounded(&root, 300, "modinfo", &["-F", "name", "/tmp/many.ko"]).succeeds().out(),
+                "many\n"
+            );
             let exports = bounded(&root, 300, "modprobe", &["--show-exports", "/tmp/many.ko"]).succeeds();
             assert_eq!(exports.out(), "0x00000007\tf\n", "{count} {arch:?}");
         }
@@ -68,7 +71,10 @@ fn a_number_of_sections_beyond_the_file_is_an_error() {
         bytes[table + 32..table + 40].copy_from_slice(&count.to_le_bytes());
         root.write("tmp/many.ko", bytes);
         let run = bounded(&root, 100, "modinfo", &["/tmp/many.ko"]).fails();
-        assert!(run.err().contains("/tmp/many.ko: the section table runs past the end of the file"), "{run:?}");
+        assert!(
+            run.err().contains("/tmp/many.ko: the section table runs past the end of the file"),
+            "{run:?}"
+        );
     }
 }
 
@@ -79,7 +85,8 @@ fn content(bytes: &[u8], name: &[u8]) -> std::ops::Range<usize> {
     let header = |index: usize| number(40) + index * 64;
     let names = number(header(short(62)) + 24);
     let is_named = |index: &usize| {
-        let start = names + u32::from_le_bytes(bytes[header(*index)..][..4].try_into().expect("four")) as usize;
+        let start =
+            names + u32::from_le_bytes(bytes[header(*index)..][..4].try_into().expect("four")) as usize;
         bytes[start..].starts_with(name) && bytes[start + name.len()] == 0
     };
     let index = (0..short(60)).find(is_named).expect("a section of that name");
@@ -130,7 +137,8 @@ fn sections_that_overlap_do_not_fill_the_memory() {
         builder = builder.symbol(testkit::Symbol::global(format!("__crc_f{number}"), place, 0));
     }
     let mut bytes = builder.build();
-    let (table, length) = (u64::from_le_bytes(bytes[40..48].try_into().expect("eight bytes")), bytes.len() as u64);
+    let (table, length) =
+        (u64::from_le_bytes(bytes[40..48].try_into().expect("eight bytes")), bytes.len() as u64);
     let size = 4_u64.to_le_bytes();
     for header in bytes[table as usize..].chunks_exact_mut(64) {
         if header[32..40] == size {

@@ -13,8 +13,10 @@ fn a_name_given_by_a_person_is_no_path() {
     root.ours("depmod", &[]).succeeds();
     root.write("etc/passwd", "");
     for name in NAMES {
-        for args in [&["-D", name][..], &["-R", name], &["-r", name], &["-n", name]] {
-            let run = bounded(&root, 60, "modprobe", args).fails();
+        // What begins with a slash is a path, and is taken for the file of a module to be loaded.
+        let to_load: &[&[&str]] = if name.starts_with('/') { &[] } else { &[&["-D"], &["-n"]] };
+        for args in to_load.iter().chain(&[&["-R"][..], &["-r"]]).map(|args| [args, &[name][..]].concat()) {
+            let run = bounded(&root, 60, "modprobe", &args).fails();
             assert!(!run.err().is_empty(), "{run:?}");
         }
         bounded(&root, 60, "modinfo", &["-m", name]).fails();
@@ -36,7 +38,11 @@ fn a_name_in_an_index_leads_nowhere_else() {
     root.write_module_file("modules.dep.bin", index(names.map(|name| (name, format!("{name}.ko:")))));
     // None of them counts as loaded already, and no file of such a name is there.
     let run = bounded(&root, 60, "modprobe", &["evil"]).fails();
-    assert_eq!(run.err().lines().filter(|line| line.contains("could not insert")).count(), names.len(), "{run:?}");
+    assert_eq!(
+        run.err().lines().filter(|line| line.contains("could not insert")).count(),
+        names.len(),
+        "{run:?}"
+    );
 }
 
 #[test]

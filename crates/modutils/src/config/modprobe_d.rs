@@ -496,7 +496,8 @@ mod tests {
         let sound = Directive::parse_of_depmod(b"softdep a-b pre: c").unwrap();
         assert!(matches!(sound, Directive::Softdep(name, ..) if name.as_bytes() == b"a_b"));
         assert!(Directive::parse_of_depmod(b"weakdep a b").is_ok());
-        for line in ["install a cmd", "options a b=1", "alias a b", "softdep * pre: a", "weakdep [a] b", "x"] {
+        for line in ["install a cmd", "options a b=1", "alias a b", "softdep * pre: a", "weakdep [a] b", "x"]
+        {
             assert!(Directive::parse_of_depmod(line.as_bytes()).is_err(), "{line}");
         }
     }

@@ -8,7 +8,10 @@ use std::{
 
 use bstr::BString;
 
-use super::{Action, Condition, OnError, Plan, Step, soft::{Side, SoftNames}};
+use super::{
+    Action, Condition, OnError, Plan, Step,
+    soft::{Side, SoftNames},
+};
 use crate::{
     ModuleName,
     config::{BlacklistLine, ModprobeConfig},

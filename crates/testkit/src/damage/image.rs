@@ -67,7 +67,8 @@ const SECTION_32: [Field; 8] = [
     ("sh_entsize", 36, 4),
 ];
 const SYMBOL_64: [Field; 4] = [("st_name", 0, 4), ("st_info", 4, 1), ("st_shndx", 6, 2), ("st_value", 8, 8)];
-const SYMBOL_32: [Field; 4] = [("st_name", 0, 4), ("st_value", 4, 4), ("st_info", 12, 1), ("st_shndx", 14, 2)];
+const SYMBOL_32: [Field; 4] =
+    [("st_name", 0, 4), ("st_value", 4, 4), ("st_info", 12, 1), ("st_shndx", 14, 2)];
 
 /// `~Module signature appended~\n`, and the `struct module_signature` before it.
 const SIGNATURE_MAGIC: usize = 28;
@@ -182,8 +183,7 @@ impl Layout {
         };
         image.get(..64)?;
         let mut layout = Layout { is_64, big, sections: Vec::new() };
-        let (header, fields) =
-            if is_64 { (HEADER_64, (24, 64)) } else { (HEADER_32, (16, 40)) };
+        let (header, fields) = if is_64 { (HEADER_64, (24, 64)) } else { (HEADER_32, (16, 40)) };
         let of_header = |name| {
             let (_, at, width) = header.into_iter().find(|field| field.0 == name)?;
             usize::try_from(layout.get(image, at, width)).ok()
