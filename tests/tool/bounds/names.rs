@@ -14,8 +14,8 @@ fn a_name_given_by_a_person_is_no_path() {
     root.write("etc/passwd", "");
     for name in NAMES {
         // What begins with a slash is a path, and is taken for the file of a module to be loaded.
-        let to_load: &[&[&str]] = if name.starts_with('/') { &[] } else { &[&["-D"], &["-n"]] };
-        for args in to_load.iter().chain(&[&["-R"][..], &["-r"]]).map(|args| [args, &[name][..]].concat()) {
+        let uses: &[&str] = if name.starts_with('/') { &["-r"] } else { &["-r", "-D", "-n", "-R"] };
+        for args in uses.iter().map(|option| [*option, name]) {
             let run = bounded(&root, 60, "modprobe", &args).fails();
             assert!(!run.err().is_empty(), "{run:?}");
         }
