@@ -106,7 +106,7 @@ enum Bracket<'a> {
     Closed { matches: bool, rest: &'a [u8] },
     /// No `]` follows: the `[` is an ordinary byte.
     Open,
-    /// A class or collating element that does not exist: nothing matches.
+    /// A class or collating element that does not exist, or a range without its end: nothing matches.
     Invalid,
 }
 
@@ -154,7 +154,8 @@ enum Member<'a> {
     Range(u8, u8),
     /// The name in `[:name:]`.
     Class(&'a [u8]),
-    /// A collating element of no or several bytes, or a range up to something that is no byte.
+    /// A collating element of no or several bytes, a range up to something that is no byte, or one
+    /// without its end, or a backslash at the pattern's end.
     Invalid,
 }
 
@@ -170,7 +171,7 @@ impl<'a> Member<'a> {
         Some(match Self::parse_one(high, seen) {
             Some((Self::Range(high, _), rest)) => (Self::Range(low, high), rest),
             Some((_, rest)) => (Self::Invalid, rest),
-            None => (member, rest),
+            None => (Self::Invalid, high),
         })
     }
 
@@ -179,7 +180,10 @@ impl<'a> Member<'a> {
         let byte = |byte| Self::Range(byte, byte);
         let (&first, rest) = pattern.split_first()?;
         match (first, rest.first()) {
-            (b'\\', _) => rest.split_first().map(|(&escaped, rest)| (byte(escaped), rest)),
+            (b'\\', _) => Some(match rest.split_first() {
+                Some((&escaped, rest)) => (byte(escaped), rest),
+                None => (Self::Invalid, rest),
+            }),
             (b'[', Some(b':')) => Some(match class(rest) {
                 Some((name, rest)) => (Self::Class(name), rest),
                 None => (byte(b'['), rest),
@@ -317,6 +321,18 @@ mod tests {
         }
         let closed = "*[".to_owned() + &"[:".repeat(COUNT) + ":]]";
         check(&closed, &"x".repeat(1000), false);
+    }
+
+    /// Found by fuzzing, beside fnmatch(3) of the GNU C library.
+    #[test]
+    fn a_range_or_an_escape_that_the_pattern_ends_in_matches_nothing() {
+        for (pattern, text) in
+            [("[a-", "[a-"), ("*[--", "[--"), ("[a-\\", "[a-\\"), ("[\\", "["), ("[\\", "[\\"), ("[a\\", "a")]
+        {
+            check(pattern, text, false);
+        }
+        check("[-", "[-", true);
+        check("[a-b", "[a-b", true);
     }
 
     #[test]

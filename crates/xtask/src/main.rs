@@ -9,6 +9,7 @@ mod cache;
 mod damage;
 mod demo;
 mod dist;
+mod fuzz;
 mod guest;
 mod initramfs;
 mod kernel;
@@ -57,6 +58,8 @@ enum Task {
     Dist,
     /// Measure our tools beside the packaged kmod
     Bench(bench::Options),
+    /// Run the fuzz targets of tests/fuzz
+    Fuzz(fuzz::Options),
     /// Check licences, sources and known faults of the dependencies with cargo-deny
     Audit,
 }
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
         Task::Vm(options) => vm::run(&options),
         Task::Dist => dist::run(),
         Task::Bench(options) => bench::run(&options),
+        Task::Fuzz(options) => fuzz::run(&options),
         Task::Audit => audit::run(),
     };
     match done {
