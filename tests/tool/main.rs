@@ -5,6 +5,9 @@
 
 mod bounds;
 mod depmod;
+mod durable;
+mod faults;
 mod json;
 mod modinfo;
 mod modprobe;
+mod privileges;
