@@ -15,6 +15,7 @@ mod report;
 mod rmmod;
 mod startup;
 mod version;
+mod why;
 
 use std::{ffi::OsString, path::Path, process::ExitCode};
 

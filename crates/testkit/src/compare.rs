@@ -8,8 +8,8 @@ use crate::run::Run;
 /// Whether two runs printed the same to standard output, said the same on standard error and ended with the same exit
 /// code.
 ///
-/// Of standard error, only the tools' own messages count ([`Run::own_messages`]), and not an indented line of `ours`
-/// that says why, directly after a message that both have.
+/// Of standard error, only the tools' own messages count ([`Run::own_messages`]), and not the indented lines of `ours`
+/// that say why, after a message that both have.
 ///
 /// # Panics
 /// When they did not, showing the first lines that differ.
@@ -106,7 +106,13 @@ pub fn without_repeats(text: &[u8]) -> Vec<u8> {
         .collect()
 }
 
-/// Our messages without the lines that tell the cause of the message directly before, which theirs have, too.
+/// Our messages without the indented lines that tell the cause of the message before them, which theirs have, too
+/// (ARCHITECTURE.md, differences: "what is said after a message").
+pub fn without_indented(ours: &str, theirs: &str) -> String {
+    without_causes(ours, theirs, |_, line| line.starts_with("  "))
+}
+
+/// Our messages without the lines that tell the cause of the message before them, which theirs have, too.
 fn without_causes(ours: &str, theirs: &str, is_cause: fn(&str, &str) -> bool) -> String {
     let expected: BTreeSet<&str> = theirs.lines().collect();
     let mut kept = String::new();
@@ -117,8 +123,8 @@ fn without_causes(ours: &str, theirs: &str, is_cause: fn(&str, &str) -> bool) ->
             .is_some_and(|message| is_cause(message, line) && !is_message(line) && !expected.contains(words));
         if !dropped {
             kept.push_str(line);
+            message = (is_message(line) && expected.contains(words)).then_some(line);
         }
-        message = (is_message(line) && expected.contains(words)).then_some(line);
     }
     kept
 }
@@ -178,8 +184,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_of_ours_is_a_cause_only_after_a_message_of_both() {
-        let kept = |ours: &str, theirs: &str| without_causes(ours, theirs, |_, line| line.starts_with("  "));
+    fn lines_of_ours_are_a_cause_only_after_a_message_of_both() {
+        let kept = without_indented;
         let theirs = "modinfo: ERROR: Module a not found.\n";
         let with_cause = format!("{theirs}  why\n");
         assert_eq!(kept(&with_cause, theirs), theirs);
@@ -190,7 +196,8 @@ mod tests {
         ] {
             assert_eq!(kept(&ours, theirs), ours);
         }
-        assert_eq!(kept(&format!("{with_cause}  more\n"), theirs), format!("{theirs}  more\n"));
+        assert_eq!(kept(&format!("{with_cause}  more\n"), theirs), theirs);
+        assert_eq!(kept(&format!("{with_cause}end\n  more\n"), theirs), format!("{theirs}end\n  more\n"));
         assert_eq!(kept(&with_cause, &with_cause), with_cause);
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::os::unix::process::ExitStatusExt;
 
-use testkit::Side;
+use testkit::{Side, compare::without_indented};
 
 use super::case::{Aspect, Case, Claim, Compare, Difference};
 use super::rows::Row;
@@ -47,8 +47,8 @@ pub(crate) fn judge(case: &Case, pair: &Pair) -> Vec<String> {
         };
     }
     let mut wrong = [refuted("ours", ours, &pair.ours), refuted("theirs", theirs, &pair.theirs)].concat();
-    // These two are not seen by the comparison, lest every case that meets them needed a claim.
-    let overlooked = matches!(row, Row::NotFoundCause | Row::SoftdepBlank);
+    // These are not seen by the comparison, lest every case that meets them needed a claim.
+    let overlooked = matches!(row, Row::NotFoundCause | Row::SoftdepBlank | Row::BrokenFile);
     if differences.is_empty() && case.compare != Compare::OursAlone && !overlooked {
         wrong.push(format!("both sides do the same, and row {row:?} says they differ"));
     }
@@ -84,11 +84,11 @@ fn differences(compare: Compare, pair: &Pair) -> Vec<String> {
     differ("exit", ended(ours), ended(theirs));
     differ("standard output", shown(&stdout(compare, ours)), shown(&stdout(compare, theirs)));
     let expected = stderr(compare, theirs);
-    let said = without_cause(&stderr(compare, ours), &expected);
+    let said = without_indented(&without_cause(&stderr(compare, ours), &expected), &expected);
     differ("standard error", shown(said.as_bytes()), shown(expected.as_bytes()));
     differ("system calls", calls(ours), calls(theirs));
     differ("loaded", ours.loaded.join(" "), theirs.loaded.join(" "));
-    differ("log", ours.log().join("\n"), theirs.log().join("\n"));
+    differ("log", logged(ours).join("\n"), theirs.log().join("\n"));
     differ("complaints of the configuration", ours.complaints().join("\n"), theirs.complaints().join("\n"));
     differ("files in /tmp", texts(ours), texts(theirs));
     found
@@ -138,6 +138,12 @@ fn stderr(compare: Compare, seen: &Seen) -> String {
         return format!("{first}{more}");
     }
     messages
+}
+
+/// Our log without the indented lines that say why; each is an entry of its own.
+fn logged(seen: &Seen) -> Vec<String> {
+    let is_cause = |entry: &&String| entry.contains("[PID]:   ");
+    seen.log().into_iter().filter(|entry| !is_cause(&entry)).collect()
 }
 
 /// Row `NotFoundCause`: the message that a module is not found, where both give it, may in ours be followed by the

@@ -5,14 +5,14 @@ use std::{collections::HashSet, path::Path};
 use bstr::{BString, ByteSlice};
 use modutils::{
     Level, Notice,
-    kernel::{Event, Failure, Flow, Outcome, Refusal, execute},
+    kernel::{Event, Failure, Flow, Mode, Outcome, Refusal, execute},
     lookup::{self, Candidate},
     plan::{self, LoadRequest, OnError, Step},
 };
 use nix::errno::Errno;
 
 use super::{Tool, bytes, fatal, options::Action};
-use crate::{cli, parameters, report::Report};
+use crate::{cli, parameters, report::Report, why::Watch};
 
 /// Loads what the arguments ask for: one module with parameters, or with `--all` many.
 pub(super) fn all(tool: &Tool, report: &mut Report) -> bool {
@@ -107,10 +107,11 @@ fn carry_out(
     report: &mut Report,
 ) -> bool {
     let execution = tool.execution();
+    let mut watch = Watch::begin(&tool.context.root, execution.mode == Mode::Run);
     let mut tell = |event: Event| {
         match event {
             Event::Begin(step) => begin(tool, step, shown, report),
-            Event::Failed(step, failure) => failed(target, step, failure, report),
+            Event::Failed(step, failure) => failed(tool, target, step, failure, &mut watch, report),
         }
         Flow::Continue
     };
@@ -141,7 +142,14 @@ fn begin(tool: &Tool, step: &Step, shown: &mut HashSet<BString>, report: &mut Re
     }
 }
 
-fn failed(target: &Candidate, step: &Step, failure: &Failure, report: &mut Report) {
+fn failed(
+    tool: &Tool,
+    target: &Candidate,
+    step: &Step,
+    failure: &Failure,
+    watch: &mut Watch,
+    report: &mut Report,
+) {
     let cause = match failure {
         Failure::Command { command, failure } => {
             report.error(format!(
@@ -150,7 +158,9 @@ fn failed(target: &Candidate, step: &Step, failure: &Failure, report: &mut Repor
             ));
             modutils::error_text(&Errno::EINVAL.into())
         }
-        Failure::Refused(Refusal::Kernel(errno)) => why_refused(*errno),
+        Failure::Refused(Refusal::Kernel(errno)) => {
+            why_refused(*errno) + &why(tool, target, step, *errno, watch, report)
+        }
         Failure::NoFile => {
             report.error(format!("could not find module by name='{}'", step.module));
             why_refused(Errno::ENOENT)
@@ -172,6 +182,28 @@ fn failed(target: &Candidate, step: &Step, failure: &Failure, report: &mut Repor
     } else {
         could_not_insert(target, &cause, report);
     }
+}
+
+/// Why the kernel refused a step's module, where anybody is to see it.
+fn why(
+    tool: &Tool,
+    target: &Candidate,
+    step: &Step,
+    errno: Errno,
+    watch: &mut Watch,
+    report: &Report,
+) -> String {
+    let plan::Action::Load { file, options } = &step.action else { return String::new() };
+    let level = if step.on_error == OnError::Ignore { Level::Info } else { Level::Error };
+    if !report.shows(level) {
+        return String::new();
+    }
+    let which = if step.module == target.module {
+        String::new()
+    } else {
+        format!("\n  The kernel refused {}, which it needs.", step.module)
+    };
+    which + &watch.explain(file, options, tool.options.force, errno)
 }
 
 fn why_refused(errno: Errno) -> String {

@@ -8,6 +8,7 @@ mod calls;
 pub mod commands;
 mod execute;
 mod load;
+mod log;
 mod modules;
 mod sysfs;
 mod unload;
@@ -16,6 +17,7 @@ use crate::Root;
 
 pub use calls::{Calls, Linux};
 pub use execute::{Event, Execution, Failure, Flow, Mode, Outcome, execute};
+pub use log::LogMark;
 pub use load::{Force, Refusal};
 pub use modules::{LoadedModule, parse_modules};
 pub use sysfs::State;
