@@ -4,5 +4,6 @@
 //! what `cargo xtask fetch` fetches, and root for chroot(2).
 
 mod depmod;
+mod json;
 mod modinfo;
 mod modprobe;

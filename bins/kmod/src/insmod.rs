@@ -70,9 +70,7 @@ fn insert(file: &Path, parameters: &[u8], force: Force, report: &mut Report) -> 
         Ok(()) => true,
         Err(refusal) => {
             let cause = match refusal {
-                Refusal::Kernel(errno) => {
-                    why_refused(errno) + &watch.explain(file, parameters, force, errno)
-                }
+                Refusal::Kernel(errno) => why_refused(errno) + &watch.explain(file, parameters, force, errno),
                 // Which file that is has been said.
                 Refusal::File(modutils::Error::Io { source, .. }) => modutils::error_text(&source),
                 Refusal::File(error) => format!("{}\n  {error}", why_refused(error.errno())),

@@ -1,5 +1,6 @@
 //! `modinfo`: show what modules say of themselves, modinfo(8).
 
+mod document;
 mod render;
 
 use std::{
@@ -10,6 +11,7 @@ use std::{
 };
 
 use clap::{ArgMatches, Command};
+use document::Item;
 use modutils::{
     Alias, Error, Level, ModuleName, Release, Root,
     lookup::{self, Candidate, Context},
@@ -17,7 +19,7 @@ use modutils::{
 };
 use render::{Place, Rendering, Subject};
 
-use crate::{Invocation, cli, report::Report};
+use crate::{Invocation, cli, json::Document, report::Report};
 
 /// Runs the tool.
 pub fn run(invocation: &Invocation) -> ExitCode {
@@ -44,6 +46,7 @@ fn command() -> Command {
         .arg(cli::flag('n', "filename", "Show the file's path only"))
         .arg(cli::value('F', "field", "FIELD", "Show the values of one field only"))
         .arg(cli::flag('0', "null", "End each line with NUL instead of a newline"))
+        .arg(cli::json())
         .arg(cli::flag('m', "modname", "Take arguments for module names, not for files or aliases"))
         .arg(cli::value('k', "set-version", "RELEASE", "Look for modules of this kernel"))
         .arg(cli::value('b', "basedir", "DIR", "Look for modules below this directory"));
@@ -53,6 +56,7 @@ fn command() -> Command {
 /// What the command line asks for.
 struct Options {
     rendering: Rendering,
+    json: bool,
     names_only: bool,
     release: Option<OsString>,
     base: Option<OsString>,
@@ -63,6 +67,7 @@ impl Options {
     fn resolve(options: &ArgMatches) -> Self {
         Self {
             rendering: Rendering { field: chosen_field(options), null: options.get_flag("null") },
+            json: options.get_flag("json"),
             names_only: options.get_flag("modname"),
             release: cli::value_of(options, "set-version"),
             base: cli::value_of(options, "basedir"),
@@ -107,15 +112,27 @@ fn show_all(options: &Options, report: &mut Report) -> bool {
             return false;
         }
     };
+    let document = options.json.then(|| Document::begin("modinfo", "modinfo", "modules", report));
+    let mut output = Output { rendering: &options.rendering, document };
     let mut done = true;
     for argument in &options.arguments {
         done &= if is_module_file(argument) && !options.names_only {
-            show_file(&cli::from_current_directory(argument), &options.rendering, report)
+            output.show_file(&cli::from_current_directory(argument), report)
         } else {
-            show_named(&context, argument.as_bytes(), options, report)
+            show_named(&context, argument.as_bytes(), options, &mut output, report)
         };
     }
+    if let Some(document) = output.document {
+        document.end(report);
+    }
     done
+}
+
+/// How facts are put out.
+struct Output<'a> {
+    rendering: &'a Rendering,
+    /// A document instead of text.
+    document: Option<Document>,
 }
 
 /// Whether an argument means a file, and not a name: it is one, and called as module files are.
@@ -126,7 +143,13 @@ fn is_module_file(argument: &OsStr) -> bool {
 }
 
 /// Shows every module that a name or an alias means.
-fn show_named(context: &Context, name: &[u8], options: &Options, report: &mut Report) -> bool {
+fn show_named(
+    context: &Context,
+    name: &[u8],
+    options: &Options,
+    output: &mut Output,
+    report: &mut Report,
+) -> bool {
     let found =
         if options.names_only { lookup::lookup_name(context, name) } else { lookup::lookup(context, name) };
     let what: &[u8] = match () {
@@ -141,8 +164,7 @@ fn show_named(context: &Context, name: &[u8], options: &Options, report: &mut Re
             false
         }
         Ok(candidates) => {
-            let shown =
-                candidates.iter().map(|candidate| show_candidate(context, candidate, options, report));
+            let shown = candidates.iter().map(|candidate| output.show_candidate(context, candidate, report));
             // Every one is shown, also after one that could not be.
             shown.filter(|done| !done).count() == 0
         }
@@ -153,60 +175,84 @@ fn show_named(context: &Context, name: &[u8], options: &Options, report: &mut Re
     }
 }
 
-fn show_candidate(context: &Context, candidate: &Candidate, options: &Options, report: &mut Report) -> bool {
-    let name = &candidate.module;
-    match context.indexes.dependency_line(name) {
-        Ok(Some(line)) => show_file(&line.path, &options.rendering, report),
-        Ok(None) => show_builtin(context, name, &options.rendering, report),
-        Err(error) => no_modinfo(name, &error, report),
-    }
-}
-
-fn show_file(path: &Path, rendering: &Rendering, report: &mut Report) -> bool {
-    let place = Place::File(path.as_os_str().as_bytes());
-    report.print(rendering.place(&place));
-    if rendering.is_place_enough(&place) {
-        return true;
-    }
-    match show_module(path, rendering, report) {
-        Ok(()) => true,
-        Err(error) => {
-            let name = ModuleName::from_path(path).unwrap_or_else(|| ModuleName::new(""));
-            no_modinfo(&name, &error, report)
+impl Output<'_> {
+    fn show_candidate(&mut self, context: &Context, candidate: &Candidate, report: &mut Report) -> bool {
+        let name = &candidate.module;
+        match context.indexes.dependency_line(name) {
+            Ok(Some(line)) => self.show_file(&line.path, report),
+            Ok(None) => self.show_builtin(context, name, report),
+            Err(error) => no_modinfo(name, &error, report),
         }
     }
-}
 
-fn show_module(path: &Path, rendering: &Rendering, report: &mut Report) -> Result<(), Error> {
-    let module = Module::open(path)?;
-    let info = module.modinfo()?;
-    let signature = module.signature()?;
-    show_facts(&info, signature.as_ref(), rendering, report);
-    Ok(())
-}
-
-fn show_builtin(context: &Context, name: &ModuleName, rendering: &Rendering, report: &mut Report) -> bool {
-    let place = Place::Builtin(name.as_bytes());
-    report.print(rendering.place(&place));
-    if rendering.is_place_enough(&place) {
-        return true;
-    }
-    match BuiltinInfo::open(context.indexes.directory()) {
-        Ok(builtin) => {
-            show_facts(&builtin.modinfo(name), None, rendering, report);
-            true
+    fn show_file(&mut self, path: &Path, report: &mut Report) -> bool {
+        let name = ModuleName::from_path(path).unwrap_or_else(|| ModuleName::new(""));
+        let place = Place::File(path.as_os_str().as_bytes());
+        if self.is_place_enough(&name, &place, report) {
+            return true;
         }
-        Err(error) => no_modinfo(name, &error, report),
+        match self.show_module(path, &place, report) {
+            Ok(()) => true,
+            Err(error) => no_modinfo(&name, &error, report),
+        }
     }
-}
 
-fn show_facts(info: &ModInfo<'_>, signature: Option<&Signature>, rendering: &Rendering, report: &mut Report) {
-    let (parameters, faulty) = parameters::parse(info);
-    for field in faulty.into_iter().filter(|_| rendering.shows_parameters()) {
-        let text: [&[u8]; 5] = [b"Found invalid \"", field.key, b"=", field.value, b"\": missing ':'"];
-        report.error(text.concat());
+    fn show_module(&mut self, path: &Path, place: &Place, report: &mut Report) -> Result<(), Error> {
+        let module = Module::open(path)?;
+        let info = module.modinfo()?;
+        let signature = module.signature()?;
+        self.show_facts(module.name(), place, &info, signature.as_ref(), report);
+        Ok(())
     }
-    report.print(rendering.facts(&Subject { info, parameters: &parameters, signature }));
+
+    fn show_builtin(&mut self, context: &Context, name: &ModuleName, report: &mut Report) -> bool {
+        let place = Place::Builtin(name.as_bytes());
+        if self.is_place_enough(name, &place, report) {
+            return true;
+        }
+        match BuiltinInfo::open(context.indexes.directory()) {
+            Ok(builtin) => {
+                self.show_facts(name, &place, &builtin.modinfo(name), None, report);
+                true
+            }
+            Err(error) => no_modinfo(name, &error, report),
+        }
+    }
+
+    /// Shows where a module is; whether that is all that was asked for.
+    fn is_place_enough(&mut self, name: &ModuleName, place: &Place, report: &mut Report) -> bool {
+        let is_enough = self.rendering.is_place_enough(place);
+        match &mut self.document {
+            None => report.print(self.rendering.place(place)),
+            Some(document) if is_enough => {
+                document.item(&Item::new(name.as_bytes(), place, None, self.rendering), report);
+            }
+            Some(_) => {}
+        }
+        is_enough
+    }
+
+    fn show_facts(
+        &mut self,
+        name: &ModuleName,
+        place: &Place,
+        info: &ModInfo,
+        signature: Option<&Signature>,
+        report: &mut Report,
+    ) {
+        let (parameters, faulty) = parameters::parse(info);
+        for field in faulty.into_iter().filter(|_| self.rendering.shows_parameters()) {
+            let text: [&[u8]; 5] = [b"Found invalid \"", field.key, b"=", field.value, b"\": missing ':'"];
+            report.error(text.concat());
+        }
+        let subject = Subject { info, parameters: &parameters, signature };
+        match &mut self.document {
+            None => report.print(self.rendering.facts(&subject)),
+            Some(document) => {
+                document.item(&Item::new(name.as_bytes(), place, Some(&subject), self.rendering), report);
+            }
+        }
+    }
 }
 
 fn no_modinfo(name: &ModuleName, error: &Error, report: &mut Report) -> bool {

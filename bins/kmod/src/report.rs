@@ -7,7 +7,7 @@ use std::{
     process::ExitCode,
 };
 
-use bstr::{BString, ByteSlice};
+use bstr::BString;
 use modutils::{Level, Notice};
 
 use crate::startup;
@@ -142,12 +142,8 @@ impl Report {
         };
         // Syslog is the last resort for messages: a failure to reach it has nowhere to go.
         let _ = openlog(Some(self.tool), LogFlags::empty(), Facility::LOG_DAEMON);
-        let priority = Priority::new(severity, Facility::LOG_DAEMON);
         let text = [word(notice.level), b": ", &notice.message].concat();
-        // An entry of the log is one line: what explains a message comes in entries of its own.
-        for line in text.lines() {
-            let _ = syslog(priority, OsStr::from_bytes(line));
-        }
+        let _ = syslog(Priority::new(severity, Facility::LOG_DAEMON), OsStr::from_bytes(&text));
     }
 }
 

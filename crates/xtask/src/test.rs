@@ -13,7 +13,7 @@ use clap::Args;
 
 use crate::cache::Cache;
 use crate::dist::{self, cargo};
-use crate::packages::{self, GZIP, OPENSSL, QEMU, READELF, XZ, ZSTD};
+use crate::packages::{self, GZIP, JSONSCHEMA, OPENSSL, PYTHON, QEMU, READELF, XZ, ZSTD};
 use crate::scenarios::Outcome;
 use crate::{kernel, reference, trees, vm};
 
@@ -46,7 +46,7 @@ struct Stages {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let mut stages = Stages::default();
     stages.check("programs", || {
-        packages::need(&[QEMU, READELF, OPENSSL, XZ, ZSTD, GZIP])?;
+        packages::need(&[QEMU, READELF, OPENSSL, XZ, ZSTD, GZIP, PYTHON, JSONSCHEMA])?;
         packages::need_components(&["rustfmt", "clippy"])
     });
     stages.check("fmt", || quietly(cargo().args(["fmt", "--all", "--check"])));

@@ -88,7 +88,7 @@ fn candidates(tool: &Tool, name: &[u8], report: &mut Report) -> Option<Vec<Candi
     let directory = tool.context.indexes.directory();
     let first = [b"Module ", name, b" not found in directory ", directory.as_os_str().as_encoded_bytes()];
     let cause = cause.or_else(|| super::show::why_not_found(tool.context, name));
-    let cause = cause.map(|cause| format!("\n{cause}")).unwrap_or_default();
+    let cause = cause.map(|cause| format!("\n  {cause}")).unwrap_or_default();
     fatal(tool.options, report, [first.concat().as_slice(), cause.as_bytes()].concat());
     None
 }

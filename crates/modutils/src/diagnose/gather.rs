@@ -119,7 +119,7 @@ impl BuildList {
                 let path = [line.as_slice(), ending.as_bytes()].concat();
                 self.directory.join(OsStr::from_bytes(&path))
             };
-            ENDINGS.iter().map(|ending| with(ending)).find(|path| path.is_file())
+            ENDINGS.iter().map(with).find(|path| path.is_file())
         })
     }
 }

@@ -62,7 +62,8 @@ pub fn parse(line: &[u8]) -> Option<Said> {
     if let Some(rest) = after("no symbol version for ").or_else(|| after("no extended symbol version for ")) {
         return Some(Said::NoVersion(first_word(rest)));
     }
-    if let Some((symbol, rest)) = after(" uses symbol ").and_then(|rest| rest.split_once_str(" from namespace "))
+    if let Some((symbol, rest)) =
+        after(" uses symbol ").and_then(|rest| rest.split_once_str(" from namespace "))
     {
         let namespace = rest.split_once_str(", ").map_or(rest, |(namespace, _)| namespace);
         return Some(Said::Namespace { symbol: symbol.into(), namespace: namespace.into() });

@@ -28,7 +28,7 @@ use std::path::Path;
 use bstr::BString;
 use nix::errno::Errno;
 
-use crate::{Release, Root, file::Contents, file::Compression, kernel::Force, module::Module};
+use crate::{Release, Root, file::Compression, file::Contents, kernel::Force, module::Module};
 use examine::Question;
 use refusal::Refused;
 use subject::Subject;
@@ -53,7 +53,8 @@ pub fn explain(root: &Root, release: &Release, attempt: &Attempt) -> Vec<String>
     let Attempt { path, parameters, force, errno, log } = *attempt;
     let question = Question { parameters, force, alone: true, is_of_build: false };
     let module = Contents::open(path).and_then(crate::elf::Elf::parse).and_then(Module::from_elf);
-    let compression = module.as_ref().map_or(Compression::None, |module| module.elf().contents().compression());
+    let compression =
+        module.as_ref().map_or(Compression::None, |module| module.elf().contents().compression());
     let refused = Refused { errno, log, compression };
     match module.and_then(|module| Subject::of(&module)) {
         Ok(subject) => {

@@ -50,12 +50,7 @@ pub struct Explanation {
 }
 
 /// Explains a refusal of a module that could be read.
-pub fn explain(
-    subject: &Subject,
-    view: &KernelView,
-    question: &Question,
-    refused: &Refused,
-) -> Explanation {
+pub fn explain(subject: &Subject, view: &KernelView, question: &Question, refused: &Refused) -> Explanation {
     let quotes: Vec<BString> = log::about(refused.log, subject).into_iter().cloned().collect();
     let said: Vec<Said> = quotes.iter().filter_map(|line| log::parse(line)).collect();
     let examination = examine(subject, view, question);
@@ -213,11 +208,12 @@ fn confirm(subject: &Subject, said: &Said, findings: &mut Vec<Finding>) {
         _ => false,
     };
     let confirmed = Certainty::Confirmed;
-    let mut add = |is_same: &dyn Fn(&Finding) -> bool, cause: Cause| {
-        match findings.iter_mut().find(|finding| is_same(finding)) {
-            Some(finding) => finding.certainty = confirmed.clone(),
-            None => findings.push(Finding::confirmed(cause)),
-        }
+    let mut add = |is_same: &dyn Fn(&Finding) -> bool, cause: Cause| match findings
+        .iter_mut()
+        .find(|finding| is_same(finding))
+    {
+        Some(finding) => finding.certainty = confirmed.clone(),
+        None => findings.push(Finding::confirmed(cause)),
     };
     match said {
         Said::Vermagic { module, kernel } => {
@@ -247,11 +243,13 @@ fn confirm(subject: &Subject, said: &Said, findings: &mut Vec<Finding>) {
             add(&|finding| symbol(finding, name), Cause::Symbol { name: name.clone(), fault });
         }
         Said::Duplicate { symbol: name, owner } => {
-            let owner = if *owner == "kernel" { Owner::Kernel } else { Owner::Module(ModuleName::new(owner)) };
+            let owner =
+                if *owner == "kernel" { Owner::Kernel } else { Owner::Module(ModuleName::new(owner)) };
             add(&|finding| symbol(finding, name), Cause::Duplicate { name: name.clone(), owner });
         }
         Said::Value { value, parameter } => {
-            let same = |finding: &Finding| matches!(&finding.cause, Cause::Value { name, .. } if name == parameter);
+            let same =
+                |finding: &Finding| matches!(&finding.cause, Cause::Value { name, .. } if name == parameter);
             let cause = Cause::Value { name: parameter.clone(), value: value.clone(), fault: None };
             add(&same, cause);
         }

@@ -169,14 +169,8 @@ impl Subject {
     /// Whether its licence lets it use symbols for GPL modules, `license_is_gpl_compatible` in the
     /// kernel's `include/linux/license.h`.
     pub fn is_gpl_compatible(&self) -> bool {
-        const COMPATIBLE: [&str; 6] = [
-            "GPL",
-            "GPL v2",
-            "GPL and additional rights",
-            "Dual BSD/GPL",
-            "Dual MIT/GPL",
-            "Dual MPL/GPL",
-        ];
+        const COMPATIBLE: [&str; 6] =
+            ["GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"];
         self.license.as_ref().is_some_and(|license| COMPATIBLE.iter().any(|one| *license == **one))
     }
 }
@@ -184,9 +178,10 @@ impl Subject {
 /// The undefined symbols. Entries of the version table alone are left out, except that the kernel
 /// itself checks `module_layout` by them.
 fn needs(module: &Module) -> Result<Vec<Need>> {
-    let wanted = module.needed_symbols()?.into_iter().filter(|symbol| {
-        symbol.binding != Binding::Undefined || symbol.name == "module_layout"
-    });
+    let wanted = module
+        .needed_symbols()?
+        .into_iter()
+        .filter(|symbol| symbol.binding != Binding::Undefined || symbol.name == "module_layout");
     let need = |symbol: crate::module::NeededSymbol<'_>| Need {
         name: symbol.name.strip_prefix(b".").unwrap_or(symbol.name).into(),
         crc: symbol.crc.map(low_word),

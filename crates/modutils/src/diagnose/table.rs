@@ -87,7 +87,8 @@ mod tests {
 
     #[test]
     fn a_line_of_symvers_tells_owner_licence_and_namespace() {
-        let (name, offer) = symvers_line(b"0x0000001f\tusb_x\tdrivers/usb/usb-storage\tEXPORT_SYMBOL_GPL\tUSB\n").unwrap();
+        let (name, offer) =
+            symvers_line(b"0x0000001f\tusb_x\tdrivers/usb/usb-storage\tEXPORT_SYMBOL_GPL\tUSB\n").unwrap();
         assert_eq!(name, "usb_x");
         let owner = Owner::Module(ModuleName::new("usb_storage"));
         assert_eq!(offer, Offer { owner, crc: Some(0x1f), gpl_only: true, namespace: Some("USB".into()) });
@@ -103,9 +104,11 @@ mod tests {
         let release = Release::new("6.1");
         let root = Root::default().with_base(base.path());
         std::fs::create_dir_all(base.path().join("boot")).unwrap();
-        std::fs::write(base.path().join("boot/System.map-6.1"), "ffffffff B the-real-one-is-elsewhere\n").unwrap();
+        std::fs::write(base.path().join("boot/System.map-6.1"), "ffffffff B the-real-one-is-elsewhere\n")
+            .unwrap();
         assert!(find(&root, &release).is_none());
-        std::fs::write(base.path().join("boot/System.map-6.1"), "ff r __ksymtab_kfree\nff T kfree\n").unwrap();
+        std::fs::write(base.path().join("boot/System.map-6.1"), "ff r __ksymtab_kfree\nff T kfree\n")
+            .unwrap();
         let table = find(&root, &release).unwrap();
         assert!(!table.has_crcs && table.offers.contains_key(b"kfree".as_bstr()) && table.offers.len() == 1);
         let text = b"0x5\tkfree\tvmlinux\tEXPORT_SYMBOL\t\n";
@@ -116,7 +119,11 @@ mod tests {
         std::fs::create_dir_all(base.path().join("lib/modules/6.1")).unwrap();
         std::fs::create_dir_all(base.path().join("usr/src/headers")).unwrap();
         std::os::unix::fs::symlink("/usr/src/headers", base.path().join("lib/modules/6.1/build")).unwrap();
-        std::fs::write(base.path().join("usr/src/headers/Module.symvers"), "0x6\tkfree\tvmlinux\tEXPORT_SYMBOL\t\n").unwrap();
+        std::fs::write(
+            base.path().join("usr/src/headers/Module.symvers"),
+            "0x6\tkfree\tvmlinux\tEXPORT_SYMBOL\t\n",
+        )
+        .unwrap();
         assert_eq!(find(&root, &release).unwrap().offers[b"kfree".as_bstr()].crc, Some(6));
     }
 }

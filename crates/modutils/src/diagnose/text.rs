@@ -146,7 +146,8 @@ fn vermagic_differs(module: &BString, kernel: &BString, whole: bool, say: &mut d
     ));
     say(format!("  module: {}", shown(module)));
     say(format!("  kernel: {}", shown(kernel)));
-    say("  Install the module that was built for this kernel, or build it against this kernel's headers.".into());
+    say("  Install the module that was built for this kernel, or build it against this kernel's headers."
+        .into());
 }
 
 fn value_refused(
@@ -400,9 +401,12 @@ pub fn gaps(gaps: &[Gap]) -> Vec<String> {
             lines.push(text.into());
         }
     }
-    let symbols = |gap: &Gap| matches!(gap, Gap::Symbol(_) | Gap::Version(_) | Gap::GplOnly(_) | Gap::Namespace(..));
+    let symbols =
+        |gap: &Gap| matches!(gap, Gap::Symbol(_) | Gap::Version(_) | Gap::GplOnly(_) | Gap::Namespace(..));
     if gaps.iter().any(symbols) {
-        lines.push("  The kernel's Module.symvers (of its headers package) or its image in /boot would tell.".into());
+        lines.push(
+            "  The kernel's Module.symvers (of its headers package) or its image in /boot would tell.".into(),
+        );
     }
     lines
 }

@@ -156,9 +156,11 @@ fn check_number(kind: &BStr, value: Option<&[u8]>, lowest: i128, highest: i128) 
 /// The parameter whose name is the nearest, when it is near enough to be meant.
 fn nearest(subject: &Subject, name: &[u8]) -> Option<BString> {
     let distance = |parameter: &Parameter| distance(&parameter.name, name);
-    let nearest = subject.parameters.iter().map(|parameter| (distance(parameter), parameter)).min_by_key(
-        |(distance, _)| *distance,
-    );
+    let nearest = subject
+        .parameters
+        .iter()
+        .map(|parameter| (distance(parameter), parameter))
+        .min_by_key(|(distance, _)| *distance);
     let near_enough = 1 + name.len() / 4;
     nearest.filter(|(distance, _)| *distance <= near_enough).map(|(_, parameter)| parameter.name.clone())
 }
@@ -196,19 +198,43 @@ mod tests {
     #[test]
     fn numbers_are_read_as_the_kernel_reads_them() {
         for (kind, value) in [
-            ("int", "-5"), ("int", "0x7f"), ("int", "017"), ("int", "+3"), ("uint", "4294967295"), ("byte", "255"),
-            ("ulong", "18446744073709551615"), ("array of int", "1,2,-3"), ("bool", "on"), ("bool", "Y"), ("charp", ""),
-            ("ours_alone", "anything"), ("int", "5\n"), ("long", "-9223372036854775808"),
+            ("int", "-5"),
+            ("int", "0x7f"),
+            ("int", "017"),
+            ("int", "+3"),
+            ("uint", "4294967295"),
+            ("byte", "255"),
+            ("ulong", "18446744073709551615"),
+            ("array of int", "1,2,-3"),
+            ("bool", "on"),
+            ("bool", "Y"),
+            ("charp", ""),
+            ("ours_alone", "anything"),
+            ("int", "5\n"),
+            ("long", "-9223372036854775808"),
         ] {
             assert_eq!(fault(kind, value), None, "{kind} {value}");
         }
         for (kind, value) in [
-            ("int", "many"), ("int", ""), ("int", "1 "), ("uint", "-1"), ("int", "08"), ("int", "0x"), ("bool", "maybe"),
-            ("bool", "o"), ("array of int", "1,,2"), ("int", "--1"),
+            ("int", "many"),
+            ("int", ""),
+            ("int", "1 "),
+            ("uint", "-1"),
+            ("int", "08"),
+            ("int", "0x"),
+            ("bool", "maybe"),
+            ("bool", "o"),
+            ("array of int", "1,,2"),
+            ("int", "--1"),
         ] {
             assert!(matches!(fault(kind, value), Some(ValueFault::NotA(_))), "{kind} {value}");
         }
-        for (kind, value) in [("byte", "256"), ("int", "2147483648"), ("short", "-32769"), ("ulong", "99999999999999999999999999999999999999999")] {
+        for (kind, value) in [
+            ("byte", "256"),
+            ("int", "2147483648"),
+            ("short", "-32769"),
+            ("ulong", "99999999999999999999999999999999999999999"),
+        ] {
             assert!(matches!(fault(kind, value), Some(ValueFault::OutOfRange(_))), "{kind} {value}");
         }
         assert_eq!(check_value("bool".into(), None), None);

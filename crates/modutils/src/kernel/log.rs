@@ -29,8 +29,7 @@ impl LogMark {
     /// Sets a mark: now. `None` where the log cannot be read.
     pub fn set(root: &Root) -> Option<Self> {
         let path = root.system("/dev/kmsg");
-        let mut log =
-            OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path).ok()?;
+        let mut log = OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path).ok()?;
         // Something else in its place has no records.
         if !log.metadata().ok()?.file_type().is_char_device() {
             return None;

@@ -17,8 +17,8 @@ use crate::Root;
 
 pub use calls::{Calls, Linux};
 pub use execute::{Event, Execution, Failure, Flow, Mode, Outcome, execute};
-pub use log::LogMark;
 pub use load::{Force, Refusal};
+pub use log::LogMark;
 pub use modules::{LoadedModule, parse_modules};
 pub use sysfs::State;
 
