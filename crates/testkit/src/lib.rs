@@ -18,6 +18,7 @@ pub mod elf;
 pub mod export;
 pub mod fake_kernel;
 pub mod module;
+pub mod patch;
 pub mod root;
 pub mod run;
 pub mod signature;

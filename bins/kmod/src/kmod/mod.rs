@@ -1,5 +1,6 @@
 //! `kmod`: the binary by its own name, and by any that is no tool's.
 
+mod check;
 mod static_nodes;
 
 use std::{ffi::OsStr, process::ExitCode};
@@ -27,6 +28,7 @@ pub fn run(invocation: &Invocation) -> ExitCode {
     // Messages of getopt's kind begin with the command's name.
     let invocation = Invocation { program: command.clone(), arguments: arguments.to_vec() };
     match command.as_encoded_bytes() {
+        b"check" => check::run(&invocation, report),
         b"help" => help(report, true),
         b"list" => lsmod::list(&invocation, Report::new(c"kmod", Level::Error)),
         b"static-nodes" => static_nodes::run(&invocation, report),
@@ -40,7 +42,7 @@ pub fn command() -> clap::Command {
         cli::command("kmod", "Show the loaded modules, and what modules need at boot")
             .override_usage("kmod [OPTIONS] COMMAND")
             .after_help(
-                "Commands:\n  help          Show this help\n  list          Show the loaded modules, as lsmod does\n  \
+                "Commands:\n  check         Tell whether a kernel would take a module, without loading it\n  help          Show this help\n  list          Show the loaded modules, as lsmod does\n  \
                  static-nodes  Show the device nodes that modules need at boot\n\n\
                  Called as depmod, insmod, lsmod, modinfo, modprobe or rmmod it is that tool.",
             ),

@@ -29,24 +29,29 @@ const ENDINGS: [&str; 4] = ["", ".xz", ".zst", ".gz"];
 pub fn for_one(root: &Root, release: &Release, subject: &Subject, is_running: bool) -> KernelView {
     let mut view = beginnings(root, release, is_running);
     let indexes = Indexes::new(root.modules(release));
-    let own = |name: &ModuleName| *name == subject.name;
-    let sample: Vec<Subject> = build_list(indexes.directory())
-        .sample(SAMPLE)
-        .filter_map(|path| Subject::open(&path).ok())
-        .filter(|module| !own(&module.name))
-        .collect();
+    // The module of this name that was built for this kernel knows most of what the one in question needs.
+    let namesake = indexes.dependency_line(&subject.name).ok().flatten().map(|line| line.path);
+    let list = build_list(indexes.directory());
+    let sample = namesake.into_iter().chain(list.sample(SAMPLE)).filter(|path| !is_same(path, &subject.path));
+    let mut sample: Vec<Subject> = sample.filter_map(|path| Subject::open(&path).ok()).collect();
+    sample.dedup_by(|one, other| one.path == other.path);
     view.add_witnesses(sample.iter());
-    for module in providers(&indexes, &view, subject).iter().filter(|module| !own(module)) {
-        let line = indexes.dependency_line(module).ok().flatten();
-        if let Some(provider) = line.and_then(|line| Subject::open(&line.path).ok()) {
-            view.add_exports(&provider);
-        }
-    }
+    add_providers(&indexes, &mut view, subject);
     let is_builtin = |index: &crate::index::Trie| index.get(subject.name.as_bytes()).ok().flatten().is_some();
     if indexes.builtin().ok().flatten().is_some_and(is_builtin) {
         view.builtin.insert(subject.name.clone());
     }
     view
+}
+
+/// Adds what the modules export that `modules.symbols` names for a module's needs.
+pub(super) fn add_providers(indexes: &Indexes, view: &mut KernelView, subject: &Subject) {
+    for module in providers(indexes, view, subject).iter().filter(|module| **module != subject.name) {
+        let line = indexes.dependency_line(module).ok().flatten();
+        if let Some(provider) = line.and_then(|line| Subject::open(&line.path).ok()) {
+            view.add_exports(&provider);
+        }
+    }
 }
 
 /// What needs no module: the kernel's list and its state.
@@ -57,6 +62,12 @@ pub fn beginnings(root: &Root, release: &Release, is_running: bool) -> KernelVie
         running: is_running.then(|| running::state(root)),
         ..KernelView::default()
     }
+}
+
+/// Whether two paths lead to the same file.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    real(one) == real(other)
 }
 
 /// The modules that `modules.symbols` names for the symbols which the kernel's list does not have.

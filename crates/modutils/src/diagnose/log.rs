@@ -23,7 +23,7 @@ pub enum Said {
     Disagrees(BString),
     /// `no symbol version for S`.
     NoVersion(BString),
-    /// `module M uses symbol S from namespace N, but does not import it.`
+    /// `module uses symbol (S) from namespace N, but does not import it.`
     Namespace {
         /// The symbol.
         symbol: BString,
@@ -66,6 +66,7 @@ pub fn parse(line: &[u8]) -> Option<Said> {
         after(" uses symbol ").and_then(|rest| rest.split_once_str(" from namespace "))
     {
         let namespace = rest.split_once_str(", ").map_or(rest, |(namespace, _)| namespace);
+        let symbol = symbol.trim_with(|letter| matches!(letter, '(' | ')'));
         return Some(Said::Namespace { symbol: symbol.into(), namespace: namespace.into() });
     }
     if let Some((symbol, owner)) =
@@ -131,7 +132,7 @@ mod tests {
             ("a: disagrees about version of symbol b", Said::Disagrees(symbol("b"))),
             ("a: no symbol version for b", Said::NoVersion(symbol("b"))),
             (
-                "module a uses symbol b from namespace C, but does not import it.",
+                "a: module uses symbol (b) from namespace C, but does not import it.",
                 Said::Namespace { symbol: symbol("b"), namespace: symbol("C") },
             ),
             (

@@ -5,13 +5,16 @@
 //! the kernel ([`running`] from /proc and /sys, [`table`] from its build's lists, [`agreement`] from what
 //! the modules of its build say), [`examine`] compares the two without input or output, [`refusal`]
 //! picks what fits the kernel's answer and its words in the [`log`], and [`text`] says it to a person.
+//! Nothing of that needs a refusal: [`check`] asks the same of one module, [`tree`] of all.
 //!
 //! No cause is guessed: what could not be verified is said to be so.
 
 pub mod agreement;
 pub mod cause;
+pub mod check;
 pub mod examine;
 pub mod gather;
+mod image;
 pub mod log;
 pub mod refusal;
 pub mod running;
@@ -19,6 +22,7 @@ pub mod subject;
 mod symbols;
 pub mod table;
 pub mod text;
+pub mod tree;
 pub mod value;
 mod vermagic;
 pub mod view;

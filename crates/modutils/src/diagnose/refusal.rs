@@ -59,7 +59,7 @@ pub fn explain(subject: &Subject, view: &KernelView, question: &Question, refuse
     let Examination { findings: examined, notes, .. } = examination;
     findings.extend(examined.into_iter().filter(possible));
     for said in said {
-        confirm(subject, &said, &mut findings);
+        confirm(subject, view, &said, &mut findings);
     }
     let is_unknown_parameter = |note: &Note| matches!(note, Note::UnknownParameter { .. });
     let notes = notes.into_iter().filter(is_unknown_parameter).collect();
@@ -201,57 +201,70 @@ fn wrong_signature(subject: &Subject, view: &KernelView) -> Vec<Finding> {
 }
 
 /// Takes the kernel's words: they confirm what was found, or tell what could not be found out.
-fn confirm(subject: &Subject, said: &Said, findings: &mut Vec<Finding>) {
-    let symbol = |finding: &Finding, name: &BString| match &finding.cause {
-        Cause::Symbol { name: found, .. } => found == name,
-        Cause::Duplicate { name: found, .. } => found == name,
+fn confirm(subject: &Subject, view: &KernelView, said: &Said, findings: &mut Vec<Finding>) {
+    if matches!(said, Said::Vermagic { .. }) {
+        // The kernel's own is better than what its modules say.
+        findings.retain(|finding| !matches!(finding.cause, Cause::Vermagic { .. }));
+    }
+    let finding = in_causes(subject, view, said);
+    match findings.iter_mut().find(|found| is_about_the_same(&found.cause, &finding.cause)) {
+        Some(found) => found.certainty = Certainty::Confirmed,
+        None => findings.push(finding),
+    }
+}
+
+/// Whether two causes are about the same symbol or parameter.
+fn is_about_the_same(one: &Cause, other: &Cause) -> bool {
+    match (one, other) {
+        (Cause::Symbol { name: one, .. }, Cause::Symbol { name: other, .. })
+        | (Cause::Duplicate { name: one, .. }, Cause::Duplicate { name: other, .. })
+        | (Cause::Value { name: one, .. }, Cause::Value { name: other, .. }) => one == other,
         _ => false,
-    };
-    let confirmed = Certainty::Confirmed;
-    let mut add = |is_same: &dyn Fn(&Finding) -> bool, cause: Cause| match findings
-        .iter_mut()
-        .find(|finding| is_same(finding))
-    {
-        Some(finding) => finding.certainty = confirmed.clone(),
-        None => findings.push(Finding::confirmed(cause)),
-    };
-    match said {
+    }
+}
+
+/// The cause that the kernel tells.
+fn in_causes(subject: &Subject, view: &KernelView, said: &Said) -> Finding {
+    let symbol = |name: &BString, fault| Cause::Symbol { name: name.clone(), fault };
+    Finding::confirmed(match said {
         Said::Vermagic { module, kernel } => {
-            let cause = Cause::Vermagic {
-                module: module.clone(),
-                kernel: kernel.clone(),
-                whole: !subject.has_versions,
-            };
-            findings.retain(|finding| !matches!(finding.cause, Cause::Vermagic { .. }));
-            findings.insert(0, Finding::confirmed(cause));
+            Cause::Vermagic { module: module.clone(), kernel: kernel.clone(), whole: !subject.has_versions }
         }
-        Said::UnknownSymbol(name) => {
-            let cause = SymbolFault::Missing { listed: None };
-            add(&|finding| symbol(finding, name), Cause::Symbol { name: name.clone(), fault: cause });
-        }
+        Said::UnknownSymbol(name) => return unknown(subject, view, name),
         Said::Disagrees(name) => {
             let need = subject.needs.iter().find(|need| need.name == *name);
-            let fault = SymbolFault::Disagrees { module: need.and_then(|need| need.crc) };
-            add(&|finding| symbol(finding, name), Cause::Symbol { name: name.clone(), fault });
+            symbol(name, SymbolFault::Disagrees { module: need.and_then(|need| need.crc) })
         }
-        Said::NoVersion(name) => {
-            let fault = SymbolFault::NoVersion { owner: Owner::Kernel };
-            add(&|finding| symbol(finding, name), Cause::Symbol { name: name.clone(), fault });
-        }
+        Said::NoVersion(name) => symbol(name, SymbolFault::NoVersion { owner: Owner::Kernel }),
         Said::Namespace { symbol: name, namespace } => {
-            let fault = SymbolFault::Namespace { namespace: namespace.clone(), owner: None };
-            add(&|finding| symbol(finding, name), Cause::Symbol { name: name.clone(), fault });
+            symbol(name, SymbolFault::Namespace { namespace: namespace.clone(), owner: None })
         }
         Said::Duplicate { symbol: name, owner } => {
             let owner =
                 if *owner == "kernel" { Owner::Kernel } else { Owner::Module(ModuleName::new(owner)) };
-            add(&|finding| symbol(finding, name), Cause::Duplicate { name: name.clone(), owner });
+            Cause::Duplicate { name: name.clone(), owner }
         }
         Said::Value { value, parameter } => {
-            let same =
-                |finding: &Finding| matches!(&finding.cause, Cause::Value { name, .. } if name == parameter);
-            let cause = Cause::Value { name: parameter.clone(), value: value.clone(), fault: None };
-            add(&same, cause);
+            Cause::Value { name: parameter.clone(), value: value.clone(), fault: None }
         }
-    }
+    })
+}
+
+/// Why a symbol is unknown to the kernel. One that other modules of its build have from it is kept from
+/// this module alone, which then lacks the licence for it.
+fn unknown(subject: &Subject, view: &KernelView, name: &BString) -> Finding {
+    let others_have_it = view.agreement.others(name, None, false).is_some();
+    let fault = if others_have_it && !subject.is_gpl_compatible() {
+        SymbolFault::GplOnly { owner: Owner::Kernel, license: subject.license.clone() }
+    } else {
+        SymbolFault::Missing { listed: None }
+    };
+    let may_be_kept = matches!(fault, SymbolFault::Missing { .. }) && !subject.is_gpl_compatible();
+    let certainty = if may_be_kept {
+        let why = "it may be one that the kernel keeps for modules with a GPL-compatible licence";
+        Certainty::Unverified(why.into())
+    } else {
+        Certainty::Confirmed
+    };
+    Finding { cause: Cause::Symbol { name: name.clone(), fault }, certainty }
 }

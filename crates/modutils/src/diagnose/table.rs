@@ -1,12 +1,15 @@
 //! The kernel's own list of the symbols it exports, where one is installed: the `Module.symvers` of its
-//! build (`scripts/mod/modpost.c`, Documentation/kbuild/modules.rst), plain or compressed, or a
-//! `System.map`, which has no CRCs.
+//! build (`scripts/mod/modpost.c`, Documentation/kbuild/modules.rst), plain or compressed, the kernel's
+//! image, or a `System.map`, which has no CRCs.
 
 use std::path::{Path, PathBuf};
 
 use bstr::{BString, ByteSlice};
 
-use super::view::{KernelTable, Offer, Owner};
+use super::{
+    image,
+    view::{KernelTable, Offer, Owner},
+};
 use crate::{
     ModuleName, Release, Root,
     file::{Compression, TREE_FILE_LIMIT, decompress, read_bounded},
@@ -15,7 +18,8 @@ use crate::{
 /// The first list that is there and has something in it.
 pub fn find(root: &Root, release: &Release) -> Option<KernelTable> {
     let symvers = places(root, release).into_iter().find_map(|path| symvers(&path));
-    symvers.or_else(|| {
+    let image = || image::read(&root.boot("vmlinuz", release));
+    symvers.or_else(image).or_else(|| {
         let maps = [root.modules(release).join("System.map"), root.boot("System.map", release)];
         maps.iter().find_map(|path| system_map(path))
     })

@@ -234,22 +234,23 @@ fn owned_by(owner: &Owner) -> String {
 
 /// A symbol with what is wrong with it, in one line each, under one heading for each kind.
 fn symbols(findings: &[Finding], lines: &mut Vec<String>) {
-    let mut groups: Vec<(String, Vec<String>, Option<String>)> = Vec::new();
+    let mut groups: Vec<(String, Vec<String>, Option<String>, &Certainty)> = Vec::new();
     for finding in findings {
         let Cause::Symbol { name, fault } = &finding.cause else { continue };
         let (heading, line, advice) = symbol(name, fault);
         match groups.iter_mut().find(|(other, ..)| *other == heading) {
-            Some((_, listed, _)) => listed.push(line),
-            None => groups.push((heading, vec![line], advice)),
+            Some((_, listed, ..)) => listed.push(line),
+            None => groups.push((heading, vec![line], advice, &finding.certainty)),
         }
     }
-    for (heading, listed, advice) in groups {
+    for (heading, listed, advice, certainty) in groups {
         lines.push(heading);
         lines.extend(listed.iter().take(MOST).map(|line| format!("  {line}")));
         if listed.len() > MOST {
             lines.push(format!("  … and {} more", listed.len() - MOST));
         }
         lines.extend(advice.map(|advice| format!("  {advice}")));
+        unverified(certainty, lines);
     }
 }
 
@@ -258,7 +259,7 @@ fn symbol(name: &BString, fault: &SymbolFault) -> (String, String, Option<String
     let rebuild = "Build the module against this very kernel, or install the one that belongs to it.";
     match fault {
         SymbolFault::Missing { listed: None } => (
-            "It needs symbols that neither this kernel nor an installed module exports:".into(),
+            "It needs symbols that neither this kernel nor any module known here exports:".into(),
             plain,
             Some("It was built for another kernel, or for one with other modules.".into()),
         ),

@@ -1,0 +1,8 @@
+# Who may not load modules is told so; who may not read the kernel's log misses its words alone.
+# tools: ours
+
+mkdir public
+cp "$(module_file dummy)" public
+chmod -R a+rX . public
+expect_error "  Only root, with CAP_SYS_MODULE, may load modules." \
+    setuidgid 65534:65534 /sbin/insmod public/"$(ls public)"
