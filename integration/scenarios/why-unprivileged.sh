@@ -5,4 +5,4 @@ mkdir public
 cp "$(module_file dummy)" public
 chmod -R a+rX . public
 expect_error "  Only root, with CAP_SYS_MODULE, may load modules." \
-    setuidgid 65534:65534 /sbin/insmod public/"$(ls public)"
+    start-stop-daemon -S -q -c 65534:65534 -x /sbin/insmod -- public/"$(ls public)"

@@ -111,9 +111,8 @@ fn section(module: &[u8], wanted: &[u8]) -> (usize, usize, usize) {
     let names = table + entry * pick(0, (0x3e, 2), (0x32, 2));
     let names = pick(names, (0x18, 8), (0x10, 4));
     let wanted = [wanted, b"\0"].concat();
-    (0..count)
-        .map(|index| table + entry * index)
-        .find(|header| module[names + number(module, *header, 4)..].starts_with(&wanted))
-        .map(|header| (header, pick(header, (0x18, 8), (0x10, 4)), pick(header, (0x20, 8), (0x14, 4))))
-        .unwrap_or_else(|| panic!("no section {}", String::from_utf8_lossy(&wanted)))
+    let mut headers = (0..count).map(|index| table + entry * index);
+    let header = headers.find(|header| module[names + number(module, *header, 4)..].starts_with(&wanted));
+    let header = header.unwrap_or_else(|| panic!("no section {}", String::from_utf8_lossy(&wanted)));
+    (header, pick(header, (0x18, 8), (0x10, 4)), pick(header, (0x20, 8), (0x14, 4)))
 }

@@ -136,9 +136,18 @@ fn kind(subject: &Subject, view: &KernelView, question: &Question, result: &mut 
     }
     if let (Some(module), Some(kernel)) = (subject.struct_size, &view.struct_size)
         && module != kernel.value
+        && checks_struct_size(&view.release)
     {
         result.findings.push(Finding::verified(Cause::StructSize { module, kernel: kernel.value }));
     }
+}
+
+/// Whether a kernel compares the size itself: since Linux 6.4. Earlier ones rely on the CRC of
+/// `module_layout`.
+fn checks_struct_size(release: &[u8]) -> bool {
+    let mut numbers = release.split(|byte| !byte.is_ascii_digit());
+    let mut number = || bstr::ByteSlice::to_str(numbers.next()?).ok()?.parse::<u32>().ok();
+    (number(), number()) >= (Some(6), Some(4))
 }
 
 /// `module_sig_check`: a signature that is missing or of an unknown key matters only where the kernel
@@ -230,5 +239,17 @@ fn parameters(subject: &Subject, question: &Question, result: &mut Examination) 
                 result.findings.push(Finding::verified(cause));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kernels_compare_the_structs_size_since_6_4() {
+        let checks = |release: &str| checks_struct_size(release.as_bytes());
+        assert!(checks("6.4.0") && checks("6.12.107+deb13-amd64") && checks("7.2.12-x"));
+        assert!(!checks("6.1.0-50-cloud-amd64") && !checks("5.10.0") && !checks("strange"));
     }
 }

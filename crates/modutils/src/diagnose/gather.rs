@@ -11,6 +11,7 @@ use std::{
 use bstr::{BString, ByteSlice};
 
 use super::{
+    image::Names,
     running,
     subject::Subject,
     table,
@@ -56,9 +57,12 @@ pub(super) fn add_providers(indexes: &Indexes, view: &mut KernelView, subject: &
 
 /// What needs no module: the kernel's list and its state.
 pub fn beginnings(root: &Root, release: &Release, is_running: bool) -> KernelView {
+    let table = table::find(root, release);
+    let names = if table.is_none() { Names::read(&root.boot("vmlinuz", release)) } else { None };
     KernelView {
         release: release.as_os_str().as_encoded_bytes().into(),
-        table: table::find(root, release),
+        table,
+        names,
         running: is_running.then(|| running::state(root)),
         ..KernelView::default()
     }

@@ -3,9 +3,10 @@
 //!
 //! The image's header: Documentation/arch/x86/boot.rst; the tables: `struct kernel_symbol` in
 //! `include/linux/export-internal.h`, with relative references on this machine. Other machines compress
-//! a bare image without sections, in which the tables cannot be told from other bytes.
+//! a bare image without sections, in which the tables cannot be told from other bytes. But the names of
+//! all exported symbols stand in it: one that does not is not exported.
 
-use std::path::Path;
+use std::{io::Read, path::Path};
 
 use bstr::{BString, ByteSlice};
 use goblin::elf::header::EM_X86_64;
@@ -62,6 +63,74 @@ pub fn read(path: &Path) -> Option<KernelTable> {
     (!table.offers.is_empty()).then_some(table)
 }
 
+/// The most bytes that a kernel has when decompressed.
+const KERNEL_LIMIT: u64 = 1 << 28;
+/// What the kernel's own bytes have in them, and those of what decompresses it have not.
+const BANNER: &str = "Linux version ";
+/// How many places that look like the beginning of a compressed kernel are tried.
+const MOST_PLACES: usize = 64;
+
+/// The names that stand in an image.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    /// Each backwards, sorted: the linker lets a name share the end of a longer one.
+    backwards: Vec<Vec<u8>>,
+}
+
+impl Names {
+    /// All names in the image at this path: the NUL-terminated strings that could be a symbol's. `None`
+    /// where the kernel in it cannot be decompressed.
+    pub fn read(path: &Path) -> Option<Self> {
+        let image = read_bounded(path, TREE_FILE_LIMIT).ok()?;
+        let kernel = compressed_places(&image).find_map(decompressed)?;
+        Some(Self::of(&kernel))
+    }
+
+    fn of(kernel: &[u8]) -> Self {
+        let strings = kernel.split(|&byte| byte == 0).filter(|string| is_name(string));
+        let mut backwards: Vec<Vec<u8>> = strings.map(reversed).collect();
+        backwards.sort_unstable();
+        backwards.dedup();
+        Self { backwards }
+    }
+
+    /// Whether a name stands there, by itself or as the end of a longer one.
+    pub fn contains(&self, name: &[u8]) -> bool {
+        let wanted = reversed(name);
+        let place = self.backwards.partition_point(|other| *other < wanted);
+        self.backwards.get(place).is_some_and(|other| other.starts_with(&wanted))
+    }
+}
+
+fn reversed(name: &[u8]) -> Vec<u8> {
+    name.iter().rev().copied().collect()
+}
+
+fn is_name(string: &[u8]) -> bool {
+    let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'$');
+    (2..512).contains(&string.len()) && string.iter().all(is_letter)
+}
+
+/// The tails of an image that begin as a compressed stream does.
+fn compressed_places(image: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let magics: [&[u8]; 3] = [b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"\x1f\x8b\x08"];
+    let places = magics.into_iter().flat_map(|magic| image.find_iter(magic));
+    places.take(MOST_PLACES).filter_map(|place| image.get(place..))
+}
+
+/// The kernel in the stream at the beginning of these bytes, whatever follows it.
+fn decompressed(bytes: &[u8]) -> Option<Vec<u8>> {
+    let reader: Box<dyn Read> = match Compression::of(bytes) {
+        Compression::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(bytes).ok()?.single_frame()),
+        Compression::Xz => Box::new(xz2::read::XzDecoder::new(bytes)),
+        Compression::Gzip => Box::new(flate2::read::GzDecoder::new(bytes)),
+        Compression::None => return None,
+    };
+    let mut kernel = Vec::new();
+    reader.take(KERNEL_LIMIT).read_to_end(&mut kernel).ok()?;
+    kernel.contains_str(BANNER).then_some(kernel)
+}
+
 /// The compressed kernel in an image, decompressed.
 fn kernel_in(image: &[u8]) -> Option<Vec<u8>> {
     if image.get(0x202..0x206)? != b"HdrS" {
@@ -105,6 +174,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_name_may_be_the_end_of_a_longer_one() {
+        let names = Names::of(b"\0bio_put\0k(free\0kfree\0\xff\0x");
+        assert!([&b"bio_put"[..], b"io_put", b"kfree", b"free"].iter().all(|name| names.contains(name)));
+        assert!(![&b"bio_pu"[..], b"k(free", b"zfree", b"\xff"].iter().any(|name| names.contains(name)));
+        assert!(!Names::default().contains(b"kfree"));
+    }
+
+    #[test]
     fn what_is_no_image_has_no_table() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("vmlinuz");
@@ -112,7 +189,7 @@ mod tests {
         header[0x202..0x206].copy_from_slice(b"HdrS");
         for bytes in [&b""[..], b"text", &[0xff; 2000], &header] {
             std::fs::write(&path, bytes).unwrap();
-            assert!(read(&path).is_none());
+            assert!(read(&path).is_none() && Names::read(&path).is_none());
         }
         header[0x248..0x250].fill(0xff);
         std::fs::write(&path, &header).unwrap();

@@ -14,7 +14,7 @@ pub mod cause;
 pub mod check;
 pub mod examine;
 pub mod gather;
-mod image;
+pub mod image;
 pub mod log;
 pub mod refusal;
 pub mod running;

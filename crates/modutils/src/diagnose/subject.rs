@@ -33,10 +33,9 @@ pub struct Machine {
 
 impl fmt::Display for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = machine_to_str(self.number);
-        match name.strip_prefix("EM_").filter(|name| !name.is_empty()) {
-            Some(name) => f.write_str(name)?,
-            None => write!(f, "machine {}", self.number)?,
+        match machine_to_str(self.number) {
+            "UNKNOWN" | "EM_UNKNOWN" | "" => write!(f, "machine {}", self.number)?,
+            name => f.write_str(name.strip_prefix("EM_").unwrap_or(name))?,
         }
         let bits = if self.is_64 { 64 } else { 32 };
         let order = if self.is_little { "little" } else { "big" };
@@ -225,4 +224,17 @@ const SIGNED: &[u8] = b"~Module signature appended~\n";
 /// CRCs have 32 bits; some tables keep them in longer words.
 fn low_word(crc: u64) -> u32 {
     (crc & u64::from(u32::MAX)) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_is_called_by_its_name() {
+        let machine = |number| Machine { is_64: true, is_little: false, number }.to_string();
+        assert_eq!(machine(22), "S390, 64 bits, big endian");
+        assert_eq!(machine(62), "X86_64, 64 bits, big endian");
+        assert_eq!(machine(60_000), "machine 60000, 64 bits, big endian");
+    }
 }

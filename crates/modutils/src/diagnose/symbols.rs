@@ -15,29 +15,13 @@ pub(super) fn check(subject: &Subject, view: &KernelView, question: &Question, r
     if view.machine.is_some_and(|machine| machine != subject.machine) {
         return;
     }
-    let mut alone_in_build = 0;
     let mut checker = Checker { subject, view, question, result };
     for need in &subject.needs {
         match view.offer(&need.name, subject) {
             Some(offer) => checker.offered(need, offer),
             None if view.table.is_some() => checker.not_listed(need),
             None if checker.by_agreement(need) => {}
-            None => alone_in_build += 1,
-        }
-    }
-    // What a module of the build alone needs: it was built with the others, so the kernel has it, unless the others
-    // say that it was not.
-    let counts = &mut result.counts;
-    if question.is_of_build && !view.agreement.is_outvoted(subject) {
-        counts.of_build += alone_in_build;
-        return;
-    }
-    counts.unverified += alone_in_build;
-    for need in subject.needs.iter().filter(|need| !need.weak) {
-        let known = view.offer(&need.name, subject).is_some()
-            || view.agreement.others(&need.name, need.crc, question.is_of_build).is_some();
-        if !known && view.table.is_none() {
-            result.gaps.push(Gap::Symbol(need.name.clone()));
+            None => checker.without_witness(need),
         }
     }
 }
@@ -146,6 +130,26 @@ impl Checker<'_> {
             self.restrictions_by_agreement(need);
         }
         true
+    }
+
+    /// A symbol that nobody else needs. The kernel's image at least knows its name, if it can be read. A
+    /// module of the kernel's build was built with the others: unless they say that it was not, the kernel
+    /// has what it needs.
+    fn without_witness(&mut self, need: &Need) {
+        let named = self.view.names.as_ref().map(|names| names.contains(&need.name));
+        if named == Some(false) && !need.weak {
+            self.result.counts.listed += 1;
+            return self.fault(need, SymbolFault::Missing { listed: None });
+        }
+        if self.question.is_of_build && !self.view.agreement.is_outvoted(self.subject) {
+            self.result.counts.of_build += 1;
+            return;
+        }
+        self.result.counts.unverified += 1;
+        if !need.weak {
+            let name = need.name.clone();
+            self.result.gaps.push(if named.is_some() { Gap::Version(name) } else { Gap::Symbol(name) });
+        }
     }
 
     /// Whether the kernel keeps a symbol from modules like this one, as far as its users show.

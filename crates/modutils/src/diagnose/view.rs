@@ -15,6 +15,7 @@ use bstr::{BString, ByteSlice};
 
 use super::{
     agreement::Agreement,
+    image::Names,
     subject::{Machine, Subject},
 };
 use crate::{ModuleName, file::Compression, kernel::State};
@@ -95,6 +96,8 @@ pub struct KernelView {
     pub struct_size: Option<Agreed<u64>>,
     /// The symbols that it exports itself.
     pub table: Option<KernelTable>,
+    /// Where there is no such list: all names in its image, among them those of its exports.
+    pub names: Option<Names>,
     /// The symbols that modules installed for it export.
     pub exports: HashMap<BString, Vec<Offer>>,
     /// What modules of its build need of it.
