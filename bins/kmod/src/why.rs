@@ -17,19 +17,21 @@ use nix::errno::Errno;
 pub struct Watch<'a> {
     root: &'a Root,
     mark: Option<LogMark>,
+    /// What the kernel has said since: of several modules that load at once, their words come mixed.
+    log: Vec<BString>,
 }
 
 impl<'a> Watch<'a> {
     /// From now on, if anything is to be loaded.
     pub fn begin(root: &'a Root, loads: bool) -> Self {
-        Self { root, mark: loads.then(|| LogMark::set(root)).flatten() }
+        Self { root, mark: loads.then(|| LogMark::set(root)).flatten(), log: Vec::new() }
     }
 
     /// Why the kernel refused a file with this number: lines to be put after the message.
     pub fn explain(&mut self, path: &Path, parameters: &[u8], force: Force, errno: Errno) -> String {
-        let log: Vec<BString> = self.mark.as_mut().map(LogMark::lines).unwrap_or_default();
+        self.log.extend(self.mark.as_mut().map(LogMark::lines).unwrap_or_default());
         let Ok(release) = Release::running() else { return String::new() };
-        let attempt = Attempt { path, parameters, force, errno, log: &log };
+        let attempt = Attempt { path, parameters, force, errno, log: &self.log };
         indented(&diagnose::explain(self.root, &release, &attempt))
     }
 }
