@@ -6,6 +6,9 @@
 mod bounds;
 mod check;
 mod depmod;
+mod durable;
+mod faults;
 mod json;
 mod modinfo;
 mod modprobe;
+mod privileges;
