@@ -16,6 +16,7 @@ mod report;
 mod rmmod;
 mod startup;
 mod version;
+mod why;
 
 use std::{ffi::OsString, path::Path, process::ExitCode};
 

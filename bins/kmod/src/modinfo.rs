@@ -19,7 +19,7 @@ use modutils::{
 };
 use render::{Place, Rendering, Subject};
 
-use crate::{Invocation, cli, json::Document, report::Report};
+use crate::{Invocation, cli, json::Document, report::Report, why};
 
 /// Runs the tool.
 pub fn run(invocation: &Invocation) -> ExitCode {
@@ -160,7 +160,8 @@ fn show_named(
     let not_found = [b"Module ", what, name, b" not found."].concat();
     match found {
         Ok(candidates) if candidates.is_empty() => {
-            report.error(not_found);
+            let why = why::not_found(context, name, report);
+            report.error([not_found.as_slice(), why.as_bytes()].concat());
             false
         }
         Ok(candidates) => {

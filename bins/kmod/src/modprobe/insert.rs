@@ -11,8 +11,8 @@ use modutils::{
 };
 use nix::errno::Errno;
 
-use super::{Tool, bytes, fatal, options::Action};
-use crate::{cli, parameters, report::Report};
+use super::{Tool, bytes, deny, fatal, options::Action};
+use crate::{cli, parameters, report::Report, why};
 
 /// Loads what the arguments ask for: one module with parameters, or with `--all` many.
 pub(super) fn all(tool: &Tool, report: &mut Report) -> bool {
@@ -78,18 +78,15 @@ fn candidates(tool: &Tool, name: &[u8], report: &mut Report) -> Option<Vec<Candi
             }
         };
     }
-    let (found, cause) = match lookup::lookup(tool.context, name) {
-        Ok(found) => (found, None),
-        Err(error) => (Vec::new(), Some(error.to_string())),
-    };
-    if !found.is_empty() {
-        return Some(found);
+    match lookup::lookup(tool.context, name) {
+        Ok(found) if !found.is_empty() => return Some(found),
+        // What is wrong with an index is among the causes.
+        Ok(_) | Err(_) => {}
     }
-    let directory = tool.context.indexes.directory();
-    let first = [b"Module ", name, b" not found in directory ", directory.as_os_str().as_encoded_bytes()];
-    let cause = cause.or_else(|| super::show::why_not_found(tool.context, name));
-    let cause = cause.map(|cause| format!("\n  {cause}")).unwrap_or_default();
-    fatal(tool.options, report, [first.concat().as_slice(), cause.as_bytes()].concat());
+    let directory = tool.context.indexes.directory().as_os_str().as_encoded_bytes();
+    let first = [b"Module ", name, b" not found in directory ", directory].concat();
+    let why = why::not_found(tool.context, name, report);
+    fatal(tool.options, report, [first.as_slice(), why.as_bytes()].concat());
     None
 }
 
@@ -154,6 +151,10 @@ fn failed(target: &Candidate, step: &Step, failure: &Failure, report: &mut Repor
         Failure::NoFile => {
             report.error(format!("could not find module by name='{}'", step.module));
             why_refused(Errno::ENOENT)
+        }
+        Failure::Denied(line) => {
+            let errno = modutils::error_text(&Errno::EPERM.into());
+            format!("{errno}\n  {}", deny::refusal(line, &step.module, &target.module))
         }
         // Which file that is goes without saying.
         Failure::Refused(Refusal::File(modutils::Error::Io { source, .. }))

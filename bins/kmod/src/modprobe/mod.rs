@@ -1,6 +1,7 @@
 //! `modprobe`: load or remove modules, with what they need.
 
 mod config;
+mod deny;
 mod environment;
 mod insert;
 mod options;

@@ -9,7 +9,7 @@ use modutils::{
 };
 
 use super::{Tool, bytes, fatal};
-use crate::report::Report;
+use crate::{report::Report, why};
 
 /// Whether a failure ended the tool.
 enum End {
@@ -32,13 +32,11 @@ pub(super) fn all(tool: &Tool, report: &mut Report) -> bool {
 }
 
 fn one(tool: &Tool, name: &[u8], report: &mut Report) -> End {
-    let (candidates, cause) = match lookup::lookup(tool.context, name) {
-        Ok(candidates) => (candidates, None),
-        Err(error) => (Vec::new(), Some(format!("\n  {error}"))),
-    };
+    // What is wrong with an index is among the causes.
+    let candidates = lookup::lookup(tool.context, name).unwrap_or_default();
     if candidates.is_empty() {
-        let cause = cause.unwrap_or_default();
-        return end(tool, report, &[b"Module ", name, b" not found.", cause.as_bytes()].concat());
+        let why = why::not_found(tool.context, name, report);
+        return end(tool, report, &[b"Module ", name, b" not found.", why.as_bytes()].concat());
     }
     let mut done = true;
     for candidate in &candidates {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use modutils::{
-    Alias, Level, Notice,
+    Level, Notice,
     lookup::{self, Context},
     module::Module,
 };
@@ -86,21 +86,4 @@ fn file_of(context: &Context, argument: &[u8]) -> modutils::Result<Option<PathBu
     }
     let Some(candidate) = lookup::lookup(context, argument)?.into_iter().next() else { return Ok(None) };
     Ok(context.indexes.dependency_line(&candidate.module)?.map(|line| line.path))
-}
-
-/// Why a name is not found, where the name is not to blame.
-pub(super) fn why_not_found(context: &Context, name: &[u8]) -> Option<String> {
-    let directory = context.indexes.directory();
-    if let Err(fault) = Alias::new(name) {
-        return Some(format!("The name is no name of a module: {fault}"));
-    }
-    if let Err(error) = std::fs::metadata(directory) {
-        let cause = modutils::error_text(&error);
-        return Some(format!("The module directory {} cannot be read: {cause}", directory.display()));
-    }
-    match context.indexes.dep() {
-        Ok(Some(_)) => None,
-        Ok(None) => Some(format!("There is no {}/modules.dep.bin: run depmod", directory.display())),
-        Err(error) => Some(error.to_string()),
-    }
 }

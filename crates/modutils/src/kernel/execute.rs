@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     Error, ModuleName,
+    config::DenyLine,
     plan::{Action, Condition, OnError, Plan, Step, with_options},
 };
 
@@ -83,6 +84,9 @@ pub enum Failure {
     /// No file of the module is known.
     #[error("no file of this module is known")]
     NoFile,
+    /// The configuration denies the module, or one that it needs: nothing was loaded.
+    #[error("denied by {}", .0.origin)]
+    Denied(DenyLine),
     /// A command, as it was run, did not do its work.
     #[error("'{command}': {failure}")]
     Command {
@@ -110,7 +114,7 @@ pub fn execute(
     tell: &mut dyn FnMut(Event) -> Flow,
 ) -> Outcome {
     let mut run = Run { kernel, plan, execution, tell, results: Vec::new(), shown: HashSet::new() };
-    if run.files_are_missing() { Outcome::Failed } else { run.all() }
+    if run.cannot_be_done() { Outcome::Failed } else { run.all() }
 }
 
 /// What became of a step.
@@ -132,21 +136,26 @@ struct Run<'a, 'b> {
 }
 
 impl Run<'_, '_> {
-    /// Looks for the files before anything is loaded: half a set of dependencies helps nobody.
-    fn files_are_missing(&mut self) -> bool {
+    /// Looks for what is denied, and for the files, before anything is loaded: half a set of
+    /// dependencies helps nobody.
+    fn cannot_be_done(&mut self) -> bool {
         let plan = self.plan;
         if plan.steps.first().is_some_and(|check| !self.holds(check)) {
             return false;
         }
         for (place, step) in plan.steps.iter().enumerate() {
-            let Action::Load { file, .. } = &step.action else { continue };
-            // The target alone is shown whether its file is there or not.
-            let ignored = step.on_error == OnError::Ignore || place == plan.target;
-            if ignored || self.is_loaded(&step.module) {
+            if step.on_error == OnError::Ignore {
                 continue;
             }
-            if let Err(error) = std::fs::metadata(file) {
-                let failure = Failure::Missing(Error::io("open", file)(error));
+            let failure = match &step.action {
+                Action::Denied(line) if self.holds(step) => Some(Failure::Denied(line.clone())),
+                // The target alone is shown whether its file is there or not.
+                Action::Load { file, .. } if place != plan.target && !self.is_loaded(&step.module) => {
+                    missing(file)
+                }
+                _ => None,
+            };
+            if let Some(failure) = failure {
                 (self.tell)(Event::Failed(step, &failure));
                 return true;
             }
@@ -225,6 +234,7 @@ impl Run<'_, '_> {
                 Ok(flow)
             }
             Action::Builtin => Ok(self.begin(step)),
+            Action::Denied(line) => Err(Failure::Denied(line.clone())),
             Action::NoFile if running => Err(Failure::NoFile),
             Action::NoFile => Ok(Flow::Continue),
             Action::Unload { .. } => self.unload(step),
@@ -294,6 +304,11 @@ impl Run<'_, '_> {
         let gone = i64::try_from(gone).unwrap_or(i64::MAX);
         self.kernel.references(module).is_some_and(|references| references > gone)
     }
+}
+
+fn missing(file: &std::path::Path) -> Option<Failure> {
+    let error = std::fs::metadata(file).err()?;
+    Some(Failure::Missing(Error::io("open", file)(error)))
 }
 
 #[cfg(test)]
