@@ -5,6 +5,7 @@
 
 mod cli;
 mod depmod;
+mod explain;
 mod insmod;
 mod json;
 mod kmod;
@@ -16,7 +17,6 @@ mod report;
 mod rmmod;
 mod startup;
 mod version;
-mod why;
 
 use std::{ffi::OsString, path::Path, process::ExitCode};
 

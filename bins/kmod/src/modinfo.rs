@@ -19,7 +19,7 @@ use modutils::{
 };
 use render::{Place, Rendering, Subject};
 
-use crate::{Invocation, cli, json::Document, report::Report, why};
+use crate::{Invocation, cli, explain, json::Document, report::Report};
 
 /// Runs the tool.
 pub fn run(invocation: &Invocation) -> ExitCode {
@@ -160,7 +160,7 @@ fn show_named(
     let not_found = [b"Module ", what, name, b" not found."].concat();
     match found {
         Ok(candidates) if candidates.is_empty() => {
-            let why = why::not_found(context, name, report);
+            let why = explain::not_found(context, name, report);
             report.error([not_found.as_slice(), why.as_bytes()].concat());
             false
         }

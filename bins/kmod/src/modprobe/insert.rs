@@ -12,7 +12,7 @@ use modutils::{
 use nix::errno::Errno;
 
 use super::{Tool, bytes, deny, fatal, options::Action};
-use crate::{cli, parameters, report::Report, why};
+use crate::{cli, explain, parameters, report::Report};
 
 /// Loads what the arguments ask for: one module with parameters, or with `--all` many.
 pub(super) fn all(tool: &Tool, report: &mut Report) -> bool {
@@ -85,7 +85,7 @@ fn candidates(tool: &Tool, name: &[u8], report: &mut Report) -> Option<Vec<Candi
     }
     let directory = tool.context.indexes.directory().as_os_str().as_encoded_bytes();
     let first = [b"Module ", name, b" not found in directory ", directory].concat();
-    let why = why::not_found(tool.context, name, report);
+    let why = explain::not_found(tool.context, name, report);
     fatal(tool.options, report, [first.as_slice(), why.as_bytes()].concat());
     None
 }
@@ -107,7 +107,7 @@ fn carry_out(
     let mut tell = |event: Event| {
         match event {
             Event::Begin(step) => begin(tool, step, shown, report),
-            Event::Failed(step, failure) => failed(target, step, failure, report),
+            Event::Failed(step, failure) => failed(tool, target, step, failure, report),
         }
         Flow::Continue
     };
@@ -138,7 +138,7 @@ fn begin(tool: &Tool, step: &Step, shown: &mut HashSet<BString>, report: &mut Re
     }
 }
 
-fn failed(target: &Candidate, step: &Step, failure: &Failure, report: &mut Report) {
+fn failed(tool: &Tool, target: &Candidate, step: &Step, failure: &Failure, report: &mut Report) {
     let cause = match failure {
         Failure::Command { command, failure } => {
             report.error(format!(
@@ -164,6 +164,9 @@ fn failed(target: &Candidate, step: &Step, failure: &Failure, report: &mut Repor
         }
         Failure::Refused(Refusal::File(error @ modutils::Error::Malformed { .. })) => {
             format!("{}\n  {error}", why_refused(error.errno()))
+        }
+        Failure::Missing(error) | Failure::Refused(Refusal::File(error)) if error.is_not_found() => {
+            failure.to_string() + &explain::gone(tool.context, &step.action)
         }
         other => other.to_string(),
     };

@@ -9,7 +9,7 @@ use modutils::{
 };
 
 use super::{Tool, bytes, fatal};
-use crate::{report::Report, why};
+use crate::{explain, report::Report};
 
 /// Whether a failure ended the tool.
 enum End {
@@ -35,7 +35,7 @@ fn one(tool: &Tool, name: &[u8], report: &mut Report) -> End {
     // What is wrong with an index is among the causes.
     let candidates = lookup::lookup(tool.context, name).unwrap_or_default();
     if candidates.is_empty() {
-        let why = why::not_found(tool.context, name, report);
+        let why = explain::not_found(tool.context, name, report);
         return end(tool, report, &[b"Module ", name, b" not found.", why.as_bytes()].concat());
     }
     let mut done = true;
@@ -100,16 +100,19 @@ fn carry_out(tool: &Tool, target: &Candidate, plan: &plan::Plan, report: &mut Re
 fn failed(tool: &Tool, module: &ModuleName, failure: &Failure, report: &mut Report) -> bool {
     let about = |before: &[u8], after: &[u8]| [before, module.as_bytes(), after].concat();
     match failure {
-        Failure::InUse => fatal(tool.options, report, about(b"Module ", b" is in use.")),
+        Failure::InUse => {
+            let why = explain::in_use(&tool.context.root, module, true, report);
+            fatal(tool.options, report, about(b"Module ", &[b" is in use.", why.as_bytes()].concat()))
+        }
         Failure::Builtin => fatal(tool.options, report, about(b"Module ", b" is builtin.")),
         Failure::Command { .. } => {
             fatal(tool.options, report, about(b"Error running remove command for ", b""))
         }
         Failure::NotDropped(errno) => {
             let cause = modutils::error_text(&(*errno).into());
-            report.error(
-                [about(b"could not remove '", b"': ").as_slice(), cause.as_bytes()].concat().as_bstr(),
-            );
+            let why = explain::not_removed(&tool.context.root, module, *errno, report);
+            let message = about(b"could not remove '", &[b"': ", cause.as_bytes(), why.as_bytes()].concat());
+            report.error(message.as_bstr());
             false
         }
         other => {
