@@ -32,8 +32,9 @@ pub fn parse(command_line: &[u8]) -> Vec<Setting> {
 /// The modules that the kernel itself refuses: those in `module_blacklist=`. The last such word counts
 /// (`kernel/module/main.c`).
 pub fn refused_by_kernel(command_line: &[u8]) -> Vec<BString> {
-    let values = words(command_line).into_iter().filter_map(|word| word.strip_prefix(b"module_blacklist="));
-    values.last().map(names).unwrap_or_default()
+    let mut values =
+        words(command_line).into_iter().filter_map(|word| word.strip_prefix(b"module_blacklist="));
+    values.next_back().map(names).unwrap_or_default()
 }
 
 /// The words; one whose quote is never closed is none.
