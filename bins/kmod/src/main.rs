@@ -16,6 +16,7 @@ mod parameters;
 mod report;
 mod rmmod;
 mod startup;
+mod style;
 mod version;
 
 use std::{ffi::OsString, path::Path, process::ExitCode};
