@@ -13,6 +13,7 @@ mod lsmod;
 mod modinfo;
 mod modprobe;
 mod parameters;
+mod progress;
 mod report;
 mod rmmod;
 mod startup;

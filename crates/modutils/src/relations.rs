@@ -12,6 +12,7 @@ use crate::{
     ModuleName, Result,
     config::ModprobeConfig,
     glob::{fnmatch, is_wildcard},
+    index::Trie,
     kernel::Kernel,
     lookup::{self, Context},
 };
@@ -53,7 +54,7 @@ impl Relations {
     /// When an index cannot be read.
     pub fn of_tree(context: &Context) -> Result<Self> {
         let mut closures = HashMap::new();
-        for (key, _) in context.indexes.dep()?.map(|index| index.entries()).transpose()?.unwrap_or_default() {
+        for (key, _) in context.indexes.dep()?.map(Trie::entries).transpose()?.unwrap_or_default() {
             let module = ModuleName::new(&key);
             let line = context.indexes.dependency_line(&module)?;
             let dependencies = line.map(|line| line.dependencies).unwrap_or_default();
@@ -61,8 +62,7 @@ impl Relations {
             closures.insert(module, names);
         }
         let mut relations = Self::reduced(&closures);
-        let builtin =
-            context.indexes.builtin()?.map(|index| index.entries()).transpose()?.unwrap_or_default();
+        let builtin = context.indexes.builtin()?.map(Trie::entries).transpose()?.unwrap_or_default();
         for (key, _) in builtin {
             let node = relations.nodes.entry(ModuleName::new(&key)).or_default();
             node.builtin = true;

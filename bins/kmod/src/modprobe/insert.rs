@@ -11,7 +11,7 @@ use modutils::{
 };
 use nix::errno::Errno;
 
-use super::{Tool, bytes, deny, fatal, options::Action};
+use super::{Tool, bytes, deny, document, fatal, options::Action};
 use crate::{cli, explain, parameters, report::Report};
 
 /// Loads what the arguments ask for: one module with parameters, or with `--all` many.
@@ -39,7 +39,12 @@ fn one(
 ) -> bool {
     let Some(candidates) = candidates(tool, name, report) else { return false };
     if tool.options.action == Action::ResolveAlias {
-        candidates.iter().for_each(|candidate| report.print_line(&candidate.module));
+        for candidate in &candidates {
+            match tool.shown.is_wanted() {
+                true => tool.shown.item(&document::candidate(name, candidate), report),
+                false => report.print_line(&candidate.module),
+            }
+        }
         return true;
     }
     let known = match lookup::gather(tool.context, &candidates) {
@@ -130,7 +135,7 @@ fn begin(tool: &Tool, step: &Step, shown: &mut HashSet<BString>, report: &mut Re
         return;
     }
     if !listing || shown.insert(line.clone()) {
-        report.print_line(&line);
+        tool.show(step, &line, report);
     }
     // What is about to be done may print, or take long.
     if !listing {

@@ -2,6 +2,7 @@
 
 mod config;
 mod deny;
+mod document;
 mod environment;
 mod insert;
 mod options;
@@ -14,6 +15,7 @@ use modutils::{
     Level, Release, Root,
     kernel::{Execution, Kernel, Mode},
     lookup::Context,
+    plan::Step,
 };
 
 use crate::{Invocation, cli, report::Report};
@@ -59,14 +61,17 @@ fn act(options: &Options, report: &mut Report) -> bool {
     let root = options.root();
     let context =
         Context::open(root.clone(), &release, options.config.clone(), &mut |notice| report.notice(&notice));
-    let tool = Tool { options, context: &context, kernel: Kernel::running(&root) };
-    match options.action {
+    let shown = document::Shown::begin(options, report);
+    let tool = Tool { options, context: &context, kernel: Kernel::running(&root), shown };
+    let done = match options.action {
         Action::ShowConfig => config::show(&tool, report),
         Action::ShowModversions => show::modversions(&tool, report),
         Action::ShowExports => show::exports(&tool, report),
         Action::Remove => remove::all(&tool, report),
         Action::Insert | Action::ResolveAlias => insert::all(&tool, report),
-    }
+    };
+    tool.shown.end(report);
+    done
 }
 
 /// What every part of the tool works with.
@@ -74,6 +79,8 @@ struct Tool<'a> {
     options: &'a Options,
     context: &'a Context,
     kernel: Kernel<'a>,
+    /// What is shown as a document instead of as text.
+    shown: document::Shown,
 }
 
 impl Tool<'_> {
@@ -94,10 +101,20 @@ impl Tool<'_> {
         }
     }
 
+    /// Shows a step: a line of text, or an item of the document.
+    fn show(&self, step: &Step, line: &[u8], report: &mut Report) {
+        match self.shown.is_wanted() {
+            true => document::step(step).iter().for_each(|step| self.shown.item(step, report)),
+            false => report.print_line(line),
+        }
+    }
+
     /// Whether steps are shown as they come.
     fn shows_steps(&self) -> bool {
         let options = self.options;
-        options.show_depends || (!options.quiet && (options.dry_run || options.verbose > 0))
+        options.show_depends
+            || (!options.quiet && (options.dry_run || options.verbose > 0))
+            || self.shown.is_wanted()
     }
 }
 

@@ -74,7 +74,7 @@ fn carry_out(tool: &Tool, target: &Candidate, plan: &plan::Plan, report: &mut Re
     let mut tell = |event: Event| match event {
         Event::Begin(step) => {
             if let Some(line) = step.line().filter(|_| tool.shows_steps()) {
-                report.print_line(&line);
+                tool.show(step, &line, report);
                 if !tool.options.dry_run {
                     report.flush();
                 }

@@ -10,7 +10,7 @@ use modutils::{
 
 use nix::errno::Errno;
 
-use super::{Tool, bytes};
+use super::{Tool, bytes, document};
 use crate::{cli, report::Report};
 
 /// The endings of module files that an argument may have to be taken as a path.
@@ -63,6 +63,10 @@ fn table(
     match rows {
         Ok(rows) => {
             for (crc, name) in rows {
+                if tool.shown.is_wanted() {
+                    tool.shown.item(&document::symbol(&name, crc), report);
+                    continue;
+                }
                 report.print_line([format!("{crc:#010x}\t").as_bytes(), &name].concat());
             }
             true

@@ -11,6 +11,7 @@ use crate::{
         lines::words, read,
     },
     glob::fnmatch,
+    index::Trie,
     lookup::{self, Context},
 };
 
@@ -115,7 +116,7 @@ pub fn ways<'a>(context: &'a Context, module: &ModuleName) -> Result<Ways<'a>> {
     if config.blacklisted(module).is_none() {
         ways.by_alias = aliases(context, module)?;
     }
-    for (key, _) in context.indexes.dep()?.map(|index| index.entries()).transpose()?.unwrap_or_default() {
+    for (key, _) in context.indexes.dep()?.map(Trie::entries).transpose()?.unwrap_or_default() {
         let user = ModuleName::new(&key);
         let line = context.indexes.dependency_line(&user)?;
         let mut needed = line.iter().flat_map(|line| &line.dependencies);
@@ -218,7 +219,7 @@ fn any_matches(names: &[Vec<u8>], pattern: &Alias) -> bool {
 fn aliases(context: &Context, module: &ModuleName) -> Result<Vec<BString>> {
     let configured = context.config.aliases.iter().filter(|line| line.module.as_bytes() == module.as_bytes());
     let mut aliases: Vec<BString> = configured.map(|line| line.pattern.as_bytes().into()).collect();
-    let own = context.indexes.alias()?.map(|index| index.entries()).transpose()?.unwrap_or_default();
+    let own = context.indexes.alias()?.map(Trie::entries).transpose()?.unwrap_or_default();
     let own = own.into_iter().filter(|(_, name)| name.as_slice() == module.as_bytes());
     aliases.extend(own.map(|(alias, _)| BString::from(alias)));
     Ok(aliases)
