@@ -10,3 +10,4 @@ mod json;
 mod modinfo;
 mod modprobe;
 mod not_found;
+mod terminal;
