@@ -8,7 +8,7 @@ expect_users() {
     for tool in rmmod "modprobe -r"; do
         expect_error "Module $module is in use" /sbin/$tool "$module"
         for text in "$@"; do
-            grep -qxF -- "  $text" err || fail "/sbin/$tool $module does not say: $text"
+            expect_cause "$text"
         done
     done
 }
@@ -86,11 +86,11 @@ echo 1 >/sys/block/zram0/reset
 
 # A name that is almost that of a loaded module.
 expect_error "rmmod: ERROR: Module zramm is not currently loaded" /sbin/rmmod zramm
-grep -qxF "  Did you mean zram?" err || fail "no name that may have been meant"
+expect_cause "Did you mean zram?"
 
 # Not permitted.
 expect_error "could not remove module zram: Operation not permitted" su nobody -c "/sbin/rmmod zram"
-grep -qxF "  Only root, with CAP_SYS_MODULE, may unload modules." err || fail "it does not say who may"
+expect_cause "Only root, with CAP_SYS_MODULE, may unload modules."
 rm /etc/passwd
 sleep 0.5
 unload_all

@@ -8,7 +8,7 @@ explained() {
     name=$1
     shift
     expect_error "modprobe: FATAL: Module $name not found in directory $directory" /sbin/modprobe "$name"
-    for line in "$@"; do grep -qxF -- "  $line" err || fail "it does not say: $line"; done
+    for line in "$@"; do expect_cause "$line"; done
 }
 
 explained vaft "Did you mean vfat?"
@@ -16,7 +16,7 @@ explained vfat.ko "This is the name of a file; the module is called vfat."
 explained pci:vFFFFdFFFF "No module of this kernel has an alias that matches this."
 explained nonesuch "No module of this kernel has this name or alias."
 expect_error "modinfo: ERROR: Module vaft not found." /sbin/modinfo vaft
-grep -qxF "  Did you mean vfat?" err || fail "modinfo does not say so"
+expect_cause "Did you mean vfat?"
 expect_error "modprobe: FATAL: Module vaft not found." /sbin/modprobe -r vaft
 
 # An index without it, though the file is there.
@@ -29,7 +29,7 @@ rm "$directory"/kernel/unindexed.ko*
 file=$(module_file fat)
 mv "$file" /tmp/away
 expect_error "modprobe: ERROR: could not insert 'vfat': could not open $file" /sbin/modprobe vfat
-grep -qxF "  $directory/modules.dep.bin lists it, but $file is not there." err || fail "it does not say that it is listed"
+expect_cause "$directory/modules.dep.bin lists it, but $file is not there."
 grep -qF "    If it was removed on purpose, run depmod" err || fail "it does not say what to do"
 expect_absent vfat fat
 mv /tmp/away "$file"
