@@ -1,5 +1,7 @@
 //! Carrying out a plan: each step's condition is looked at when its turn comes.
 
+mod parallel;
+
 use std::{collections::HashSet, ffi::OsString, time::Duration};
 
 use bstr::BString;
@@ -14,6 +16,8 @@ use crate::{
     config::DenyLine,
     plan::{Action, Condition, OnError, Plan, Step, with_options},
 };
+
+pub use parallel::{Told, execute_all};
 
 /// How much of a plan is carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,12 +117,16 @@ pub fn execute(
     execution: &Execution,
     tell: &mut dyn FnMut(Event) -> Flow,
 ) -> Outcome {
-    let mut run = Run { kernel, plan, execution, tell, results: Vec::new(), shown: HashSet::new() };
-    if run.cannot_be_done() { Outcome::Failed } else { run.all() }
+    let mut run = Run::new(kernel, plan, execution, tell);
+    if let Some((step, failure)) = run.obstacle() {
+        (run.tell)(Event::Failed(step, &failure));
+        return Outcome::Failed;
+    }
+    run.all()
 }
 
 /// What became of a step.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum StepResult {
     Done,
     Needless,
@@ -135,13 +143,22 @@ struct Run<'a, 'b> {
     shown: HashSet<ModuleName>,
 }
 
-impl Run<'_, '_> {
+impl<'a, 'b> Run<'a, 'b> {
+    fn new(
+        kernel: &'a Kernel<'a>,
+        plan: &'a Plan,
+        execution: &'a Execution,
+        tell: &'a mut (dyn FnMut(Event) -> Flow + 'b),
+    ) -> Self {
+        Self { kernel, plan, execution, tell, results: Vec::new(), shown: HashSet::new() }
+    }
+
     /// Looks for what is denied, and for the files, before anything is loaded: half a set of
-    /// dependencies helps nobody.
-    fn cannot_be_done(&mut self) -> bool {
+    /// dependencies helps nobody. The step that cannot be done, and why.
+    fn obstacle(&self) -> Option<(&'a Step, Failure)> {
         let plan = self.plan;
         if plan.steps.first().is_some_and(|check| !self.holds(check)) {
-            return false;
+            return None;
         }
         for (place, step) in plan.steps.iter().enumerate() {
             if step.on_error == OnError::Ignore {
@@ -156,11 +173,10 @@ impl Run<'_, '_> {
                 _ => None,
             };
             if let Some(failure) = failure {
-                (self.tell)(Event::Failed(step, &failure));
-                return true;
+                return Some((step, failure));
             }
         }
-        false
+        None
     }
 
     fn all(&mut self) -> Outcome {
@@ -209,7 +225,7 @@ impl Run<'_, '_> {
     }
 
     fn is_loaded(&self, module: &ModuleName) -> bool {
-        self.kernel.state(module) == State::Live
+        self.kernel.is_live(module)
     }
 
     fn act(&mut self, step: &Step) -> Result<Flow, Failure> {
