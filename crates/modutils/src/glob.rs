@@ -73,7 +73,7 @@ enum Bracket<'a> {
     Closed { matches: bool, rest: &'a [u8] },
     /// No `]` follows: the `[` is an ordinary byte.
     Open,
-    /// A class or collating element that does not exist: nothing matches.
+    /// A class or collating element that does not exist, or a range without its end: nothing matches.
     Invalid,
 }
 
@@ -115,7 +115,7 @@ enum Member<'a> {
     Byte(u8),
     /// The name in `[:name:]`.
     Class(&'a [u8]),
-    /// A collating element of no or several bytes.
+    /// A collating element of no or several bytes, or a backslash at the pattern's end.
     Invalid,
 }
 
@@ -124,7 +124,10 @@ impl<'a> Member<'a> {
     fn parse(pattern: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let (&first, rest) = pattern.split_first()?;
         match (first, rest.first()) {
-            (b'\\', _) => rest.split_first().map(|(&escaped, rest)| (Self::Byte(escaped), rest)),
+            (b'\\', _) => Some(match rest.split_first() {
+                Some((&escaped, rest)) => (Self::Byte(escaped), rest),
+                None => (Self::Invalid, rest),
+            }),
             (b'[', Some(b':')) => Some(match delimited(rest, b':') {
                 Some((name, rest)) if name.iter().all(u8::is_ascii_lowercase) => (Self::Class(name), rest),
                 _ => (Self::Byte(b'['), rest),
@@ -139,10 +142,14 @@ impl<'a> Member<'a> {
     }
 }
 
-/// The upper end of a range, where one follows: a dash that is not the set's last byte.
+/// The upper end of a range, where one follows: a dash that is not the set's last byte. A pattern that
+/// ends there matches nothing.
 fn range_end(pattern: &[u8]) -> Option<(Member<'_>, &[u8])> {
     let after = pattern.strip_prefix(b"-")?;
-    if after.first() == Some(&b']') { None } else { Member::parse(after) }
+    if after.first() == Some(&b']') {
+        return None;
+    }
+    Some(Member::parse(after).unwrap_or((Member::Invalid, after)))
 }
 
 /// Splits `:name:]...` into the name and what follows.
@@ -241,6 +248,18 @@ mod tests {
         ] {
             check(pattern, text, expected);
         }
+    }
+
+    /// Found by fuzzing, beside fnmatch(3) of the GNU C library.
+    #[test]
+    fn a_range_or_an_escape_that_the_pattern_ends_in_matches_nothing() {
+        for (pattern, text) in
+            [("[a-", "[a-"), ("*[--", "[--"), ("[a-\\", "[a-\\"), ("[\\", "["), ("[\\", "[\\"), ("[a\\", "a")]
+        {
+            check(pattern, text, false);
+        }
+        check("[-", "[-", true);
+        check("[a-b", "[a-b", true);
     }
 
     #[test]

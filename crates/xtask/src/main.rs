@@ -8,6 +8,7 @@ mod bench;
 mod cache;
 mod demo;
 mod dist;
+mod fuzz;
 mod guest;
 mod initramfs;
 mod kernel;
@@ -54,6 +55,8 @@ enum Task {
     Dist,
     /// Measure our tools beside the packaged kmod
     Bench(bench::Options),
+    /// Run the fuzz targets of tests/fuzz
+    Fuzz(fuzz::Options),
     /// Check licences, sources and known faults of the dependencies with cargo-deny
     Audit,
 }
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Task::Vm(options) => vm::run(&options),
         Task::Dist => dist::run(),
         Task::Bench(options) => bench::run(&options),
+        Task::Fuzz(options) => fuzz::run(&options),
         Task::Audit => audit::run(),
     };
     match done {

@@ -8,6 +8,7 @@ mod insert;
 mod options;
 mod remove;
 mod show;
+mod split;
 
 use std::{ffi::OsString, mem::ManuallyDrop, process::ExitCode};
 
