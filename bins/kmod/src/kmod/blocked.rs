@@ -166,7 +166,7 @@ fn text(module: &ModuleName, entries: &[Entry], ways: &Ways, report: &mut Report
         report.print_line("  Nothing loads it but insmod, where the kernel itself does not refuse it.");
         return;
     }
-    report.print_line("  It is loaded all the same");
+    report.print_line(if entries.is_empty() { "  It is loaded" } else { "  It is loaded all the same" });
     report.print_line([b"    by name: modprobe ", module.as_bytes()].concat());
     let aliases: Vec<&[u8]> = ways.by_alias.iter().map(|alias| alias.as_slice()).collect();
     list(b"by an alias: ", &aliases, report);

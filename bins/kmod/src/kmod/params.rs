@@ -4,7 +4,7 @@ use std::{os::unix::ffi::OsStrExt, path::Path, process::ExitCode};
 
 use bstr::{BStr, BString, ByteSlice};
 use modutils::{
-    Error, ModuleName,
+    Error, ModuleName, Release,
     kernel::{Kernel, PresentParameter, State},
     lookup::{self, Context},
     module::{ModInfo, Module, Parameter, builtin::BuiltinInfo, parameters},
@@ -138,9 +138,13 @@ fn put(
     report: &mut Report,
 ) {
     let kernel = Kernel::running(&context.root);
-    let present = kernel.parameters(name);
+    // What the running kernel has says nothing of another one's modules.
+    let running =
+        Release::running().is_ok_and(|release| context.indexes.directory().ends_with(release.as_os_str()));
+    let present = if running { kernel.parameters(name) } else { Vec::new() };
     let (declared, _) = parameters::parse(info);
-    let loaded = matches!(kernel.state(name), State::Live | State::Going) || !present.is_empty();
+    let is_live = matches!(kernel.state(name), State::Live | State::Going);
+    let loaded = running && (is_live || !present.is_empty());
     let item = Item {
         name: Text::from(name),
         filename: filename.map(Text),

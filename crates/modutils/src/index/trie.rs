@@ -168,7 +168,7 @@ impl Trie {
             };
             if is_wildcard(byte) {
                 // What is below was walked as a pattern, and is now entered literally.
-                walk = self.walk(false);
+                walk = Walk::new(&self.file, &guide, false);
             }
             reference = node.child(byte);
             rest = after;
