@@ -6,6 +6,7 @@
 mod audit;
 mod bench;
 mod cache;
+mod damage;
 mod demo;
 mod dist;
 mod fuzz;
@@ -49,6 +50,8 @@ enum Task {
     },
     /// Build the kernel with Rust and the companion modules, or show where they are cached
     Kernel,
+    /// Give damaged modules, indexes and texts to the tools, and show what they do
+    Damage(damage::Options),
     /// Run the scenarios of integration/scenarios on stock Debian kernels in QEMU
     Vm(vm::Options),
     /// Build the release binaries, static and dynamic
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Task::Test(options) => test::run(&options),
         Task::Fetch { names } => fetch(&names),
         Task::Kernel => kernel::run(),
+        Task::Damage(options) => damage::run(&options),
         Task::Vm(options) => vm::run(&options),
         Task::Dist => dist::run(),
         Task::Bench(options) => bench::run(&options),

@@ -74,6 +74,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if let Some((cache, binary)) = &prepared {
         stages
             .tests("tool tests", || libtest(&mut tests(&["--package", "modutils-tests", "--test", "tool"])));
+        stages.tests("damaged files", || {
+            let runs = if options.full { "5000" } else { "400" };
+            let mut damage = tests(&["--package", "modutils-tests", "--test", "damage"]);
+            libtest(damage.env("MODUTILS_DAMAGE_RUNS", runs))
+        });
         stages.tests("compliance tests", || {
             libtest(&mut tests(&["--package", "modutils-tests", "--test", "compliance"]))
         });
