@@ -24,6 +24,7 @@ pub struct Report {
     output: BufWriter<io::Stdout>,
     output_style: Style,
     output_failure: Option<io::Error>,
+    incomplete: bool,
 }
 
 impl Report {
@@ -32,7 +33,15 @@ impl Report {
         let output = BufWriter::with_capacity(64 * 1024, io::stdout());
         let threshold = Some(threshold);
         let (to_syslog, output_style) = (false, Style::of(&io::stdout()));
-        let mut report = Self { tool, threshold, to_syslog, output, output_style, output_failure: None };
+        let mut report = Self {
+            tool,
+            threshold,
+            to_syslog,
+            output,
+            output_style,
+            output_failure: None,
+            incomplete: false,
+        };
         if startup::stderr_was_closed() {
             report.use_syslog();
         }
@@ -90,8 +99,14 @@ impl Report {
         self.output_style
     }
 
+    /// Whether a notice has told of something that could not be read, shown or not.
+    pub fn is_incomplete(&self) -> bool {
+        self.incomplete
+    }
+
     /// Shows a message, when its level is to be shown.
     pub fn notice(&mut self, notice: &Notice) {
+        self.incomplete |= notice.incomplete;
         if self.shows(notice.level) {
             if self.to_syslog {
                 self.log(notice);

@@ -16,10 +16,10 @@ use modutils::{
     Level, Release, Root,
     kernel::{Execution, Kernel, Mode},
     lookup::Context,
-    plan::Step,
+    plan::{self, Step},
 };
 
-use crate::{Invocation, cli, report::Report};
+use crate::{Invocation, cli, report::Report, startup::KeyboardIgnored};
 use options::{Action, Options};
 
 /// Runs the tool.
@@ -110,6 +110,16 @@ impl Tool<'_> {
             true => document::step(step).iter().for_each(|step| self.shown.item(step, report)),
             false => report.print_line(line),
         }
+    }
+
+    /// What is to live while plans are carried out: where one has a command, an interrupt from the
+    /// keyboard is for that.
+    fn keyboard_for(&self, plans: &[plan::Plan]) -> Option<KeyboardIgnored> {
+        let is_command = |step: &Step| {
+            matches!(step.action, plan::Action::RunInstall { .. } | plan::Action::RunRemove { .. })
+        };
+        let runs = self.execution().mode == Mode::Run;
+        (runs && plans.iter().flat_map(|plan| &plan.steps).any(is_command)).then(KeyboardIgnored::begin)
     }
 
     /// Whether steps are shown as they come.
