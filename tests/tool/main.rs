@@ -5,10 +5,14 @@
 
 mod bounds;
 mod check;
+mod commands;
+mod deny;
 mod depmod;
 mod durable;
 mod faults;
 mod json;
 mod modinfo;
 mod modprobe;
+mod not_found;
 mod privileges;
+mod terminal;

@@ -11,8 +11,8 @@ use modutils::{
 };
 use nix::errno::Errno;
 
-use super::{Tool, bytes, fatal, options::Action};
-use crate::{cli, parameters, report::Report, why::Watch};
+use super::{Tool, bytes, deny, document, fatal, options::Action};
+use crate::{cli, explain, parameters, report::Report, why::Watch};
 
 /// Loads what the arguments ask for: one module with parameters, or with `--all` many.
 pub(super) fn all(tool: &Tool, report: &mut Report) -> bool {
@@ -73,7 +73,12 @@ fn with_plans(
 ) -> bool {
     let Some(candidates) = candidates(tool, name, report) else { return false };
     if tool.options.action == Action::ResolveAlias {
-        candidates.iter().for_each(|candidate| report.print_line(&candidate.module));
+        for candidate in &candidates {
+            match tool.shown.is_wanted() {
+                true => tool.shown.item(&document::candidate(name, candidate), report),
+                false => report.print_line(&candidate.module),
+            }
+        }
         return true;
     }
     if let Err(error) = known.gather(tool.context, &candidates) {
@@ -107,18 +112,15 @@ fn candidates(tool: &Tool, name: &[u8], report: &mut Report) -> Option<Vec<Candi
             }
         };
     }
-    let (found, cause) = match lookup::lookup(tool.context, name) {
-        Ok(found) => (found, None),
-        Err(error) => (Vec::new(), Some(error.to_string())),
-    };
-    if !found.is_empty() {
-        return Some(found);
+    match lookup::lookup(tool.context, name) {
+        Ok(found) if !found.is_empty() => return Some(found),
+        // What is wrong with an index is among the causes.
+        Ok(_) | Err(_) => {}
     }
-    let directory = tool.context.indexes.directory();
-    let first = [b"Module ", name, b" not found in directory ", directory.as_os_str().as_encoded_bytes()];
-    let cause = cause.or_else(|| super::show::why_not_found(tool.context, name));
-    let cause = cause.map(|cause| format!("\n  {cause}")).unwrap_or_default();
-    fatal(tool.options, report, [first.concat().as_slice(), cause.as_bytes()].concat());
+    let directory = tool.context.indexes.directory().as_os_str().as_encoded_bytes();
+    let first = [b"Module ", name, b" not found in directory ", directory].concat();
+    let why = explain::not_found(tool.context, name, report);
+    fatal(tool.options, report, [first.as_slice(), why.as_bytes()].concat());
     None
 }
 
@@ -181,7 +183,7 @@ fn begin(tool: &Tool, step: &Step, shown: &mut HashSet<BString>, report: &mut Re
         return;
     }
     if !listing || shown.insert(line.clone()) {
-        report.print_line(&line);
+        tool.show(step, &line, report);
     }
     // What is about to be done may print, or take long.
     if !listing {
@@ -212,6 +214,10 @@ fn failed(
             report.error(format!("could not find module by name='{}'", step.module));
             why_refused(Errno::ENOENT)
         }
+        Failure::Denied(line) => {
+            let errno = modutils::error_text(&Errno::EPERM.into());
+            format!("{errno}\n  {}", deny::refusal(line, &step.module, &target.module))
+        }
         // Which file that is goes without saying.
         Failure::Refused(Refusal::File(modutils::Error::Io { source, .. }))
             if step.module == target.module && source.kind() != std::io::ErrorKind::NotFound =>
@@ -220,6 +226,9 @@ fn failed(
         }
         Failure::Refused(Refusal::File(error @ modutils::Error::Malformed { .. })) => {
             format!("{}\n  {error}", why_refused(error.errno()))
+        }
+        Failure::Missing(error) | Failure::Refused(Refusal::File(error)) if error.is_not_found() => {
+            failure.to_string() + &explain::gone(tool.context, &step.action)
         }
         other => other.to_string(),
     };

@@ -1,4 +1,6 @@
-//! Why a module was refused, or would be.
+//! Why something could not be done, worked out from what is on the disk and what the kernel shows: a name
+//! that means nothing ([`not_found`], [`similar`]), a module in use ([`in_use`], [`not_removed`]), what is
+//! kept from loading ([`blocked`]); and why a module was refused, or would be.
 //!
 //! The kernel answers with an error number, and each stands for several causes. They can be worked
 //! out: [`subject`] has the facts of the module that the kernel looks at, [`view`] what is known of
@@ -10,14 +12,19 @@
 //! No cause is guessed: what could not be verified is said to be so.
 
 pub mod agreement;
+pub mod blocked;
 pub mod cause;
 pub mod check;
 pub mod examine;
 pub mod gather;
 pub mod image;
+pub mod in_use;
 pub mod log;
+pub mod not_found;
+pub mod not_removed;
 pub mod refusal;
 pub mod running;
+pub mod similar;
 pub mod subject;
 mod symbols;
 pub mod table;
@@ -26,6 +33,7 @@ pub mod tree;
 pub mod value;
 mod vermagic;
 pub mod view;
+mod words;
 
 use std::path::Path;
 

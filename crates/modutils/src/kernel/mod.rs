@@ -10,6 +10,7 @@ mod execute;
 mod load;
 mod log;
 mod modules;
+mod parameters;
 mod sysfs;
 mod unload;
 
@@ -20,6 +21,7 @@ pub use execute::{Event, Execution, Failure, Flow, Mode, Outcome, Told, execute,
 pub use load::{Force, Refusal};
 pub use log::LogMark;
 pub use modules::{LoadedModule, parse_modules};
+pub use parameters::PresentParameter;
 pub use sysfs::State;
 
 /// The running kernel, or what stands for it in a test.
