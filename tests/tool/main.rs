@@ -4,6 +4,7 @@
 //! what `cargo xtask fetch` fetches, and root for chroot(2).
 
 mod bounds;
+mod check;
 mod commands;
 mod deny;
 mod depmod;

@@ -1,6 +1,7 @@
 //! `kmod`: the binary by its own name, and by any that is no tool's.
 
 mod blocked;
+mod check;
 mod graph;
 mod params;
 mod place;
@@ -31,6 +32,7 @@ pub fn run(invocation: &Invocation) -> ExitCode {
     // Messages of getopt's kind begin with the command's name.
     let invocation = Invocation { program: command.clone(), arguments: arguments.to_vec() };
     match command.as_encoded_bytes() {
+        b"check" => check::run(&invocation, report),
         b"help" => help(report, true),
         b"list" => lsmod::list(&invocation, Report::new(c"kmod", Level::Error)),
         b"blocked" => blocked::run(&invocation, report),
@@ -49,6 +51,7 @@ pub fn command() -> clap::Command {
             .after_help(
                 "Commands:\n  \
                  blocked       Show what keeps modules from being loaded\n  \
+                 check         Tell whether a kernel would take a module, without loading it\n  \
                  graph         Show which module needs which\n  \
                  help          Show this help\n  \
                  list          Show the loaded modules, as lsmod does\n  \
