@@ -3,7 +3,16 @@
 //! What both do is in `compliance/`. The root they run in has the C library of the packaged kmod, so these tests need
 //! what `cargo xtask fetch` fetches, and root for chroot(2).
 
+mod bounds;
+mod check;
+mod commands;
+mod deny;
 mod depmod;
+mod durable;
+mod faults;
 mod json;
 mod modinfo;
 mod modprobe;
+mod not_found;
+mod privileges;
+mod terminal;

@@ -1,16 +1,18 @@
-//! Tables of a module's symbols, and why a name means no module.
+//! Tables of a module's symbols.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 use modutils::{
-    Alias, Level, Notice,
     lookup::{self, Context},
     module::Module,
 };
 
 use nix::errno::Errno;
 
-use super::{Tool, bytes};
+use super::{Tool, bytes, document};
 use crate::{cli, report::Report};
 
 /// The endings of module files that an argument may have to be taken as a path.
@@ -51,29 +53,36 @@ fn table(
             return false;
         }
     };
-    let rows = match Module::open(&path).and_then(|module| rows(&module)) {
-        Ok(rows) if rows.is_empty() => Err(Errno::ENODATA),
-        Ok(rows) => Ok(rows),
-        Err(error) => {
-            // Which place in the file is at fault has no error number.
-            report.notice(&Notice::new(Level::Info, error.to_string()));
-            Err(error.errno())
+    match Module::open(&path).and_then(|module| rows(&module)) {
+        Ok(rows) if rows.is_empty() => {
+            could_not_get(what, argument, modutils::errno_text(Errno::ENODATA), report);
+            false
         }
-    };
-    match rows {
         Ok(rows) => {
             for (crc, name) in rows {
+                if tool.shown.is_wanted() {
+                    tool.shown.item(&document::symbol(&name, crc), report);
+                    continue;
+                }
                 report.print_line([format!("{crc:#010x}\t").as_bytes(), &name].concat());
             }
             true
         }
-        Err(errno) => {
-            let cause = modutils::error_text(&errno.into());
-            let start = format!("could not get {what} of ");
-            report.fatal([start.as_bytes(), bytes(argument), b": ", cause.as_bytes()].concat());
+        Err(error) => {
+            let mut cause = modutils::errno_text(error.errno()).to_owned();
+            // An error number does not tell which place in the file is at fault.
+            if matches!(error, modutils::Error::Malformed { .. }) {
+                cause = format!("{cause}\n  {error}");
+            }
+            could_not_get(what, argument, &cause, report);
             false
         }
     }
+}
+
+fn could_not_get(what: &str, argument: &OsString, cause: &str, report: &mut Report) {
+    let start = format!("could not get {what} of ");
+    report.fatal([start.as_bytes(), bytes(argument), b": ", cause.as_bytes()].concat());
 }
 
 /// The file of an argument: a path, if it is written as one or ends as a module file does, or the
@@ -86,21 +95,4 @@ fn file_of(context: &Context, argument: &[u8]) -> modutils::Result<Option<PathBu
     }
     let Some(candidate) = lookup::lookup(context, argument)?.into_iter().next() else { return Ok(None) };
     Ok(context.indexes.dependency_line(&candidate.module)?.map(|line| line.path))
-}
-
-/// Why a name is not found, where the name is not to blame.
-pub(super) fn why_not_found(context: &Context, name: &[u8]) -> Option<String> {
-    let directory = context.indexes.directory();
-    if let Err(fault) = Alias::new(name) {
-        return Some(format!("The name is no name of a module: {fault}"));
-    }
-    if let Err(error) = std::fs::metadata(directory) {
-        let cause = modutils::error_text(&error);
-        return Some(format!("The module directory {} cannot be read: {cause}", directory.display()));
-    }
-    match context.indexes.dep() {
-        Ok(Some(_)) => None,
-        Ok(None) => Some(format!("There is no {}/modules.dep.bin: run depmod", directory.display())),
-        Err(error) => Some(error.to_string()),
-    }
 }
