@@ -65,13 +65,25 @@ fn configuration(tool: &Tool, report: &mut Report) {
 /// How many bytes of lines are printed at once.
 const CHUNK: usize = 64 << 10;
 
+/// Appends a few bytes. Copies of a fixed size are made in place; for each other one musl's memcpy would
+/// be called, which is slow at such sizes.
+fn append(lines: &mut Vec<u8>, bytes: &[u8]) {
+    let (chunks, rest) = bytes.as_chunks::<8>();
+    for chunk in chunks {
+        lines.extend_from_slice(chunk);
+    }
+    for &byte in rest {
+        lines.push(byte);
+    }
+}
+
 fn dump(index: &Trie, report: &mut Report) -> modutils::Result<()> {
     let mut lines = Vec::with_capacity(2 * CHUNK);
     let dumped = index.for_each(&mut |key, value| {
         lines.extend_from_slice(b"alias ");
-        lines.extend_from_slice(key);
+        append(&mut lines, key);
         lines.push(b' ');
-        lines.extend_from_slice(value);
+        append(&mut lines, value);
         lines.push(b'\n');
         if lines.len() >= CHUNK {
             report.print(&lines);

@@ -14,7 +14,7 @@ use std::{ffi::OsString, mem::ManuallyDrop, process::ExitCode};
 
 use modutils::{
     Level, Release, Root,
-    kernel::{Execution, Kernel, Mode},
+    kernel::{Execution, Kernel, Mode, Snapshot},
     lookup::Context,
     plan::{self, Step},
 };
@@ -65,7 +65,13 @@ fn act(options: &Options, report: &mut Report) -> bool {
     // The process ends with it: to give its many pieces back one by one would only take time.
     let context = ManuallyDrop::new(context);
     let shown = document::Shown::begin(options, report);
-    let tool = Tool { options, context: &context, kernel: Kernel::running(&root), shown };
+    let snapshot = Snapshot::default();
+    // What changes nothing may look at each module once.
+    let kernel = match options.dry_run {
+        true => Kernel::running(&root).with_snapshot(&snapshot),
+        false => Kernel::running(&root),
+    };
+    let tool = Tool { options, context: &context, kernel, shown };
     let done = match options.action {
         Action::ShowConfig => config::show(&tool, report),
         Action::ShowModversions => show::modversions(&tool, report),

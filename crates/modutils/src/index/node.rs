@@ -6,8 +6,6 @@
 //! reference for each byte from the one to the other, zero where there is no child), values (a
 //! count, then for each a priority and a NUL-terminated string).
 
-use std::borrow::Cow;
-
 use super::file::{Cursor, IndexFile};
 use crate::Malformed;
 
@@ -38,13 +36,13 @@ pub(super) fn root_reference(file: &IndexFile) -> Result<u32, Malformed> {
 }
 
 /// A node, its parts found and known to lie within the file.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Node<'a> {
     /// The bytes that all keys below share, after those that lead here.
-    pub(super) prefix: Cow<'a, [u8]>,
+    pub(super) prefix: &'a [u8],
     first: u8,
     /// A reference of four bytes for each byte from the first.
-    children: Cow<'a, [u8]>,
+    children: &'a [u8],
     /// The node's values.
     pub(super) values: Values<'a>,
 }
@@ -61,10 +59,9 @@ impl<'a> Node<'a> {
     /// Reads the node at a reference.
     pub(super) fn read(file: &'a IndexFile, reference: u32) -> Result<Self, Malformed> {
         let mut cursor = Cursor::new(file, (reference & OFFSET_MASK) as usize)?;
-        let nothing = Cow::Borrowed(&[][..]);
-        let prefix = if reference & HAS_PREFIX == 0 { nothing.clone() } else { cursor.string()? };
+        let prefix = if reference & HAS_PREFIX == 0 { &[] } else { cursor.string()? };
         let (first, children) =
-            if reference & HAS_CHILDREN == 0 { (0, nothing) } else { children(&mut cursor)? };
+            if reference & HAS_CHILDREN == 0 { (0, &[][..]) } else { children(&mut cursor)? };
         let count = if reference & HAS_VALUES == 0 { 0 } else { cursor.number()? };
         Ok(Self { prefix, first, children, values: Values { count, cursor } })
     }
@@ -93,7 +90,7 @@ impl<'a> Node<'a> {
 }
 
 /// The byte of the first child, and the table of references.
-fn children<'a>(cursor: &mut Cursor<'a>) -> Result<(u8, Cow<'a, [u8]>), Malformed> {
+fn children<'a>(cursor: &mut Cursor<'a>) -> Result<(u8, &'a [u8]), Malformed> {
     let [first, last] = cursor.take(2)?.first_chunk().copied().unwrap_or_default();
     let Some(more) = last.checked_sub(first) else {
         return Err(Malformed::offset(cursor.at() as u64, "the children's range is upside down"));
@@ -110,7 +107,7 @@ impl Values<'_> {
 }
 
 impl<'a> Iterator for Values<'a> {
-    type Item = Result<(u32, Cow<'a, [u8]>), Malformed>;
+    type Item = Result<(u32, &'a [u8]), Malformed>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.count = self.count.checked_sub(1)?;

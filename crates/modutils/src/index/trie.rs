@@ -104,10 +104,9 @@ impl Trie {
 
     fn walk_all(&self, each: &mut impl FnMut(&[u8], &[u8])) -> Result<(), Malformed> {
         let Some(root) = self.root else { return Ok(()) };
-        let whole = self.file.whole()?;
-        let file = whole.as_ref().unwrap_or(&self.file);
-        let mut walk = Walk::new(file, &Everything, true);
-        walk.below(Node::read(file, root)?, 0, b"", (), &mut |budget, key, values, ()| {
+        self.file.read_whole()?;
+        let mut walk = Walk::new(&self.file, &Everything, true);
+        walk.below(self.node(root)?, 0, b"", (), &mut |budget, key, values, ()| {
             budget.each(values, key.len(), |_, value| each(key, value))
         })
     }
@@ -117,9 +116,9 @@ impl Trie {
         let mut rest = key;
         // Every step takes a byte off the key, so that a cycle comes to an end.
         while let Some(mut node) = reference.map(|reference| self.node(reference)).transpose()? {
-            let Some(after) = rest.strip_prefix(&*node.prefix) else { return Ok(None) };
+            let Some(after) = rest.strip_prefix(node.prefix) else { return Ok(None) };
             let Some((&byte, after)) = after.split_first() else {
-                return node.values.next().map(|value| Ok(value?.1.into_owned())).transpose();
+                return node.values.next().map(|value| Ok(value?.1.to_owned())).transpose();
             };
             reference = node.child(byte);
             rest = after;
@@ -162,7 +161,7 @@ impl Trie {
             let Some((&byte, after)) = rest.split_first() else {
                 for value in node.values {
                     let (priority, value) = value?;
-                    keep(priority, &value);
+                    keep(priority, value);
                 }
                 break;
             };
@@ -288,7 +287,7 @@ impl Budget {
             self.spend(value.len().saturating_add(5))?;
             let left = self.keys.checked_sub(key);
             self.keys = left.ok_or_else(|| Malformed::file("the keys are out of proportion to the file"))?;
-            each(priority, &value);
+            each(priority, value);
         }
         Ok(())
     }
