@@ -3,6 +3,8 @@
 //! What both do is in `compliance/`. The root they run in has the C library of the packaged kmod, so these tests need
 //! what `cargo xtask fetch` fetches, and root for chroot(2).
 
+mod completions;
 mod depmod;
+mod documents;
 mod modinfo;
 mod modprobe;

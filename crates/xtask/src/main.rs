@@ -5,11 +5,14 @@
 
 mod audit;
 mod cache;
+mod deb;
 mod demo;
 mod dist;
 mod guest;
 mod initramfs;
+mod install;
 mod kernel;
+mod man;
 mod mirror;
 mod packages;
 mod process;
@@ -49,8 +52,14 @@ enum Task {
     Kernel,
     /// Run the scenarios of integration/scenarios on stock Debian kernels in QEMU
     Vm(vm::Options),
-    /// Build the release binaries, static and dynamic
-    Dist,
+    /// Build the release binaries, static and dynamic, and pack the static one with its pages
+    Dist(dist::Options),
+    /// Check the manual pages, and make the one that is made from ARCHITECTURE.md
+    Man,
+    /// Make a Debian package that takes over kmod's programs while kmod stays installed
+    Deb(deb::Options),
+    /// Install the tools with their pages and completions into a directory
+    Install(install::Options),
     /// Check licences, sources and known faults of the dependencies with cargo-deny
     Audit,
 }
@@ -62,7 +71,10 @@ fn main() -> ExitCode {
         Task::Fetch { names } => fetch(&names),
         Task::Kernel => kernel::run(),
         Task::Vm(options) => vm::run(&options),
-        Task::Dist => dist::run(),
+        Task::Dist(options) => dist::run(&options),
+        Task::Man => man::run(),
+        Task::Deb(options) => deb::run(&options),
+        Task::Install(options) => install::run(&options),
         Task::Audit => audit::run(),
     };
     match done {

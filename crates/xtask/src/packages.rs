@@ -21,6 +21,12 @@ pub(crate) const CURL: Program = Program { name: "curl", package: "curl" };
 pub(crate) const DPKG_DEB: Program = Program { name: "dpkg-deb", package: "dpkg" };
 /// Packs and unpacks `.gz`.
 pub(crate) const GZIP: Program = Program { name: "gzip", package: "gzip" };
+/// Looks for faults in manual pages.
+pub(crate) const MANDOC: Program = Program { name: "mandoc", package: "mandoc" };
+/// The shells whose completions are tested.
+pub(crate) const FISH: Program = Program { name: "fish", package: "fish" };
+/// As [`FISH`].
+pub(crate) const ZSH: Program = Program { name: "zsh", package: "zsh" };
 /// Builds C dependencies for the static binary.
 pub(crate) const MUSL_GCC: Program = Program { name: "musl-gcc", package: "musl-tools" };
 /// Makes and checks the signatures that tests put on modules.

@@ -13,9 +13,9 @@ use clap::Args;
 
 use crate::cache::Cache;
 use crate::dist::{self, cargo};
-use crate::packages::{self, GZIP, OPENSSL, QEMU, READELF, XZ, ZSTD};
+use crate::packages::{self, FISH, GZIP, OPENSSL, QEMU, READELF, XZ, ZSH, ZSTD};
 use crate::scenarios::Outcome;
-use crate::{kernel, reference, trees, vm};
+use crate::{kernel, man, reference, trees, vm};
 
 /// The options of `cargo xtask test`.
 #[derive(Args)]
@@ -46,7 +46,7 @@ struct Stages {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let mut stages = Stages::default();
     stages.check("programs", || {
-        packages::need(&[QEMU, READELF, OPENSSL, XZ, ZSTD, GZIP])?;
+        packages::need(&[QEMU, READELF, OPENSSL, XZ, ZSTD, GZIP, FISH, ZSH])?;
         packages::need_components(&["rustfmt", "clippy"])
     });
     stages.check("fmt", || quietly(cargo().args(["fmt", "--all", "--check"])));
@@ -58,6 +58,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         let doc = ["doc", "--quiet", "--workspace", "--no-deps"];
         quietly(cargo().args(doc).env("RUSTDOCFLAGS", "--deny warnings"))
     });
+    stages.check("manual pages", man::check);
     let mut prepared = None;
     stages.check("trees, references and the static binary", || {
         prepared = Some(prepare()?);

@@ -1,5 +1,6 @@
 //! `kmod`: the binary by its own name, and by any that is no tool's.
 
+mod complete;
 mod static_nodes;
 
 use std::{ffi::OsStr, process::ExitCode};
@@ -7,6 +8,38 @@ use std::{ffi::OsStr, process::ExitCode};
 use modutils::Level;
 
 use crate::{Invocation, cli, lsmod, report::Report};
+
+pub(crate) use static_nodes::FORMATS;
+
+/// A command that the first argument may name.
+pub(crate) struct KnownCommand {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// What it does, in a few words.
+    pub(crate) about: &'static str,
+    /// Its command line's description, where it has options.
+    pub(crate) options: fn() -> Option<clap::Command>,
+}
+
+/// The commands, as the help lists them.
+pub(crate) const COMMANDS: [KnownCommand; 4] = [
+    KnownCommand { name: "help", about: "Show this help", options: || None },
+    KnownCommand {
+        name: "list",
+        about: "Show the loaded modules, as lsmod does",
+        options: || Some(lsmod::command()),
+    },
+    KnownCommand {
+        name: "static-nodes",
+        about: "Show the device nodes that modules need at boot",
+        options: || Some(static_nodes::command()),
+    },
+    KnownCommand {
+        name: "complete",
+        about: "Tell a shell what a word of a command line may become",
+        options: || None,
+    },
+];
 
 /// Runs the command that the first argument names.
 pub fn run(invocation: &Invocation) -> ExitCode {
@@ -30,6 +63,7 @@ pub fn run(invocation: &Invocation) -> ExitCode {
         b"help" => help(report, true),
         b"list" => lsmod::list(&invocation, Report::new(c"kmod", Level::Error)),
         b"static-nodes" => static_nodes::run(&invocation, report),
+        b"complete" => complete::run(&invocation, report),
         _ => unknown(command, report),
     }
 }
@@ -39,11 +73,15 @@ pub fn command() -> clap::Command {
     cli::common(
         cli::command("kmod", "Show the loaded modules, and what modules need at boot")
             .override_usage("kmod [OPTIONS] COMMAND")
-            .after_help(
-                "Commands:\n  help          Show this help\n  list          Show the loaded modules, as lsmod does\n  \
-                 static-nodes  Show the device nodes that modules need at boot\n\n\
-                 Called as depmod, insmod, lsmod, modinfo, modprobe or rmmod it is that tool.",
-            ),
+            .after_help(after_help()),
+    )
+}
+
+fn after_help() -> String {
+    let lines = COMMANDS.iter().map(|command| format!("  {:13} {}\n", command.name, command.about));
+    let lines: String = lines.collect();
+    format!(
+        "Commands:\n{lines}\nCalled as depmod, insmod, lsmod, modinfo, modprobe or rmmod it is that tool."
     )
 }
 
