@@ -39,7 +39,8 @@ impl Desk {
     /// A program, with our tools first on its PATH.
     fn command(&self, program: &str) -> Command {
         let path = format!("{}:{}", self.tools.display(), std::env::var("PATH").unwrap_or_default());
-        let mut command = Command::new(if program == "depmod" { self.tools.join(program) } else { program.into() });
+        let mut command =
+            Command::new(if program == "depmod" { self.tools.join(program) } else { program.into() });
         command.env("PATH", path).current_dir(self.root.path()).stdin(Stdio::null());
         command
     }
@@ -52,7 +53,8 @@ impl Desk {
     /// The candidates that a shell's script prints, one on a line.
     fn candidates(&self, shell: &str, arguments: &[&str]) -> Vec<String> {
         let output = self.command(shell).args(arguments).output();
-        let output = output.unwrap_or_else(|error| panic!("{shell} (`cargo xtask test` installs it): {error}"));
+        let output =
+            output.unwrap_or_else(|error| panic!("{shell} (`cargo xtask test` installs it): {error}"));
         let text = String::from_utf8_lossy(&output.stdout).replace('\r', "");
         let mut found: Vec<String> =
             text.lines().filter(|line| !line.is_empty()).map(|line| line.trim_end().to_owned()).collect();

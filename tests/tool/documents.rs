@@ -11,7 +11,11 @@ fn command_lines() -> Vec<(Vec<String>, String)> {
     for command in commands() {
         let page = format!("kmod-{command}.8");
         // The older commands are small enough for kmod's own page.
-        let page = if man(&page).is_file() { page } else { "kmod.8".to_owned() };
+        let page = match command.as_str() {
+            "list" => "lsmod.8".to_owned(),
+            _ if man(&page).is_file() => page,
+            _ => "kmod.8".to_owned(),
+        };
         lines.push((vec!["kmod".to_owned(), command], page));
     }
     lines
@@ -41,8 +45,9 @@ fn run(words: &[&str]) -> String {
 fn options_of_help(help: &str) -> BTreeSet<String> {
     let mut options = BTreeSet::new();
     for line in help.lines().filter(|line| line.trim_start().starts_with('-')) {
-        let (names, rest) = line.trim_start().split_once("  ").unwrap_or((line.trim(), ""));
-        let aliases = rest.split_once("[aliases:").map_or("", |(_, aliases)| aliases);
+        let line = line.trim();
+        let (names, rest) = line.split_once("  ").unwrap_or((line, ""));
+        let aliases = rest.split_once("[alias").map_or("", |(_, aliases)| aliases);
         let words = names.split_whitespace().chain(aliases.split_whitespace());
         let words = words.map(|word| word.trim_end_matches([',', ']', '.']));
         options.extend(words.filter(|word| word.starts_with('-')).map(str::to_owned));
@@ -121,7 +126,8 @@ fn a_page_describes_no_option_that_there_is_not() {
 fn every_command_of_kmod_is_on_a_page() {
     let page = std::fs::read_to_string(man("kmod.8")).expect("a page");
     for command in commands() {
-        let described = page.contains(&format!("Cm {command}")) || page.contains(&format!("kmod-{command} 8"));
+        let described =
+            page.contains(&format!("Cm {command}")) || page.contains(&format!("kmod-{command} 8"));
         assert!(described, "{command}");
     }
 }

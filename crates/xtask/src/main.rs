@@ -7,14 +7,17 @@ mod audit;
 mod cache;
 mod deb;
 mod demo;
+mod disk;
 mod dist;
 mod guest;
 mod initramfs;
 mod install;
 mod kernel;
 mod man;
+mod minimal;
 mod mirror;
 mod packages;
+mod packaging;
 mod process;
 mod qemu;
 mod reference;
@@ -58,6 +61,8 @@ enum Task {
     Man,
     /// Make a Debian package that takes over kmod's programs while kmod stays installed
     Deb(deb::Options),
+    /// Try the Debian package, and the programs that call the tools, in roots of Debian 12 and 13
+    Packaging(packaging::Options),
     /// Install the tools with their pages and completions into a directory
     Install(install::Options),
     /// Check licences, sources and known faults of the dependencies with cargo-deny
@@ -74,6 +79,7 @@ fn main() -> ExitCode {
         Task::Dist(options) => dist::run(&options),
         Task::Man => man::run(),
         Task::Deb(options) => deb::run(&options),
+        Task::Packaging(options) => packaging::run(&options),
         Task::Install(options) => install::run(&options),
         Task::Audit => audit::run(),
     };

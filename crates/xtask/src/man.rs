@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn text_of_a_table_is_no_request_of_roff() {
-        assert_eq!(text("`-n` is *it*. .Ed \\x"), "\\(oq\\-n\\(cq is it. .Ed \\ex\n");
+        assert_eq!(text("`-n` is *it*. .Ed \\x"), "\\(oq\\-n\\(cq is it.\n\\&.Ed \\ex\n");
         assert_eq!(text(".ko"), "\\&.ko\n");
         assert_eq!(macro_text("No name"), "\\&No \\&name");
     }

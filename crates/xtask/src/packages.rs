@@ -15,6 +15,12 @@ pub(crate) struct Program {
     pub(crate) package: &'static str,
 }
 
+/// Makes roots of Debian releases.
+pub(crate) const DEBOOTSTRAP: Program = Program { name: "debootstrap", package: "debootstrap" };
+/// Makes file systems.
+pub(crate) const MKE2FS: Program = Program { name: "mke2fs", package: "e2fsprogs" };
+/// Starts programs in namespaces of their own.
+pub(crate) const UNSHARE: Program = Program { name: "unshare", package: "util-linux" };
 /// Downloads.
 pub(crate) const CURL: Program = Program { name: "curl", package: "curl" };
 /// Unpacks Debian packages.

@@ -15,7 +15,7 @@ use crate::cache::Cache;
 use crate::dist::{self, cargo};
 use crate::packages::{self, FISH, GZIP, OPENSSL, QEMU, READELF, XZ, ZSH, ZSTD};
 use crate::scenarios::Outcome;
-use crate::{kernel, man, reference, trees, vm};
+use crate::{kernel, man, packaging, reference, trees, vm};
 
 /// The options of `cargo xtask test`.
 #[derive(Args)]
@@ -76,6 +76,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         stages.tests("scenarios in QEMU", || scenarios(|| vm::run_stock(cache, binary)));
         stages.check("the kernel with Rust", || kernel::provide(cache).map(drop));
         stages.tests("scenarios with the companion modules", || scenarios(|| vm::run_rust(cache, binary)));
+        if options.full {
+            stages.tests("packaging", || scenarios(|| packaging::run_all(cache, binary)));
+        }
     }
     stages.finish()
 }
