@@ -11,7 +11,7 @@ taken_over() {
         [ -f "/usr/share/man/man$section/kmod-$page.gz" ] || fail "kmod's $page has gone"
     done
     grep -q 'kmod complete' /usr/share/bash-completion/completions/modprobe || fail "no completion"
-    [ -z "$(dpkg --verify modutils)" ] || fail "files of ours are not as packed: $(dpkg --verify modutils)"
+    [ -z "$(dpkg --verify modutils-rs)" ] || fail "files of ours are not as packed: $(dpkg --verify modutils-rs)"
 }
 
 given_back() {
@@ -35,11 +35,11 @@ taken_over
 expect_status 0 dpkg --install /var/cache/apt/archives/kmod_*.deb
 taken_over
 
-expect_status 0 dpkg --remove modutils
+expect_status 0 dpkg --remove modutils-rs
 given_back
 
 expect_status 0 dpkg --install "$package"
 taken_over
-expect_status 0 dpkg --purge modutils
+expect_status 0 dpkg --purge modutils-rs
 given_back
 echo "= $(wc -l <before) of kmod's files compared after removal and after purge"

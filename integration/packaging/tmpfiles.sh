@@ -3,7 +3,7 @@
 [ -e "/lib/modules/$(uname -r)" ] || ln -s "$kernel" "/lib/modules/$(uname -r)"
 nodes() {
     kmod static-nodes --format=tmpfiles --output="/tmp/$1/etc/tmpfiles.d/static-nodes.conf"
-    systemd-tmpfiles --prefix=/dev --create --root="/tmp/$1" || fail "systemd-tmpfiles"
+    systemd-tmpfiles --boot --prefix=/dev --create --root="/tmp/$1" || fail "systemd-tmpfiles"
     (cd "/tmp/$1/dev" && find . -exec stat -c '%N %F %t:%T %a' {} + | sort)
 }
 nodes kmod >with-kmod

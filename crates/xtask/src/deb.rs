@@ -3,6 +3,8 @@
 //! kmod must stay: others depend on it, and its library and hooks are used. So our binary lies in a directory of its
 //! own, the package's scripts put links to it in the place of kmod's programs, and dpkg-divert(1) has dpkg know where
 //! these have gone. Pages and completions of the same paths make room likewise. The scripts are in `deb/`.
+//!
+//! The package is called `modutils-rs`: Debian had a `modutils` for Linux 2.4, and others still exclude that.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -60,8 +62,8 @@ pub(crate) fn build(binary: &Path, output: &Path, version: &str) -> Result<PathB
     // The directory that tempfile made is for us alone; it becomes the package's root.
     fs::set_permissions(root, fs::Permissions::from_mode(0o755))?;
     install::install(root, &Places::default(), binary)?;
-    fs::create_dir_all(root.join("usr/lib/modutils"))?;
-    fs::rename(root.join("usr/bin/kmod"), root.join("usr/lib/modutils/kmod"))?;
+    fs::create_dir_all(root.join("usr/lib/modutils-rs"))?;
+    fs::rename(root.join("usr/bin/kmod"), root.join("usr/lib/modutils-rs/kmod"))?;
     // The scripts make the links; the directories of configuration and the data for pkg-config are kmod's.
     for not_ours in
         ["usr/bin", "usr/sbin", "etc", "usr/lib/modprobe.d", "usr/lib/depmod.d", "usr/share/pkgconfig"]
@@ -69,7 +71,9 @@ pub(crate) fn build(binary: &Path, output: &Path, version: &str) -> Result<PathB
         fs::remove_dir_all(root.join(not_ours)).with_context(|| not_ours.to_owned())?;
     }
     compress_pages(&root.join("usr/share/man"))?;
-    fs::write(root.join("usr/share/doc/modutils/copyright"), include_str!("deb/copyright"))?;
+    let documents = root.join("usr/share/doc/modutils-rs");
+    fs::rename(root.join("usr/share/doc/modutils"), &documents)?;
+    fs::write(documents.join("copyright"), include_str!("deb/copyright"))?;
     let control = root.join("DEBIAN");
     fs::create_dir(&control)?;
     fs::write(control.join("control"), control_file(version))?;
@@ -81,7 +85,7 @@ pub(crate) fn build(binary: &Path, output: &Path, version: &str) -> Result<PathB
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
     }
     fs::create_dir_all(output)?;
-    let package = output.join(format!("modutils_{version}_amd64.deb"));
+    let package = output.join(format!("modutils-rs_{version}_amd64.deb"));
     process::output(
         Command::new("dpkg-deb").args(["--root-owner-group", "--build"]).arg(root).arg(&package),
     )?;
@@ -90,7 +94,7 @@ pub(crate) fn build(binary: &Path, output: &Path, version: &str) -> Result<PathB
 
 fn control_file(version: &str) -> String {
     format!(
-        "Package: modutils\n\
+        "Package: modutils-rs\n\
          Version: {version}\n\
          Architecture: amd64\n\
          Maintainer: The modutils developers <modutils@localhost>\n\
