@@ -34,7 +34,7 @@ start_over() {
 # typed TOOL ARGUMENT…: runs a tool; all it does is compared.
 typed() {
     run_tool "$@"
-    { shown "$@" && content out && echo "stderr:" && content err && echo "exit $status" && state; } >>"$transcript"
+    { shown "$@" && content out && echo "stderr:" && causeless err && echo "exit $status" && state; } >>"$transcript"
 }
 
 # explained ROW TOOL ARGUMENT…: as typed, except that our tool adds lines to what the other one says on standard error,
@@ -56,7 +56,7 @@ reordered() {
     shift
     run_tool "$@"
     deliberate=$((deliberate + 1))
-    { shown "$@" && sort out && echo "stderr:" && content err && echo "exit $status" && state; } >>"$transcript"
+    { shown "$@" && sort out && echo "stderr:" && causeless err && echo "exit $status" && state; } >>"$transcript"
     [ $side = theirs ] || { cp out "../out.$step" && return; }
     ! cmp -s out "../out.$step" || fail "both print the same for $*, and \"$row\" says they differ"
 }
@@ -137,6 +137,9 @@ shown() { echo "$step # $*"; }
 
 # A file that is mostly empty: to start a program takes an emulated processor long.
 content() { [ ! -s "$1" ] || cat "$1"; }
+
+# Messages without the indented lines that tell why: these are ours alone.
+causeless() { [ ! -s "$1" ] || grep -v '^  ' "$1" || true; }
 
 # The modules as the kernel lists them, without what differs at each load (addresses), what lsmod says of them, and their
 # parameters; nothing if they are as they were. The shell reads all that itself, to start no programs.

@@ -6,5 +6,6 @@
 mod completions;
 mod depmod;
 mod documents;
+mod json;
 mod modinfo;
 mod modprobe;

@@ -55,6 +55,11 @@ pub fn long_flag(long: &'static str, help: &'static str) -> Arg {
     Arg::new(long).long(long).action(ArgAction::SetTrue).help(help)
 }
 
+/// `--json`, in every tool whose output programs read.
+pub fn json() -> Arg {
+    long_flag("json", "Print a JSON document instead of text")
+}
+
 /// An option with a value; the last one given wins.
 pub fn value(short: char, long: &'static str, name: &'static str, help: &'static str) -> Arg {
     long_value(long, name, help).short(short)

@@ -2,9 +2,17 @@
 
 use std::process::ExitCode;
 
-use modutils::{Level, ModuleName, Root, kernel::Kernel};
+use modutils::{
+    Level, ModuleName, Root,
+    kernel::{Kernel, LoadedModule, State},
+};
+use serde::Serialize;
 
-use crate::{Invocation, cli, report::Report};
+use crate::{
+    Invocation, cli,
+    json::{self, Document, Text},
+    report::Report,
+};
 
 /// What is shown for a number that the kernel did not tell: the error number of a missing file.
 const UNKNOWN: i64 = -2;
@@ -27,7 +35,7 @@ pub fn list(invocation: &Invocation, mut report: Report) -> ExitCode {
         report.error("too many arguments provided.");
         return report.finish(false);
     }
-    let done = print(&mut report);
+    let done = print(options.get_flag("json"), &mut report);
     report.finish(done)
 }
 
@@ -36,12 +44,23 @@ pub fn command() -> clap::Command {
     cli::common(
         cli::command("lsmod", "Show the loaded modules")
             .arg(cli::arguments("ARGUMENT").hide(true))
+            .arg(cli::json())
             .arg(cli::flag('s', "syslog", "Send messages to syslog"))
             .arg(cli::flag('v', "verbose", "Accepted; there is no more to show")),
     )
 }
 
-fn print(report: &mut Report) -> bool {
+/// A module as `--json` shows it.
+#[derive(Serialize)]
+struct Item<'a> {
+    name: Text<'a>,
+    size: Option<i64>,
+    references: Option<i64>,
+    holders: Vec<Text<'a>>,
+    state: Option<&'static str>,
+}
+
+fn print(json: bool, report: &mut Report) -> bool {
     let root = Root::default();
     let kernel = Kernel::running(&root);
     let modules = match kernel.loaded_modules(&mut |notice| report.notice(&notice)) {
@@ -57,24 +76,56 @@ fn print(report: &mut Report) -> bool {
             return false;
         }
     };
+    if json {
+        document(&kernel, &modules, report);
+    } else {
+        table(&kernel, &modules, report);
+    }
+    true
+}
+
+fn table(kernel: &Kernel, modules: &[LoadedModule], report: &mut Report) {
     report.print("Module                  Size  Used by\n");
     for module in modules {
-        // The kernel lists a module before and after /sys shows it.
-        let listed = kernel.is_in_sysfs(&module.name).then_some(module.size);
-        let listed = listed.and_then(|size| i64::try_from(size).ok());
-        let size = kernel.size(&module.name).or(listed).unwrap_or(UNKNOWN);
+        let size = size(kernel, module).unwrap_or(UNKNOWN);
         let references = kernel.references(&module.name).unwrap_or(UNKNOWN);
         report.print(&module.name);
         let padding = " ".repeat(19_usize.saturating_sub(module.name.as_bytes().len()));
         report.print(format!("{padding} {size:>8}  {references}"));
-        let holders = holders(&kernel, &module.name, report);
+        let holders = holders(kernel, &module.name, report);
         if !holders.is_empty() {
             let holders: Vec<&[u8]> = holders.iter().map(ModuleName::as_bytes).collect();
             report.print([b" ", holders.join(&b',').as_slice()].concat());
         }
         report.print("\n");
     }
-    true
+}
+
+fn document(kernel: &Kernel, modules: &[LoadedModule], report: &mut Report) {
+    let mut document = Document::begin("modules", "lsmod", "modules", report);
+    for module in modules {
+        let holders = holders(kernel, &module.name, report);
+        let item = Item {
+            name: Text::from(&module.name),
+            size: size(kernel, module),
+            references: kernel.references(&module.name),
+            holders: json::names(&holders),
+            state: match kernel.state(&module.name) {
+                State::Live => Some("live"),
+                State::Coming => Some("coming"),
+                State::Going => Some("going"),
+                State::Absent => None,
+            },
+        };
+        document.item(&item, report);
+    }
+    document.end(report);
+}
+
+/// The bytes that a module takes. The kernel lists a module before and after /sys shows it.
+fn size(kernel: &Kernel, module: &LoadedModule) -> Option<i64> {
+    let listed = kernel.is_in_sysfs(&module.name).then_some(module.size);
+    kernel.size(&module.name).or(listed.and_then(|size| i64::try_from(size).ok()))
 }
 
 /// The modules that use a module. That they cannot be listed is told, and means none: a module may

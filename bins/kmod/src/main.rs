@@ -6,6 +6,7 @@
 mod cli;
 mod depmod;
 mod insmod;
+mod json;
 mod kmod;
 mod lsmod;
 mod modinfo;

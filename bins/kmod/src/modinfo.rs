@@ -1,15 +1,18 @@
 //! `modinfo`: show what modules say of themselves, modinfo(8).
 
+mod ahead;
+mod document;
 mod render;
 
 use std::{
     ffi::{OsStr, OsString},
     os::unix::ffi::OsStrExt,
-    path::Path,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use clap::{ArgMatches, Command};
+use document::Item;
 use modutils::{
     Alias, Error, Level, ModuleName, Release, Root,
     lookup::{self, Candidate, Context},
@@ -17,7 +20,7 @@ use modutils::{
 };
 use render::{Place, Rendering, Subject};
 
-use crate::{Invocation, cli, report::Report};
+use crate::{Invocation, cli, json::Document, report::Report};
 
 /// Runs the tool.
 pub fn run(invocation: &Invocation) -> ExitCode {
@@ -45,6 +48,7 @@ pub fn command() -> Command {
         .arg(cli::flag('n', "filename", "Show the file's path only"))
         .arg(cli::value('F', "field", "FIELD", "Show the values of one field only"))
         .arg(cli::flag('0', "null", "End each line with NUL instead of a newline"))
+        .arg(cli::json())
         .arg(cli::flag('m', "modname", "Take arguments for module names, not for files or aliases"))
         .arg(cli::value('k', "set-version", "RELEASE", "Look for modules of this kernel"))
         .arg(cli::value('b', "basedir", "DIR", "Look for modules below this directory"));
@@ -54,6 +58,7 @@ pub fn command() -> Command {
 /// What the command line asks for.
 struct Options {
     rendering: Rendering,
+    json: bool,
     names_only: bool,
     release: Option<OsString>,
     base: Option<OsString>,
@@ -64,6 +69,7 @@ impl Options {
     fn resolve(options: &ArgMatches) -> Self {
         Self {
             rendering: Rendering { field: chosen_field(options), null: options.get_flag("null") },
+            json: options.get_flag("json"),
             names_only: options.get_flag("modname"),
             release: cli::value_of(options, "set-version"),
             base: cli::value_of(options, "basedir"),
@@ -108,15 +114,53 @@ fn show_all(options: &Options, report: &mut Report) -> bool {
             return false;
         }
     };
+    let document = options.json.then(|| Document::begin("modinfo", "modinfo", "modules", report));
+    let mut output = Output { rendering: &options.rendering, document };
     let mut done = true;
-    for argument in &options.arguments {
-        done &= if is_module_file(argument) && !options.names_only {
-            show_file(&cli::from_current_directory(argument), &options.rendering, report)
-        } else {
-            show_named(&context, argument.as_bytes(), options, report)
-        };
+    let mut subjects = options.arguments.iter().flat_map(|argument| meant(&context, argument, options));
+    ahead::in_order(&mut subjects, &|meant| meant.facts(&options.rendering), &mut |meant, facts| {
+        done &= output.show(&context, &meant, facts, report);
+    });
+    if let Some(document) = output.document {
+        document.end(report);
     }
     done
+}
+
+/// What an argument means, or one of several things.
+enum Meant {
+    /// A file, by its path or by the name of its module.
+    File(PathBuf),
+    /// A module that is part of the kernel.
+    Builtin(ModuleName),
+    /// A module whose line in `modules.dep` cannot be read.
+    Unreadable(ModuleName, Error),
+    /// Nothing, as the message says.
+    Nothing(Vec<u8>),
+}
+
+/// What a file says of its module.
+struct FileFacts {
+    modinfo: Vec<u8>,
+    signature: Option<Signature>,
+}
+
+impl Meant {
+    /// Reads a file, unless its place is all that was asked for.
+    fn facts(&self, rendering: &Rendering) -> Option<Result<FileFacts, Error>> {
+        let Self::File(path) = self else { return None };
+        let is_enough = rendering.is_place_enough(&Place::File(path.as_os_str().as_bytes()));
+        (!is_enough).then(|| FileFacts::read(path, rendering))
+    }
+}
+
+impl FileFacts {
+    fn read(path: &Path, rendering: &Rendering) -> Result<Self, Error> {
+        let module = Module::open(path)?;
+        let modinfo = module.modinfo_section()?.to_vec();
+        let signature = if rendering.shows_signature() { module.signature()? } else { None };
+        Ok(Self { modinfo, signature })
+    }
 }
 
 /// Whether an argument means a file, and not a name: it is one, and called as module files are.
@@ -126,8 +170,12 @@ fn is_module_file(argument: &OsStr) -> bool {
         && Path::new(argument).is_file()
 }
 
-/// Shows every module that a name or an alias means.
-fn show_named(context: &Context, name: &[u8], options: &Options, report: &mut Report) -> bool {
+/// What an argument means: a file, or every module that it names as a name or an alias.
+fn meant(context: &Context, argument: &OsStr, options: &Options) -> Vec<Meant> {
+    if is_module_file(argument) && !options.names_only {
+        return vec![Meant::File(cli::from_current_directory(argument))];
+    }
+    let name = argument.as_bytes();
     let found =
         if options.names_only { lookup::lookup_name(context, name) } else { lookup::lookup(context, name) };
     let what: &[u8] = match () {
@@ -137,77 +185,116 @@ fn show_named(context: &Context, name: &[u8], options: &Options, report: &mut Re
     };
     let not_found = [b"Module ", what, name, b" not found."].concat();
     match found {
-        Ok(candidates) if candidates.is_empty() => {
-            report.error(not_found);
-            false
-        }
-        Ok(candidates) => {
-            let shown =
-                candidates.iter().map(|candidate| show_candidate(context, candidate, options, report));
-            // Every one is shown, also after one that could not be.
-            shown.filter(|done| !done).count() == 0
-        }
-        Err(error) => {
-            report.error([&not_found, cause(&error).as_bytes()].concat());
-            false
-        }
+        Ok(candidates) if candidates.is_empty() => vec![Meant::Nothing(not_found)],
+        Ok(candidates) => candidates.iter().map(|candidate| place_of(context, candidate)).collect(),
+        Err(error) => vec![Meant::Nothing([&not_found, cause(&error).as_bytes()].concat())],
     }
 }
 
-fn show_candidate(context: &Context, candidate: &Candidate, options: &Options, report: &mut Report) -> bool {
+fn place_of(context: &Context, candidate: &Candidate) -> Meant {
     let name = &candidate.module;
     match context.indexes.dependency_line(name) {
-        Ok(Some(line)) => show_file(&line.path, &options.rendering, report),
-        Ok(None) => show_builtin(context, name, &options.rendering, report),
-        Err(error) => no_modinfo(name, &error, report),
+        Ok(Some(line)) => Meant::File(line.path),
+        Ok(None) => Meant::Builtin(name.clone()),
+        Err(error) => Meant::Unreadable(name.clone(), error),
     }
 }
 
-fn show_file(path: &Path, rendering: &Rendering, report: &mut Report) -> bool {
-    let place = Place::File(path.as_os_str().as_bytes());
-    report.print(rendering.place(&place));
-    if rendering.is_place_enough(&place) {
-        return true;
-    }
-    match show_module(path, rendering, report) {
-        Ok(()) => true,
-        Err(error) => {
-            let name = ModuleName::from_path(path).unwrap_or_else(|| ModuleName::new(""));
-            no_modinfo(&name, &error, report)
+/// How facts are put out.
+struct Output<'a> {
+    rendering: &'a Rendering,
+    /// A document instead of text.
+    document: Option<Document>,
+}
+
+impl Output<'_> {
+    /// Shows one thing that an argument means; whether that could be done.
+    fn show(
+        &mut self,
+        context: &Context,
+        meant: &Meant,
+        facts: Option<Result<FileFacts, Error>>,
+        report: &mut Report,
+    ) -> bool {
+        match meant {
+            Meant::File(path) => self.show_file(path, facts, report),
+            Meant::Builtin(name) => self.show_builtin(context, name, report),
+            Meant::Unreadable(name, error) => no_modinfo(name, error, report),
+            Meant::Nothing(message) => {
+                report.error(message.as_slice());
+                false
+            }
         }
     }
-}
 
-fn show_module(path: &Path, rendering: &Rendering, report: &mut Report) -> Result<(), Error> {
-    let module = Module::open(path)?;
-    let info = module.modinfo()?;
-    let signature = module.signature()?;
-    show_facts(&info, signature.as_ref(), rendering, report);
-    Ok(())
-}
-
-fn show_builtin(context: &Context, name: &ModuleName, rendering: &Rendering, report: &mut Report) -> bool {
-    let place = Place::Builtin(name.as_bytes());
-    report.print(rendering.place(&place));
-    if rendering.is_place_enough(&place) {
-        return true;
-    }
-    match BuiltinInfo::open(context.indexes.directory()) {
-        Ok(builtin) => {
-            show_facts(&builtin.modinfo(name), None, rendering, report);
-            true
+    fn show_file(
+        &mut self,
+        path: &Path,
+        facts: Option<Result<FileFacts, Error>>,
+        report: &mut Report,
+    ) -> bool {
+        let name = ModuleName::from_path(path).unwrap_or_else(|| ModuleName::new(""));
+        let place = Place::File(path.as_os_str().as_bytes());
+        self.is_place_enough(&name, &place, report);
+        match facts {
+            // The place was all that was asked for.
+            None => true,
+            Some(Ok(FileFacts { modinfo, signature })) => {
+                self.show_facts(&name, &place, &ModInfo::parse(&modinfo), signature.as_ref(), report);
+                true
+            }
+            Some(Err(error)) => no_modinfo(&name, &error, report),
         }
-        Err(error) => no_modinfo(name, &error, report),
     }
-}
 
-fn show_facts(info: &ModInfo<'_>, signature: Option<&Signature>, rendering: &Rendering, report: &mut Report) {
-    let (parameters, faulty) = parameters::parse(info);
-    for field in faulty.into_iter().filter(|_| rendering.shows_parameters()) {
-        let text: [&[u8]; 5] = [b"Found invalid \"", field.key, b"=", field.value, b"\": missing ':'"];
-        report.error(text.concat());
+    fn show_builtin(&mut self, context: &Context, name: &ModuleName, report: &mut Report) -> bool {
+        let place = Place::Builtin(name.as_bytes());
+        if self.is_place_enough(name, &place, report) {
+            return true;
+        }
+        match BuiltinInfo::open(context.indexes.directory()) {
+            Ok(builtin) => {
+                self.show_facts(name, &place, &builtin.modinfo(name), None, report);
+                true
+            }
+            Err(error) => no_modinfo(name, &error, report),
+        }
     }
-    report.print(rendering.facts(&Subject { info, parameters: &parameters, signature }));
+
+    /// Shows where a module is; whether that is all that was asked for.
+    fn is_place_enough(&mut self, name: &ModuleName, place: &Place, report: &mut Report) -> bool {
+        let is_enough = self.rendering.is_place_enough(place);
+        match &mut self.document {
+            None => report.print(self.rendering.place(place)),
+            Some(document) if is_enough => {
+                document.item(&Item::new(name.as_bytes(), place, None, self.rendering), report);
+            }
+            Some(_) => {}
+        }
+        is_enough
+    }
+
+    fn show_facts(
+        &mut self,
+        name: &ModuleName,
+        place: &Place,
+        info: &ModInfo,
+        signature: Option<&Signature>,
+        report: &mut Report,
+    ) {
+        let (parameters, faulty) = parameters::parse(info);
+        for field in faulty.into_iter().filter(|_| self.rendering.shows_parameters()) {
+            let text: [&[u8]; 5] = [b"Found invalid \"", field.key, b"=", field.value, b"\": missing ':'"];
+            report.error(text.concat());
+        }
+        let subject = Subject { info, parameters: &parameters, signature };
+        match &mut self.document {
+            None => report.print(self.rendering.facts(&subject)),
+            Some(document) => {
+                document.item(&Item::new(name.as_bytes(), place, Some(&subject), self.rendering), report);
+            }
+        }
+    }
 }
 
 fn no_modinfo(name: &ModuleName, error: &Error, report: &mut Report) -> bool {

@@ -8,29 +8,13 @@ use crate::run::Run;
 /// Whether two runs printed the same to standard output, said the same on standard error and ended with the same exit
 /// code.
 ///
-/// Of standard error, only the tools' own messages count ([`Run::own_messages`]), and not an indented line of `ours`
-/// that says why, directly after a message that both have.
+/// Of standard error, only the tools' own messages count ([`Run::own_messages`]), without the causes that ours add
+/// ([`without_causes`]).
 ///
 /// # Panics
 /// When they did not, showing the first lines that differ.
 #[track_caller]
 pub fn same(ours: &Run, theirs: &Run) {
-    same_but_for(ours, theirs, |_, line| line.starts_with("  "));
-}
-
-/// Like [`same`], but for a line of `ours` that says why a module was not found, directly after the message of that
-/// which both have (ARCHITECTURE.md, differences: "Module X not found in directory D").
-///
-/// # Panics
-/// Like [`same`].
-#[track_caller]
-pub fn same_but_for_causes(ours: &Run, theirs: &Run) {
-    same_but_for(ours, theirs, |message, _| message.contains(": Module ") && message.contains(" not found"));
-}
-
-/// Compares runs, without the lines of ours that are a message's cause, by the message and the line.
-#[track_caller]
-fn same_but_for(ours: &Run, theirs: &Run, is_cause: fn(&str, &str) -> bool) {
     let mut differences = String::new();
     if (ours.code, ours.signal) != (theirs.code, theirs.signal) {
         let ended = |run: &Run| match (run.code, run.signal) {
@@ -43,7 +27,7 @@ fn same_but_for(ours: &Run, theirs: &Run, is_cause: fn(&str, &str) -> bool) {
         differences.push_str(&difference("standard output", &ours.stdout, &theirs.stdout));
     }
     let expected = theirs.own_messages();
-    let said = without_causes(&ours.own_messages(), &expected, is_cause);
+    let said = without_causes(&ours.own_messages(), &expected);
     if said != expected {
         differences.push_str(&difference("standard error", said.as_bytes(), expected.as_bytes()));
     }
@@ -106,19 +90,19 @@ pub fn without_repeats(text: &[u8]) -> Vec<u8> {
         .collect()
 }
 
-/// Our messages without the lines that tell the cause of the message directly before, which theirs have, too.
-fn without_causes(ours: &str, theirs: &str, is_cause: fn(&str, &str) -> bool) -> String {
+/// Our messages without the indented lines that tell the cause of a message which theirs have, too, and what to do about
+/// it (ARCHITECTURE.md, differences: "a message of a failure").
+pub fn without_causes(ours: &str, theirs: &str) -> String {
     let expected: BTreeSet<&str> = theirs.lines().collect();
     let mut kept = String::new();
-    let mut message = None;
+    let mut follows_message = false;
     for line in ours.split_inclusive('\n') {
         let words = line.trim_end_matches('\n');
-        let dropped = message
-            .is_some_and(|message| is_cause(message, line) && !is_message(line) && !expected.contains(words));
-        if !dropped {
-            kept.push_str(line);
+        if follows_message && line.starts_with("  ") && !expected.contains(words) {
+            continue;
         }
-        message = (is_message(line) && expected.contains(words)).then_some(line);
+        kept.push_str(line);
+        follows_message = is_message(line) && expected.contains(words);
     }
     kept
 }
@@ -178,19 +162,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_of_ours_is_a_cause_only_after_a_message_of_both() {
-        let kept = |ours: &str, theirs: &str| without_causes(ours, theirs, |_, line| line.starts_with("  "));
+    fn indented_lines_of_ours_are_causes_only_after_a_message_of_both() {
         let theirs = "modinfo: ERROR: Module a not found.\n";
-        let with_cause = format!("{theirs}  why\n");
-        assert_eq!(kept(&with_cause, theirs), theirs);
+        let with_causes = format!("{theirs}  why\n    and what to do\n");
+        assert_eq!(without_causes(&with_causes, theirs), theirs);
         for ours in [
             format!("  before\n{theirs}"),
             format!("{theirs}not indented\n"),
             "modinfo: ERROR: other\n  why\n".to_owned(),
         ] {
-            assert_eq!(kept(&ours, theirs), ours);
+            assert_eq!(without_causes(&ours, theirs), ours);
         }
-        assert_eq!(kept(&format!("{with_cause}  more\n"), theirs), format!("{theirs}  more\n"));
-        assert_eq!(kept(&with_cause, &with_cause), with_cause);
+        assert_eq!(without_causes(&with_causes, &with_causes), with_causes);
     }
 }

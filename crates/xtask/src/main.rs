@@ -4,6 +4,7 @@
 //! checkout, see [`cache`]; nothing here knows a host name, see [`mirror`].
 
 mod audit;
+mod bench;
 mod cache;
 mod deb;
 mod demo;
@@ -65,6 +66,8 @@ enum Task {
     Packaging(packaging::Options),
     /// Install the tools with their pages and completions into a directory
     Install(install::Options),
+    /// Measure our tools beside the packaged kmod
+    Bench(bench::Options),
     /// Check licences, sources and known faults of the dependencies with cargo-deny
     Audit,
 }
@@ -81,6 +84,7 @@ fn main() -> ExitCode {
         Task::Deb(options) => deb::run(&options),
         Task::Packaging(options) => packaging::run(&options),
         Task::Install(options) => install::run(&options),
+        Task::Bench(options) => bench::run(&options),
         Task::Audit => audit::run(),
     };
     match done {

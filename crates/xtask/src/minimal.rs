@@ -29,6 +29,7 @@ pub(crate) fn run(cache: &Cache, tree: &Tree, binary: &Path) -> Result<Outcome> 
         kernel: &tree.kernel(),
         initramfs: &archive,
         parameters: "",
+        processors: 1,
         accelerator: "tcg",
         disk: Some(disk.path()),
         timeout: Duration::from_secs(300),

@@ -33,10 +33,14 @@ pub(crate) const MANDOC: Program = Program { name: "mandoc", package: "mandoc" }
 pub(crate) const FISH: Program = Program { name: "fish", package: "fish" };
 /// As [`FISH`].
 pub(crate) const ZSH: Program = Program { name: "zsh", package: "zsh" };
+/// Says whether a JSON document is as a schema says.
+pub(crate) const JSONSCHEMA: Program = Program { name: "jsonschema", package: "python3-jsonschema" };
 /// Builds C dependencies for the static binary.
 pub(crate) const MUSL_GCC: Program = Program { name: "musl-gcc", package: "musl-tools" };
 /// Makes and checks the signatures that tests put on modules.
 pub(crate) const OPENSSL: Program = Program { name: "openssl", package: "openssl" };
+/// Reads our JSON documents, and plays a terminal to our tools.
+pub(crate) const PYTHON: Program = Program { name: "python3", package: "python3" };
 /// Boots kernels.
 pub(crate) const QEMU: Program = Program { name: "qemu-system-x86_64", package: "qemu-system-x86" };
 /// Tells a static binary from a dynamic one, and reads back the modules that the tests write.

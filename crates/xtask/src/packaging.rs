@@ -152,6 +152,7 @@ fn boot(cache: &Cache, root: &Path, image: &Path, log: &mut Vec<String>) -> Resu
         kernel: &kernel,
         initramfs: &fs::read(image)?,
         parameters: "root=/dev/vda rootfstype=ext4 rw init=/init",
+        processors: 1,
         accelerator: "tcg",
         disk: Some(disk.path()),
         timeout: Duration::from_secs(300),

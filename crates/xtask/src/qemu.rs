@@ -24,6 +24,8 @@ pub(crate) struct Machine<'a> {
     pub(crate) parameters: &'a str,
     /// The image of its disk, if it has one.
     pub(crate) disk: Option<&'a Path>,
+    /// How many processors the guest has.
+    pub(crate) processors: u32,
     /// How QEMU runs the guest's processor. Emulation ("tcg") works everywhere.
     pub(crate) accelerator: &'a str,
     /// When the machine counts as hung.
@@ -68,6 +70,7 @@ pub(crate) fn boot(machine: &Machine, mut on_line: impl FnMut(&str) -> Next) -> 
 fn command(machine: &Machine, initramfs: &Path) -> Command {
     let mut qemu = Command::new(QEMU.name);
     qemu.args(["-accel", machine.accelerator, "-cpu", PROCESSOR, "-m", "1024", "-no-reboot", "-nodefaults"])
+        .args(["-smp", &machine.processors.to_string()])
         .args(["-display", "none", "-serial", "stdio", "-monitor", "none", "-device", "virtio-rng-pci"])
         // Only a panic of the kernel may stand between our lines: scenarios show the kernel's log where they need it.
         .args([

@@ -13,7 +13,9 @@ use clap::Args;
 
 use crate::cache::Cache;
 use crate::dist::{self, cargo};
-use crate::packages::{self, FISH, GZIP, OPENSSL, QEMU, READELF, XZ, ZSH, ZSTD};
+use crate::packages::{
+    self, FISH, GZIP, JSONSCHEMA, OPENSSL, PYTHON, QEMU, READELF, XZ, ZSH, ZSTD,
+};
 use crate::scenarios::Outcome;
 use crate::{kernel, man, packaging, reference, trees, vm};
 
@@ -46,7 +48,7 @@ struct Stages {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let mut stages = Stages::default();
     stages.check("programs", || {
-        packages::need(&[QEMU, READELF, OPENSSL, XZ, ZSTD, GZIP, FISH, ZSH])?;
+        packages::need(&[QEMU, READELF, OPENSSL, XZ, ZSTD, GZIP, PYTHON, JSONSCHEMA, FISH, ZSH])?;
         packages::need_components(&["rustfmt", "clippy"])
     });
     stages.check("fmt", || quietly(cargo().args(["fmt", "--all", "--check"])));

@@ -100,7 +100,7 @@ pub(crate) enum Claim {
     Says(&'static str),
     /// A line of configuration is complained about: `FILE line N`.
     Complains(&'static str),
-    /// A line follows the one that says that a module was not found.
+    /// The cause follows a message, indented.
     Explains,
     /// A logged message holds this.
     Logs(&'static str),

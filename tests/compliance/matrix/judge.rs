@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::os::unix::process::ExitStatusExt;
 
-use testkit::Side;
+use testkit::{Side, compare::without_causes};
 
 use super::case::{Aspect, Case, Claim, Compare, Difference};
 use super::rows::Row;
@@ -47,8 +47,8 @@ pub(crate) fn judge(case: &Case, pair: &Pair) -> Vec<String> {
         };
     }
     let mut wrong = [refuted("ours", ours, &pair.ours), refuted("theirs", theirs, &pair.theirs)].concat();
-    // These two are not seen by the comparison, lest every case that meets them needed a claim.
-    let overlooked = matches!(row, Row::NotFoundCause | Row::SoftdepBlank);
+    // These are not seen by the comparison, lest every case that meets them needed a claim.
+    let overlooked = matches!(row, Row::Cause | Row::BrokenFile | Row::SoftdepBlank);
     if differences.is_empty() && case.compare != Compare::OursAlone && !overlooked {
         wrong.push(format!("both sides do the same, and row {row:?} says they differ"));
     }
@@ -84,11 +84,11 @@ fn differences(compare: Compare, pair: &Pair) -> Vec<String> {
     differ("exit", ended(ours), ended(theirs));
     differ("standard output", shown(&stdout(compare, ours)), shown(&stdout(compare, theirs)));
     let expected = stderr(compare, theirs);
-    let said = without_cause(&stderr(compare, ours), &expected);
+    let said = without_causes(&stderr(compare, ours), &expected);
     differ("standard error", shown(said.as_bytes()), shown(expected.as_bytes()));
     differ("system calls", calls(ours), calls(theirs));
     differ("loaded", ours.loaded.join(" "), theirs.loaded.join(" "));
-    differ("log", ours.log().join("\n"), theirs.log().join("\n"));
+    differ("log", log(ours), log(theirs));
     differ("complaints of the configuration", ours.complaints().join("\n"), theirs.complaints().join("\n"));
     differ("files in /tmp", texts(ours), texts(theirs));
     found
@@ -140,29 +140,18 @@ fn stderr(compare: Compare, seen: &Seen) -> String {
     messages
 }
 
-/// Row `NotFoundCause`: the message that a module is not found, where both give it, may in ours be followed by the
-/// reason.
-fn without_cause(ours: &str, theirs: &str) -> String {
-    let expected = |line: &str| theirs.lines().any(|expected| expected == line.trim_end_matches('\n'));
-    let mut kept = String::new();
-    let mut may_follow = false;
-    for line in ours.split_inclusive('\n') {
-        if !may_follow || expected(line) || line.starts_with("modprobe: ") {
-            kept.push_str(line);
-        }
-        may_follow = is_not_found(line) && expected(line);
-    }
-    kept
-}
-
-fn is_not_found(line: &str) -> bool {
-    line.contains(" not found in directory ")
-}
-
-/// Whether a reason follows the message that a module is not found.
+/// Whether a cause follows a message: an indented line.
 fn explains(messages: &str) -> bool {
-    let without: String = messages.split_inclusive('\n').filter(|line| is_not_found(line)).collect();
-    without_cause(messages, &without) != messages
+    messages.lines().skip(1).any(|line| line.starts_with("  "))
+}
+
+/// Logged messages without their causes, which are lines of the same message.
+fn log(seen: &Seen) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for message in seen.log() {
+        lines.extend(message.lines().filter(|line| !line.starts_with("  ")).map(str::to_owned));
+    }
+    lines.join("\n")
 }
 
 fn refute(claim: &Claim, seen: &Seen) -> Option<String> {

@@ -82,5 +82,5 @@ pub(crate) fn cases() -> Vec<Case> {
 /// Not found, for a reason that ours tells in the line after.
 fn explained(case: Case) -> Case {
     let said = [Claim::Exit(1), Claim::Says("FATAL: Module alone not found in directory /lib/modules/")];
-    case.differs(Row::NotFoundCause, &[said[0], said[1], Claim::Explains], &said)
+    case.differs(Row::Cause, &[said[0], said[1], Claim::Explains], &said)
 }

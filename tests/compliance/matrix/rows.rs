@@ -22,8 +22,8 @@ pub(crate) enum Row {
     DryRunPrints,
     /// `--show-exports NAME`, likewise `--show-modversions`.
     ShowByName,
-    /// "Module X not found in directory D" for four different causes.
-    NotFoundCause,
+    /// What failed is told in kmod's words, then why, indented.
+    Cause,
     /// `__version_ext_names` and `__version_ext_crcs`.
     LongVersions,
     /// gz modules.
@@ -63,7 +63,7 @@ impl Row {
         Row::ListedTwice,
         Row::DryRunPrints,
         Row::ShowByName,
-        Row::NotFoundCause,
+        Row::Cause,
         Row::LongVersions,
         Row::Gzip,
         Row::WaitTimeout,

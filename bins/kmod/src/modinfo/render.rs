@@ -8,6 +8,9 @@ const VALUE_COLUMN: usize = 16;
 /// The bytes of a signature on one line.
 const SIGNATURE_LINE: usize = 20;
 
+/// The parts of a signature.
+const SIGNATURE_FIELDS: [&str; 5] = ["sig_id", "signer", "sig_key", "sig_hashalgo", "signature"];
+
 /// What is to be printed, and how.
 pub struct Rendering {
     /// The values of this field only.
@@ -45,6 +48,21 @@ impl Rendering {
         self.field.is_none() || self.wants(b"parm")
     }
 
+    /// Whether an entry is part of what was asked for. Those that parameters are put together from are
+    /// so only by their own name.
+    pub fn shows(&self, key: &[u8]) -> bool {
+        match key {
+            b"parm" => false,
+            b"parmtype" => self.wants(b"parmtype"),
+            _ => self.field.is_none() || self.wants(key),
+        }
+    }
+
+    /// Whether the signature, or a part of it, is part of what was asked for.
+    pub fn shows_signature(&self) -> bool {
+        self.field.is_none() || SIGNATURE_FIELDS.iter().any(|key| self.wants(key.as_bytes()))
+    }
+
     /// Where the module is: the first lines.
     pub fn place(&self, place: &Place<'_>) -> Vec<u8> {
         let lines = match place {
@@ -66,12 +84,8 @@ impl Rendering {
     /// one first.
     pub fn facts(&self, subject: &Subject<'_>) -> Vec<u8> {
         let mut output = Vec::new();
-        for field in subject.info.fields() {
-            let is_part = field.key == "parm" || field.key == "parmtype";
-            let is_asked_for = self.wants(b"parmtype") && self.wants(field.key);
-            if !is_part || is_asked_for {
-                self.push_field(&mut output, field.key, field.value);
-            }
+        for field in subject.info.fields().iter().filter(|field| self.shows(field.key)) {
+            self.push_field(&mut output, field.key, field.value);
         }
         for (key, value) in subject.signature.map(signature_fields).unwrap_or_default() {
             self.push_field(&mut output, key.as_bytes(), &value);
@@ -135,13 +149,14 @@ fn signature_fields(signature: &Signature) -> Vec<(&'static str, Vec<u8>)> {
     }
     let signer: &BStr = signature.signer.as_ref().map_or(BStr::new(b""), |signer| signer.as_ref());
     let lines: Vec<String> = signature.bytes.chunks(SIGNATURE_LINE).map(hex).collect();
-    vec![
-        ("sig_id", signature.id_type.name().into()),
-        ("signer", signer.to_vec()),
-        ("sig_key", hex(&signature.key_id).into_bytes()),
-        ("sig_hashalgo", signature.hash.into()),
-        ("signature", lines.join(":\n\t\t").into_bytes()),
-    ]
+    let values = [
+        signature.id_type.name().into(),
+        signer.to_vec(),
+        hex(&signature.key_id).into_bytes(),
+        signature.hash.into(),
+        lines.join(":\n\t\t").into_bytes(),
+    ];
+    SIGNATURE_FIELDS.into_iter().zip(values).collect()
 }
 
 /// Bytes as hexadecimal digits with colons.

@@ -34,7 +34,7 @@ pub(super) fn all(tool: &Tool, report: &mut Report) -> bool {
 fn one(tool: &Tool, name: &[u8], report: &mut Report) -> End {
     let (candidates, cause) = match lookup::lookup(tool.context, name) {
         Ok(candidates) => (candidates, None),
-        Err(error) => (Vec::new(), Some(format!("\n{error}"))),
+        Err(error) => (Vec::new(), Some(format!("\n  {error}"))),
     };
     if candidates.is_empty() {
         let cause = cause.unwrap_or_default();

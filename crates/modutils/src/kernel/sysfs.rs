@@ -36,6 +36,11 @@ impl Kernel<'_> {
         }
     }
 
+    /// Whether a module is in use: [`Kernel::state`] is [`State::Live`], at half the cost.
+    pub fn is_live(&self, module: &ModuleName) -> bool {
+        read(&self.module_file(module, "initstate")).is_ok_and(|state| state.trim_ascii() == b"live")
+    }
+
     /// Whether the kernel shows a module in `/sys/module`: also built-in ones that have parameters.
     pub fn is_in_sysfs(&self, module: &ModuleName) -> bool {
         self.module_directory(module).is_dir()

@@ -1,0 +1,93 @@
+//! Machine-readable output: the documents that `man/modutils-json.md` describes and
+//! `man/modutils.schema.json` defines.
+//!
+//! A document is an object that says which form it has and who wrote it, and ends in a list. Items go
+//! out one by one, each on a line of its own, so that a document about a whole tree takes no more
+//! memory than one about a module.
+
+use modutils::ModuleName;
+use serde::{Serialize, Serializer, ser::SerializeMap};
+
+use crate::report::Report;
+
+/// The form of all documents. A number of its own comes with a change that a reader of this one could
+/// not pass over: a member that goes, or means something else.
+const SCHEMA: &str = "modutils/1";
+
+/// A document that is being written. It must be ended, also where something went wrong on the way:
+/// what stands in it then is what could be told.
+#[must_use = "a document must be ended"]
+pub struct Document {
+    is_empty: bool,
+}
+
+impl Document {
+    /// Begins a document of a kind (`modinfo`, `plan` …), by a tool, whose items make up `list`.
+    pub fn begin(kind: &str, tool: &str, list: &str, report: &mut Report) -> Self {
+        let version = env!("CARGO_PKG_VERSION");
+        report.print(format!(
+            "{{\"schema\":\"{SCHEMA}\",\"kind\":\"{kind}\",\"tool\":\"{tool}\",\"version\":\"{version}\",\"{list}\":["
+        ));
+        Self { is_empty: true }
+    }
+
+    /// Adds an item.
+    pub fn item(&mut self, item: &impl Serialize, report: &mut Report) {
+        report.print(if self.is_empty { "\n" } else { ",\n" });
+        self.is_empty = false;
+        match serde_json::to_vec(item) {
+            Ok(text) => report.print(text),
+            // Only a map whose keys are no strings could not be written; ours are.
+            Err(error) => report.error(format!("could not write JSON: {error}")),
+        }
+    }
+
+    /// Ends the document.
+    pub fn end(self, report: &mut Report) {
+        report.print(if self.is_empty { "]}\n" } else { "\n]}\n" });
+    }
+}
+
+/// Bytes as JSON: a string where they are UTF-8, and otherwise an object that holds them in
+/// hexadecimal digits, so that nothing is lost: `{"hex":"fffe"}`.
+#[derive(Clone, Copy, Debug)]
+pub struct Text<'a>(pub &'a [u8]);
+
+impl<'a, T: AsRef<[u8]> + ?Sized> From<&'a T> for Text<'a> {
+    fn from(bytes: &'a T) -> Self {
+        Self(bytes.as_ref())
+    }
+}
+
+impl Serialize for Text<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if let Ok(text) = std::str::from_utf8(self.0) {
+            return serializer.serialize_str(text);
+        }
+        let mut object = serializer.serialize_map(Some(1))?;
+        object.serialize_entry("hex", &hex(self.0))?;
+        object.end()
+    }
+}
+
+/// The names of modules, each as [`Text`].
+pub fn names<'a>(names: impl IntoIterator<Item = &'a ModuleName>) -> Vec<Text<'a>> {
+    names.into_iter().map(Text::from).collect()
+}
+
+/// Bytes as lowercase hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_are_no_text_are_kept_as_digits() {
+        let written = |bytes: &[u8]| serde_json::to_string(&Text(bytes)).unwrap();
+        assert_eq!(written("é\"\n\0".as_bytes()), "\"é\\\"\\n\\u0000\"");
+        assert_eq!(written(b"a\xff"), "{\"hex\":\"61ff\"}");
+    }
+}

@@ -1,0 +1,95 @@
+//! The same facts as in [`render`](super::render), as items of a JSON document.
+
+use modutils::module::Signature;
+use serde::Serialize;
+
+use super::render::{Place, Rendering, Subject};
+use crate::json::{Text, hex};
+
+/// A module.
+#[derive(Serialize)]
+pub(super) struct Item<'a> {
+    /// `None` where the module is built in and has no file.
+    filename: Option<Text<'a>>,
+    name: Text<'a>,
+    builtin: bool,
+    fields: Vec<FieldItem<'a>>,
+    parameters: Vec<ParameterItem<'a>>,
+    signature: Option<SignatureItem<'a>>,
+}
+
+/// An entry of `.modinfo`, as it stands there.
+#[derive(Serialize)]
+struct FieldItem<'a> {
+    key: Text<'a>,
+    value: Text<'a>,
+}
+
+#[derive(Serialize)]
+struct ParameterItem<'a> {
+    name: Text<'a>,
+    #[serde(rename = "type")]
+    kind: Option<Text<'a>>,
+    description: Option<Text<'a>>,
+}
+
+#[derive(Serialize)]
+struct SignatureItem<'a> {
+    id_type: &'static str,
+    /// `None` where the signature cannot be read, as the members after it.
+    signer: Option<Text<'a>>,
+    key_id: Option<String>,
+    hash: Option<&'a str>,
+    signature: Option<String>,
+}
+
+impl<'a> Item<'a> {
+    /// What is known of a module, as far as it was asked for (`--field`). Without a subject only its
+    /// place is known, or was asked for.
+    pub(super) fn new(
+        name: &'a [u8],
+        place: &Place<'a>,
+        subject: Option<&Subject<'a>>,
+        rendering: &Rendering,
+    ) -> Self {
+        let Some(Subject { info, parameters, signature }) = subject else {
+            return Self::of_place(name, place);
+        };
+        let fields = info.fields().iter().filter(|field| rendering.shows(field.key));
+        let fields = fields.map(|field| FieldItem { key: Text(field.key), value: Text(field.value) });
+        let parameters = parameters.iter().filter(|_| rendering.shows_parameters());
+        let parameters = parameters.map(|parameter| ParameterItem {
+            name: Text(parameter.name),
+            kind: parameter.kind.map(|kind| Text(kind)),
+            description: parameter.description.map(|description| Text(description)),
+        });
+        Self {
+            fields: fields.collect(),
+            parameters: parameters.collect(),
+            signature: signature.filter(|_| rendering.shows_signature()).map(SignatureItem::from),
+            ..Self::of_place(name, place)
+        }
+    }
+
+    fn of_place(name: &'a [u8], place: &Place<'a>) -> Self {
+        let (filename, builtin) = match place {
+            Place::File(path) => (Some(Text(path)), false),
+            Place::Builtin(_) => (None, true),
+        };
+        let (fields, parameters) = (Vec::new(), Vec::new());
+        Self { filename, name: Text(name), builtin, fields, parameters, signature: None }
+    }
+}
+
+impl<'a> From<&'a Signature> for SignatureItem<'a> {
+    fn from(signature: &'a Signature) -> Self {
+        let readable = signature.is_readable();
+        Self {
+            id_type: signature.id_type.name(),
+            signer: signature.signer.as_ref().filter(|_| readable).map(Text::from),
+            key_id: readable.then(|| hex(&signature.key_id)),
+            hash: readable.then_some(signature.hash),
+            signature: readable.then(|| hex(&signature.bytes)),
+        }
+    }
+}
