@@ -3,9 +3,13 @@
 //! What both do is in `compliance/`. The root they run in has the C library of the packaged kmod, so these tests need
 //! what `cargo xtask fetch` fetches, and root for chroot(2).
 
+mod bounds;
 mod completions;
 mod depmod;
 mod documents;
+mod durable;
+mod faults;
 mod json;
 mod modinfo;
 mod modprobe;
+mod privileges;

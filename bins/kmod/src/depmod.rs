@@ -1,6 +1,7 @@
 //! `depmod`: make the module indexes of a kernel.
 
 use std::{
+    io::ErrorKind,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -19,7 +20,7 @@ use modutils::{
     },
 };
 
-use crate::{Invocation, cli, report::Report};
+use crate::{Invocation, cli, report::Report, startup};
 
 /// Runs the tool.
 pub fn run(invocation: &Invocation) -> ExitCode {
@@ -150,7 +151,7 @@ fn make_indexes(options: &Options, report: &mut Report) -> Result<(), Failed> {
         None => {
             let texts = output::texts(&analysis, &mut |notice| report.notice(&notice));
             texts.iter().for_each(|text| report.print(&text.bytes));
-            Ok(())
+            if report.is_incomplete() { Err(incomplete("this is not all", report)) } else { Ok(()) }
         }
     }
 }
@@ -158,10 +159,13 @@ fn make_indexes(options: &Options, report: &mut Report) -> Result<(), Failed> {
 /// Locks the output directory, unless there is none or the module directory is not there: then
 /// nothing is to be made.
 fn lock(options: &Options, report: &mut Report) -> Result<Option<OutputDirectory>, Failed> {
-    if options.show || (options.files.is_none() && !options.directory.is_dir()) {
+    let missing =
+        || matches!(std::fs::metadata(&options.directory), Err(error) if error.kind() == ErrorKind::NotFound);
+    if options.show || (options.files.is_none() && missing()) {
         return Ok(None);
     }
-    OutputDirectory::lock(&options.output).map(Some).map_err(|error| tell(report, &error))
+    let locked = OutputDirectory::lock(&options.output, &mut |notice| report.notice(&notice));
+    locked.map(Some).map_err(|error| tell(report, &error))
 }
 
 fn find_modules(options: &Options, report: &mut Report) -> Result<Vec<ModuleFile>, Failed> {
@@ -192,13 +196,22 @@ fn write(
 ) -> Result<(), Failed> {
     let mut sink = |notice: Notice| report.notice(&notice);
     let indexes = output::indexes(analysis, &options.directory, options.warn_duplicates, &mut sink);
-    let mut texts = output::texts(analysis, &mut sink);
-    let written = indexes.and_then(|mut files| {
-        files.append(&mut texts);
-        output::in_order_of_replacement(&mut files);
-        output.write(&files)
-    });
+    let mut files = output::texts(analysis, &mut sink);
+    files.append(&mut indexes.map_err(|error| tell(report, &error))?);
+    output::in_order_of_replacement(&mut files);
+    if report.is_incomplete() {
+        return Err(incomplete("nothing is written", report));
+    }
+    let held = startup::HeldSignals::hold();
+    let written = output.write(&files, &|| held.has_come(), &mut |notice| report.notice(&notice));
+    held.let_go();
     written.map_err(|error| tell(report, &error))
+}
+
+/// What could not be read has been told: indexes that lack it would pass for whole ones.
+fn incomplete(consequence: &str, report: &mut Report) -> Failed {
+    report.error(format!("not everything could be read: {consequence}"));
+    Failed
 }
 
 fn tell_cycles(cycles: &Cycles, files: &[ModuleFile], report: &mut Report) -> Failed {

@@ -23,6 +23,7 @@ pub struct Report {
     to_syslog: bool,
     output: BufWriter<io::Stdout>,
     output_failure: Option<io::Error>,
+    incomplete: bool,
 }
 
 impl Report {
@@ -30,7 +31,8 @@ impl Report {
     pub fn new(tool: &'static CStr, threshold: Level) -> Self {
         let output = BufWriter::with_capacity(64 * 1024, io::stdout());
         let threshold = Some(threshold);
-        let mut report = Self { tool, threshold, to_syslog: false, output, output_failure: None };
+        let mut report =
+            Self { tool, threshold, to_syslog: false, output, output_failure: None, incomplete: false };
         if startup::stderr_was_closed() {
             report.use_syslog();
         }
@@ -83,8 +85,14 @@ impl Report {
         startup::outlive_sigpipe();
     }
 
+    /// Whether a notice has told of something that could not be read, shown or not.
+    pub fn is_incomplete(&self) -> bool {
+        self.incomplete
+    }
+
     /// Shows a message, when its level is to be shown.
     pub fn notice(&mut self, notice: &Notice) {
+        self.incomplete |= notice.incomplete;
         if self.shows(notice.level) {
             if self.to_syslog {
                 self.log(notice);

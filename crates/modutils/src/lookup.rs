@@ -16,7 +16,6 @@ use bstr::{BString, ByteSlice};
 use crate::{
     Alias, ModuleName, Release, Result, Root, Sink,
     config::{ModprobeConfig, Sources},
-    glob::fnmatch,
     index::{Indexes, Trie},
 };
 
@@ -232,15 +231,14 @@ fn add_facts(
 fn configured(config: &ModprobeConfig, query: &[u8]) -> Vec<Candidate> {
     config
         .aliases
-        .iter()
-        .filter(|line| fnmatch(line.pattern.as_bytes(), query))
+        .matching(query)
         .map(|line| Candidate::by_alias(line.module.as_bytes(), line.pattern.as_bytes()))
         .collect()
 }
 
 /// Whether an install or remove line names exactly this; as patterns they do not find names.
 fn has_command(config: &ModprobeConfig, query: &[u8]) -> bool {
-    config.installs.iter().chain(&config.removes).any(|line| line.pattern.as_bytes() == query)
+    config.installs.named(query).chain(config.removes.named(query)).next().is_some()
 }
 
 fn is_key(index: Option<&Trie>, key: &[u8]) -> Result<bool> {

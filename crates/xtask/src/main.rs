@@ -6,10 +6,13 @@
 mod audit;
 mod bench;
 mod cache;
+mod damage;
 mod deb;
 mod demo;
 mod disk;
 mod dist;
+mod faults;
+mod fuzz;
 mod guest;
 mod initramfs;
 mod install;
@@ -54,6 +57,8 @@ enum Task {
     },
     /// Build the kernel with Rust and the companion modules, or show where they are cached
     Kernel,
+    /// Give damaged modules, indexes and texts to the tools, and show what they do
+    Damage(damage::Options),
     /// Run the scenarios of integration/scenarios on stock Debian kernels in QEMU
     Vm(vm::Options),
     /// Build the release binaries, static and dynamic, and pack the static one with its pages
@@ -66,8 +71,12 @@ enum Task {
     Packaging(packaging::Options),
     /// Install the tools with their pages and completions into a directory
     Install(install::Options),
+    /// Make each system call of the tools fail in turn, and print what was there afterwards
+    Faults(faults::Options),
     /// Measure our tools beside the packaged kmod
     Bench(bench::Options),
+    /// Run the fuzz targets of tests/fuzz
+    Fuzz(fuzz::Options),
     /// Check licences, sources and known faults of the dependencies with cargo-deny
     Audit,
 }
@@ -78,13 +87,16 @@ fn main() -> ExitCode {
         Task::Test(options) => test::run(&options),
         Task::Fetch { names } => fetch(&names),
         Task::Kernel => kernel::run(),
+        Task::Damage(options) => damage::run(&options),
         Task::Vm(options) => vm::run(&options),
         Task::Dist(options) => dist::run(&options),
         Task::Man => man::run(),
         Task::Deb(options) => deb::run(&options),
         Task::Packaging(options) => packaging::run(&options),
         Task::Install(options) => install::run(&options),
+        Task::Faults(options) => faults::run(&options),
         Task::Bench(options) => bench::run(&options),
+        Task::Fuzz(options) => fuzz::run(&options),
         Task::Audit => audit::run(),
     };
     match done {

@@ -21,6 +21,8 @@ pub(crate) const DEBOOTSTRAP: Program = Program { name: "debootstrap", package: 
 pub(crate) const MKE2FS: Program = Program { name: "mke2fs", package: "e2fsprogs" };
 /// Starts programs in namespaces of their own.
 pub(crate) const UNSHARE: Program = Program { name: "unshare", package: "util-linux" };
+/// Builds libFuzzer.
+pub(crate) const CXX: Program = Program { name: "c++", package: "g++" };
 /// Downloads.
 pub(crate) const CURL: Program = Program { name: "curl", package: "curl" };
 /// Unpacks Debian packages.

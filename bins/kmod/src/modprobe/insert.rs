@@ -49,6 +49,7 @@ fn at_once(tool: &Tool, names: &[OsString], request: &LoadRequest, report: &mut 
         });
     }
     let mut shown = HashSet::new();
+    let _keyboard = tool.keyboard_for(&plans);
     execute_all(&tool.kernel, &plans, &tool.execution(), tool.options.jobs, &mut |place, told| {
         let target = &targets[place];
         match told {
@@ -134,6 +135,7 @@ fn carry_out(
     report: &mut Report,
 ) -> bool {
     let execution = tool.execution();
+    let _keyboard = tool.keyboard_for(std::slice::from_ref(plan));
     let mut tell = |event: Event| {
         tell(tool, target, &event, shown, report);
         Flow::Continue

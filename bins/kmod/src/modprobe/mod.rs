@@ -6,6 +6,7 @@ mod insert;
 mod options;
 mod remove;
 mod show;
+mod split;
 
 use std::{ffi::OsString, mem::ManuallyDrop, process::ExitCode};
 
@@ -13,9 +14,10 @@ use modutils::{
     Level, Release, Root,
     kernel::{Execution, Kernel, Mode},
     lookup::Context,
+    plan,
 };
 
-use crate::{Invocation, cli, report::Report};
+use crate::{Invocation, cli, report::Report, startup::KeyboardIgnored};
 use options::{Action, Options};
 
 /// Runs the tool.
@@ -93,6 +95,16 @@ impl Tool<'_> {
             wait: options.wait,
             environment: environment::for_commands(options),
         }
+    }
+
+    /// What is to live while plans are carried out: where one has a command, an interrupt from the
+    /// keyboard is for that.
+    fn keyboard_for(&self, plans: &[plan::Plan]) -> Option<KeyboardIgnored> {
+        let is_command = |step: &plan::Step| {
+            matches!(step.action, plan::Action::RunInstall { .. } | plan::Action::RunRemove { .. })
+        };
+        let runs = self.execution().mode == Mode::Run;
+        (runs && plans.iter().flat_map(|plan| &plan.steps).any(is_command)).then(KeyboardIgnored::begin)
     }
 
     /// Whether steps are shown as they come.

@@ -73,6 +73,7 @@ fn end(tool: &Tool, report: &mut Report, message: &[u8]) -> End {
 
 fn carry_out(tool: &Tool, target: &Candidate, plan: &plan::Plan, report: &mut Report) -> End {
     let mut ended = false;
+    let _keyboard = tool.keyboard_for(std::slice::from_ref(plan));
     let mut tell = |event: Event| match event {
         Event::Begin(step) => {
             if let Some(line) = step.line().filter(|_| tool.shows_steps()) {

@@ -160,5 +160,5 @@ fn missing(file: &str, directory: &Path, error: &io::Error) -> Notice {
     let cause = crate::error_text(error);
     let directory = directory.as_os_str().as_encoded_bytes();
     let message = [b"could not open ", file.as_bytes(), b" at ", directory, b": ", cause.as_bytes()].concat();
-    Notice::warning(message)
+    Notice::warning(message).because_of(error)
 }

@@ -1,21 +1,27 @@
 //! Finds the module files of a tree.
 
 use std::{
+    collections::HashMap,
     ffi::OsStr,
     io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
 use bstr::{BString, ByteSlice};
-use walkdir::WalkDir;
+use walkdir::{DirEntry, WalkDir};
 
-use crate::{Error, Notice, Result, Sink, config::DepmodConfig};
+use crate::{Error, Level, Notice, Result, Sink, config::DepmodConfig};
 
 /// Names that are passed over at every depth: the links to a kernel's build tree and sources.
 const NEVER_ENTERED: [&str; 2] = ["build", "source"];
 
 /// What the name of a module file ends in; the compression is then found in its content.
 const EXTENSIONS: [&str; 4] = [".ko", ".ko.gz", ".ko.xz", ".ko.zst"];
+
+/// How often a directory is entered, by different ways. A few dozen directories with two links each
+/// from one to the next have more ways through them than can be walked.
+const MOST_WAYS: u32 = 16;
 
 /// A module file in the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +35,8 @@ pub struct Found {
 }
 
 /// All module files in the module directory and in the external ones, each directory in the order
-/// of its names. Links to directories are followed, but no directory is entered below itself.
+/// of its names. Links to directories are followed, but no directory is entered below itself, nor by
+/// more than [`MOST_WAYS`] ways.
 ///
 /// # Errors
 /// Where the module directory itself cannot be read; what else cannot goes to the sink.
@@ -38,7 +45,7 @@ pub fn scan(directory: &Path, config: &DepmodConfig, sink: &mut Sink) -> Result<
     scan_one(directory, false, config, &mut found, sink)?;
     for external in &config.externals {
         if let Err(error) = scan_one(external, true, config, &mut found, sink) {
-            sink(Notice::error(error.to_string()));
+            sink(Notice::of(Level::Error, &error));
         }
     }
     Ok(found)
@@ -66,11 +73,26 @@ fn scan_one(
     if let Err(error) = std::fs::read_dir(directory) {
         return Err(could_not(error));
     }
-    let walk = WalkDir::new(directory).follow_links(true).sort_by_file_name();
-    for entry in
-        walk.into_iter().filter_entry(|entry| entry.depth() == 0 || !is_excluded(entry.file_name(), config))
-    {
+    let mut ways = Ways::default();
+    let mut walk = WalkDir::new(directory).follow_links(true).sort_by_file_name().into_iter();
+    while let Some(entry) = walk.next() {
         match entry {
+            Ok(entry) if entry.depth() > 0 && is_excluded(entry.file_name(), config) => {
+                if entry.file_type().is_dir() {
+                    walk.skip_current_dir();
+                }
+            }
+            Ok(entry) if entry.file_type().is_dir() => match ways.count(&entry) {
+                ..=MOST_WAYS => {}
+                count => {
+                    walk.skip_current_dir();
+                    if count == MOST_WAYS.saturating_add(1) {
+                        let path = entry.path().display();
+                        let what = format!("{path}: links lead here by more than {MOST_WAYS} ways");
+                        sink(Notice::warning(what));
+                    }
+                }
+            },
             Ok(entry) if entry.file_type().is_file() && is_module_file(entry.file_name()) => {
                 let listed =
                     if external { path_bytes(entry.path()) } else { listed(directory, entry.path()) };
@@ -81,10 +103,24 @@ fn scan_one(
             Err(error) if error.loop_ancestor().is_some() => {}
             // Kernels are often installed with links to build trees that are not there.
             Err(error) if is_excluded_link(&error, config) => {}
-            Err(error) => sink(Notice::error(unreadable(&error))),
+            Err(error) => sink(unreadable(&error)),
         }
     }
     Ok(())
+}
+
+/// How often each directory was come by.
+#[derive(Default)]
+struct Ways(HashMap<(u64, u64), u32>);
+
+impl Ways {
+    fn count(&mut self, directory: &DirEntry) -> u32 {
+        // What cannot be looked at cannot be entered either.
+        let Ok(metadata) = directory.metadata() else { return 0 };
+        let count = self.0.entry((metadata.dev(), metadata.ino())).or_default();
+        *count = count.saturating_add(1);
+        *count
+    }
 }
 
 /// Whether what could not be looked at would have been passed over anyway.
@@ -98,11 +134,11 @@ fn is_excluded(name: &OsStr, config: &DepmodConfig) -> bool {
         || config.excludes.iter().any(|other| other == name)
 }
 
-fn unreadable(error: &walkdir::Error) -> String {
+fn unreadable(error: &walkdir::Error) -> Notice {
     let path = error.path().unwrap_or_else(|| Path::new("a directory"));
     let cause = error.io_error().and_then(io::Error::raw_os_error);
-    Error::io("read", path)(cause.map_or_else(|| io::ErrorKind::Other.into(), io::Error::from_raw_os_error))
-        .to_string()
+    let cause = cause.map_or_else(|| io::ErrorKind::Other.into(), io::Error::from_raw_os_error);
+    Notice::of(Level::Error, &Error::io("read", path)(cause))
 }
 
 fn path_bytes(path: &Path) -> BString {

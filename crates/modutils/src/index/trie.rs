@@ -166,6 +166,10 @@ impl Trie {
                 }
                 break;
             };
+            if is_wildcard(byte) {
+                // What is below was walked as a pattern, and is now entered literally.
+                walk = Walk::new(&self.file, &guide, false);
+            }
             reference = node.child(byte);
             rest = after;
         }
@@ -337,6 +341,15 @@ mod tests {
         assert_eq!(trie.get(b"a").unwrap(), None);
         assert_eq!(trie.search(b"a").unwrap(), []);
         assert!(trie.entries().unwrap().is_empty());
+    }
+
+    /// Found by fuzzing: the second walk over the same nodes was taken for a damaged index. The packaged
+    /// modprobe, too, finds the value on both ways.
+    #[test]
+    fn a_query_that_begins_like_a_pattern_is_followed_both_ways() {
+        let long = format!("[*{}", "a".repeat(100));
+        let query = format!("[{}", "a".repeat(100));
+        assert_eq!(search(&trie(&[(&long, "m", 0)]), &query), ["m", "m"]);
     }
 
     /// Seen with the packaged modprobe of kmod 34: `-R x:a`, and `-c`.

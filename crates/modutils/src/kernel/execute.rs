@@ -42,7 +42,7 @@ pub struct Execution {
     pub force_unload: bool,
     /// How long to wait for a module in use.
     pub wait: Option<Duration>,
-    /// What commands find in their environment.
+    /// What commands find in their environment, by [`commands::environment`].
     pub environment: Vec<(OsString, OsString)>,
 }
 
