@@ -132,9 +132,9 @@ fn options_are_completed() {
 #[test]
 fn kernels_are_completed_where_one_is_asked_for() {
     let desk = Desk::new();
-    let version = desk.root.version().to_owned();
+    let version = desk.root.version();
     for (shell, found) in desk.in_all(&format!("modinfo -b {} -k ", desk.base())) {
-        assert_eq!(found, [version.clone()], "{shell}");
+        assert_eq!(found, [version], "{shell}");
     }
 }
 

@@ -162,7 +162,8 @@ impl Destination<'_> {
     /// Writes a file beside its place and renames it there: the one that is there may be running.
     fn file(&mut self, path: &Path, mode: u32, bytes: &[u8]) -> Result<()> {
         let path = self.ready(path)?;
-        let new = path.with_added_extension("new");
+        let mut new = path.clone().into_os_string();
+        new.push(".new");
         let write = || {
             fs::write(&new, bytes)?;
             fs::set_permissions(&new, fs::Permissions::from_mode(mode))?;
