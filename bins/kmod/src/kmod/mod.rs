@@ -1,6 +1,11 @@
 //! `kmod`: the binary by its own name, and by any that is no tool's.
 
+mod blocked;
+mod check;
 mod complete;
+mod graph;
+mod params;
+mod place;
 mod static_nodes;
 
 use std::{ffi::OsStr, process::ExitCode};
@@ -22,7 +27,27 @@ pub(crate) struct KnownCommand {
 }
 
 /// The commands, as the help lists them.
-pub(crate) const COMMANDS: [KnownCommand; 4] = [
+pub(crate) const COMMANDS: [KnownCommand; 8] = [
+    KnownCommand {
+        name: "blocked",
+        about: "Show what keeps modules from being loaded",
+        options: || Some(blocked::command()),
+    },
+    KnownCommand {
+        name: "check",
+        about: "Tell whether a kernel would take a module, without loading it",
+        options: || Some(check::command()),
+    },
+    KnownCommand {
+        name: "complete",
+        about: "Tell a shell what a word of a command line may become",
+        options: || None,
+    },
+    KnownCommand {
+        name: "graph",
+        about: "Show which module needs which",
+        options: || Some(graph::command()),
+    },
     KnownCommand { name: "help", about: "Show this help", options: || None },
     KnownCommand {
         name: "list",
@@ -30,14 +55,14 @@ pub(crate) const COMMANDS: [KnownCommand; 4] = [
         options: || Some(lsmod::command()),
     },
     KnownCommand {
+        name: "params",
+        about: "Show the parameters of modules, and what they are now",
+        options: || Some(params::command()),
+    },
+    KnownCommand {
         name: "static-nodes",
         about: "Show the device nodes that modules need at boot",
         options: || Some(static_nodes::command()),
-    },
-    KnownCommand {
-        name: "complete",
-        about: "Tell a shell what a word of a command line may become",
-        options: || None,
     },
 ];
 
@@ -60,8 +85,12 @@ pub fn run(invocation: &Invocation) -> ExitCode {
     // Messages of getopt's kind begin with the command's name.
     let invocation = Invocation { program: command.clone(), arguments: arguments.to_vec() };
     match command.as_encoded_bytes() {
+        b"check" => check::run(&invocation, report),
         b"help" => help(report, true),
         b"list" => lsmod::list(&invocation, Report::new(c"kmod", Level::Error)),
+        b"blocked" => blocked::run(&invocation, report),
+        b"graph" => graph::run(&invocation, report),
+        b"params" => params::run(&invocation, report),
         b"static-nodes" => static_nodes::run(&invocation, report),
         b"complete" => complete::run(&invocation, report),
         _ => unknown(command, report),
@@ -71,7 +100,7 @@ pub fn run(invocation: &Invocation) -> ExitCode {
 /// The command line's description, for the tests and the completions.
 pub fn command() -> clap::Command {
     cli::common(
-        cli::command("kmod", "Show the loaded modules, and what modules need at boot")
+        cli::command("kmod", "Look at modules, at what is loaded, and at what modules need at boot")
             .override_usage("kmod [OPTIONS] COMMAND")
             .after_help(after_help()),
     )

@@ -92,10 +92,11 @@ pub(super) fn options(command: &Command, line: &Line) -> Vec<Candidate> {
 }
 
 /// The values of an option that begin like what is written.
-pub(super) fn values(line: &Line, option: &str, written: &str) -> Vec<Candidate> {
+pub(super) fn values(tool: &str, line: &Line, option: &str, written: &str) -> Vec<Candidate> {
     let words: Vec<String> = match option {
         "set-version" => releases(&root(line)),
         "field" => FIELDS.map(str::to_owned).into(),
+        "format" if tool == "graph" => ["dot", "tree"].map(str::to_owned).into(),
         "format" => kmod::FORMATS.map(str::to_owned).into(),
         "basedir" | "dirname" | "moduledir" | "outdir" => return vec![Candidate::directories()],
         "config" | "filesyms" | "output" | "symvers" => return vec![Candidate::files()],
@@ -127,7 +128,9 @@ pub(super) fn arguments(tool: &str, line: &Line) -> Vec<Candidate> {
         ("modprobe", _) if line.has("remove") => loaded(line),
         ("modprobe", Some(module)) if !line.has("all") => parameters(module, line),
         ("modprobe", _) => modules(line, false),
-        ("modinfo", _) => {
+        ("blocked" | "graph", _) => modules(line, true),
+        ("check", Some(module)) if !line.has("all") => parameters(module, line),
+        ("check" | "modinfo" | "params", _) => {
             let mut found = modules(line, true);
             found.push(Candidate::files());
             found
@@ -235,14 +238,16 @@ mod tests {
 
     #[test]
     fn every_option_with_a_value_is_known_here_or_takes_a_free_text() {
-        let free = ["symbol-prefix", "wait"];
+        let free = ["jobs", "symbol-prefix", "wait"];
         for mut command in [crate::depmod::command(), crate::modinfo::command(), crate::modprobe::command()] {
             command.build();
             let with_value = |arg: &&clap::Arg| takes_value(arg) && !arg.is_positional();
             for arg in command.get_arguments().filter(with_value) {
                 let line = Line::read(&command, &[], OsStr::new(""));
                 let id = arg.get_id().as_str();
-                let known = free.contains(&id) || id == "set-version" || !values(&line, id, "").is_empty();
+                let known = free.contains(&id)
+                    || id == "set-version"
+                    || !values(command.get_name(), &line, id, "").is_empty();
                 assert!(known, "{id}");
             }
         }

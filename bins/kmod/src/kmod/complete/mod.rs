@@ -68,7 +68,7 @@ fn command_of_kmod(words: &[OsString]) -> Option<(Command, &[OsString])> {
 fn of(command: &Command, line: &Line) -> Vec<Candidate> {
     match line.wanted() {
         Wanted::Option => candidates::options(command, line),
-        Wanted::Value { option, written } => candidates::values(line, option, written),
+        Wanted::Value { option, written } => candidates::values(command.get_name(), line, option, written),
         Wanted::Argument => candidates::arguments(command.get_name(), line),
     }
 }
