@@ -67,6 +67,8 @@ pub(crate) struct Run<'a> {
     pub(crate) tools: Tools<'a>,
     /// Run only those whose names contain this.
     pub(crate) only: Option<&'a str>,
+    /// Parameters of the kernel beside those that a scenario asks for.
+    pub(crate) parameters: &'a str,
     /// QEMU's accelerator.
     pub(crate) accelerator: &'a str,
 }
@@ -110,7 +112,7 @@ fn run_in_one_boot(cache: &Cache, run: &Run, boot: &Boot, scenarios: &[&Scenario
     let machine = Machine {
         kernel: &run.tree.kernel(),
         initramfs: &initramfs,
-        parameters: &boot.parameters,
+        parameters: &format!("{} {}", boot.parameters, run.parameters),
         processors: boot.processors,
         accelerator: run.accelerator,
         timeout,

@@ -115,8 +115,11 @@ fn scenarios_on(
     let run = |tree: &Tree, extra: Extra| {
         let whose = if matches!(tools, Tools::Ours(_)) { "our tools" } else { "the packaged kmod" };
         println!("scenarios on {}, {whose}", tree.version);
-        scenarios::run(cache, &Run { workspace: &workspace, tree, extra, tools, only, accelerator })
-            .with_context(|| format!("the guest with {}", tree.version))
+        scenarios::run(
+            cache,
+            &Run { workspace: &workspace, tree, extra, tools, only, parameters: "", accelerator },
+        )
+        .with_context(|| format!("the guest with {}", tree.version))
     };
     if name == RUST {
         let rust = kernel::provide(cache)?;
