@@ -4,6 +4,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{ErrorKind, Write},
+    num::NonZeroUsize,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
@@ -13,8 +14,11 @@ use nix::{
     fcntl::{Flock, FlockArg},
 };
 
-use super::output::OutputFile;
+use super::{output::OutputFile, parallel};
 use crate::{Error, Result};
+
+/// How many threads wait for the disk.
+const WAITING: NonZeroUsize = NonZeroUsize::new(4).unwrap();
 
 /// The output directory, locked against other runs of depmod.
 ///
@@ -64,10 +68,12 @@ impl OutputDirectory {
             handle.write_all(&file.bytes).map_err(Error::io("write", path))?;
             open.push((handle, path));
         }
-        // All are written before the first one is waited for: the disk can work on them together.
-        for (handle, path) in &open {
-            handle.sync_all().map_err(Error::io("write to disk", path))?;
-        }
+        // All are written before the first one is waited for, and all are waited for at once: the
+        // disk can work on them together.
+        let sync =
+            |(handle, path): &(File, &PathBuf)| handle.sync_all().map_err(Error::io("write to disk", path));
+        let synced = parallel::map(WAITING, open.len(), || (), |(), at| open.get(at).map_or(Ok(()), sync));
+        synced.into_iter().collect::<Result<()>>()?;
         replace_all(&replacements)?;
         self.file().sync_all().map_err(Error::io("write to disk", &self.path))
     }

@@ -98,6 +98,11 @@ impl Elf {
         &self.contents
     }
 
+    /// Gives the contents back.
+    pub fn into_contents(self) -> Contents {
+        self.contents
+    }
+
     /// The header.
     pub fn header(&self) -> &Header {
         &self.header
