@@ -87,7 +87,10 @@ impl Cache {
     }
 
     /// Waits until nobody else makes the same entry. The lock ends with the file, or with the process.
-    fn lock(&self, flat: &str) -> Result<File> {
+    ///
+    /// # Errors
+    /// When the file system can't lock.
+    pub(crate) fn lock(&self, flat: &str) -> Result<File> {
         let path = self.root.join("locks").join(flat);
         fs::create_dir_all(self.root.join("locks"))?;
         let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;

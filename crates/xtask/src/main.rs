@@ -4,6 +4,7 @@
 //! checkout, see [`cache`]; nothing here knows a host name, see [`mirror`].
 
 mod audit;
+mod bench;
 mod cache;
 mod demo;
 mod dist;
@@ -51,6 +52,8 @@ enum Task {
     Vm(vm::Options),
     /// Build the release binaries, static and dynamic
     Dist,
+    /// Measure our tools beside the packaged kmod
+    Bench(bench::Options),
     /// Check licences, sources and known faults of the dependencies with cargo-deny
     Audit,
 }
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Task::Kernel => kernel::run(),
         Task::Vm(options) => vm::run(&options),
         Task::Dist => dist::run(),
+        Task::Bench(options) => bench::run(&options),
         Task::Audit => audit::run(),
     };
     match done {

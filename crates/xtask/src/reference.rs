@@ -96,8 +96,11 @@ pub(crate) fn unpack(deb: &Path, root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// An empty root with merged directories.
-fn skeleton(root: &Path) -> Result<()> {
+/// Makes an empty root with merged directories.
+///
+/// # Errors
+/// When the file system says so.
+pub(crate) fn skeleton(root: &Path) -> Result<()> {
     for merged in ["bin", "sbin", "lib", "lib64"] {
         fs::create_dir_all(root.join("usr").join(merged))?;
         symlink(format!("usr/{merged}"), root.join(merged))?;

@@ -1,0 +1,209 @@
+//! How depmod's time grows with the number of modules.
+//!
+//! Up to the size of the real tree the modules are some of it, evenly spread. Beyond, they are all of it and copies, in
+//! which files and exported symbols have other names: a copy's modules need each other as those of the tree do.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use object::{Object, ObjectSection};
+use serde_json::{Value, json};
+
+use super::cases::{self, Before, PLAIN};
+use super::figures::{Line, Pair, Summary};
+use super::measure::{self, Call, Runs};
+use super::world::{Side, World, version};
+
+/// The numbers of modules.
+pub(super) const SIZES: [usize; 5] = [500, 1_000, 2_000, 4_000, 16_000];
+
+/// What symbols of the file's string tables may have before the name of an exported one.
+const PREFIXES: [&[u8]; 5] = [b"__ksymtab_", b"__kstrtab_", b"__kstrtabns_", b"__crc_", b"__export_symbol_"];
+
+/// The sections that hold names of symbols.
+const STRING_SECTIONS: [&str; 3] = [".strtab", "__ksymtab_strings", "__versions"];
+
+/// What symbols' names are made of, as a ring.
+const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789_ABCDEFGHIJKLMNOPQRSTUVWXYZ.";
+
+/// The times for one number of modules.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Point {
+    pub(super) modules: usize,
+    pub(super) pairs: usize,
+    pub(super) times: Summary,
+}
+
+/// The times for all of them, the smallest first.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Growth {
+    pub(super) points: Vec<Point>,
+}
+
+impl Growth {
+    /// Adds what was measured of a number of modules.
+    pub(super) fn add(&mut self, modules: usize, pairs: &[Pair]) {
+        let times = Summary::of(pairs, |cost| cost.wall);
+        self.points.extend(times.map(|times| Point { modules, pairs: pairs.len(), times }));
+    }
+
+    /// The line that fits a side's times best.
+    pub(super) fn line(&self, side: Side) -> Option<Line> {
+        let points: Vec<(f64, f64)> =
+            self.points.iter().map(|point| (point.modules as f64, point.seconds(side))).collect();
+        Line::through(&points)
+    }
+
+    /// What a side's growth is, in words: how well a line fits, and the time for each module at both ends.
+    pub(super) fn words(&self, side: Side) -> Option<String> {
+        let (line, first, last) = (self.line(side)?, self.points.first()?, self.points.last()?);
+        let each = |point: &Point| point.seconds(side) / point.modules as f64 * 1e6;
+        Some(format!(
+            "{:.2} µs for each module and {:.2} ms, R² = {:.5}; {:.2} µs a module at {}, {:.2} µs at {}",
+            line.slope * 1e6,
+            line.start * 1e3,
+            line.fit,
+            each(first),
+            first.modules,
+            each(last),
+            last.modules
+        ))
+    }
+
+    /// For machines.
+    pub(super) fn json(&self) -> Value {
+        let points = self.points.iter().map(|point| {
+            json!({
+                "modules": point.modules, "pairs": point.pairs,
+                "ours": point.times.ours, "kmod": point.times.theirs, "ratio": point.times.ratio,
+            })
+        });
+        let line = |side| {
+            self.line(side)
+                .map(|line| json!({ "s_per_module": line.slope, "s_at_zero": line.start, "r2": line.fit }))
+        };
+        json!({
+            "points": points.collect::<Vec<_>>(), "ours": line(Side::Ours), "kmod": line(Side::Theirs),
+        })
+    }
+}
+
+impl Point {
+    /// A side's time.
+    pub(super) fn seconds(&self, side: Side) -> f64 {
+        if side == Side::Ours { self.times.ours } else { self.times.theirs }
+    }
+}
+
+/// Makes a tree of so many modules and measures it. The tree goes again.
+///
+/// # Errors
+/// When it can't be made or measured.
+pub(super) fn measure(world: &World, modules: usize, runs: Runs) -> Result<Vec<Pair>> {
+    let tree = format!("growth-{modules}");
+    make(world, &tree, modules)?;
+    let call = Call::new("depmod", &[&version(&tree)]);
+    let pairs = measure::pairs(world, [&call, &call], runs, |side| Before::Forget.act(world, side))?;
+    world.check_indexes(&tree)?;
+    for side in Side::BOTH {
+        fs::remove_dir_all(world.modules(side, &tree))?;
+    }
+    Ok(pairs)
+}
+
+/// Makes the tree in both roots from the plain one, which must be there, indexed.
+///
+/// # Errors
+/// When a file can't be read or written.
+pub(super) fn make(world: &World, tree: &str, modules: usize) -> Result<()> {
+    let from = world.modules(Side::Theirs, PLAIN);
+    let all = cases::modules(&from)?;
+    let exported = exported(&from)?;
+    let [ours, theirs] = Side::BOTH.map(|side| world.modules(side, tree));
+    let mut order = String::new();
+    for number in 0..modules {
+        let copy = number / all.len();
+        let source = if modules < all.len() { number * all.len() / modules } else { number % all.len() };
+        let source = &all[source];
+        let path = if copy == 0 { source.clone() } else { copied(source, copy) };
+        for side in [&theirs, &ours] {
+            fs::create_dir_all(side.join(&path).parent().context("a module is in a directory")?)?;
+        }
+        if copy == 0 {
+            fs::hard_link(from.join(source), theirs.join(&path))?;
+        } else {
+            let bytes = fs::read(from.join(source))?;
+            fs::write(theirs.join(&path), renamed(bytes, &exported, copy)?)?;
+        }
+        fs::hard_link(theirs.join(&path), ours.join(&path))?;
+        order += &path;
+        order.push('\n');
+    }
+    for side in [&theirs, &ours] {
+        fs::write(side.join("modules.order"), &order)?;
+        for name in ["modules.builtin", "modules.builtin.modinfo"] {
+            fs::copy(from.join(name), side.join(name))?;
+        }
+    }
+    super::settle()
+}
+
+/// The path of a copy: in a directory of its own, with a name of its own.
+fn copied(path: &str, copy: usize) -> String {
+    let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
+    format!("kernel/copy{copy}/{directory}/copy{copy}_{name}")
+}
+
+/// The symbols that modules export.
+fn exported(directory: &Path) -> Result<HashSet<Vec<u8>>> {
+    let text = fs::read_to_string(directory.join("modules.symbols"))?;
+    let names = text.lines().filter_map(|line| line.strip_prefix("alias symbol:")?.split(' ').next());
+    Ok(names.map(|name| name.as_bytes().to_vec()).collect())
+}
+
+/// The module with other names for the symbols that modules export.
+fn renamed(mut bytes: Vec<u8>, exported: &HashSet<Vec<u8>>, copy: usize) -> Result<Vec<u8>> {
+    let ranges: Vec<(u64, u64)> = {
+        let file = object::File::parse(bytes.as_slice())?;
+        let holds_names = |name: &str| STRING_SECTIONS.contains(&name);
+        let sections = file.sections().filter(|section| section.name().is_ok_and(holds_names));
+        sections.filter_map(|section| section.file_range()).collect()
+    };
+    for (start, size) in ranges {
+        let end = start.checked_add(size).context("a section ends in the file")?;
+        let section = bytes.get_mut(start as usize..end as usize).context("a section ends in the file")?;
+        for string in section.split_mut(|&byte| byte == 0) {
+            let prefix =
+                PREFIXES.iter().find(|prefix| string.starts_with(prefix)).map_or(0, |prefix| prefix.len());
+            if exported.contains(&string[prefix..]) {
+                string[prefix] = turned(string[prefix], copy);
+            }
+        }
+    }
+    Ok(bytes)
+}
+
+/// The letter that a copy has in place of this one: another one for each copy, and for each letter.
+fn turned(letter: u8, copy: usize) -> u8 {
+    match LETTERS.iter().position(|&one| one == letter) {
+        Some(place) => LETTERS[(place + 16 * copy) % LETTERS.len()],
+        None => letter,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copies_differ_in_the_names_of_files_and_symbols() {
+        assert_eq!(copied("kernel/fs/fat.ko", 2), "kernel/copy2/kernel/fs/copy2_fat.ko");
+        let mut letters: Vec<u8> = (0..4).map(|copy| turned(b'f', copy)).collect();
+        letters.dedup();
+        assert_eq!((letters.len(), letters[0]), (4, b'f'));
+        let turned_all: HashSet<u8> = LETTERS.iter().map(|&letter| turned(letter, 1)).collect();
+        assert_eq!(turned_all.len(), LETTERS.len());
+    }
+}

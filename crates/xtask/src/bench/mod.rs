@@ -1,0 +1,263 @@
+//! `cargo xtask bench`: our static binary beside the packaged kmod, on the same trees, in one run.
+//!
+//! Each row is measured in pairs, one run of each side, in alternating order and with a warm page cache; what counts is
+//! the median of the pairs' ratios. A row fails only when it can't be measured: how fast a machine is decides nothing.
+
+mod cases;
+mod chart;
+mod figures;
+mod growth;
+mod instructions;
+mod measure;
+mod table;
+mod world;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde_json::json;
+
+use self::cases::Case;
+use self::growth::Growth;
+use self::measure::{Call, Runs};
+use self::table::Row;
+use self::world::{Side, World, version};
+use crate::cache::Cache;
+use crate::{dist, process};
+
+/// Names the binary to measure to the process that measures, which can't load modules.
+const CONFINED: &str = "MODUTILS_BENCH_BINARY";
+
+/// The row about the number of modules.
+const GROWTH: &str = "depmod's growth";
+
+/// The options of `cargo xtask bench`.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Measure only rows whose names contain this (may be given several times)
+    #[arg(long, value_name = "ROW")]
+    only: Vec<String>,
+    /// Fewer pairs: for a first look
+    #[arg(long)]
+    quick: bool,
+    /// This many pairs of each row
+    #[arg(long, value_name = "N")]
+    runs: Option<usize>,
+    /// Write the results there, too
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Draw the growth there (default: growth.svg in the cache)
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// The static binary to measure (default: the one that `cargo xtask dist` builds, built now)
+    #[arg(long, value_name = "FILE")]
+    binary: Option<PathBuf>,
+}
+
+impl Options {
+    fn wants(&self, row: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| row.contains(only.as_str()))
+    }
+
+    fn wants_case(&self, case: &Case) -> bool {
+        self.wants(&case.name)
+            || (case.memory.is_some() && self.wants(&format!("peak memory of {}", case.name)))
+    }
+
+    fn runs(&self) -> Runs {
+        match self.runs {
+            Some(number) => Runs::Exactly(number.max(1)),
+            None => Runs::For(Duration::from_secs(if self.quick { 3 } else { 12 })),
+        }
+    }
+}
+
+/// Measures and prints.
+///
+/// # Errors
+/// When the trees or tools can't be had, or a row can't be measured.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let Some(binary) = std::env::var_os(CONFINED).map(PathBuf::from) else { return confine(options) };
+    let plan = Plan::of(options)?;
+    let cache = Cache::open()?;
+    let world = World::new(&cache, &binary)?;
+    plan.prepare(&cache, &world)?;
+    let results = plan.measure(&world, options.runs());
+    if let Some(growth) = results.growth.as_ref().filter(|growth| !growth.points.is_empty()) {
+        let path = options.svg.clone().unwrap_or_else(|| cache.root().join("growth.svg"));
+        write(&path, &chart::draw(growth))?;
+        println!("growth: {}", path.display());
+    }
+    if let Some(path) = &options.json {
+        write(path, &(serde_json::to_string_pretty(&results.json()?)? + "\n"))?;
+    }
+    let failed = results.rows.iter().filter(|row| row.result.is_err()).count();
+    if failed > 0 {
+        bail!("{failed} rows could not be measured");
+    }
+    Ok(())
+}
+
+/// What is to be measured.
+struct Plan {
+    cases: Vec<Case>,
+    counts: Vec<(String, Call)>,
+    growth: bool,
+}
+
+/// What was measured.
+struct Results {
+    rows: Vec<Row>,
+    growth: Option<Growth>,
+}
+
+impl Plan {
+    /// The rows that are wanted.
+    fn of(options: &Options) -> Result<Plan> {
+        let growth = options.wants(GROWTH);
+        let cases: Vec<Case> = cases::all().into_iter().filter(|case| options.wants_case(case)).collect();
+        let mut counts = instructions::rows();
+        counts.retain(|(name, _)| options.wants(name));
+        if cases.is_empty() && counts.is_empty() && !growth {
+            let names = cases::all().into_iter().map(|case| case.name);
+            let names = names.chain(instructions::rows().into_iter().map(|(name, _)| name));
+            bail!("no such row; there are:\n{}\n{GROWTH}", names.collect::<Vec<_>>().join("\n"));
+        }
+        if !counts.is_empty() && !instructions::available() {
+            eprintln!("bench: instructions are counted where callgrind is installed (the package valgrind)");
+            counts.clear();
+        }
+        Ok(Plan { cases, counts, growth })
+    }
+
+    /// Brings the trees that are needed, and has both sides index them.
+    fn prepare(&self, cache: &Cache, world: &World) -> Result<()> {
+        let mut trees: BTreeSet<&str> =
+            self.cases.iter().flat_map(|case| case.trees.iter().copied()).collect();
+        if self.growth || !self.counts.is_empty() {
+            trees.insert(cases::PLAIN);
+        }
+        if !self.counts.is_empty() {
+            trees.insert(cases::LOOKED_AT);
+        }
+        for tree in trees {
+            eprintln!("bench: {tree}");
+            world.bring(cache, tree)?;
+            let depmod = Call::new("depmod", &[&version(tree)]);
+            measure::output(world, Side::Ours, &depmod)?;
+            // The packaged one can't read gzip.
+            if tree != cases::GZ {
+                measure::output(world, Side::Theirs, &depmod)?;
+                world.check_indexes(tree)?;
+            }
+        }
+        if !self.counts.is_empty() {
+            instructions::prepare(world)?;
+        }
+        settle()
+    }
+
+    /// Measures and prints row by row.
+    fn measure(&self, world: &World, runs: Runs) -> Results {
+        let mut rows = Vec::new();
+        let mut add = |row: Row| {
+            println!("{}", row.line());
+            rows.push(row);
+        };
+        println!("{}", Row::head());
+        self.cases.iter().flat_map(|case| measured(world, case, runs)).for_each(&mut add);
+        self.counts.iter().map(|(name, call)| counted(world, name, call)).for_each(&mut add);
+        let growth = self.growth.then(|| {
+            let mut growth = Growth::default();
+            for modules in growth::SIZES {
+                let name = format!("{GROWTH}, {modules} modules");
+                match growth::measure(world, modules, runs) {
+                    Ok(pairs) => {
+                        add(Row::of_times(&name, None, &pairs));
+                        growth.add(modules, &pairs);
+                    }
+                    Err(error) => add(Row::failed(&name, None, error)),
+                }
+            }
+            for (side, name) in [(Side::Ours, "ours"), (Side::Theirs, "kmod 34.2")] {
+                println!("{GROWTH} of {name}: {}", growth.words(side).unwrap_or_default());
+            }
+            growth
+        });
+        Results { rows, growth }
+    }
+}
+
+impl Results {
+    /// The results for machines.
+    fn json(&self) -> Result<serde_json::Value> {
+        let rows: Vec<_> = self.rows.iter().map(Row::json).collect();
+        let growth = self.growth.as_ref().map(Growth::json);
+        Ok(json!({ "machine": machine()?, "rows": rows, "growth": growth }))
+    }
+}
+
+/// Finds or builds the binary, and goes on as a process that can't load modules, whatever a tool does by mistake.
+fn confine(options: &Options) -> Result<()> {
+    let binary = match &options.binary {
+        Some(binary) => fs::canonicalize(binary).with_context(|| binary.display().to_string())?,
+        None => dist::static_binary()?,
+    };
+    let mut again = Command::new("setpriv");
+    again.args(["--bounding-set=-sys_module", "--inh-caps=-sys_module"]);
+    again.arg(std::env::current_exe()?).args(std::env::args_os().skip(1)).env(CONFINED, binary);
+    Err(again.exec()).context("setpriv, of the package util-linux, is missing")
+}
+
+/// The rows of a case.
+fn measured(world: &World, case: &Case, runs: Runs) -> Vec<Row> {
+    let pairs = match pairs(world, case, runs) {
+        Ok(pairs) => pairs,
+        Err(error) => return vec![Row::failed(&case.name, case.limit, error)],
+    };
+    let mut rows = vec![Row::of_times(&case.name, case.limit, &pairs)];
+    rows.extend(case.memory.map(|limit| Row::of_memory(&case.name, limit, &pairs)));
+    rows
+}
+
+fn pairs(world: &World, case: &Case, runs: Runs) -> Result<Vec<figures::Pair>> {
+    let [ours, theirs] = (case.calls)(world)?;
+    let said = [measure::output(world, Side::Ours, &ours)?, measure::output(world, Side::Theirs, &theirs)?];
+    if case.same_output && said[0] != said[1] {
+        bail!("the sides print different things");
+    }
+    measure::pairs(world, [&ours, &theirs], runs, |side| case.before.act(world, side))
+}
+
+/// The row of a call's instructions.
+fn counted(world: &World, name: &str, call: &Call) -> Row {
+    let count = |side| instructions::count(world, side, call);
+    match count(Side::Ours).and_then(|ours| Ok([ours, count(Side::Theirs)?])) {
+        Ok(counts) => Row::of_counts(name, counts),
+        Err(error) => Row::failed(name, None, error),
+    }
+}
+
+/// Has everything written that is still to be: it would be written while we measure.
+fn settle() -> Result<()> {
+    process::run(&mut Command::new("sync"))
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// What the figures hold for.
+fn machine() -> Result<serde_json::Value> {
+    let processors = std::thread::available_parallelism()?.get();
+    let information = fs::read_to_string("/proc/cpuinfo")?;
+    let model = information.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
+    Ok(json!({ "processors": processors, "model": model.map(|(_, name)| name), "kernel": kernel.trim_end() }))
+}
