@@ -131,9 +131,9 @@ fn decompress_streams(
     // How far a decoder gets before it finds a fault depends on the room it has: unless for xz, which
     // tells exactly, the room is not that of another file, so that the same file is told of alike.
     if compression == Compression::Xz {
-        plain.clear()
+        plain.clear();
     } else {
-        *plain = Vec::new()
+        *plain = Vec::new();
     }
     let mut rest = bytes;
     while !rest.is_empty() {

@@ -105,7 +105,7 @@ pub fn keep(
 /// (`include/uapi/linux/magic.h`): ext2 to 4, XFS, Btrfs, F2FS, bcachefs, ZFS, tmpfs. In an image
 /// made elsewhere (squashfs, erofs, also below an overlay) two builds may have all times alike; a
 /// server has a clock of its own; FAT keeps no change time.
-const WITH_CHANGE_TIMES: [i64; 7] =
+const WITH_CHANGE_TIMES: [u32; 7] =
     [0xef53, 0x5846_5342, 0x9123_683e, 0xf2f5_2010, 0xca45_1a4e, 0x2fc1_2fc1, 0x0102_1994];
 
 /// Takes the stamp from files on other file systems.
@@ -115,7 +115,7 @@ fn without_untrusted_times(files: &[ModuleFile], stamps: &mut [Option<Stamp>]) {
         let Some(stamp) = place else { continue };
         let known = trusted.entry(stamp.device()).or_insert_with(|| {
             let kind = nix::sys::statfs::statfs(&file.path).map(|found| found.filesystem_type().0);
-            kind.is_ok_and(|kind| WITH_CHANGE_TIMES.contains(&(i64::from(kind) & 0xffff_ffff)))
+            kind.is_ok_and(|kind| WITH_CHANGE_TIMES.contains(&(kind as u32)))
         });
         if !*known {
             *place = None;
@@ -179,6 +179,9 @@ fn take_string<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     *rest = after;
     Some(string)
 }
+
+#[cfg(test)]
+mod sequences;
 
 #[cfg(test)]
 mod tests {

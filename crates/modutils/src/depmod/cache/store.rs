@@ -1,18 +1,22 @@
 //! The directory in which caches are kept, and who may have written there.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions, Permissions},
+    ffi::OsStr,
+    fs::{self, DirBuilder, File, OpenOptions},
     io::{self, ErrorKind, Read, Write},
     os::unix::{
         ffi::OsStrExt,
-        fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+        fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     },
     path::{Path, PathBuf},
 };
 
+use bstr::ByteSlice;
 use nix::{
     errno::Errno,
-    fcntl::{Flock, FlockArg, OFlag},
+    fcntl::{Flock, FlockArg, OFlag, openat, renameat},
+    sys::stat::Mode,
+    unistd::{UnlinkatFlags, unlinkat},
 };
 
 use super::Known;
@@ -63,8 +67,7 @@ impl Store {
 
     fn read(&self, name: &[u8]) -> io::Result<Vec<u8>> {
         // Without O_NONBLOCK, a pipe in its place would be waited for.
-        let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
-        let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(self.inside(name))?;
+        let file = self.open_file(name, OFlag::O_RDONLY | OFlag::O_NONBLOCK)?;
         let metadata = file.metadata()?;
         if !metadata.is_file() || !is_roots_alone(&metadata) || metadata.len() > TREE_FILE_LIMIT {
             return Err(ErrorKind::PermissionDenied.into());
@@ -80,34 +83,26 @@ impl Store {
     /// # Errors
     /// Where it cannot be written, or another run is writing here.
     pub(super) fn write(&self, directory: &Path, bytes: &[u8]) -> Result<()> {
-        let failed = Error::io("write a cache in", &self.path);
-        let written = (|| {
-            let name = file_name(directory).ok_or(Errno::ENAMETOOLONG)?;
-            let handle = self.handle.try_clone()?;
-            let lock = Flock::lock(handle, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| errno)?;
-            // With the lock, whatever has the name was left by a run that was killed.
-            let temporary = self.inside(&[&name[..], b".tmp"].concat());
-            match fs::remove_file(&temporary) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-            let mut options = OpenOptions::new();
-            options.write(true).create_new(true).mode(0o600);
-            // Nothing is synced: a cache that lost its bytes in a crash has a wrong checksum.
-            let replaced = options
-                .open(&temporary)
-                .and_then(|mut file| {
-                    file.set_permissions(Permissions::from_mode(0o600))?;
-                    file.write_all(bytes)
-                })
-                .and_then(|()| fs::rename(&temporary, self.inside(&name)));
-            if replaced.is_err() {
-                let _ = fs::remove_file(&temporary);
-            }
-            drop(lock);
-            replaced
-        })();
-        written.map_err(failed)
+        self.replace(directory, bytes).map_err(Error::io("write a cache in", &self.path))
+    }
+
+    fn replace(&self, directory: &Path, bytes: &[u8]) -> io::Result<()> {
+        let name = file_name(directory).ok_or(Errno::ENAMETOOLONG)?;
+        let temporary = [&name[..], b".tmp"].concat();
+        let handle = self.handle.try_clone()?;
+        let _lock = Flock::lock(handle, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| errno)?;
+        // With the lock, whatever has the name was left by a run that was killed.
+        self.remove(&temporary);
+        let mut file = self.open_file(&temporary, OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL)?;
+        // Nothing is synced: a cache that lost bytes in a crash has a wrong checksum.
+        let replaced = file.write_all(bytes).and_then(|()| {
+            let (from, to) = (OsStr::from_bytes(&temporary), OsStr::from_bytes(&name));
+            Ok(renameat(&self.handle, from, &self.handle, to)?)
+        });
+        if replaced.is_err() {
+            self.remove(&temporary);
+        }
+        replaced
     }
 
     /// Removes the caches of module directories that are not there any more.
@@ -115,23 +110,26 @@ impl Store {
     /// # Errors
     /// Where the directory cannot be read.
     pub(super) fn remove_strays(&self) -> Result<()> {
-        let entries = fs::read_dir(self.inside(b"")).map_err(Error::io("read", &self.path))?;
+        let entries = fs::read_dir(&self.path).map_err(Error::io("read", &self.path))?;
         for entry in entries.flatten() {
             let Some(directory) = directory_of(entry.file_name().as_bytes()) else { continue };
             if fs::symlink_metadata(&directory).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
-                // One that stays is of no use, and does no harm.
-                let _ = fs::remove_file(self.inside(entry.file_name().as_bytes()));
+                self.remove(entry.file_name().as_bytes());
             }
         }
         Ok(())
     }
 
-    /// The path of a file in the directory that was opened, as `openat(2)` would reach it.
-    fn inside(&self, name: &[u8]) -> PathBuf {
-        use std::{ffi::OsStr, os::fd::AsRawFd};
-        let directory = PathBuf::from(format!("/proc/self/fd/{}", self.handle.as_raw_fd()));
-        let directory = if directory.exists() { directory } else { self.path.clone() };
-        directory.join(OsStr::from_bytes(name))
+    /// Opens a file of the directory, never through a link.
+    fn open_file(&self, name: &[u8], flags: OFlag) -> io::Result<File> {
+        let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let mode = Mode::S_IRUSR | Mode::S_IWUSR;
+        Ok(openat(&self.handle, OsStr::from_bytes(name), flags, mode)?.into())
+    }
+
+    /// Removes a file that is of no use; one that stays does no harm.
+    fn remove(&self, name: &[u8]) {
+        let _ = unlinkat(&self.handle, OsStr::from_bytes(name), UnlinkatFlags::NoRemoveDir);
     }
 }
 
@@ -157,8 +155,65 @@ fn file_name(directory: &Path) -> Option<Vec<u8>> {
 
 /// The directory whose cache has that name.
 fn directory_of(name: &[u8]) -> Option<PathBuf> {
-    use bstr::ByteSlice;
     let path = name.strip_suffix(EXTENSION)?.replace("%2f", "/").replace("%25", "%");
-    let path = PathBuf::from(std::ffi::OsStr::from_bytes(&path));
+    let path = PathBuf::from(OsStr::from_bytes(&path));
     path.is_absolute().then_some(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_name_tells_its_directory() {
+        for path in ["/lib/modules/6.1", "/a%b/%2f", "/"] {
+            let name = file_name(Path::new(path)).unwrap();
+            assert!(!name.contains(&b'/'));
+            assert_eq!(directory_of(&name).unwrap(), Path::new(path));
+        }
+        assert_eq!(directory_of(b"other"), None);
+        assert_eq!(file_name(&Path::new("/").join("n".repeat(250))), None);
+    }
+
+    /// Needs root, as all that keeps a cache.
+    #[test]
+    fn only_what_is_roots_alone_is_read() {
+        let place = tempfile::tempdir().unwrap();
+        let store = Store::open(&place.path().join("made/cache")).unwrap();
+        let (mode, directory) = (|path: &Path| fs::metadata(path).unwrap().mode() & 0o777, Path::new("/m"));
+        assert_eq!(mode(&store.path), 0o700);
+        store.write(directory, b"bytes").unwrap();
+        store.write(directory, b"others").unwrap();
+        let name = file_name(directory).unwrap();
+        let path = store.path.join(OsStr::from_bytes(&name));
+        assert_eq!(store.read(&name).unwrap(), b"others");
+        assert_eq!((mode(&path), fs::read_dir(&store.path).unwrap().count()), (0o600, 1));
+
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o620)).unwrap();
+        assert!(store.read(&name).is_err());
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        std::os::unix::fs::chown(&path, Some(1), None).unwrap();
+        assert!(store.read(&name).is_err());
+        std::os::unix::fs::chown(&path, Some(0), None).unwrap();
+        fs::rename(&path, store.path.join("elsewhere")).unwrap();
+        symlink("elsewhere", &path).unwrap();
+        assert!(store.read(&name).is_err());
+        store.write(directory, b"again").unwrap();
+        assert_eq!(store.read(&name).unwrap(), b"again");
+        assert_eq!(fs::read(store.path.join("elsewhere")).unwrap(), b"others");
+
+        store.remove_strays().unwrap();
+        assert!(store.read(&name).is_err(), "/m is not there");
+        store.write(place.path(), b"of one that is").unwrap();
+        store.remove_strays().unwrap();
+        assert!(store.read(&file_name(place.path()).unwrap()).is_ok());
+
+        fs::set_permissions(&store.path, fs::Permissions::from_mode(0o770)).unwrap();
+        assert!(Store::open(&store.path).is_err());
+        let link = place.path().join("link");
+        symlink(&store.path, &link).unwrap();
+        assert!(Store::open(&link).is_err());
+    }
 }
