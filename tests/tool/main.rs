@@ -3,6 +3,7 @@
 //! What both do is in `compliance/`. The root they run in has the C library of the packaged kmod, so these tests need
 //! what `cargo xtask fetch` fetches, and root for chroot(2).
 
+mod bounds;
 mod depmod;
 mod json;
 mod modinfo;

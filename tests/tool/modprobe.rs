@@ -1,7 +1,7 @@
 //! modprobe where kmod forgets, repeats or stays silent.
 
 use modutils_tests::{little_kernel, module, text};
-use testkit::{Crc, Loaded, TestRoot, VersionTables};
+use testkit::{Crc, Errno, FakeKernel, Loaded, Side, Start, TestRoot, VersionTables};
 
 fn configured(config: &str) -> TestRoot {
     let root = little_kernel();
@@ -131,4 +131,34 @@ fn indexes_are_text_and_trie_of_the_same() {
         let run = root.ours("modprobe", &["-R", pattern]).succeeds();
         assert!(run.lines().contains(&module.to_owned()), "{run:?}");
     }
+}
+
+#[test]
+fn jobs_load_and_say_what_a_sequence_does() {
+    let loaded = |jobs: &[&str]| {
+        let root = configured("softdep base post: extra\ninstall extra exit 3\n");
+        // Makes our tools be there.
+        let _ = root.invoke(Side::Ours, "modprobe");
+        let kernel = FakeKernel::new(root.path(), root.version());
+        kernel.refuse("my_dash", Errno::ENODEV);
+        let names = ["-v", "-a", "my-dash", "top", "fs-top", "unknown", "helper"];
+        let outcome = kernel.run(&Start::new("/ours/modprobe").args(jobs.iter().chain(&names)));
+        let mut modules = kernel.names();
+        modules.sort();
+        // With jobs, names are looked up before anything is loaded.
+        let errors = String::from_utf8_lossy(&outcome.stderr).into_owned();
+        let mut errors: Vec<String> = errors.lines().map(str::to_owned).collect();
+        errors.sort();
+        (outcome.status, outcome.stdout, errors, modules, outcome.calls.len())
+    };
+    let in_sequence = loaded(&[]);
+    assert_eq!(in_sequence.3, ["base", "helper", "top"]);
+    assert_eq!(loaded(&["-j", "3"]), in_sequence);
+    assert_eq!(loaded(&["--jobs=1"]), in_sequence);
+}
+
+#[test]
+fn a_number_of_jobs_that_is_none_is_told() {
+    let run = configured("").ours("modprobe", &["-j", "0", "base"]).fails();
+    assert_eq!(run.err(), "modprobe: ERROR: unexpected number of jobs '0'.\n");
 }

@@ -1,12 +1,13 @@
 //! `modinfo`: show what modules say of themselves, modinfo(8).
 
+mod ahead;
 mod document;
 mod render;
 
 use std::{
     ffi::{OsStr, OsString},
     os::unix::ffi::OsStrExt,
-    path::Path,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -115,24 +116,50 @@ fn show_all(options: &Options, report: &mut Report) -> bool {
     let document = options.json.then(|| Document::begin("modinfo", "modinfo", "modules", report));
     let mut output = Output { rendering: &options.rendering, document };
     let mut done = true;
-    for argument in &options.arguments {
-        done &= if is_module_file(argument) && !options.names_only {
-            output.show_file(&cli::from_current_directory(argument), report)
-        } else {
-            show_named(&context, argument.as_bytes(), options, &mut output, report)
-        };
-    }
+    let mut subjects = options.arguments.iter().flat_map(|argument| meant(&context, argument, options));
+    ahead::in_order(&mut subjects, &|meant| meant.facts(&options.rendering), &mut |meant, facts| {
+        done &= output.show(&context, &meant, facts, report);
+    });
     if let Some(document) = output.document {
         document.end(report);
     }
     done
 }
 
-/// How facts are put out.
-struct Output<'a> {
-    rendering: &'a Rendering,
-    /// A document instead of text.
-    document: Option<Document>,
+/// What an argument means, or one of several things.
+enum Meant {
+    /// A file, by its path or by the name of its module.
+    File(PathBuf),
+    /// A module that is part of the kernel.
+    Builtin(ModuleName),
+    /// A module whose line in `modules.dep` cannot be read.
+    Unreadable(ModuleName, Error),
+    /// Nothing, as the message says.
+    Nothing(Vec<u8>),
+}
+
+/// What a file says of its module.
+struct FileFacts {
+    modinfo: Vec<u8>,
+    signature: Option<Signature>,
+}
+
+impl Meant {
+    /// Reads a file, unless its place is all that was asked for.
+    fn facts(&self, rendering: &Rendering) -> Option<Result<FileFacts, Error>> {
+        let Self::File(path) = self else { return None };
+        let is_enough = rendering.is_place_enough(&Place::File(path.as_os_str().as_bytes()));
+        (!is_enough).then(|| FileFacts::read(path, rendering))
+    }
+}
+
+impl FileFacts {
+    fn read(path: &Path, rendering: &Rendering) -> Result<Self, Error> {
+        let module = Module::open(path)?;
+        let modinfo = module.modinfo_section()?.to_vec();
+        let signature = if rendering.shows_signature() { module.signature()? } else { None };
+        Ok(Self { modinfo, signature })
+    }
 }
 
 /// Whether an argument means a file, and not a name: it is one, and called as module files are.
@@ -142,14 +169,12 @@ fn is_module_file(argument: &OsStr) -> bool {
         && Path::new(argument).is_file()
 }
 
-/// Shows every module that a name or an alias means.
-fn show_named(
-    context: &Context,
-    name: &[u8],
-    options: &Options,
-    output: &mut Output,
-    report: &mut Report,
-) -> bool {
+/// What an argument means: a file, or every module that it names as a name or an alias.
+fn meant(context: &Context, argument: &OsStr, options: &Options) -> Vec<Meant> {
+    if is_module_file(argument) && !options.names_only {
+        return vec![Meant::File(cli::from_current_directory(argument))];
+    }
+    let name = argument.as_bytes();
     let found =
         if options.names_only { lookup::lookup_name(context, name) } else { lookup::lookup(context, name) };
     let what: &[u8] = match () {
@@ -159,50 +184,66 @@ fn show_named(
     };
     let not_found = [b"Module ", what, name, b" not found."].concat();
     match found {
-        Ok(candidates) if candidates.is_empty() => {
-            report.error(not_found);
-            false
-        }
-        Ok(candidates) => {
-            let shown = candidates.iter().map(|candidate| output.show_candidate(context, candidate, report));
-            // Every one is shown, also after one that could not be.
-            shown.filter(|done| !done).count() == 0
-        }
-        Err(error) => {
-            report.error([&not_found, cause(&error).as_bytes()].concat());
-            false
-        }
+        Ok(candidates) if candidates.is_empty() => vec![Meant::Nothing(not_found)],
+        Ok(candidates) => candidates.iter().map(|candidate| place_of(context, candidate)).collect(),
+        Err(error) => vec![Meant::Nothing([&not_found, cause(&error).as_bytes()].concat())],
     }
 }
 
+fn place_of(context: &Context, candidate: &Candidate) -> Meant {
+    let name = &candidate.module;
+    match context.indexes.dependency_line(name) {
+        Ok(Some(line)) => Meant::File(line.path),
+        Ok(None) => Meant::Builtin(name.clone()),
+        Err(error) => Meant::Unreadable(name.clone(), error),
+    }
+}
+
+/// How facts are put out.
+struct Output<'a> {
+    rendering: &'a Rendering,
+    /// A document instead of text.
+    document: Option<Document>,
+}
+
 impl Output<'_> {
-    fn show_candidate(&mut self, context: &Context, candidate: &Candidate, report: &mut Report) -> bool {
-        let name = &candidate.module;
-        match context.indexes.dependency_line(name) {
-            Ok(Some(line)) => self.show_file(&line.path, report),
-            Ok(None) => self.show_builtin(context, name, report),
-            Err(error) => no_modinfo(name, &error, report),
+    /// Shows one thing that an argument means; whether that could be done.
+    fn show(
+        &mut self,
+        context: &Context,
+        meant: &Meant,
+        facts: Option<Result<FileFacts, Error>>,
+        report: &mut Report,
+    ) -> bool {
+        match meant {
+            Meant::File(path) => self.show_file(path, facts, report),
+            Meant::Builtin(name) => self.show_builtin(context, name, report),
+            Meant::Unreadable(name, error) => no_modinfo(name, error, report),
+            Meant::Nothing(message) => {
+                report.error(message.as_slice());
+                false
+            }
         }
     }
 
-    fn show_file(&mut self, path: &Path, report: &mut Report) -> bool {
+    fn show_file(
+        &mut self,
+        path: &Path,
+        facts: Option<Result<FileFacts, Error>>,
+        report: &mut Report,
+    ) -> bool {
         let name = ModuleName::from_path(path).unwrap_or_else(|| ModuleName::new(""));
         let place = Place::File(path.as_os_str().as_bytes());
-        if self.is_place_enough(&name, &place, report) {
-            return true;
+        self.is_place_enough(&name, &place, report);
+        match facts {
+            // The place was all that was asked for.
+            None => true,
+            Some(Ok(FileFacts { modinfo, signature })) => {
+                self.show_facts(&name, &place, &ModInfo::parse(&modinfo), signature.as_ref(), report);
+                true
+            }
+            Some(Err(error)) => no_modinfo(&name, &error, report),
         }
-        match self.show_module(path, &place, report) {
-            Ok(()) => true,
-            Err(error) => no_modinfo(&name, &error, report),
-        }
-    }
-
-    fn show_module(&mut self, path: &Path, place: &Place, report: &mut Report) -> Result<(), Error> {
-        let module = Module::open(path)?;
-        let info = module.modinfo()?;
-        let signature = module.signature()?;
-        self.show_facts(module.name(), place, &info, signature.as_ref(), report);
-        Ok(())
     }
 
     fn show_builtin(&mut self, context: &Context, name: &ModuleName, report: &mut Report) -> bool {

@@ -2,7 +2,8 @@
 //!
 //! Aliases of modules (`pci:v00008086d*sv*`) and the names in modprobe.d are such patterns, and they
 //! come from module files: a hostile one must not take exponential time. Of several stars only the
-//! last one seen is ever moved, so a match takes at most pattern length times text length steps.
+//! last one seen is ever moved, and of brackets that are never closed none is searched to the end of
+//! the pattern twice, so a match takes at most pattern length times text length steps.
 //! Where POSIX leaves a case open (a bracket that is never closed, an unknown class), the answer is
 //! that of the GNU C library, which the packaged tools use.
 
@@ -13,6 +14,7 @@
 /// nor a leading dot is special.
 pub(crate) fn fnmatch(pattern: &[u8], text: &[u8]) -> bool {
     let (mut pattern, mut text) = (pattern, text);
+    let mut seen = Seen::default();
     // Where to go on when the bytes after the last star do not match: one byte further in the text.
     let mut retry: Option<(&[u8], &[u8])> = None;
     loop {
@@ -26,7 +28,9 @@ pub(crate) fn fnmatch(pattern: &[u8], text: &[u8]) -> bool {
         }
         let rest = match (pattern.is_empty(), text.split_first()) {
             (true, None) => return true,
-            (false, Some((&byte, text))) => match_one(pattern, byte).map(|pattern| (pattern, text)),
+            (false, Some((&byte, text))) => {
+                match_one(pattern, byte, &mut seen).map(|pattern| (pattern, text))
+            }
             // The text ends before the pattern: no later start can help.
             (false, None) => return false,
             (true, Some(_)) => None,
@@ -48,9 +52,38 @@ pub(crate) fn is_wildcard(byte: u8) -> bool {
     matches!(byte, b'*' | b'?' | b'[')
 }
 
+/// Whether a pattern with this byte may match anything but itself.
+pub(crate) fn is_special(byte: u8) -> bool {
+    is_wildcard(byte) || byte == b'\\'
+}
+
+/// What one match has found out about the ends of its pattern, which are told by their length.
+#[derive(Default)]
+struct Seen {
+    /// From the members of a set that begin here, no `]` is reached.
+    unclosed: Vec<bool>,
+    /// In what is not longer than this, there is no `=]`.
+    without_equals: usize,
+}
+
+impl Seen {
+    fn is_unclosed(&self, rest: &[u8]) -> bool {
+        self.unclosed.get(rest.len()) == Some(&true)
+    }
+
+    fn set_unclosed(&mut self, rest: &[u8]) {
+        if self.unclosed.len() <= rest.len() {
+            self.unclosed.resize(rest.len().saturating_add(1), false);
+        }
+        if let Some(unclosed) = self.unclosed.get_mut(rest.len()) {
+            *unclosed = true;
+        }
+    }
+}
+
 /// Matches one byte with the first element of a pattern, which is not a star.
 /// The result is the rest of the pattern.
-fn match_one(pattern: &[u8], byte: u8) -> Option<&[u8]> {
+fn match_one<'a>(pattern: &'a [u8], byte: u8, seen: &mut Seen) -> Option<&'a [u8]> {
     let (&first, rest) = pattern.split_first()?;
     match first {
         b'?' => Some(rest),
@@ -58,7 +91,7 @@ fn match_one(pattern: &[u8], byte: u8) -> Option<&[u8]> {
             let (&escaped, rest) = rest.split_first()?;
             (escaped == byte).then_some(rest)
         }
-        b'[' => match Bracket::parse(rest, byte) {
+        b'[' => match Bracket::parse(rest, byte, seen) {
             Bracket::Closed { matches, rest } => matches.then_some(rest),
             Bracket::Open => (byte == b'[').then_some(rest),
             Bracket::Invalid => None,
@@ -73,22 +106,28 @@ enum Bracket<'a> {
     Closed { matches: bool, rest: &'a [u8] },
     /// No `]` follows: the `[` is an ordinary byte.
     Open,
-    /// A class or collating element that does not exist: nothing matches.
+    /// A class or collating element that does not exist, or a range without its end: nothing matches.
     Invalid,
 }
 
 impl<'a> Bracket<'a> {
-    fn parse(pattern: &'a [u8], byte: u8) -> Self {
+    fn parse(pattern: &'a [u8], byte: u8, seen: &mut Seen) -> Self {
         let negated = matches!(pattern.first(), Some(b'!' | b'^'));
-        let mut rest = if negated { pattern.get(1..).unwrap_or_default() } else { pattern };
+        let members = if negated { pattern.get(1..).unwrap_or_default() } else { pattern };
+        let mut rest = members;
         let mut found = false;
         let mut first = true;
         loop {
-            if !first && let Some(rest) = rest.strip_prefix(b"]") {
-                return Self::Closed { matches: found != negated, rest };
+            if !first {
+                if let Some(rest) = rest.strip_prefix(b"]") {
+                    return Self::Closed { matches: found != negated, rest };
+                }
+                if seen.is_unclosed(rest) {
+                    break;
+                }
             }
             first = false;
-            let Some((member, after)) = Member::parse(rest) else { return Self::Open };
+            let Some((member, after)) = Member::parse(rest, seen) else { break };
             rest = after;
             match member {
                 Member::Class(class) => match class_contains(class, byte) {
@@ -96,56 +135,82 @@ impl<'a> Bracket<'a> {
                     None => return Self::Invalid,
                 },
                 Member::Invalid => return Self::Invalid,
-                Member::Byte(low) => match range_end(rest) {
-                    Some((Member::Byte(high), after)) => {
-                        found |= (low..=high).contains(&byte);
-                        rest = after;
-                    }
-                    Some(_) => return Self::Invalid,
-                    None => found |= low == byte,
-                },
+                Member::Range(low, high) => found |= (low..=high).contains(&byte),
             }
         }
+        let end = rest.len();
+        rest = members;
+        while let Some((_, after)) = Member::parse(rest, seen).filter(|_| rest.len() > end) {
+            seen.set_unclosed(after);
+            rest = after;
+        }
+        Self::Open
     }
 }
 
 /// A member of a set.
 enum Member<'a> {
-    /// A single byte, however written; it may begin or end a range.
-    Byte(u8),
+    /// The bytes from the one to the other, most often a single byte, however written.
+    Range(u8, u8),
     /// The name in `[:name:]`.
     Class(&'a [u8]),
-    /// A collating element of no or several bytes.
+    /// A collating element of no or several bytes, a range up to something that is no byte, or one
+    /// without its end, or a backslash at the pattern's end.
     Invalid,
 }
 
 impl<'a> Member<'a> {
     /// Reads the next member and returns the rest; `None` where the pattern ends.
-    fn parse(pattern: &'a [u8]) -> Option<(Self, &'a [u8])> {
+    fn parse(pattern: &'a [u8], seen: &mut Seen) -> Option<(Self, &'a [u8])> {
+        let (member, rest) = Self::parse_one(pattern, seen)?;
+        let Self::Range(low, _) = member else { return Some((member, rest)) };
+        // A dash that is not the set's last byte.
+        let Some(high) = rest.strip_prefix(b"-").filter(|high| high.first() != Some(&b']')) else {
+            return Some((member, rest));
+        };
+        Some(match Self::parse_one(high, seen) {
+            Some((Self::Range(high, _), rest)) => (Self::Range(low, high), rest),
+            Some((_, rest)) => (Self::Invalid, rest),
+            None => (Self::Invalid, high),
+        })
+    }
+
+    /// Reads a member that is no range.
+    fn parse_one(pattern: &'a [u8], seen: &mut Seen) -> Option<(Self, &'a [u8])> {
+        let byte = |byte| Self::Range(byte, byte);
         let (&first, rest) = pattern.split_first()?;
         match (first, rest.first()) {
-            (b'\\', _) => rest.split_first().map(|(&escaped, rest)| (Self::Byte(escaped), rest)),
-            (b'[', Some(b':')) => Some(match delimited(rest, b':') {
-                Some((name, rest)) if name.iter().all(u8::is_ascii_lowercase) => (Self::Class(name), rest),
-                _ => (Self::Byte(b'['), rest),
+            (b'\\', _) => Some(match rest.split_first() {
+                Some((&escaped, rest)) => (byte(escaped), rest),
+                None => (Self::Invalid, rest),
             }),
+            (b'[', Some(b':')) => Some(match class(rest) {
+                Some((name, rest)) => (Self::Class(name), rest),
+                None => (byte(b'['), rest),
+            }),
+            (b'[', Some(b'=')) if rest.len() <= seen.without_equals => Some((byte(b'['), rest)),
             (b'[', Some(&delimiter @ (b'.' | b'='))) => Some(match delimited(rest, delimiter) {
-                Some(([byte], rest)) => (Self::Byte(*byte), rest),
-                None if delimiter == b'=' => (Self::Byte(b'['), rest),
+                Some(([one], rest)) => (byte(*one), rest),
+                None if delimiter == b'=' => {
+                    seen.without_equals = rest.len();
+                    (byte(b'['), rest)
+                }
                 Some(_) | None => (Self::Invalid, rest),
             }),
-            _ => Some((Self::Byte(first), rest)),
+            _ => Some((byte(first), rest)),
         }
     }
 }
 
-/// The upper end of a range, where one follows: a dash that is not the set's last byte.
-fn range_end(pattern: &[u8]) -> Option<(Member<'_>, &[u8])> {
-    let after = pattern.strip_prefix(b"-")?;
-    if after.first() == Some(&b']') { None } else { Member::parse(after) }
+/// Splits `:name:]...` into the name and what follows, where the name could be that of a class.
+fn class(pattern: &[u8]) -> Option<(&[u8], &[u8])> {
+    let inner = pattern.get(1..)?;
+    let length = inner.iter().take_while(|byte| byte.is_ascii_lowercase()).count();
+    let (name, rest) = inner.split_at_checked(length)?;
+    Some((name, rest.strip_prefix(b":]")?))
 }
 
-/// Splits `:name:]...` into the name and what follows.
+/// Splits `=name=]...` into the name and what follows.
 fn delimited(pattern: &[u8], delimiter: u8) -> Option<(&[u8], &[u8])> {
     let inner = pattern.get(1..)?;
     let end = inner.windows(2).position(|pair| pair == [delimiter, b']'])?;
@@ -241,6 +306,33 @@ mod tests {
         ] {
             check(pattern, text, expected);
         }
+    }
+
+    /// Each of these took the cube of its length, or more.
+    #[test]
+    fn brackets_never_closed_are_not_searched_again_and_again() {
+        const COUNT: usize = 20_000;
+        for (part, text) in [("[\\]", "[]"), ("[[:", "["), ("[[=", "["), ("[[", "["), ("[]", "[")] {
+            for start in ["", "*"] {
+                let pattern = start.to_owned() + &part.repeat(COUNT);
+                let text = text.repeat(COUNT / 10) + "x";
+                check(&pattern, &text, false);
+            }
+        }
+        let closed = "*[".to_owned() + &"[:".repeat(COUNT) + ":]]";
+        check(&closed, &"x".repeat(1000), false);
+    }
+
+    /// Found by fuzzing, beside fnmatch(3) of the GNU C library.
+    #[test]
+    fn a_range_or_an_escape_that_the_pattern_ends_in_matches_nothing() {
+        for (pattern, text) in
+            [("[a-", "[a-"), ("*[--", "[--"), ("[a-\\", "[a-\\"), ("[\\", "["), ("[\\", "[\\"), ("[a\\", "a")]
+        {
+            check(pattern, text, false);
+        }
+        check("[-", "[-", true);
+        check("[a-b", "[a-b", true);
     }
 
     #[test]

@@ -16,7 +16,6 @@ use bstr::{BString, ByteSlice};
 use crate::{
     Alias, ModuleName, Release, Result, Root, Sink,
     config::{ModprobeConfig, Sources},
-    glob::fnmatch,
     index::{Indexes, Trie},
 };
 
@@ -152,6 +151,45 @@ pub struct Known {
     pub modules: HashMap<ModuleName, Facts>,
     /// By a name as a softdep writes it.
     pub names: HashMap<BString, Vec<Candidate>>,
+    /// The modules whose own facts, and whose dependencies', are known.
+    gathered: HashSet<ModuleName>,
+}
+
+impl Known {
+    /// Gathers the facts for plans that begin at some candidates; those that are known are not asked
+    /// for again.
+    ///
+    /// # Errors
+    /// When an index cannot be read. Nothing is known then.
+    pub fn gather(&mut self, context: &Context, candidates: &[Candidate]) -> Result<()> {
+        let gathered = self.gather_all(context, candidates);
+        if gathered.is_err() {
+            *self = Self::default();
+        }
+        gathered
+    }
+
+    fn gather_all(&mut self, context: &Context, candidates: &[Candidate]) -> Result<()> {
+        let mut waiting: Vec<ModuleName> =
+            candidates.iter().map(|candidate| candidate.module.clone()).collect();
+        while let Some(module) = waiting.pop() {
+            if self.gathered.contains(&module) {
+                continue;
+            }
+            add_facts(context, &module, self, &mut waiting)?;
+            for line in context.config.softdeps(&module) {
+                for name in line.pre.iter().chain(&line.post) {
+                    if !self.names.contains_key(name) {
+                        let meant = lookup(context, name)?;
+                        waiting.extend(meant.iter().map(|candidate| candidate.module.clone()));
+                        self.names.insert(name.clone(), meant);
+                    }
+                }
+            }
+            self.gathered.insert(module);
+        }
+        Ok(())
+    }
 }
 
 /// Gathers the facts for a plan that begins at some candidates.
@@ -160,23 +198,7 @@ pub struct Known {
 /// When an index cannot be read.
 pub fn gather(context: &Context, candidates: &[Candidate]) -> Result<Known> {
     let mut known = Known::default();
-    let mut waiting: Vec<ModuleName> = candidates.iter().map(|candidate| candidate.module.clone()).collect();
-    let mut seen: HashSet<ModuleName> = HashSet::new();
-    while let Some(module) = waiting.pop() {
-        if !seen.insert(module.clone()) {
-            continue;
-        }
-        add_facts(context, &module, &mut known, &mut waiting)?;
-        for line in context.config.softdeps(&module) {
-            for name in line.pre.iter().chain(&line.post) {
-                if !known.names.contains_key(name) {
-                    let meant = lookup(context, name)?;
-                    waiting.extend(meant.iter().map(|candidate| candidate.module.clone()));
-                    known.names.insert(name.clone(), meant);
-                }
-            }
-        }
-    }
+    known.gather(context, candidates)?;
     Ok(known)
 }
 
@@ -209,15 +231,14 @@ fn add_facts(
 fn configured(config: &ModprobeConfig, query: &[u8]) -> Vec<Candidate> {
     config
         .aliases
-        .iter()
-        .filter(|line| fnmatch(line.pattern.as_bytes(), query))
+        .matching(query)
         .map(|line| Candidate::by_alias(line.module.as_bytes(), line.pattern.as_bytes()))
         .collect()
 }
 
 /// Whether an install or remove line names exactly this; as patterns they do not find names.
 fn has_command(config: &ModprobeConfig, query: &[u8]) -> bool {
-    config.installs.iter().chain(&config.removes).any(|line| line.pattern.as_bytes() == query)
+    config.installs.named(query).chain(config.removes.named(query)).next().is_some()
 }
 
 fn is_key(index: Option<&Trie>, key: &[u8]) -> Result<bool> {

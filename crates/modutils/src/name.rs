@@ -71,17 +71,16 @@ impl Alias {
     /// [`BadBracket`] where the brackets do not pair.
     pub fn new(alias: impl AsRef<[u8]>) -> Result<Self, BadBracket> {
         let mut inside = false;
-        let normal = alias.as_ref().iter().map(|&byte| {
-            match byte {
+        let mut normal = alias.as_ref().to_vec();
+        for byte in &mut normal {
+            match *byte {
                 b']' if !inside => return Err(BadBracket),
                 b'[' => inside = true,
                 b']' => inside = false,
-                b'-' if !inside => return Ok(b'_'),
+                b'-' if !inside => *byte = b'_',
                 _ => {}
             }
-            Ok(byte)
-        });
-        let normal = normal.collect::<Result<Vec<u8>, _>>()?;
+        }
         if inside { Err(BadBracket) } else { Ok(Self(normal.into())) }
     }
 

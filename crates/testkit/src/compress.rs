@@ -56,6 +56,22 @@ pub fn gunzip(bytes: &[u8]) -> Vec<u8> {
     plain
 }
 
+/// The content of a file in any of the forms, told by its first bytes.
+///
+/// # Panics
+/// When it is damaged.
+pub fn plain(bytes: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    match bytes {
+        [0x1f, 0x8b, ..] => return gunzip(bytes),
+        [0xfd, b'7', b'z', ..] => xz2::read::XzDecoder::new(bytes).read_to_end(&mut plain),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => zstd::stream::copy_decode(bytes, &mut plain).map(|()| 0),
+        _ => return bytes.to_vec(),
+    }
+    .expect("a sound file");
+    plain
+}
+
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(bytes).expect("gzip compresses");

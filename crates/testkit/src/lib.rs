@@ -6,6 +6,8 @@
 //! mistake. [`TestRoot`] is a directory with modules, configuration, a /proc and a /sys of plain files, in which a
 //! tool runs by chroot(2); [`compare`] tells how two runs differ.
 //!
+//! [`damage`] breaks what all of these make, and what real kernels have, in ways that a seed decides.
+//!
 //! [`FakeKernel`] answers the module system calls of the tools that run in such a root.
 //!
 //! Everything here serves tests: what cannot work panics and says what to do about it.
@@ -14,9 +16,11 @@ pub mod arch;
 pub mod cache;
 pub mod compare;
 pub mod compress;
+pub mod damage;
 pub mod elf;
 pub mod export;
 pub mod fake_kernel;
+pub mod index;
 pub mod module;
 pub mod root;
 pub mod run;
@@ -29,6 +33,7 @@ pub use compress::Compression;
 pub use elf::{Place, Section, Symbol};
 pub use export::{Crc, Export, ExportTables};
 pub use fake_kernel::{Call, Errno, FakeKernel, Outcome, Start};
+pub use index::{INDEX_HEADER, index};
 pub use module::ModuleBuilder;
 pub use root::{Indexes, Loaded, TestRoot};
 pub use run::{Invocation, Run, Side};

@@ -226,6 +226,13 @@ impl TestRoot {
         Invocation::new(self.path(), side, tool)
     }
 
+    /// Runs a shell script in the root: many runs of the tools of these sides for the price of one way in. The script
+    /// finds its tools as `/SIDE/TOOL`, and no environment but PATH.
+    pub fn shell(&self, sides: &[Side], script: &str) -> Run {
+        sides.iter().for_each(|side| self.install(*side));
+        Invocation::of_program(self.path(), "/bin/sh", "/bin").stdin(script).run()
+    }
+
     fn outside(&self, path: &str) -> PathBuf {
         self.path().join(path.trim_start_matches('/'))
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Whose tool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Side {
     /// The binary under test.
     Ours,
@@ -42,10 +42,14 @@ pub struct Invocation {
 
 impl Invocation {
     pub(crate) fn new(root: &Path, side: Side, tool: &str) -> Invocation {
-        let path = format!("/{}:/bin", side.dir());
+        let dir = side.dir();
+        Invocation::of_program(root, &format!("/{dir}/{tool}"), &format!("/{dir}:/bin"))
+    }
+
+    pub(crate) fn of_program(root: &Path, program: &str, path: &str) -> Invocation {
         Invocation {
             root: root.to_owned(),
-            program: format!("/{}/{tool}", side.dir()),
+            program: program.to_owned(),
             args: Vec::new(),
             env: vec![("PATH".into(), path.into())],
             dir: "/".into(),

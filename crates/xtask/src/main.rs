@@ -6,8 +6,10 @@
 mod audit;
 mod bench;
 mod cache;
+mod damage;
 mod demo;
 mod dist;
+mod fuzz;
 mod guest;
 mod initramfs;
 mod kernel;
@@ -48,12 +50,16 @@ enum Task {
     },
     /// Build the kernel with Rust and the companion modules, or show where they are cached
     Kernel,
+    /// Give damaged modules, indexes and texts to the tools, and show what they do
+    Damage(damage::Options),
     /// Run the scenarios of integration/scenarios on stock Debian kernels in QEMU
     Vm(vm::Options),
     /// Build the release binaries, static and dynamic
     Dist,
     /// Measure our tools beside the packaged kmod
     Bench(bench::Options),
+    /// Run the fuzz targets of tests/fuzz
+    Fuzz(fuzz::Options),
     /// Check licences, sources and known faults of the dependencies with cargo-deny
     Audit,
 }
@@ -64,9 +70,11 @@ fn main() -> ExitCode {
         Task::Test(options) => test::run(&options),
         Task::Fetch { names } => fetch(&names),
         Task::Kernel => kernel::run(),
+        Task::Damage(options) => damage::run(&options),
         Task::Vm(options) => vm::run(&options),
         Task::Dist => dist::run(),
         Task::Bench(options) => bench::run(&options),
+        Task::Fuzz(options) => fuzz::run(&options),
         Task::Audit => audit::run(),
     };
     match done {

@@ -15,6 +15,8 @@ pub(crate) struct Program {
     pub(crate) package: &'static str,
 }
 
+/// Builds libFuzzer.
+pub(crate) const CXX: Program = Program { name: "c++", package: "g++" };
 /// Downloads.
 pub(crate) const CURL: Program = Program { name: "curl", package: "curl" };
 /// Unpacks Debian packages.

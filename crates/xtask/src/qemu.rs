@@ -22,6 +22,8 @@ pub(crate) struct Machine<'a> {
     pub(crate) initramfs: &'a [u8],
     /// Parameters of the kernel beside those that we always give it.
     pub(crate) parameters: &'a str,
+    /// How many processors the guest has.
+    pub(crate) processors: u32,
     /// How QEMU runs the guest's processor. Emulation ("tcg") works everywhere.
     pub(crate) accelerator: &'a str,
     /// When the machine counts as hung.
@@ -66,6 +68,7 @@ pub(crate) fn boot(machine: &Machine, mut on_line: impl FnMut(&str) -> Next) -> 
 fn command(machine: &Machine, initramfs: &Path) -> Command {
     let mut qemu = Command::new(QEMU.name);
     qemu.args(["-accel", machine.accelerator, "-cpu", PROCESSOR, "-m", "1024", "-no-reboot", "-nodefaults"])
+        .args(["-smp", &machine.processors.to_string()])
         .args(["-display", "none", "-serial", "stdio", "-monitor", "none", "-device", "virtio-rng-pci"])
         // Only a panic of the kernel may stand between our lines: scenarios show the kernel's log where they need it.
         .args([

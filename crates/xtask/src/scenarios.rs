@@ -2,8 +2,8 @@
 //!
 //! A scenario's first comment says what it shows. Header lines can say where it runs:
 //! `# kernels: 6.12` (prefixes of the version; `rust` is the kernel with the companion modules, and without the line
-//! a scenario runs on all the others), `# tools: ours` (or `reference`), and `# boot: PARAMETERS` in a machine of
-//! its own, whose kernel has these parameters too.
+//! a scenario runs on all the others), `# tools: ours` (or `reference`), `# boot: PARAMETERS` in a machine of its
+//! own, whose kernel has these parameters too, and `# processors: NUMBER` in one that has more than one.
 //! The guest's `vm/run.sh` reports on the serial port in lines that begin with `@@`, see [`Report`].
 
 use std::fs;
@@ -25,7 +25,14 @@ const RUST: &str = "rust";
 struct Scenario {
     name: String,
     script: String,
-    boot: String,
+    boot: Boot,
+}
+
+/// The machine that a scenario wants.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Boot {
+    processors: u32,
+    parameters: String,
 }
 
 /// The modules that a guest has beside those of its kernel.
@@ -74,19 +81,19 @@ pub(crate) fn run(cache: &Cache, run: &Run) -> Result<Vec<Outcome>> {
         bail!("no scenario applies");
     }
     // Scenarios with the same kernel parameters share a boot; those without any come first.
-    let mut boots: Vec<&str> = scenarios.iter().map(|scenario| scenario.boot.as_str()).collect();
+    let mut boots: Vec<&Boot> = scenarios.iter().map(|scenario| &scenario.boot).collect();
     boots.sort_unstable();
     boots.dedup();
     let mut outcomes = Vec::new();
     for boot in boots {
-        let together: Vec<&Scenario> = scenarios.iter().filter(|scenario| scenario.boot == boot).collect();
+        let together: Vec<&Scenario> = scenarios.iter().filter(|scenario| scenario.boot == *boot).collect();
         outcomes.extend(run_in_one_boot(cache, run, boot, &together)?);
     }
     Ok(outcomes)
 }
 
 /// Runs scenarios in one guest.
-fn run_in_one_boot(cache: &Cache, run: &Run, boot: &str, scenarios: &[&Scenario]) -> Result<Vec<Outcome>> {
+fn run_in_one_boot(cache: &Cache, run: &Run, boot: &Boot, scenarios: &[&Scenario]) -> Result<Vec<Outcome>> {
     let (shell, packaged) = (guest::busybox(cache)?, reference::provide(cache, "kmod34")?);
     let mut root = guest::base(run.workspace, run.tree, &run.tools, &shell, Some(&packaged))?;
     match run.extra {
@@ -103,13 +110,14 @@ fn run_in_one_boot(cache: &Cache, run: &Run, boot: &str, scenarios: &[&Scenario]
     let machine = Machine {
         kernel: &run.tree.kernel(),
         initramfs: &initramfs,
-        parameters: boot,
+        parameters: &boot.parameters,
+        processors: boot.processors,
         accelerator: run.accelerator,
         timeout,
     };
     let mut report = Report::default();
     let booted = qemu::boot(&machine, |line| report.line(line));
-    println!("  {} {boot} finished in {:.1} s", run.tree.version, start.elapsed().as_secs_f64());
+    println!("  {} {} finished in {:.1} s", run.tree.version, boot.parameters, start.elapsed().as_secs_f64());
     if booted.is_err() {
         report.log.iter().for_each(|line| println!("    | {line}"));
     }
@@ -138,8 +146,10 @@ fn applicable(run: &Run) -> Result<Vec<Scenario>> {
             Extra::Companions(_) => RUST,
         };
         if wanted && applies(&script, kernel, tools) {
-            let boot = header(&script, "# boot:").unwrap_or_default().trim().to_owned();
-            found.push(Scenario { name, script, boot });
+            let parameters = header(&script, "# boot:").unwrap_or_default().trim().to_owned();
+            let processors = header(&script, "# processors:").unwrap_or("1").trim().parse();
+            let processors = processors.with_context(|| format!("{}: # processors:", path.display()))?;
+            found.push(Scenario { name, script, boot: Boot { processors, parameters } });
         }
     }
     found.sort_by(|a, b| a.name.cmp(&b.name));

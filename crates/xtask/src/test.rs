@@ -15,12 +15,12 @@ use crate::cache::Cache;
 use crate::dist::{self, cargo};
 use crate::packages::{self, GZIP, JSONSCHEMA, OPENSSL, PYTHON, QEMU, READELF, XZ, ZSTD};
 use crate::scenarios::Outcome;
-use crate::{kernel, reference, trees, vm};
+use crate::{fuzz, kernel, reference, trees, vm, workspace};
 
 /// The options of `cargo xtask test`.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Take every module tree whole instead of one whole and samples of the others
+    /// Take every module tree whole instead of one whole and samples of the others, and run the fuzz targets
     #[arg(long)]
     full: bool,
 }
@@ -49,7 +49,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         packages::need(&[QEMU, READELF, OPENSSL, XZ, ZSTD, GZIP, PYTHON, JSONSCHEMA])?;
         packages::need_components(&["rustfmt", "clippy"])
     });
-    stages.check("fmt", || quietly(cargo().args(["fmt", "--all", "--check"])));
+    stages.check("fmt", || {
+        quietly(cargo().args(["fmt", "--all", "--check"]))?;
+        // The fuzz targets are a workspace of their own.
+        let manifest = workspace().join("tests/fuzz/Cargo.toml");
+        quietly(cargo().args(["fmt", "--check", "--manifest-path"]).arg(manifest))
+    });
     stages.check("clippy", || {
         let lint = ["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"];
         quietly(cargo().args(lint))
@@ -69,12 +74,24 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if let Some((cache, binary)) = &prepared {
         stages
             .tests("tool tests", || libtest(&mut tests(&["--package", "modutils-tests", "--test", "tool"])));
+        stages.tests("damaged files", || {
+            let runs = if options.full { "5000" } else { "400" };
+            let mut damage = tests(&["--package", "modutils-tests", "--test", "damage"]);
+            libtest(damage.env("MODUTILS_DAMAGE_RUNS", runs))
+        });
         stages.tests("compliance tests", || {
             libtest(&mut tests(&["--package", "modutils-tests", "--test", "compliance"]))
         });
         stages.tests("scenarios in QEMU", || scenarios(|| vm::run_stock(cache, binary)));
         stages.check("the kernel with Rust", || kernel::provide(cache).map(drop));
         stages.tests("scenarios with the companion modules", || scenarios(|| vm::run_rust(cache, binary)));
+    }
+    if options.full {
+        stages.tests("fuzz targets, half a minute each", || {
+            println!();
+            let (passed, failed) = fuzz::smoke()?;
+            Ok(Count { passed, failed })
+        });
     }
     stages.finish()
 }

@@ -10,7 +10,7 @@ use std::{
 
 use bstr::{BStr, ByteSlice};
 use modutils::{
-    Release, Root,
+    Malformed, Release, Root,
     config::{lines::words, read},
 };
 
@@ -82,29 +82,31 @@ fn nodes(format: Format, output: Option<&Path>, report: &mut Report) -> bool {
             return failure(report, &format!("could not open {} - {cause}", path.display()));
         }
     };
-    let Some(path) = output else {
-        let (shown, done) = format_all(format, &text, report);
+    let Some(output) = output else {
+        let (shown, done) = format_all(format, &text, &path, report);
         report.print(shown);
         return done;
     };
-    let Some(mut file) = create(path, report) else { return false };
-    let (shown, done) = format_all(format, &text, report);
+    let Some(mut file) = create(output, report) else { return false };
+    let (shown, done) = format_all(format, &text, &path, report);
     if let Err(error) = file.write_all(&shown) {
         let cause = modutils::error_text(&error);
-        return failure(report, &format!("could not write {} - {cause}", path.display()));
+        return failure(report, &format!("could not write {} - {cause}", output.display()));
     }
     done
 }
 
-/// All nodes, and whether every line was one.
-fn format_all(format: Format, text: &[u8], report: &mut Report) -> (Vec<u8>, bool) {
+/// All nodes of the text in a file, and whether every line was one.
+fn format_all(format: Format, text: &[u8], path: &Path, report: &mut Report) -> (Vec<u8>, bool) {
     let mut shown = Vec::new();
     let mut done = true;
-    for line in text.lines().filter(|line| !line.starts_with(b"#")) {
+    for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.starts_with(b"#")) {
         match Node::parse(line) {
             Some(node) => node.write(format, &mut shown),
             None => {
                 report.usage(&[b"Error: invalid devname entry: ", line].concat());
+                let fault = Malformed::line(number, "not MODULE NODE cMAJOR:MINOR or bMAJOR:MINOR");
+                report.usage(format!("  {}", fault.at(path)).as_bytes());
                 done = false;
             }
         }

@@ -58,9 +58,22 @@ fn configuration(tool: &Tool, report: &mut Report) {
     }
 }
 
+/// How many bytes of lines are printed at once.
+const CHUNK: usize = 64 << 10;
+
 fn dump(index: &Trie, report: &mut Report) -> modutils::Result<()> {
-    for (key, value) in index.entries()? {
-        report.print([b"alias ", key.as_slice(), b" ", &value, b"\n"].concat());
-    }
-    Ok(())
+    let mut lines = Vec::with_capacity(2 * CHUNK);
+    let dumped = index.for_each(&mut |key, value| {
+        lines.extend_from_slice(b"alias ");
+        lines.extend_from_slice(key);
+        lines.push(b' ');
+        lines.extend_from_slice(value);
+        lines.push(b'\n');
+        if lines.len() >= CHUNK {
+            report.print(&lines);
+            lines.clear();
+        }
+    });
+    report.print(&lines);
+    dumped
 }

@@ -6,7 +6,7 @@ use std::{
     os::unix::ffi::{OsStrExt, OsStringExt},
 };
 
-use super::options::Options;
+use super::{options::Options, split::split};
 use crate::Invocation;
 
 const VARIABLE: &str = "MODPROBE_OPTIONS";
@@ -27,41 +27,4 @@ pub(super) fn for_commands(options: &Options) -> Vec<(OsString, OsString)> {
     words.retain(|word| !word.is_empty());
     words.extend(options.inherited.iter().cloned());
     vec![(VARIABLE.into(), OsString::from_vec(words.join(&b' ')))]
-}
-
-/// Splits at blanks, except between quotes of either kind, which disappear.
-fn split(text: &[u8]) -> Vec<Vec<u8>> {
-    let mut words = Vec::new();
-    let mut word: Option<Vec<u8>> = None;
-    let mut quote = None;
-    for &byte in text {
-        match (byte, quote) {
-            (b' ', None) => words.extend(word.take()),
-            (b'"' | b'\'', None) => {
-                quote = Some(byte);
-                word.get_or_insert_default();
-            }
-            (_, Some(open)) if open == byte => quote = None,
-            _ => word.get_or_insert_default().push(byte),
-        }
-    }
-    words.extend(word);
-    words
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn words(text: &str) -> Vec<String> {
-        split(text.as_bytes()).into_iter().map(|word| String::from_utf8(word).unwrap()).collect()
-    }
-
-    #[test]
-    fn quotes_of_either_kind_keep_blanks() {
-        assert_eq!(words("-q  -C '/a b' -D\"v\" ''"), ["-q", "-C", "/a b", "-Dv", ""]);
-        assert_eq!(words("-C '/a b"), ["-C", "/a b"]);
-        assert_eq!(words("-a\t-D \"it's\""), ["-a\t-D", "it's"]);
-        assert!(words("").is_empty());
-    }
 }

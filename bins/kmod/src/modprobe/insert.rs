@@ -1,12 +1,12 @@
 //! Loading modules, and printing what would be loaded or which modules a name means.
 
-use std::{collections::HashSet, path::Path};
+use std::{collections::HashSet, ffi::OsString, path::Path};
 
 use bstr::{BString, ByteSlice};
 use modutils::{
     Level, Notice,
-    kernel::{Event, Failure, Flow, Outcome, Refusal, execute},
-    lookup::{self, Candidate},
+    kernel::{Event, Failure, Flow, Mode, Outcome, Refusal, Told, execute, execute_all},
+    lookup::{self, Candidate, Known},
     plan::{self, LoadRequest, OnError, Step},
 };
 use nix::errno::Errno;
@@ -18,38 +18,66 @@ use crate::{cli, parameters, report::Report};
 pub(super) fn all(tool: &Tool, report: &mut Report) -> bool {
     let mut shown = HashSet::new();
     let arguments = &tool.options.arguments;
-    if !tool.options.all {
-        let Some((name, given)) = arguments.split_first() else { return false };
-        let options = parameters::join(given);
-        return one(tool, bytes(name), options, &mut shown, report);
+    let (names, options) = match arguments.split_first() {
+        Some((name, given)) if !tool.options.all => (std::slice::from_ref(name), parameters::join(given)),
+        _ => (arguments.as_slice(), BString::default()),
+    };
+    let request = LoadRequest { options, ignore_commands: tool.options.ignore_commands };
+    if tool.options.jobs.get() > 1 && tool.execution().mode == Mode::Run {
+        return at_once(tool, names, &request, report);
     }
+    let mut known = Known::default();
     let mut done = true;
-    for name in arguments {
-        done &= one(tool, bytes(name), BString::default(), &mut shown, report);
+    for name in names {
+        done &= with_plans(tool, bytes(name), &request, &mut known, report, &mut |target, plan, report| {
+            carry_out(tool, target, &plan, &mut shown, report)
+        });
     }
     done
 }
 
-fn one(
+/// Loads with several threads: all names are looked up before anything is loaded.
+fn at_once(tool: &Tool, names: &[OsString], request: &LoadRequest, report: &mut Report) -> bool {
+    let mut known = Known::default();
+    let mut done = true;
+    let (mut targets, mut plans) = (Vec::new(), Vec::new());
+    for name in names {
+        done &= with_plans(tool, bytes(name), request, &mut known, report, &mut |target, plan, _| {
+            targets.push(target.clone());
+            plans.push(plan);
+            true
+        });
+    }
+    let mut shown = HashSet::new();
+    execute_all(&tool.kernel, &plans, &tool.execution(), tool.options.jobs, &mut |place, told| {
+        let target = &targets[place];
+        match told {
+            Told::Event(event) => tell(tool, target, &event, &mut shown, report),
+            Told::Ended(outcome) => done &= is_well(tool, target, outcome, report),
+        }
+    });
+    done
+}
+
+/// Makes a plan for each module that a name means, unless it is blacklisted, and hands it on; whether
+/// that could be done and all went well.
+fn with_plans(
     tool: &Tool,
     name: &[u8],
-    options: BString,
-    shown: &mut HashSet<BString>,
+    request: &LoadRequest,
+    known: &mut Known,
     report: &mut Report,
+    each: &mut dyn FnMut(&Candidate, plan::Plan, &mut Report) -> bool,
 ) -> bool {
     let Some(candidates) = candidates(tool, name, report) else { return false };
     if tool.options.action == Action::ResolveAlias {
         candidates.iter().for_each(|candidate| report.print_line(&candidate.module));
         return true;
     }
-    let known = match lookup::gather(tool.context, &candidates) {
-        Ok(known) => known,
-        Err(error) => {
-            report.error(error.to_string());
-            return false;
-        }
-    };
-    let request = LoadRequest { options, ignore_commands: tool.options.ignore_commands };
+    if let Err(error) = known.gather(tool.context, &candidates) {
+        report.error(error.to_string());
+        return false;
+    }
     let mut done = true;
     for candidate in &candidates {
         let config = &tool.context.config;
@@ -58,8 +86,7 @@ fn one(
             report.notice(&Notice::new(Level::Info, why));
             continue;
         }
-        let plan = plan::load(config, &known, candidate, &request);
-        done &= carry_out(tool, candidate, &plan, shown, report);
+        done &= each(candidate, plan::load(config, known, candidate, request), report);
     }
     done
 }
@@ -108,13 +135,23 @@ fn carry_out(
 ) -> bool {
     let execution = tool.execution();
     let mut tell = |event: Event| {
-        match event {
-            Event::Begin(step) => begin(tool, step, shown, report),
-            Event::Failed(step, failure) => failed(target, step, failure, report),
-        }
+        tell(tool, target, &event, shown, report);
         Flow::Continue
     };
-    match execute(&tool.kernel, plan, &execution, &mut tell) {
+    let outcome = execute(&tool.kernel, plan, &execution, &mut tell);
+    is_well(tool, target, outcome, report)
+}
+
+fn tell(tool: &Tool, target: &Candidate, event: &Event, shown: &mut HashSet<BString>, report: &mut Report) {
+    match event {
+        Event::Begin(step) => begin(tool, step, shown, report),
+        Event::Failed(step, failure) => failed(target, step, failure, report),
+    }
+}
+
+/// Whether a plan came to what was asked for.
+fn is_well(tool: &Tool, target: &Candidate, outcome: Outcome, report: &mut Report) -> bool {
+    match outcome {
         Outcome::Done => true,
         Outcome::Needless if tool.options.first_time => {
             could_not_insert(target, "Module already in kernel", report);

@@ -6,8 +6,9 @@ mod insert;
 mod options;
 mod remove;
 mod show;
+mod split;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, mem::ManuallyDrop, process::ExitCode};
 
 use modutils::{
     Level, Release, Root,
@@ -58,6 +59,8 @@ fn act(options: &Options, report: &mut Report) -> bool {
     let root = options.root();
     let context =
         Context::open(root.clone(), &release, options.config.clone(), &mut |notice| report.notice(&notice));
+    // The process ends with it: to give its many pieces back one by one would only take time.
+    let context = ManuallyDrop::new(context);
     let tool = Tool { options, context: &context, kernel: Kernel::running(&root) };
     match options.action {
         Action::ShowConfig => config::show(&tool, report),

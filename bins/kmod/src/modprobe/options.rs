@@ -2,6 +2,7 @@
 
 use std::{
     ffi::{OsStr, OsString},
+    num::NonZeroUsize,
     path::PathBuf,
     time::Duration,
 };
@@ -35,6 +36,7 @@ pub(super) struct Options {
     pub use_blacklist: bool,
     pub holders: bool,
     pub wait: Option<Duration>,
+    pub jobs: NonZeroUsize,
     pub force: Force,
     pub config: Option<Vec<PathBuf>>,
     pub dirname: Option<PathBuf>,
@@ -65,6 +67,7 @@ pub(super) fn command() -> Command {
             cli::flag('R', "resolve-alias", "Print the modules that a name means")
                 .visible_alias("show-alias"),
         )
+        .arg(cli::value('j', "jobs", "N", "Load up to N modules at once that do not need each other"))
         .arg(cli::long_flag("first-time", "Fail where there is nothing to do"))
         .arg(
             cli::flag('i', "ignore-install", "Leave out the module's own install or remove command")
@@ -115,6 +118,13 @@ impl Options {
             })?),
             None => None,
         };
+        let jobs = match cli::value_of(&given, "jobs") {
+            Some(text) => jobs(&text).ok_or_else(|| {
+                report.error([b"unexpected number of jobs '", text.as_encoded_bytes(), b"'."].concat());
+                false
+            })?,
+            None => NonZeroUsize::MIN,
+        };
         let all_checks = any(&["force"]);
         let force = Force {
             modversions: all_checks || any(&["force-modversion"]),
@@ -144,6 +154,7 @@ impl Options {
             use_blacklist: any(&["use-blacklist"]),
             holders: any(&["remove-holders", "remove-dependencies"]),
             wait: wait.filter(|wait| !wait.is_zero()),
+            jobs,
             force,
             config: paths(cli::values_of(&given, "config")),
             dirname: cli::value_of(&given, "dirname").map(PathBuf::from),
@@ -167,6 +178,13 @@ fn inherited(given: &clap::ArgMatches) -> Vec<Vec<u8>> {
     }
     words.sort_by_key(|(place, _)| *place);
     words.into_iter().map(|(_, word)| word).collect()
+}
+
+/// The most modules to load at once; far more than there are processors is of no use.
+const MAX_JOBS: usize = 256;
+
+fn jobs(text: &OsStr) -> Option<NonZeroUsize> {
+    NonZeroUsize::new(text.to_str()?.parse::<usize>().ok()?.min(MAX_JOBS))
 }
 
 /// A wait as strtol(3) reads it in any base: a negative one is no wait, an endless one is the longest.
@@ -193,6 +211,13 @@ fn milliseconds(text: &OsStr) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_of_jobs_is_one_at_least() {
+        let read = |text: &str| jobs(OsStr::new(text)).map(NonZeroUsize::get);
+        assert_eq!((read("1"), read("8"), read("9999")), (Some(1), Some(8), Some(MAX_JOBS)));
+        assert!(["", "0", "-1", "two", "1 "].iter().all(|text| read(text).is_none()));
+    }
 
     #[test]
     fn a_wait_is_a_number_in_any_base_of_c() {

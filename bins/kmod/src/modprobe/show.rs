@@ -1,9 +1,12 @@
 //! Tables of a module's symbols, and why a name means no module.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 use modutils::{
-    Alias, Level, Notice,
+    Alias,
     lookup::{self, Context},
     module::Module,
 };
@@ -51,29 +54,32 @@ fn table(
             return false;
         }
     };
-    let rows = match Module::open(&path).and_then(|module| rows(&module)) {
-        Ok(rows) if rows.is_empty() => Err(Errno::ENODATA),
-        Ok(rows) => Ok(rows),
-        Err(error) => {
-            // Which place in the file is at fault has no error number.
-            report.notice(&Notice::new(Level::Info, error.to_string()));
-            Err(error.errno())
+    match Module::open(&path).and_then(|module| rows(&module)) {
+        Ok(rows) if rows.is_empty() => {
+            could_not_get(what, argument, modutils::errno_text(Errno::ENODATA), report);
+            false
         }
-    };
-    match rows {
         Ok(rows) => {
             for (crc, name) in rows {
                 report.print_line([format!("{crc:#010x}\t").as_bytes(), &name].concat());
             }
             true
         }
-        Err(errno) => {
-            let cause = modutils::error_text(&errno.into());
-            let start = format!("could not get {what} of ");
-            report.fatal([start.as_bytes(), bytes(argument), b": ", cause.as_bytes()].concat());
+        Err(error) => {
+            let mut cause = modutils::errno_text(error.errno()).to_owned();
+            // An error number does not tell which place in the file is at fault.
+            if matches!(error, modutils::Error::Malformed { .. }) {
+                cause = format!("{cause}\n  {error}");
+            }
+            could_not_get(what, argument, &cause, report);
             false
         }
     }
+}
+
+fn could_not_get(what: &str, argument: &OsString, cause: &str, report: &mut Report) {
+    let start = format!("could not get {what} of ");
+    report.fatal([start.as_bytes(), bytes(argument), b": ", cause.as_bytes()].concat());
 }
 
 /// The file of an argument: a path, if it is written as one or ends as a module file does, or the

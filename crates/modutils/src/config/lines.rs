@@ -58,25 +58,36 @@ fn is_silent(text: &[u8]) -> bool {
 fn take_line(bytes: &[u8]) -> (BString, u32, &[u8]) {
     let mut text = Vec::new();
     let mut newlines = 0_u32;
-    let mut input = bytes.iter();
-    while let Some(&byte) = input.next() {
-        match byte {
-            b'\n' => {
+    let mut rest = bytes;
+    loop {
+        let end = rest.iter().position(|byte| matches!(byte, b'\n' | b'\\')).unwrap_or(rest.len());
+        let (plain, special) = rest.split_at_checked(end).unwrap_or_default();
+        text.extend_from_slice(plain);
+        rest = match special {
+            [] => &[],
+            [b'\\', b'\n', after @ ..] => {
                 newlines = newlines.saturating_add(1);
+                after
+            }
+            [b'\\', escaped, after @ ..] => {
+                text.push(*escaped);
+                after
+            }
+            [b'\\'] => &[],
+            [_, after @ ..] => {
+                newlines = newlines.saturating_add(1);
+                rest = after;
                 break;
             }
-            b'\\' => match input.next() {
-                Some(b'\n') => newlines = newlines.saturating_add(1),
-                Some(&escaped) => text.push(escaped),
-                None => {}
-            },
-            _ => text.push(byte),
+        };
+        if rest.is_empty() {
+            break;
         }
     }
     if let Some(nul) = text.iter().position(|&byte| byte == 0) {
         text.truncate(nul);
     }
-    (text.into(), newlines, input.as_slice())
+    (text.into(), newlines, rest)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! [`Family`] and [`Files`] say which files count, [`lines`](lines::lines) what a line of them is,
 //! [`ModprobeConfig`] what the lines of modprobe.d mean. Every line knows its [`Origin`].
 
+mod by_name;
 pub mod cmdline;
 pub mod depmod_d;
 mod directories;
@@ -11,6 +12,7 @@ mod modprobe_d;
 
 use std::{fmt, io, path::Path, sync::Arc};
 
+pub use by_name::{LinesByName, NamedLine};
 pub use depmod_d::DepmodConfig;
 pub use directories::{Family, Files};
 pub use modprobe_d::{
@@ -20,8 +22,9 @@ pub use modprobe_d::{
 
 use crate::file::read_bounded;
 
-/// Far more than any configuration file holds.
-const LARGEST_FILE: u64 = 64 << 20;
+/// Far more than any configuration file holds: 16 MiB. What is kept of the lines takes some times as
+/// much.
+const LARGEST_FILE: u64 = 16 << 20;
 
 /// Where a line stands.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,11 +9,12 @@ use bstr::{BString, ByteSlice};
 
 use super::{
     Family, Files, Origin,
+    by_name::{LinesByName, NamedLine},
     cmdline::{self, Setting},
     lines::{self, word, words},
     read,
 };
-use crate::{Alias, Error, ModuleName, Notice, Root, Sink, glob::fnmatch};
+use crate::{Alias, Error, ModuleName, Notice, Root, Sink, glob::is_special};
 
 /// Where the configuration comes from.
 #[derive(Clone, Debug, Default)]
@@ -29,19 +30,19 @@ pub struct Sources {
 #[derive(Clone, Debug, Default)]
 pub struct ModprobeConfig {
     /// `alias` lines.
-    pub aliases: Vec<AliasLine>,
+    pub aliases: LinesByName<AliasLine>,
     /// `options` lines, and parameters on the kernel command line after them.
-    pub options: Vec<OptionsLine>,
+    pub options: LinesByName<OptionsLine>,
     /// `blacklist` lines, and `modprobe.blacklist=` on the kernel command line after them.
-    pub blacklist: Vec<BlacklistLine>,
+    pub blacklist: LinesByName<BlacklistLine>,
     /// `install` lines.
-    pub installs: Vec<CommandLine>,
+    pub installs: LinesByName<CommandLine>,
     /// `remove` lines.
-    pub removes: Vec<CommandLine>,
+    pub removes: LinesByName<CommandLine>,
     /// `softdep` lines.
-    pub softdeps: Vec<SoftdepLine>,
+    pub softdeps: LinesByName<SoftdepLine>,
     /// `weakdep` lines.
-    pub weakdeps: Vec<WeakdepLine>,
+    pub weakdeps: LinesByName<WeakdepLine>,
 }
 
 /// `alias PATTERN MODULE`.
@@ -113,6 +114,26 @@ pub struct WeakdepLine {
     pub origin: Origin,
 }
 
+/// What a line is found by.
+macro_rules! named_lines {
+    ($($line:ident by $field:ident),*) => {
+        $(impl NamedLine for $line {
+            fn name(&self) -> &[u8] {
+                self.$field.as_bytes()
+            }
+        })*
+    };
+}
+
+named_lines!(
+    AliasLine by pattern,
+    OptionsLine by name,
+    BlacklistLine by module,
+    CommandLine by pattern,
+    SoftdepLine by pattern,
+    WeakdepLine by pattern
+);
+
 /// What a line of a file says, without its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Directive {
@@ -170,6 +191,22 @@ impl Directive {
         };
         Ok(directive)
     }
+
+    /// Reads a line that depmod wrote. What stands in it comes from module files, and these must not
+    /// be able to run commands, or to speak for other modules than themselves.
+    ///
+    /// # Errors
+    /// As [`Directive::parse`], and for anything but the dependencies of one module.
+    fn parse_of_depmod(line: &[u8]) -> Result<Self, String> {
+        let directive = Self::parse(line)?;
+        let (Self::Softdep(name, ..) | Self::Weakdep(name, ..)) = &directive else {
+            return Err("not what depmod writes here".into());
+        };
+        if name.as_bytes().iter().any(|&byte| is_special(byte)) {
+            return Err(format!("'{}' is no module's name", name.as_bytes().as_bstr()));
+        }
+        Ok(directive)
+    }
 }
 
 impl ModprobeConfig {
@@ -181,14 +218,17 @@ impl ModprobeConfig {
             Some(paths) => files.add(paths, sink),
             None => files.add(&Family::Modprobe.directories(root), sink),
         }
-        for name in ["modules.softdep", "modules.weakdep"] {
-            let path = sources.modules.iter().map(|modules| modules.join(name)).collect::<Vec<_>>();
-            files.add(&path, sink);
-        }
+        let lists: Vec<PathBuf> = sources
+            .modules
+            .iter()
+            .flat_map(|modules| ["modules.softdep", "modules.weakdep"].map(|name| modules.join(name)))
+            .collect();
+        files.add(&lists, sink);
         let mut config = Self::default();
         for path in files.into_paths() {
+            let reading = if lists.contains(&path) { Directive::parse_of_depmod } else { Directive::parse };
             match read(&path) {
-                Ok(bytes) => config.add_file(&path.into(), &bytes, sink),
+                Ok(bytes) => config.add_lines(&path.into(), &bytes, reading, sink),
                 Err(error) => sink(Notice::error(Error::io("read", path)(error).to_string())),
             }
         }
@@ -204,9 +244,19 @@ impl ModprobeConfig {
 
     /// Adds the lines of a file.
     pub fn add_file(&mut self, file: &Arc<Path>, bytes: &[u8], sink: &mut Sink) {
+        self.add_lines(file, bytes, Directive::parse, sink);
+    }
+
+    fn add_lines(
+        &mut self,
+        file: &Arc<Path>,
+        bytes: &[u8],
+        parse: fn(&[u8]) -> Result<Directive, String>,
+        sink: &mut Sink,
+    ) {
         for line in lines::lines(bytes) {
             let origin = Origin { file: file.clone(), line: line.number };
-            match Directive::parse(&line.text) {
+            match parse(&line.text) {
                 Ok(directive) => self.add(directive, origin),
                 Err(fault) => {
                     let start = word(&line.text).map_or(&b""[..], |(keyword, _)| keyword).as_bstr();
@@ -243,32 +293,33 @@ impl ModprobeConfig {
     /// The options for a module, which was asked for by an alias perhaps: those for its name and
     /// those for the alias, joined by blanks in the order of the lines.
     pub fn options(&self, module: &ModuleName, alias: Option<&[u8]>) -> BString {
-        let concerns = |line: &&OptionsLine| {
-            line.name.as_bytes() == module.as_bytes() || alias == Some(line.name.as_bytes())
-        };
-        let options: Vec<&[u8]> =
-            self.options.iter().filter(concerns).map(|line| line.options.as_slice()).collect();
+        let by_alias = alias.filter(|alias| *alias != module.as_bytes());
+        let mut lines: Vec<&OptionsLine> = self.options.named(module.as_bytes()).collect();
+        lines.extend(by_alias.into_iter().flat_map(|alias| self.options.named(alias)));
+        // They all stand in one list: their addresses are in the order of the lines.
+        lines.sort_by_key(|line| std::ptr::from_ref(*line));
+        let options: Vec<&[u8]> = lines.iter().map(|line| line.options.as_slice()).collect();
         options.join(&b" "[..]).into()
     }
 
     /// The line that blacklists a module.
     pub fn blacklisted(&self, module: &ModuleName) -> Option<&BlacklistLine> {
-        self.blacklist.iter().find(|line| line.module.as_bytes() == module.as_bytes())
+        self.blacklist.named(module.as_bytes()).next()
     }
 
     /// The command to run instead of loading a module: the first that matches.
     pub fn install(&self, module: &ModuleName) -> Option<&CommandLine> {
-        first_match(&self.installs, module)
+        self.installs.matching(module.as_bytes()).next()
     }
 
     /// The command to run instead of removing a module: the first that matches.
     pub fn remove(&self, module: &ModuleName) -> Option<&CommandLine> {
-        first_match(&self.removes, module)
+        self.removes.matching(module.as_bytes()).next()
     }
 
     /// The softdep lines that match a module, all of them, in order.
-    pub fn softdeps<'a>(&'a self, module: &'a ModuleName) -> impl Iterator<Item = &'a SoftdepLine> {
-        self.softdeps.iter().filter(|line| fnmatch(line.pattern.as_bytes(), module.as_bytes()))
+    pub fn softdeps<'a>(&'a self, module: &ModuleName) -> impl Iterator<Item = &'a SoftdepLine> {
+        self.softdeps.matching(module.as_bytes())
     }
 
     fn add(&mut self, directive: Directive, origin: Origin) {
@@ -291,10 +342,6 @@ impl ModprobeConfig {
             }
         }
     }
-}
-
-fn first_match<'a>(lines: &'a [CommandLine], module: &ModuleName) -> Option<&'a CommandLine> {
-    lines.iter().find(|line| fnmatch(line.pattern.as_bytes(), module.as_bytes()))
 }
 
 fn normal(name: &[u8]) -> Result<Alias, String> {
@@ -441,6 +488,18 @@ mod tests {
         assert_eq!(config.options(&ModuleName::new("m"), None), "a=1 b=2");
         assert!(config.blacklisted(&ModuleName::new("a-b")).is_some());
         assert_eq!(notices, 1);
+    }
+
+    /// A line end in a module's `softdep=` would otherwise begin a line of its own, perhaps a command.
+    #[test]
+    fn files_of_the_module_directory_speak_of_dependencies_of_modules_only() {
+        let sound = Directive::parse_of_depmod(b"softdep a-b pre: c").unwrap();
+        assert!(matches!(sound, Directive::Softdep(name, ..) if name.as_bytes() == b"a_b"));
+        assert!(Directive::parse_of_depmod(b"weakdep a b").is_ok());
+        for line in ["install a cmd", "options a b=1", "alias a b", "softdep * pre: a", "weakdep [a] b", "x"]
+        {
+            assert!(Directive::parse_of_depmod(line.as_bytes()).is_err(), "{line}");
+        }
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! Finds the module files of a tree.
 
 use std::{
+    collections::HashMap,
     ffi::OsStr,
     io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
 use bstr::{BString, ByteSlice};
-use walkdir::WalkDir;
+use walkdir::{DirEntry, WalkDir};
 
 use crate::{Error, Notice, Result, Sink, config::DepmodConfig};
 
@@ -16,6 +18,10 @@ const NEVER_ENTERED: [&str; 2] = ["build", "source"];
 
 /// What the name of a module file ends in; the compression is then found in its content.
 const EXTENSIONS: [&str; 4] = [".ko", ".ko.gz", ".ko.xz", ".ko.zst"];
+
+/// How often a directory is entered, by different ways. A few dozen directories with two links each
+/// from one to the next have more ways through them than can be walked.
+const MOST_WAYS: u32 = 16;
 
 /// A module file in the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +35,8 @@ pub struct Found {
 }
 
 /// All module files in the module directory and in the external ones, each directory in the order
-/// of its names. Links to directories are followed, but no directory is entered below itself.
+/// of its names. Links to directories are followed, but no directory is entered below itself, nor by
+/// more than [`MOST_WAYS`] ways.
 ///
 /// # Errors
 /// Where the module directory itself cannot be read; what else cannot goes to the sink.
@@ -66,11 +73,26 @@ fn scan_one(
     if let Err(error) = std::fs::read_dir(directory) {
         return Err(could_not(error));
     }
-    let walk = WalkDir::new(directory).follow_links(true).sort_by_file_name();
-    for entry in
-        walk.into_iter().filter_entry(|entry| entry.depth() == 0 || !is_excluded(entry.file_name(), config))
-    {
+    let mut ways = Ways::default();
+    let mut walk = WalkDir::new(directory).follow_links(true).sort_by_file_name().into_iter();
+    while let Some(entry) = walk.next() {
         match entry {
+            Ok(entry) if entry.depth() > 0 && is_excluded(entry.file_name(), config) => {
+                if entry.file_type().is_dir() {
+                    walk.skip_current_dir();
+                }
+            }
+            Ok(entry) if entry.file_type().is_dir() => match ways.count(&entry) {
+                ..=MOST_WAYS => {}
+                count => {
+                    walk.skip_current_dir();
+                    if count == MOST_WAYS.saturating_add(1) {
+                        let path = entry.path().display();
+                        let what = format!("{path}: links lead here by more than {MOST_WAYS} ways");
+                        sink(Notice::warning(what));
+                    }
+                }
+            },
             Ok(entry) if entry.file_type().is_file() && is_module_file(entry.file_name()) => {
                 let listed =
                     if external { path_bytes(entry.path()) } else { listed(directory, entry.path()) };
@@ -85,6 +107,20 @@ fn scan_one(
         }
     }
     Ok(())
+}
+
+/// How often each directory was come by.
+#[derive(Default)]
+struct Ways(HashMap<(u64, u64), u32>);
+
+impl Ways {
+    fn count(&mut self, directory: &DirEntry) -> u32 {
+        // What cannot be looked at cannot be entered either.
+        let Ok(metadata) = directory.metadata() else { return 0 };
+        let count = self.0.entry((metadata.dev(), metadata.ino())).or_default();
+        *count = count.saturating_add(1);
+        *count
+    }
 }
 
 /// Whether what could not be looked at would have been passed over anyway.

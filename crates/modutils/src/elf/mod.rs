@@ -24,7 +24,7 @@ use goblin::{
     container::{Container, Ctx, Endian},
     elf::{
         header::{ELFCLASS32, ELFCLASS64, ELFMAG, SELFMAG, header64::SIZEOF_EHDR},
-        section_header::{SHN_XINDEX, SHT_NOBITS, SHT_SYMTAB},
+        section_header::{SHN_XINDEX, SHT_NOBITS, SHT_SYMTAB, SHT_SYMTAB_SHNDX},
     },
 };
 use nix::errno::Errno;
@@ -187,7 +187,14 @@ impl Elf {
         };
         let table = self.section_at(index)?.unwrap_or_default();
         let strings = self.section_at(section.header.sh_link as usize)?.unwrap_or_default();
-        Ok(Symbols::parse(table, strings, self.ctx))
+        let belongs = |section: &Section| {
+            section.header.sh_type == SHT_SYMTAB_SHNDX && section.header.sh_link as usize == index
+        };
+        let numbers = match self.sections.iter().position(belongs) {
+            Some(index) => self.section_at(index)?.unwrap_or_default(),
+            None => &[],
+        };
+        Ok(Symbols::parse(table, strings, self.ctx).with_section_numbers(numbers))
     }
 
     /// Whether a section has that name, without looking for the end of the one it has.

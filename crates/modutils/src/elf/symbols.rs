@@ -2,7 +2,10 @@
 
 use goblin::{
     container::Ctx,
-    elf::{section_header::SHN_UNDEF, sym::Sym},
+    elf::{
+        section_header::{SHN_LORESERVE, SHN_UNDEF, SHN_XINDEX},
+        sym::Sym,
+    },
 };
 use scroll::Pread;
 
@@ -14,6 +17,7 @@ use crate::Malformed;
 pub struct Symbols<'a> {
     table: &'a [u8],
     strings: &'a [u8],
+    sections: &'a [u8],
     ctx: Ctx,
 }
 
@@ -23,6 +27,8 @@ pub struct Symbol<'a> {
     /// The entry as goblin reads it.
     pub entry: Sym,
     strings: &'a [u8],
+    /// The number of its section, where that is too large for the entry.
+    extended: Option<u32>,
 }
 
 /// What the names that are kept of a symbol table may come to, all together.
@@ -52,7 +58,13 @@ impl<'a> Symbols<'a> {
     /// A symbol table from its bytes and those of its string table. Bytes at the end of the table
     /// that make no whole entry are left out.
     pub fn parse(table: &'a [u8], strings: &'a [u8], ctx: Ctx) -> Self {
-        Self { table, strings, ctx }
+        Self { table, strings, sections: &[], ctx }
+    }
+
+    /// The same, with the table of section numbers that are too large for the symbols' entries: a
+    /// word for each symbol (`SHT_SYMTAB_SHNDX`).
+    pub fn with_section_numbers(self, sections: &'a [u8]) -> Self {
+        Self { sections, ..self }
     }
 
     /// A budget for the names of these symbols.
@@ -63,9 +75,12 @@ impl<'a> Symbols<'a> {
 
     /// The symbols in table order.
     pub fn iter(&self) -> impl Iterator<Item = Symbol<'a>> + use<'a> {
-        let Self { table, strings, ctx } = *self;
-        let entries = table.chunks_exact(Sym::size(ctx.container));
-        entries.filter_map(move |entry| Some(Symbol { entry: entry.pread_with(0, ctx).ok()?, strings }))
+        let Self { table, strings, sections, ctx } = *self;
+        let entries = table.chunks_exact(Sym::size(ctx.container)).enumerate();
+        entries.filter_map(move |(index, entry)| {
+            let word = index.checked_mul(4).and_then(|at| sections.pread_with(at, ctx.le).ok());
+            Some(Symbol { entry: entry.pread_with(0, ctx).ok()?, strings, extended: word })
+        })
     }
 }
 
@@ -92,6 +107,15 @@ impl<'a> Symbol<'a> {
     pub fn name_after(&self, prefix: &[u8]) -> Result<Option<&'a [u8]>, Malformed> {
         let starts = self.strings.get(self.entry.st_name..).is_some_and(|name| name.starts_with(prefix));
         if starts { Ok(self.name()?.strip_prefix(prefix)) } else { Ok(None) }
+    }
+
+    /// The number of the section that the symbol is in; `None` where it is in none, because it is
+    /// undefined or its value is a plain number.
+    pub fn section(&self) -> Option<usize> {
+        match self.entry.st_shndx {
+            index if index == SHN_XINDEX as usize => self.extended.map(|index| index as usize),
+            index => (index != SHN_UNDEF as usize && index < SHN_LORESERVE as usize).then_some(index),
+        }
     }
 
     /// Whether the symbol is needed from elsewhere. The null symbol and sections have no name and

@@ -310,6 +310,15 @@ pub(crate) fn open_regular(path: &Path) -> Result<(File, Metadata)> {
 /// When it cannot be opened or read, is something else (a pipe has no end to wait for, a device may
 /// never come to one), or holds more than `limit` bytes.
 pub fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let (file, len) = open_bounded(path, limit)?;
+    read_to_limit(file, len, limit)
+}
+
+/// Opens what [`read_bounded`] reads, and returns the length that it says it has.
+///
+/// # Errors
+/// As [`read_bounded`].
+pub(crate) fn open_bounded(path: &Path, limit: u64) -> io::Result<(File, u64)> {
     let (file, metadata) = open_at_once(path)?;
     if metadata.is_dir() {
         return Err(Errno::EISDIR.into());
@@ -317,7 +326,7 @@ pub fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     if !metadata.is_file() && !is_null(&metadata) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
-    read_to_limit(file, metadata.len(), limit)
+    if metadata.len() > limit { Err(too_large(limit)) } else { Ok((file, metadata.len())) }
 }
 
 /// Reads a whole file that the caller named for this one purpose: it may be a pipe (`-E <(…)`), which
@@ -333,14 +342,17 @@ pub fn read_named(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 
 /// Reads to the end of a file that says it has `len` bytes; those of /proc and pipes do not tell.
 fn read_to_limit(file: File, len: u64, limit: u64) -> io::Result<Vec<u8>> {
-    let too_large = || io::Error::new(io::ErrorKind::FileTooLarge, format!("more than {limit} bytes"));
     if len > limit {
-        return Err(too_large());
+        return Err(too_large(limit));
     }
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(usize::try_from(len).unwrap_or_default().saturating_add(1))?;
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > limit { Err(too_large()) } else { Ok(bytes) }
+    if bytes.len() as u64 > limit { Err(too_large(limit)) } else { Ok(bytes) }
+}
+
+fn too_large(limit: u64) -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, format!("more than {limit} bytes"))
 }
 
 /// Opens whatever stands at a path; without `O_NONBLOCK`, opening a named pipe would wait for a

@@ -6,7 +6,9 @@
 //! reference for each byte from the one to the other, zero where there is no child), values (a
 //! count, then for each a priority and a NUL-terminated string).
 
-use super::TrieValue;
+use std::borrow::Cow;
+
+use super::file::{Cursor, IndexFile};
 use crate::Malformed;
 
 /// The first four bytes of an index.
@@ -23,8 +25,8 @@ pub(super) const HAS_CHILDREN: u32 = 0x2000_0000;
 pub(super) const OFFSET_MASK: u32 = 0x0FFF_FFFF;
 
 /// Checks the header and returns the reference to the root.
-pub(super) fn root_reference(file: &[u8]) -> Result<u32, Malformed> {
-    let mut header = Cursor { file, at: 0 };
+pub(super) fn root_reference(file: &IndexFile) -> Result<u32, Malformed> {
+    let mut header = Cursor::new(file, 0)?;
     if header.number()? != MAGIC {
         return Err(Malformed::offset(0, "not an index of modules"));
     }
@@ -36,27 +38,35 @@ pub(super) fn root_reference(file: &[u8]) -> Result<u32, Malformed> {
 }
 
 /// A node, its parts found and known to lie within the file.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Node<'a> {
     /// The bytes that all keys below share, after those that lead here.
-    pub(super) prefix: &'a [u8],
+    pub(super) prefix: Cow<'a, [u8]>,
     first: u8,
     /// A reference of four bytes for each byte from the first.
-    children: &'a [u8],
+    children: Cow<'a, [u8]>,
+    /// The node's values.
+    pub(super) values: Values<'a>,
+}
+
+/// The values of a node, as they stand: each its priority and its bytes. How far they go in the file
+/// is seen in reading them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Values<'a> {
     count: u32,
-    /// Begins at the values and ends with the file: how far they go is seen in reading them.
-    values: Cursor<'a>,
+    cursor: Cursor<'a>,
 }
 
 impl<'a> Node<'a> {
     /// Reads the node at a reference.
-    pub(super) fn read(file: &'a [u8], reference: u32) -> Result<Self, Malformed> {
-        let mut cursor = Cursor { file, at: (reference & OFFSET_MASK) as usize };
-        let prefix = if reference & HAS_PREFIX == 0 { &[] } else { cursor.string()? };
+    pub(super) fn read(file: &'a IndexFile, reference: u32) -> Result<Self, Malformed> {
+        let mut cursor = Cursor::new(file, (reference & OFFSET_MASK) as usize)?;
+        let nothing = Cow::Borrowed(&[][..]);
+        let prefix = if reference & HAS_PREFIX == 0 { nothing.clone() } else { cursor.string()? };
         let (first, children) =
-            if reference & HAS_CHILDREN == 0 { (0, &[][..]) } else { cursor.children()? };
+            if reference & HAS_CHILDREN == 0 { (0, nothing) } else { children(&mut cursor)? };
         let count = if reference & HAS_VALUES == 0 { 0 } else { cursor.number()? };
-        Ok(Self { prefix, first, children, count, values: cursor })
+        Ok(Self { prefix, first, children, values: Values { count, cursor } })
     }
 
     /// The reference to the child for a byte.
@@ -67,25 +77,13 @@ impl<'a> Node<'a> {
     }
 
     /// The bytes that have a child, ascending, each with the reference to it.
-    pub(super) fn children(&self) -> impl DoubleEndedIterator<Item = (u8, u32)> + 'a {
-        let (tables, _) = self.children.as_chunks::<4>();
-        let references = (self.first..=u8::MAX).zip(tables);
-        let references: Vec<_> = references.map(|(byte, table)| (byte, u32::from_be_bytes(*table))).collect();
-        references.into_iter().filter(|&(_, reference)| reference != 0)
-    }
-
-    /// The values, as they stand.
-    pub(super) fn values(&self) -> impl Iterator<Item = Result<TrieValue, Malformed>> + 'a {
-        let mut cursor = self.values;
-        (0..self.count).map(move |_| {
-            let priority = cursor.number()?;
-            Ok(TrieValue { priority, value: cursor.string()?.to_owned() })
-        })
-    }
-
-    /// The same node with another prefix: the part of its own that is still to be looked at.
-    pub(super) fn with_prefix(self, prefix: &'a [u8]) -> Self {
-        Self { prefix, ..self }
+    pub(super) fn children(&self) -> impl DoubleEndedIterator<Item = (u8, u32)> {
+        let (references, _) = self.children.as_chunks::<4>();
+        // There is none behind the byte 255, so that the sum does not wrap.
+        let byte = |place: usize| self.first.wrapping_add(place as u8);
+        let references = references.iter().enumerate();
+        let references = references.map(move |(place, table)| (byte(place), u32::from_be_bytes(*table)));
+        references.filter(|&(_, reference)| reference != 0)
     }
 
     /// How many bytes of the file the node takes without its values, at least one.
@@ -94,45 +92,29 @@ impl<'a> Node<'a> {
     }
 }
 
-/// A place in the file, moving on as it is read.
-#[derive(Clone, Copy, Debug)]
-struct Cursor<'a> {
-    file: &'a [u8],
-    at: usize,
+/// The byte of the first child, and the table of references.
+fn children<'a>(cursor: &mut Cursor<'a>) -> Result<(u8, Cow<'a, [u8]>), Malformed> {
+    let [first, last] = cursor.take(2)?.first_chunk().copied().unwrap_or_default();
+    let Some(more) = last.checked_sub(first) else {
+        return Err(Malformed::offset(cursor.at() as u64, "the children's range is upside down"));
+    };
+    let table = usize::from(more).saturating_add(1).saturating_mul(4);
+    Ok((first, cursor.take(table)?))
 }
 
-impl<'a> Cursor<'a> {
-    fn number(&mut self) -> Result<u32, Malformed> {
-        let bytes = self.take(4)?.first_chunk().copied().unwrap_or_default();
-        Ok(u32::from_be_bytes(bytes))
+impl Values<'_> {
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
     }
+}
 
-    fn string(&mut self) -> Result<&'a [u8], Malformed> {
-        let rest = self.file.get(self.at..).unwrap_or_default();
-        let length = rest.iter().position(|&byte| byte == 0).ok_or_else(|| self.cut_short())?;
-        let string = self.take(length)?;
-        self.take(1)?;
-        Ok(string)
-    }
+impl<'a> Iterator for Values<'a> {
+    type Item = Result<(u32, Cow<'a, [u8]>), Malformed>;
 
-    fn children(&mut self) -> Result<(u8, &'a [u8]), Malformed> {
-        let range = self.take(2)?.first_chunk().copied().unwrap_or_default();
-        let [first, last] = range;
-        let Some(more) = last.checked_sub(first) else {
-            return Err(Malformed::offset(self.at as u64, "the children's range is upside down"));
-        };
-        let table = usize::from(more).saturating_add(1).saturating_mul(4);
-        Ok((first, self.take(table)?))
-    }
-
-    fn take(&mut self, length: usize) -> Result<&'a [u8], Malformed> {
-        let end = self.at.checked_add(length);
-        let bytes = end.and_then(|end| self.file.get(self.at..end)).ok_or_else(|| self.cut_short())?;
-        self.at = self.at.saturating_add(length);
-        Ok(bytes)
-    }
-
-    fn cut_short(&self) -> Malformed {
-        Malformed::offset(self.at as u64, "the index ends before what should stand here")
+    fn next(&mut self) -> Option<Self::Item> {
+        self.count = self.count.checked_sub(1)?;
+        let priority = self.cursor.number();
+        Some(priority.and_then(|priority| Ok((priority, self.cursor.string()?))))
     }
 }

@@ -2,8 +2,8 @@
 
 use std::{
     cell::OnceCell,
-    ffi::OsStr,
-    os::unix::ffi::OsStrExt,
+    ffi::{OsStr, OsString},
+    os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
 };
 
@@ -113,11 +113,19 @@ impl DependencyLine {
     fn parse(directory: &Path, line: &[u8]) -> Option<Self> {
         let colon = line.iter().position(|&byte| byte == b':')?;
         let (path, rest) = line.split_at_checked(colon)?;
-        let absolute = |path: &[u8]| directory.join(OsStr::from_bytes(path));
+        let absolute = |path: &[u8]| absolute(directory, path);
         let dependencies = rest.get(1..)?.split(|&byte| matches!(byte, b' ' | b'\t'));
         let dependencies = dependencies.filter(|path| !path.is_empty()).map(absolute).collect();
         Some(Self { path: absolute(path), dependencies })
     }
+}
+
+/// A path of a line; a tree's indexes hold tens of thousands of them.
+fn absolute(directory: &Path, path: &[u8]) -> PathBuf {
+    if path.starts_with(b"/") {
+        return OsStr::from_bytes(path).into();
+    }
+    OsString::from_vec([directory.as_os_str().as_bytes(), b"/", path].concat()).into()
 }
 
 #[cfg(test)]

@@ -7,10 +7,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::node::{Node, root_reference};
+use super::{
+    file::IndexFile,
+    guide::{Everything, Guide, Query},
+    node::{Node, Values, root_reference},
+};
 use crate::{
     Error, Malformed, Result,
-    file::{TREE_FILE_LIMIT, read_bounded},
     glob::{fnmatch, is_wildcard},
 };
 
@@ -20,11 +23,11 @@ const MAX_EXPANSION: usize = 64;
 /// What the keys of a small file may come to all the same.
 const MIN_EXPANSION: usize = 1 << 20;
 
-/// An index file, read whole.
-#[derive(Clone, Debug)]
+/// An index, of which is read what lookups touch.
+#[derive(Debug)]
 pub struct Trie {
     path: PathBuf,
-    bytes: Vec<u8>,
+    file: IndexFile,
     /// `None` in an index without keys.
     root: Option<u32>,
 }
@@ -39,13 +42,12 @@ pub struct TrieValue {
 }
 
 impl Trie {
-    /// Reads an index file.
+    /// Opens an index file.
     ///
     /// # Errors
-    /// [`Error::Io`] where it cannot be read, [`Error::Malformed`] where it is not an index.
+    /// [`Error::Io`] where it cannot be opened, [`Error::Malformed`] where it is not an index.
     pub fn open(path: &Path) -> Result<Self> {
-        let bytes = read_bounded(path, TREE_FILE_LIMIT).map_err(Error::io("read", path))?;
-        Self::from_bytes(path, bytes)
+        Self::new(path, IndexFile::open(path).map_err(Error::io("read", path))?)
     }
 
     /// An index from the bytes of its file; the path is for messages. An empty file is an index
@@ -54,15 +56,20 @@ impl Trie {
     /// # Errors
     /// [`Error::Malformed`] where the header is not that of an index.
     pub fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self> {
-        let root = if bytes.is_empty() { Ok(None) } else { root_reference(&bytes).map(Some) };
+        Self::new(path, IndexFile::from_bytes(bytes))
+    }
+
+    fn new(path: &Path, file: IndexFile) -> Result<Self> {
+        let root = if file.len() == 0 { Ok(None) } else { root_reference(&file).map(Some) };
         let root = root.map_err(|fault| fault.at(path))?;
-        Ok(Self { path: path.to_owned(), bytes, root })
+        Ok(Self { path: path.to_owned(), file, root })
     }
 
     /// The first value of exactly this key.
     ///
     /// # Errors
-    /// [`Error::Malformed`] where a reference on the way leads out of the file.
+    /// [`Error::Malformed`] where a reference on the way leads out of the file, or the file cannot be
+    /// read there.
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
         self.find(key).map_err(|fault| fault.at(&self.path))
     }
@@ -71,37 +78,48 @@ impl Trie {
     /// order in which kmod gives them.
     ///
     /// # Errors
-    /// As [`Trie::entries`].
+    /// As [`Trie::for_each`].
     pub fn search(&self, query: &[u8]) -> Result<Vec<TrieValue>> {
         self.find_matching(query).map_err(|fault| fault.at(&self.path))
+    }
+
+    /// Gives all keys, each with each of its values, in the order of `modprobe -c`.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] where a reference leads out of the file, nodes overlap, the keys are out of
+    /// all proportion to the file, or it cannot be read. What was given before holds all the same.
+    pub fn for_each(&self, each: &mut impl FnMut(&[u8], &[u8])) -> Result<()> {
+        self.walk_all(each).map_err(|fault| fault.at(&self.path))
     }
 
     /// All keys with their values, in the order of `modprobe -c`.
     ///
     /// # Errors
-    /// [`Error::Malformed`] where a reference leads out of the file, nodes overlap, or the keys are
-    /// out of all proportion to the file.
+    /// As [`Trie::for_each`].
     pub fn entries(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
         let mut entries = Vec::new();
-        let mut collect = |key: &[u8], values: Vec<TrieValue>| {
-            entries.extend(values.into_iter().map(|value| (key.to_owned(), value.value)));
-        };
-        let walked = match self.root {
-            Some(root) => self.node(root).and_then(|root| self.walk(true).below(root, b"", &mut collect)),
-            None => Ok(()),
-        };
-        walked.map_err(|fault| fault.at(&self.path))?;
+        self.for_each(&mut |key, value| entries.push((key.to_owned(), value.to_owned())))?;
         Ok(entries)
+    }
+
+    fn walk_all(&self, each: &mut impl FnMut(&[u8], &[u8])) -> Result<(), Malformed> {
+        let Some(root) = self.root else { return Ok(()) };
+        let whole = self.file.whole()?;
+        let file = whole.as_ref().unwrap_or(&self.file);
+        let mut walk = Walk::new(file, &Everything, true);
+        walk.below(Node::read(file, root)?, 0, b"", (), &mut |budget, key, values, ()| {
+            budget.each(values, key.len(), |_, value| each(key, value))
+        })
     }
 
     fn find(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Malformed> {
         let mut reference = self.root;
         let mut rest = key;
         // Every step takes a byte off the key, so that a cycle comes to an end.
-        while let Some(node) = reference.map(|reference| self.node(reference)).transpose()? {
-            let Some(after) = rest.strip_prefix(node.prefix) else { return Ok(None) };
+        while let Some(mut node) = reference.map(|reference| self.node(reference)).transpose()? {
+            let Some(after) = rest.strip_prefix(&*node.prefix) else { return Ok(None) };
             let Some((&byte, after)) = after.split_first() else {
-                return node.values().next().map(|value| Ok(value?.value)).transpose();
+                return node.values.next().map(|value| Ok(value?.1.into_owned())).transpose();
             };
             reference = node.child(byte);
             rest = after;
@@ -113,7 +131,9 @@ impl Trie {
     /// everything below is tried.
     fn find_matching(&self, query: &[u8]) -> Result<Vec<TrieValue>, Malformed> {
         let mut found = Vec::new();
-        let mut walk = self.walk(false);
+        let mut keep = |priority, value: &[u8]| found.push(TrieValue { priority, value: value.to_owned() });
+        let guide = Query::new(query);
+        let mut walk = Walk::new(&self.file, &guide, false);
         let mut reference = self.root;
         let mut rest = query;
         while let Some(node) = reference.map(|reference| self.node(reference)).transpose()? {
@@ -122,26 +142,34 @@ impl Trie {
             let (literal, pattern) = node.prefix.split_at_checked(literal).unwrap_or_default();
             let Some(after) = rest.strip_prefix(literal) else { break };
             rest = after;
-            let mut try_pattern = |pattern: &[u8], values| {
-                if fnmatch(pattern, rest) {
-                    found.extend(values);
-                }
+            let trail = guide.start(rest);
+            let mut try_pattern = |budget: &mut Budget, pattern: &[u8], values, trail| {
+                let matches = guide.matches(trail).unwrap_or_else(|| fnmatch(pattern, rest));
+                if matches { budget.each(values, pattern.len(), &mut keep) } else { Ok(()) }
             };
             if !pattern.is_empty() {
-                walk.below(node.with_prefix(pattern), b"", &mut try_pattern)?;
+                let passed = literal.len();
+                walk.below(node, passed, b"", trail, &mut try_pattern)?;
                 break;
             }
             for wildcard in *b"*?[" {
-                if let Some(child) = node.child(wildcard) {
-                    walk.below(self.node(child)?, &[wildcard], &mut try_pattern)?;
+                if let Some(child) = node.child(wildcard)
+                    && let Some(trail) = guide.follow(trail, wildcard)
+                {
+                    walk.below(self.node(child)?, 0, &[wildcard], trail, &mut try_pattern)?;
                 }
             }
             let Some((&byte, after)) = rest.split_first() else {
-                for value in node.values() {
-                    found.push(value?);
+                for value in node.values {
+                    let (priority, value) = value?;
+                    keep(priority, &value);
                 }
                 break;
             };
+            if is_wildcard(byte) {
+                // What is below was walked as a pattern, and is now entered literally.
+                walk = Walk::new(&self.file, &guide, false);
+            }
             reference = node.child(byte);
             rest = after;
         }
@@ -152,102 +180,122 @@ impl Trie {
     }
 
     fn node(&self, reference: u32) -> Result<Node<'_>, Malformed> {
-        Node::read(&self.bytes, reference)
-    }
-
-    fn walk(&self, values_first: bool) -> Walk<'_> {
-        let budget = self.bytes.len();
-        let room = budget.saturating_mul(MAX_EXPANSION).max(MIN_EXPANSION);
-        Walk { file: &self.bytes, values_first, budget, room }
+        Node::read(&self.file, reference)
     }
 }
 
-/// Visits all keys below a node.
-struct Walk<'a> {
-    file: &'a [u8],
+/// How much more a sound file could have.
+struct Budget {
+    /// Bytes of nodes.
+    nodes: usize,
+    /// Bytes of keys, each counted once for each of its values.
+    keys: usize,
+}
+
+/// Visits the keys below nodes that its guide wants.
+struct Walk<'a, G: Guide> {
+    file: &'a IndexFile,
+    guide: &'a G,
     /// Where a node's values come: before its children or after them.
     values_first: bool,
-    /// How many more bytes of nodes a sound file could have.
-    budget: usize,
-    /// How many more bytes the keys may have, each counted once for each of its values.
-    room: usize,
+    budget: Budget,
+    key: Vec<u8>,
+    steps: Vec<Step<'a, G::Trail>>,
 }
 
 /// What a walk still has to do, with the length of the key that leads there.
-enum Step<'a> {
-    Child { reference: u32, byte: u8, parent_key: usize },
-    Values { node: Node<'a>, key: usize },
+struct Step<'a, T> {
+    key: usize,
+    trail: T,
+    next: Next<'a>,
 }
 
-impl<'a> Walk<'a> {
-    /// Calls `visit` with each key from `node` on, `start` before it, and the key's values.
+enum Next<'a> {
+    Child { reference: u32, byte: u8 },
+    Values(Values<'a>),
+}
+
+impl<'a, G: Guide> Walk<'a, G> {
+    fn new(file: &'a IndexFile, guide: &'a G, values_first: bool) -> Self {
+        let nodes = file.len();
+        let keys = nodes.saturating_mul(MAX_EXPANSION).max(MIN_EXPANSION);
+        let budget = Budget { nodes, keys };
+        Self { file, guide, values_first, budget, key: Vec::new(), steps: Vec::new() }
+    }
+
+    /// Calls `visit` with each key that begins at `node` and has values: `start` stands before it with
+    /// that trail, and so many bytes of the node's prefix do not belong to it.
     fn below(
         &mut self,
         node: Node<'a>,
+        passed: usize,
         start: &[u8],
-        visit: &mut impl FnMut(&[u8], Vec<TrieValue>),
+        trail: G::Trail,
+        visit: &mut impl FnMut(&mut Budget, &[u8], Values<'a>, G::Trail) -> Result<(), Malformed>,
     ) -> Result<(), Malformed> {
-        let mut key = start.to_owned();
-        let mut steps = Vec::new();
-        self.enter(node, &mut key, &mut steps)?;
-        while let Some(step) = steps.pop() {
-            match step {
-                Step::Child { reference, byte, parent_key } => {
-                    key.truncate(parent_key);
-                    key.push(byte);
-                    self.enter(Node::read(self.file, reference)?, &mut key, &mut steps)?;
+        self.key.clear();
+        self.key.extend_from_slice(start);
+        self.enter(&node, passed, trail)?;
+        while let Some(Step { key, trail, next }) = self.steps.pop() {
+            self.key.truncate(key);
+            match next {
+                Next::Child { reference, byte } => {
+                    self.key.push(byte);
+                    self.enter(&Node::read(self.file, reference)?, 0, trail)?;
                 }
-                Step::Values { node, key: length } => {
-                    key.truncate(length);
-                    let values = self.values(node, length)?;
-                    if !values.is_empty() {
-                        visit(&key, values);
-                    }
-                }
+                Next::Values(values) => visit(&mut self.budget, &self.key, values, trail)?,
             }
         }
         Ok(())
     }
 
     /// Puts a node's parts on the stack, those that come first on top.
-    fn enter(
-        &mut self,
-        node: Node<'a>,
-        key: &mut Vec<u8>,
-        steps: &mut Vec<Step<'a>>,
-    ) -> Result<(), Malformed> {
-        self.spend(node.size())?;
-        key.extend_from_slice(node.prefix);
-        let values = Step::Values { node, key: key.len() };
-        let children = node.children().rev();
-        let children =
-            children.map(|(byte, reference)| Step::Child { reference, byte, parent_key: key.len() });
+    fn enter(&mut self, node: &Node<'a>, passed: usize, trail: G::Trail) -> Result<(), Malformed> {
+        self.budget.spend(node.size().saturating_sub(passed))?;
+        let prefix = node.prefix.get(passed..).unwrap_or_default();
+        let guide = self.guide;
+        let trail = prefix.iter().try_fold(trail, |trail, &byte| guide.follow(trail, byte));
+        let Some(trail) = trail else { return Ok(()) };
+        self.key.extend_from_slice(prefix);
+        let key = self.key.len();
+        let values =
+            (!node.values.is_empty()).then_some(Step { key, trail, next: Next::Values(node.values) });
+        let children = node.children().rev().filter_map(|(byte, reference)| {
+            let trail = guide.follow(trail, byte)?;
+            Some(Step { key, trail, next: Next::Child { reference, byte } })
+        });
         if self.values_first {
-            steps.extend(children);
-            steps.push(values);
+            self.steps.extend(children);
+            self.steps.extend(values);
         } else {
-            steps.push(values);
-            steps.extend(children);
+            self.steps.extend(values);
+            self.steps.extend(children);
+        }
+        Ok(())
+    }
+}
+
+impl Budget {
+    /// Gives each value of a key that is so long.
+    fn each(
+        &mut self,
+        values: Values<'_>,
+        key: usize,
+        mut each: impl FnMut(u32, &[u8]),
+    ) -> Result<(), Malformed> {
+        for value in values {
+            let (priority, value) = value?;
+            self.spend(value.len().saturating_add(5))?;
+            let left = self.keys.checked_sub(key);
+            self.keys = left.ok_or_else(|| Malformed::file("the keys are out of proportion to the file"))?;
+            each(priority, &value);
         }
         Ok(())
     }
 
-    /// A node's values; its key is so long.
-    fn values(&mut self, node: Node<'a>, key: usize) -> Result<Vec<TrieValue>, Malformed> {
-        let mut values = Vec::new();
-        for value in node.values() {
-            let value = value?;
-            self.spend(value.value.len().saturating_add(5))?;
-            let left = self.room.checked_sub(key);
-            self.room = left.ok_or_else(|| Malformed::file("the keys are out of proportion to the file"))?;
-            values.push(value);
-        }
-        Ok(values)
-    }
-
     fn spend(&mut self, bytes: usize) -> Result<(), Malformed> {
-        let left = self.budget.checked_sub(bytes);
-        self.budget = left.ok_or_else(|| Malformed::file("nodes of the index overlap"))?;
+        let left = self.nodes.checked_sub(bytes);
+        self.nodes = left.ok_or_else(|| Malformed::file("nodes of the index overlap"))?;
         Ok(())
     }
 }
@@ -293,6 +341,15 @@ mod tests {
         assert_eq!(trie.get(b"a").unwrap(), None);
         assert_eq!(trie.search(b"a").unwrap(), []);
         assert!(trie.entries().unwrap().is_empty());
+    }
+
+    /// Found by fuzzing: the second walk over the same nodes was taken for a damaged index. The packaged
+    /// modprobe, too, finds the value on both ways.
+    #[test]
+    fn a_query_that_begins_like_a_pattern_is_followed_both_ways() {
+        let long = format!("[*{}", "a".repeat(100));
+        let query = format!("[{}", "a".repeat(100));
+        assert_eq!(search(&trie(&[(&long, "m", 0)]), &query), ["m", "m"]);
     }
 
     /// Seen with the packaged modprobe of kmod 34: `-R x:a`, and `-c`.

@@ -7,8 +7,8 @@ use nix::{
     kmod::{DeleteModuleFlags, ModuleInitFlags},
 };
 
-/// The three calls that modules come and go by.
-pub trait Calls {
+/// The three calls that modules come and go by; several threads may make them at once.
+pub trait Calls: Sync {
     /// init_module(2).
     ///
     /// # Errors
@@ -50,7 +50,7 @@ impl Calls for Linux {
 pub(super) mod fake {
     //! A kernel that writes down what it is asked and answers as told.
 
-    use std::{cell::RefCell, collections::HashMap};
+    use std::{collections::HashMap, sync::Mutex};
 
     use nix::errno::Errno;
 
@@ -58,22 +58,22 @@ pub(super) mod fake {
 
     #[derive(Default)]
     pub(crate) struct Fake {
-        pub(crate) log: RefCell<Vec<String>>,
+        pub(crate) log: Mutex<Vec<String>>,
         /// By the first word of a log line.
         pub(crate) answers: HashMap<&'static str, Errno>,
-        pub(crate) images: RefCell<Vec<Vec<u8>>>,
+        pub(crate) images: Mutex<Vec<Vec<u8>>>,
     }
 
     impl Fake {
         fn answer(&self, call: &str, rest: String) -> Result<()> {
-            self.log.borrow_mut().push(format!("{call} {rest}"));
+            self.log.lock().unwrap().push(format!("{call} {rest}"));
             self.answers.get(call).map_or(Ok(()), |&errno| Err(errno))
         }
     }
 
     impl Calls for Fake {
         fn init_module(&self, image: &[u8], parameters: &CStr) -> Result<()> {
-            self.images.borrow_mut().push(image.to_vec());
+            self.images.lock().unwrap().push(image.to_vec());
             self.answer("init_module", format!("{parameters:?}"))
         }
 

@@ -1,5 +1,7 @@
 //! Carrying out a plan: each step's condition is looked at when its turn comes.
 
+mod parallel;
+
 use std::{collections::HashSet, ffi::OsString, time::Duration};
 
 use bstr::BString;
@@ -13,6 +15,8 @@ use crate::{
     Error, ModuleName,
     plan::{Action, Condition, OnError, Plan, Step, with_options},
 };
+
+pub use parallel::{Told, execute_all};
 
 /// How much of a plan is carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,12 +113,16 @@ pub fn execute(
     execution: &Execution,
     tell: &mut dyn FnMut(Event) -> Flow,
 ) -> Outcome {
-    let mut run = Run { kernel, plan, execution, tell, results: Vec::new(), shown: HashSet::new() };
-    if run.files_are_missing() { Outcome::Failed } else { run.all() }
+    let mut run = Run::new(kernel, plan, execution, tell);
+    if let Some((step, failure)) = run.missing_file() {
+        (run.tell)(Event::Failed(step, &failure));
+        return Outcome::Failed;
+    }
+    run.all()
 }
 
 /// What became of a step.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum StepResult {
     Done,
     Needless,
@@ -131,12 +139,22 @@ struct Run<'a, 'b> {
     shown: HashSet<ModuleName>,
 }
 
-impl Run<'_, '_> {
-    /// Looks for the files before anything is loaded: half a set of dependencies helps nobody.
-    fn files_are_missing(&mut self) -> bool {
+impl<'a, 'b> Run<'a, 'b> {
+    fn new(
+        kernel: &'a Kernel<'a>,
+        plan: &'a Plan,
+        execution: &'a Execution,
+        tell: &'a mut (dyn FnMut(Event) -> Flow + 'b),
+    ) -> Self {
+        Self { kernel, plan, execution, tell, results: Vec::new(), shown: HashSet::new() }
+    }
+
+    /// Looks for the files before anything is loaded: half a set of dependencies helps nobody. The
+    /// step whose file is missing, and that it is.
+    fn missing_file(&self) -> Option<(&'a Step, Failure)> {
         let plan = self.plan;
         if plan.steps.first().is_some_and(|check| !self.holds(check)) {
-            return false;
+            return None;
         }
         for (place, step) in plan.steps.iter().enumerate() {
             let Action::Load { file, .. } = &step.action else { continue };
@@ -146,12 +164,10 @@ impl Run<'_, '_> {
                 continue;
             }
             if let Err(error) = std::fs::metadata(file) {
-                let failure = Failure::Missing(Error::io("open", file)(error));
-                (self.tell)(Event::Failed(step, &failure));
-                return true;
+                return Some((step, Failure::Missing(Error::io("open", file)(error))));
             }
         }
-        false
+        None
     }
 
     fn all(&mut self) -> Outcome {
@@ -200,7 +216,7 @@ impl Run<'_, '_> {
     }
 
     fn is_loaded(&self, module: &ModuleName) -> bool {
-        self.kernel.state(module) == State::Live
+        self.kernel.is_live(module)
     }
 
     fn act(&mut self, step: &Step) -> Result<Flow, Failure> {

@@ -176,7 +176,7 @@ mod tests {
         }
 
         fn log(&self) -> Vec<String> {
-            self.fake.log.borrow().clone()
+            self.fake.log.lock().unwrap().clone()
         }
     }
 
@@ -206,7 +206,7 @@ mod tests {
             machine.log(),
             ["init_module \"a=1 \"", "init_module \"a=1 \"", "finit_module \"a=1 \" 4"]
         );
-        assert_eq!(machine.fake.images.borrow()[0], b"plain bytes");
+        assert_eq!(machine.fake.images.lock().unwrap()[0], b"plain bytes");
     }
 
     #[test]
@@ -214,7 +214,7 @@ mod tests {
         let machine = Machine::new(&[("finit_module", Errno::ENOSYS)]);
         machine.insert(b"any bytes", Force::default()).unwrap();
         assert_eq!(machine.log(), ["finit_module \"a=1 \" 0", "init_module \"a=1 \""]);
-        assert_eq!(machine.fake.images.borrow()[0], b"any bytes");
+        assert_eq!(machine.fake.images.lock().unwrap()[0], b"any bytes");
     }
 
     #[test]
@@ -266,7 +266,7 @@ mod tests {
                 .build();
             let machine = Machine::new(&[("finit_module", Errno::ENOSYS)]);
             machine.insert(&module, BOTH).unwrap();
-            let image = machine.fake.images.borrow()[0].clone();
+            let image = machine.fake.images.lock().unwrap()[0].clone();
             let before = Elf::parse(Contents::from_bytes(Path::new("m.ko"), module).unwrap()).unwrap();
             let after = Elf::parse(Contents::from_bytes(Path::new("m.ko"), image).unwrap()).unwrap();
             let alloc = u64::from(SHF_ALLOC);

@@ -15,7 +15,7 @@ mod unload;
 use crate::Root;
 
 pub use calls::{Calls, Linux};
-pub use execute::{Event, Execution, Failure, Flow, Mode, Outcome, execute};
+pub use execute::{Event, Execution, Failure, Flow, Mode, Outcome, Told, execute, execute_all};
 pub use load::{Force, Refusal};
 pub use modules::{LoadedModule, parse_modules};
 pub use sysfs::State;

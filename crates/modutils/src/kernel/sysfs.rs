@@ -36,6 +36,11 @@ impl Kernel<'_> {
         }
     }
 
+    /// Whether a module is in use: [`Kernel::state`] is [`State::Live`], at half the cost.
+    pub fn is_live(&self, module: &ModuleName) -> bool {
+        read(&self.module_file(module, "initstate")).is_ok_and(|state| state.trim_ascii() == b"live")
+    }
+
     /// Whether the kernel shows a module in `/sys/module`: also built-in ones that have parameters.
     pub fn is_in_sysfs(&self, module: &ModuleName) -> bool {
         self.module_directory(module).is_dir()
@@ -96,8 +101,14 @@ impl Kernel<'_> {
         read(&self.module_file(module, file)).ok()?.trim_ascii().to_str().ok()?.parse().ok()
     }
 
+    /// The directory of a module. The kernel has `!` in the place of a slash; so have names that would
+    /// lead out of `/sys/module`, which no module has.
     fn module_directory(&self, module: &ModuleName) -> PathBuf {
-        self.root.system("/sys/module").join(OsStr::from_bytes(module.as_bytes()))
+        let name = match module.as_bytes() {
+            b"" | b"." | b".." => b"!".to_vec(),
+            name => name.replace("/", "!"),
+        };
+        self.root.system("/sys/module").join(OsStr::from_bytes(&name))
     }
 
     fn module_file(&self, module: &ModuleName, file: &str) -> PathBuf {
@@ -129,6 +140,16 @@ mod tests {
         fs::write(directory.join("refcnt"), "-1\n").unwrap();
         assert_eq!(kernel.references(&module), Some(-1));
         assert_eq!(kernel.holders(&module).unwrap(), [ModuleName::new("user")]);
+    }
+
+    #[test]
+    fn no_name_leads_out_of_the_directory_of_modules() {
+        let system = tempfile::tempdir().unwrap();
+        fs::create_dir_all(system.path().join("sys/module")).unwrap();
+        let root = Root::default().with_system(system.path());
+        for name in ["", ".", "..", "../module", "/tmp", "/"] {
+            assert_eq!(Kernel::running(&root).state(&ModuleName::new(name)), State::Absent, "{name}");
+        }
     }
 
     #[test]

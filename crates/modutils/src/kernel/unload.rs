@@ -58,7 +58,7 @@ mod tests {
         let kernel = Kernel::with_calls(&root, &fake);
         kernel.delete(&ModuleName::new("a-b"), false).unwrap();
         kernel.delete(&ModuleName::new("c"), true).unwrap();
-        assert_eq!(*fake.log.borrow(), ["delete_module \"a_b\" ", "delete_module \"c\" force"]);
+        assert_eq!(*fake.log.lock().unwrap(), ["delete_module \"a_b\" ", "delete_module \"c\" force"]);
     }
 
     #[test]
@@ -68,7 +68,7 @@ mod tests {
         let kernel = Kernel::with_calls(&root, &fake);
         let result = kernel.delete_waiting(&ModuleName::new("a"), false, Duration::from_millis(20));
         assert_eq!(result, Err(Errno::EAGAIN));
-        let tries = fake.log.borrow().len();
+        let tries = fake.log.lock().unwrap().len();
         assert!((2..=6).contains(&tries), "{tries}");
     }
 }

@@ -10,7 +10,6 @@
 use std::collections::HashMap;
 
 use bstr::{BStr, ByteSlice};
-use goblin::elf::section_header::{SHN_LORESERVE, SHN_UNDEF};
 use scroll::Pread;
 
 use crate::{
@@ -85,8 +84,7 @@ pub fn names(strings: &[u8]) -> Result<impl Iterator<Item = &[u8]>, Malformed> {
 /// The CRC that a symbol `__crc_NAME` stands for: its value, or the word in its section that it
 /// points at. A word that is not there is taken for a CRC that agrees with no other, as kmod does.
 fn crc(elf: &Elf, symbol: &Symbol<'_>) -> Result<u64> {
-    let section = symbol.entry.st_shndx;
-    if section == SHN_UNDEF as usize || section >= SHN_LORESERVE as usize {
+    if symbol.section().is_none() {
         return Ok(symbol.entry.st_value);
     }
     Ok(bytes_at(elf, symbol)?.pread_with::<u32>(0, elf.endian()).map_or(u64::MAX, u64::from))
@@ -94,7 +92,8 @@ fn crc(elf: &Elf, symbol: &Symbol<'_>) -> Result<u64> {
 
 /// The bytes of a symbol's section from the place it stands for.
 fn bytes_at<'a>(elf: &'a Elf, symbol: &Symbol<'_>) -> Result<&'a [u8]> {
-    let bytes = elf.section_at(symbol.entry.st_shndx)?.unwrap_or_default();
+    let Some(section) = symbol.section() else { return Ok(&[]) };
+    let bytes = elf.section_at(section)?.unwrap_or_default();
     let offset = usize::try_from(symbol.entry.st_value).ok();
     Ok(offset.and_then(|offset| bytes.get(offset..)).unwrap_or_default())
 }
@@ -103,8 +102,9 @@ impl<'a> Details<'a> {
     /// Notes what a symbol whose name is `__` and `marker` says of an export.
     fn note(&mut self, elf: &'a Elf, marker: &'a [u8], symbol: &Symbol<'a>, strings: &'a [u8]) -> Result<()> {
         if let Some(name) = marker.strip_prefix(b"ksymtab_") {
-            let section = symbol.entry.st_shndx;
-            let gpl_only = GPL_SECTIONS.iter().any(|name| elf.section_is_named(section, name));
+            let is_in =
+                |name: &&[u8]| symbol.section().is_some_and(|index| elf.section_is_named(index, name));
+            let gpl_only = GPL_SECTIONS.iter().any(is_in);
             *self.gpl_only.entry(name).or_default() |= gpl_only;
         } else if let Some(name) = marker.strip_prefix(b"flags_") {
             let gpl_only = bytes_at(elf, symbol)?.first().is_some_and(|flags| flags & GPL_ONLY != 0);

@@ -77,9 +77,16 @@ impl Module {
     /// # Errors
     /// When the file has no such section, or it cannot be read.
     pub fn modinfo(&self) -> Result<ModInfo<'_>> {
-        let bytes = self.elf.section(b".modinfo")?;
+        self.modinfo_section().map(ModInfo::parse)
+    }
+
+    /// The bytes that [`Module::modinfo`] parses.
+    ///
+    /// # Errors
+    /// As [`Module::modinfo`].
+    pub fn modinfo_section(&self) -> Result<&[u8]> {
         let missing = || Malformed::file("no section .modinfo: not a module").with_errno(Errno::ENODATA);
-        bytes.map(ModInfo::parse).ok_or_else(|| self.fault(missing()))
+        self.elf.section(b".modinfo")?.ok_or_else(|| self.fault(missing()))
     }
 
     /// The CRCs of the symbols that the module was built against, in table order; empty where the

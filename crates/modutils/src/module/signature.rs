@@ -6,12 +6,9 @@
 //! a PKCS#7 message, which holds all of it, as the signature; before, the fields stood by themselves.
 
 use bstr::BString;
-use cms::{
-    content_info::ContentInfo,
-    signed_data::{SignerIdentifier, SignerInfo},
-};
+use cms::signed_data::{SignerIdentifier, SignerInfo};
 use der::{
-    Decode, ErrorKind, SliceReader, Tag, Tagged,
+    Decode, ErrorKind, Header, Reader, SliceReader, Tag, TagNumber, Tagged,
     asn1::{AnyRef, ObjectIdentifier},
 };
 
@@ -21,6 +18,8 @@ use crate::{Result, file::Contents};
 const MAGIC: &[u8] = b"~Module signature appended~\n";
 /// The length of `struct module_signature`.
 const TRAILER_LEN: usize = 12;
+/// The tag of the content of a `ContentInfo`, RFC 5652, 3.
+const CONTENT: Tag = Tag::ContextSpecific { constructed: true, number: TagNumber::N0 };
 /// id-at-commonName, RFC 5280.
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 
@@ -187,14 +186,38 @@ fn magnitude(integer: &[u8]) -> Vec<u8> {
 /// passed over, so that a certificate which the library would not read does not matter.
 fn first_signer(message: &[u8]) -> der::Result<SignerInfo> {
     // What follows the message is of no matter.
-    let message = ContentInfo::decode(&mut SliceReader::new(message)?)?;
-    let mut fields = SliceReader::new(message.content.value())?;
+    let message = AnyRef::decode(&mut SliceReader::new(message)?)?;
+    message.tag().assert_eq(Tag::Sequence)?;
+    let mut fields = SliceReader::new(message.value())?;
+    ObjectIdentifier::decode(&mut fields)?;
+    let content = AnyRef::decode(&mut fields)?;
+    content.tag().assert_eq(CONTENT)?;
+    let signed_data = AnyRef::decode(&mut SliceReader::new(content.value())?)?;
+    let mut fields = SliceReader::new(signed_data.value())?;
     let mut signers = AnyRef::decode(&mut fields)?;
-    while !der::Reader::is_finished(&fields) {
+    while !fields.is_finished() {
         signers = AnyRef::decode(&mut fields)?;
     }
     signers.tag().assert_eq(Tag::Set)?;
+    check_lengths(signers.value())?;
     SignerInfo::decode(&mut SliceReader::new(signers.value())?)
+}
+
+/// Checks that no value claims more bytes than there are: the library makes room for what is claimed
+/// before it looks whether it is there.
+fn check_lengths(message: &[u8]) -> der::Result<()> {
+    let mut reader = SliceReader::new(message)?;
+    while !reader.is_finished() {
+        let header = Header::decode(&mut reader)?;
+        if header.length > reader.remaining_len() {
+            return Err(ErrorKind::Overlength.into());
+        }
+        // What a constructed value is made of comes next.
+        if !header.tag.is_constructed() {
+            reader.read_slice(header.length)?;
+        }
+    }
+    Ok(())
 }
 
 /// `hash_algo_name` of `crypto/hash_info.c` by `enum hash_algo`, as far as modules were signed so.
@@ -222,5 +245,24 @@ fn hash_by_oid(oid: &ObjectIdentifier) -> &'static str {
         "2.16.840.1.101.3.4.2.10" => "sha3-512",
         "1.2.156.10197.1.401" => "sm3",
         _ => "undefined",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Found by fuzzing: 40 bytes that took 33 MiB.
+    #[test]
+    fn a_value_longer_than_the_message_is_refused_before_room_is_made_for_it() {
+        let claims_much = b"\x04\x84\x02\x03\x00\x00";
+        let kind = |message: &[u8]| check_lengths(message).unwrap_err().kind();
+        assert_eq!(kind(claims_much), ErrorKind::Overlength);
+        // The same in a sequence whose own length is right.
+        assert_eq!(kind(&[b"\x30\x06", &claims_much[..]].concat()), ErrorKind::Overlength);
+        assert!(check_lengths(b"\x30\x03\x04\x01x\x05\x00").is_ok());
+
+        let content_info = b"\x30\x0e\x06\x03\x09\x35\x64\xb5\x06\x84\x84\x02\x03\x00\x00\x30";
+        assert!(first_signer(content_info).is_err());
     }
 }

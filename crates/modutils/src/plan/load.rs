@@ -2,13 +2,16 @@
 
 use std::{
     borrow::Cow,
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     slice,
 };
 
 use bstr::BString;
 
-use super::{Action, Condition, OnError, Plan, Step};
+use super::{
+    Action, Condition, OnError, Plan, Step,
+    soft::{Side, SoftNames},
+};
 use crate::{
     ModuleName,
     config::{BlacklistLine, ModprobeConfig},
@@ -61,6 +64,8 @@ struct Planner<'a> {
 enum Task<'a> {
     /// Modules with their dependencies, but those that were entered before.
     Enter(&'a [Candidate]),
+    /// What these names mean, likewise.
+    EnterNamed(SoftNames<'a>),
     /// A module between its soft dependencies.
     Surround(Cow<'a, Candidate>),
     /// A module alone.
@@ -88,11 +93,17 @@ impl<'a> Planner<'a> {
                         tasks.extend(dependencies.map(|dependency| Task::Surround(Cow::Owned(dependency))));
                     }
                 }
+                Task::EnterNamed(mut names) => {
+                    if let Some(name) = names.next() {
+                        tasks.push(Task::EnterNamed(names));
+                        tasks.push(Task::Enter(self.meant(name)));
+                    }
+                }
                 Task::Surround(candidate) => {
-                    let (pre, post) = self.soft_dependencies(&candidate.module);
-                    tasks.extend(post.into_iter().rev().map(Task::Enter));
+                    let [pre, post] = [Side::Pre, Side::Post].map(|side| self.soft(&candidate.module, side));
+                    tasks.push(Task::EnterNamed(post));
                     tasks.push(Task::Place(candidate));
-                    tasks.extend(pre.into_iter().rev().map(Task::Enter));
+                    tasks.push(Task::EnterNamed(pre));
                 }
                 Task::Place(candidate) => self.place(candidate.into_owned()),
             }
@@ -103,19 +114,16 @@ impl<'a> Planner<'a> {
         self.known.modules.get(module).map_or(&[], |facts| &facts.dependencies)
     }
 
-    /// What the names before and after a module mean, all its softdep lines taken together.
-    fn soft_dependencies(&self, module: &ModuleName) -> (Vec<&'a [Candidate]>, Vec<&'a [Candidate]>) {
-        let (mut pre, mut post) = (Vec::new(), Vec::new());
-        if self.request.ignore_commands && *module == self.target.module {
-            return (pre, post);
+    /// The names before or after a module, all its softdep lines taken together.
+    fn soft(&self, module: &ModuleName, side: Side) -> SoftNames<'a> {
+        match self.request.ignore_commands && *module == self.target.module {
+            true => SoftNames::none(side),
+            false => SoftNames::of(self.config, module, side),
         }
-        let known = self.known;
-        let meant = |name: &BString| known.names.get(name).map(Vec::as_slice);
-        for line in self.config.softdeps(module) {
-            pre.extend(line.pre.iter().filter_map(meant));
-            post.extend(line.post.iter().filter_map(meant));
-        }
-        (pre, post)
+    }
+
+    fn meant(&self, name: &BString) -> &'a [Candidate] {
+        self.known.names.get(name).map_or(&[], Vec::as_slice)
     }
 
     fn place(&mut self, candidate: Candidate) {
@@ -167,11 +175,12 @@ impl<'a> Planner<'a> {
                 |module: &ModuleName| self.places.get(module).copied().filter(|&other| other < place);
             let later = |module: &ModuleName| self.places.get(module).copied().filter(|&other| other > place);
             let needs: Vec<usize> = self.dependencies(&module).iter().filter_map(earlier).collect();
-            let (pre, post) = self.soft_dependencies(&module);
-            let before: Vec<usize> =
-                pre.into_iter().flatten().filter_map(|candidate| earlier(&candidate.module)).collect();
-            let after: Vec<usize> =
-                post.into_iter().flatten().filter_map(|candidate| later(&candidate.module)).collect();
+            let softly = |side| self.soft(&module, side).flat_map(|name| self.meant(name));
+            // Names may mean the same modules, over and over.
+            let before: BTreeSet<usize> =
+                softly(Side::Pre).filter_map(|candidate| earlier(&candidate.module)).collect();
+            let after: BTreeSet<usize> =
+                softly(Side::Post).filter_map(|candidate| later(&candidate.module)).collect();
             if let Some(step) = self.steps.get_mut(place) {
                 step.needs = needs;
                 step.follows.extend(before);
@@ -300,6 +309,26 @@ mod tests {
         let modules: Vec<&str> = modules.iter().map(String::as_str).collect();
         let world = World::new(&modules, "softdep m* pre: all post: all\n").alias("all", &modules);
         assert_eq!(plan(&world, "m0").steps.len(), 1001);
+    }
+
+    /// Each of these took memory by the square of their number while the plan was made.
+    #[test]
+    fn modules_that_all_name_each_other_end_soon() {
+        let modules: Vec<String> = (0..1500).map(|number| format!("m{number}")).collect();
+        let names = modules.join(" ");
+        let modules: Vec<&str> = modules.iter().map(String::as_str).collect();
+        let world = World::new(&modules, &format!("softdep m* pre: {names} post: {names}\n"));
+        assert_eq!(plan(&world, "m0").steps.len(), 1501);
+    }
+
+    #[test]
+    fn a_long_chain_of_soft_dependencies_is_followed_to_its_end() {
+        let modules: Vec<String> = (0..20_000).map(|number| format!("m{number}")).collect();
+        let lines: String =
+            (1..20_000).map(|number| format!("softdep m{} pre: m{number}\n", number - 1)).collect();
+        let modules: Vec<&str> = modules.iter().map(String::as_str).collect();
+        let plan = plan(&World::new(&modules, &lines), "m0");
+        assert_eq!((plan.steps.len(), plan.target), (20_001, 20_000));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! means nothing (a soft dependency).
 
 mod load;
+mod soft;
 mod unload;
 
 use std::path::PathBuf;

@@ -1,8 +1,12 @@
 //! The plan that unloads a module, and what it leaves unused.
 
-use std::collections::HashSet;
+use std::{borrow::Cow, collections::HashSet};
 
-use super::{Action, Condition, OnError, Plan, Step, with_options};
+use super::{
+    Action, Condition, OnError, Plan, Step,
+    soft::{Side, SoftNames},
+    with_options,
+};
 use crate::{
     ModuleName,
     config::{CommandLine, ModprobeConfig},
@@ -43,55 +47,59 @@ struct Planner<'a> {
 
 /// What is left to do of the walk, on a stack of its own as for loading. Steps belong to the module
 /// whose check they follow: where it is not loaded, what surrounds it stays too.
-enum Task {
+enum Task<'a> {
     /// A module with all around it, unless it was entered before.
-    Enter(Candidate, Option<usize>),
+    Enter(Cow<'a, Candidate>, Option<usize>),
+    /// Several, the last one first.
+    EnterAll(Vec<&'a Candidate>, usize),
     /// A module, then what it depends on, then its soft dependencies `pre:`.
     Place(ModuleName, usize),
 }
 
-impl Planner<'_> {
+impl<'a> Planner<'a> {
     fn walk(&mut self) {
         let mut entered = HashSet::new();
-        let mut tasks = vec![Task::Enter(self.target.clone(), None)];
+        let mut tasks = vec![Task::Enter(Cow::Borrowed(self.target), None)];
         while let Some(task) = tasks.pop() {
             match task {
                 Task::Enter(candidate, given) => {
-                    if entered.insert(candidate.module.clone()) {
-                        let check = self.check(&candidate.module, given);
-                        let (_, post) = self.soft_dependencies(&candidate.module);
-                        let is_target = self.is_target(&candidate.module);
-                        tasks.push(Task::Place(candidate.module, check));
+                    let module = candidate.into_owned().module;
+                    if entered.insert(module.clone()) {
+                        let check = self.check(&module, given);
+                        let post = self.soft_dependencies(&module, Side::Post);
+                        let is_target = self.is_target(&module);
+                        tasks.push(Task::Place(module, check));
                         if is_target {
                             let holders = self.request.holders.iter().cloned().map(Candidate::named);
-                            tasks.extend(holders.map(|holder| Task::Enter(holder, Some(check))));
+                            tasks.extend(holders.map(|holder| Task::Enter(Cow::Owned(holder), Some(check))));
                         }
-                        tasks.extend(post.into_iter().map(|candidate| Task::Enter(candidate, Some(check))));
+                        tasks.push(Task::EnterAll(post, check));
+                    }
+                }
+                Task::EnterAll(mut candidates, given) => {
+                    if let Some(candidate) = candidates.pop() {
+                        tasks.push(Task::EnterAll(candidates, given));
+                        tasks.push(Task::Enter(Cow::Borrowed(candidate), Some(given)));
                     }
                 }
                 Task::Place(module, check) => {
                     let place = self.place(&module, check);
-                    let (pre, _) = self.soft_dependencies(&module);
-                    tasks.extend(pre.into_iter().map(|candidate| Task::Enter(candidate, Some(place))));
+                    tasks.push(Task::EnterAll(self.soft_dependencies(&module, Side::Pre), place));
                 }
             }
         }
     }
 
-    fn soft_dependencies(&self, module: &ModuleName) -> (Vec<Candidate>, Vec<Candidate>) {
-        let (mut pre, mut post) = (Vec::new(), Vec::new());
+    /// What the names before or after a module mean. Backwards, a name's first place counts, not its
+    /// last.
+    fn soft_dependencies(&self, module: &ModuleName, side: Side) -> Vec<&'a Candidate> {
         if self.request.ignore_commands && *module == self.target.module {
-            return (pre, post);
+            return Vec::new();
         }
-        let meant = |name| self.known.names.get(name).into_iter().flatten().cloned();
-        for line in self.config.softdeps(module) {
-            pre.extend(line.pre.iter().flat_map(meant));
-            post.extend(line.post.iter().flat_map(meant));
-        }
-        // Backwards, a name's first place counts, not its last.
-        first_places(&mut pre);
-        first_places(&mut post);
-        (pre, post)
+        let known = self.known;
+        let meant = SoftNames::of(self.config, module, side).filter_map(|name| known.names.get(name));
+        let mut seen = HashSet::new();
+        meant.flatten().filter(|candidate| seen.insert(&candidate.module)).collect()
     }
 
     /// The command that takes the place of unloading a module.
@@ -168,11 +176,6 @@ impl Planner<'_> {
     }
 }
 
-fn first_places(candidates: &mut Vec<Candidate>) {
-    let mut seen = HashSet::new();
-    candidates.retain(|candidate| seen.insert(candidate.module.clone()));
-}
-
 #[cfg(test)]
 mod tests {
     use super::{
@@ -231,6 +234,15 @@ mod tests {
     fn several_softdep_lines_are_merged_by_first_places() {
         let world = World::new(&MODULES, "softdep mid pre: pre pre2\nsoftdep mid pre: pre\n");
         assert_eq!(steps(&world, "mid"), ["rmmod mid", "rmmod base", "rmmod pre2", "rmmod pre"]);
+    }
+
+    #[test]
+    fn modules_that_all_name_each_other_end_soon() {
+        let modules: Vec<String> = (0..1500).map(|number| format!("m{number}")).collect();
+        let names = modules.join(" ");
+        let modules: Vec<&str> = modules.iter().map(String::as_str).collect();
+        let world = World::new(&modules, &format!("softdep m* pre: {names} post: {names}\n"));
+        assert_eq!(steps(&world, "m0").len(), 1500);
     }
 
     #[test]

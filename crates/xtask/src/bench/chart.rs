@@ -7,9 +7,9 @@ use super::growth::Growth;
 use super::world::Side;
 
 /// The picture, and the part of it that the axes span.
-const SIZE: (f64, f64) = (860.0, 560.0);
+const SIZE: (f64, f64) = (940.0, 560.0);
 const LEFT: f64 = 80.0;
-const RIGHT: f64 = 830.0;
+const RIGHT: f64 = 910.0;
 const TOP: f64 = 110.0;
 const BOTTOM: f64 = 500.0;
 

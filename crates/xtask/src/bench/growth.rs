@@ -25,9 +25,6 @@ const PREFIXES: [&[u8]; 5] = [b"__ksymtab_", b"__kstrtab_", b"__kstrtabns_", b"_
 /// The sections that hold names of symbols.
 const STRING_SECTIONS: [&str; 3] = [".strtab", "__ksymtab_strings", "__versions"];
 
-/// What symbols' names are made of, as a ring.
-const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789_ABCDEFGHIJKLMNOPQRSTUVWXYZ.";
-
 /// The times for one number of modules.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Point {
@@ -177,19 +174,26 @@ fn renamed(mut bytes: Vec<u8>, exported: &HashSet<Vec<u8>>, copy: usize) -> Resu
         for string in section.split_mut(|&byte| byte == 0) {
             let prefix =
                 PREFIXES.iter().find(|prefix| string.starts_with(prefix)).map_or(0, |prefix| prefix.len());
-            if exported.contains(&string[prefix..]) {
-                string[prefix] = turned(string[prefix], copy);
+            let name = &mut string[prefix..];
+            if exported.contains(name) {
+                rename(name, copy);
             }
         }
     }
     Ok(bytes)
 }
 
-/// The letter that a copy has in place of this one: another one for each copy, and for each letter.
-fn turned(letter: u8, copy: usize) -> u8 {
-    match LETTERS.iter().position(|&one| one == letter) {
-        Some(place) => LETTERS[(place + 16 * copy) % LETTERS.len()],
-        None => letter,
+/// Gives a symbol another name of the same length: each bit of the copy's number changes one of its first letters, into
+/// something that no symbol of a kernel has there, so that no two are called the same.
+fn rename(name: &mut [u8], copy: usize) {
+    for (place, letter) in name.iter_mut().enumerate().take(usize::BITS as usize) {
+        if copy >> place & 1 == 1 {
+            *letter = match *letter {
+                b'_' => b'~',
+                digit @ b'0'..=b'9' => b"!$%&+,/:;="[usize::from(digit - b'0')],
+                letter => letter ^ (b'a' ^ b'A'),
+            };
+        }
     }
 }
 
@@ -200,10 +204,11 @@ mod tests {
     #[test]
     fn copies_differ_in_the_names_of_files_and_symbols() {
         assert_eq!(copied("kernel/fs/fat.ko", 2), "kernel/copy2/kernel/fs/copy2_fat.ko");
-        let mut letters: Vec<u8> = (0..4).map(|copy| turned(b'f', copy)).collect();
-        letters.dedup();
-        assert_eq!((letters.len(), letters[0]), (4, b'f'));
-        let turned_all: HashSet<u8> = LETTERS.iter().map(|&letter| turned(letter, 1)).collect();
-        assert_eq!(turned_all.len(), LETTERS.len());
+        let names = (0..4).map(|copy| {
+            let mut name = *b"f_8";
+            rename(&mut name, copy);
+            name
+        });
+        assert_eq!(names.collect::<Vec<_>>(), [*b"f_8", *b"F_8", *b"f~8", *b"F~8"]);
     }
 }

@@ -95,16 +95,19 @@ fn once(world: &World, side: Side, call: &Call) -> Result<Cost> {
     let null = File::options().read(true).write(true).open("/dev/null")?;
     let mut command = call.command();
     command.stdin(null.try_clone()?).stdout(null.try_clone()?).stderr(null);
-    world.within(side, || {
+    let (status, cost) = world.within(side, || {
         let start = Instant::now();
         let used = command.spawn()?.wait4()?;
         let wall = start.elapsed().as_secs_f64();
-        if !used.status.success() {
-            bail!("{} of {side:?}: {}", call.tool, used.status);
-        }
         let cpu = (used.rusage.utime + used.rusage.stime).as_secs_f64();
-        Ok(Cost { wall, cpu, peak: used.rusage.maxrss as f64 })
-    })
+        Ok((used.status, Cost { wall, cpu, peak: used.rusage.maxrss as f64 }))
+    })?;
+    if !status.success() {
+        // Once more, to hear why.
+        output(world, side, call)?;
+        bail!("{} of {side:?}: {status}", call.tool);
+    }
+    Ok(cost)
 }
 
 /// Runs a call and returns what it prints.

@@ -32,7 +32,7 @@ pub(super) struct Measured {
 impl Row {
     /// The row of a case's times.
     pub(super) fn of_times(name: &str, limit: Option<f64>, pairs: &[Pair]) -> Row {
-        let cpu = Summary::of(pairs, |cost| cost.cpu);
+        let cpu = Summary::of(pairs, |cost| cost.cpu).filter(|cpu| cpu.ratio.is_finite());
         Row::new(name, Unit::Seconds, limit, Summary::of(pairs, |cost| cost.wall), cpu, pairs.len())
     }
 

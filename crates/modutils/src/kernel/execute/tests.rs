@@ -107,7 +107,7 @@ impl Machine {
     }
 
     fn calls(&self) -> usize {
-        self.fake.log.borrow().len()
+        self.fake.log.lock().unwrap().len()
     }
 }
 

@@ -1,0 +1,55 @@
+//! `cargo xtask damage`: damaged modules, indexes and texts for the tools to read, more of them than the tests try.
+//!
+//! What is damaged, and what the tools must not do, is in `tests/damage`; a seed decides it all.
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::cache::Cache;
+use crate::dist::{self, cargo};
+use crate::{process, reference, trees};
+
+/// The options of `cargo xtask damage`.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// How many damaged files
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    runs: usize,
+    /// What decides the damage; the clock, unless it is given
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    /// Repeat this one case of the seed, and leave its files
+    #[arg(long, value_name = "NUMBER", requires = "seed")]
+    only: Option<usize>,
+    /// Have the packaged kmod read the same files, and show what it does
+    #[arg(long)]
+    reference: bool,
+}
+
+/// Runs the static binary on damaged files and prints a table of what it did.
+///
+/// # Errors
+/// When it did something wrong: the message names each case and how to repeat it.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let cache = Cache::open()?;
+    for name in trees::names() {
+        trees::provide(&cache, name)?;
+    }
+    reference::provide(&cache, "kmod34")?;
+    let mut tests = cargo();
+    tests
+        .args(["test", "--quiet", "--package", "modutils-tests", "--test", "damage", "clocks_seed"])
+        .args(["--", "--nocapture"])
+        .env("MODUTILS_KMOD", dist::static_binary()?)
+        .env("MODUTILS_CACHE", cache.root())
+        .env("MODUTILS_DAMAGE_RUNS", options.runs.to_string());
+    for (variable, value) in [("SEED", options.seed), ("ONLY", options.only.map(|only| only as u64))] {
+        if let Some(value) = value {
+            tests.env(format!("MODUTILS_DAMAGE_{variable}"), value.to_string());
+        }
+    }
+    if options.reference {
+        tests.env("MODUTILS_DAMAGE_REFERENCE", "1");
+    }
+    process::run(&mut tests)
+}

@@ -1,0 +1,223 @@
+//! `cargo xtask fuzz`: the fuzz targets of `tests/fuzz`, each for its share of the time.
+//!
+//! cargo-fuzz builds them with stable Rust: without a sanitizer it needs no unstable flag, and the library has no
+//! unsafe code for one to watch. We run the programs it makes ourselves, to count their executions and their
+//! processor time. What they learn lies in the cache, in `fuzz/`: `corpus/` grows, `seeds/` is written anew from
+//! testkit, `findings/` keeps the inputs that a target failed on, `logs/` what it said.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use wait4::Wait4;
+
+use crate::cache::Cache;
+use crate::dist::cargo;
+use crate::packages::{self, CXX, OPENSSL};
+use crate::{process, workspace};
+
+/// How long each target runs in `cargo xtask test --full`.
+const SMOKE: Duration = Duration::from_secs(30);
+
+/// The machine that fuzz targets are built for: cargo-fuzz names it, so that its flags leave build scripts alone.
+const MACHINE: &str = "x86_64-unknown-linux-gnu";
+
+/// The options of `cargo xtask fuzz`.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// For how many minutes to fuzz, all targets together
+    #[arg(long, default_value_t = 30)]
+    minutes: u64,
+    /// Run this target alone
+    #[arg(long)]
+    target: Option<String>,
+}
+
+/// What a run of one target came to.
+struct Outcome {
+    target: String,
+    executions: u64,
+    seconds: f64,
+    corpus: usize,
+    /// The inputs it failed on, or where it says why it ended.
+    findings: Vec<PathBuf>,
+}
+
+/// Builds the targets, runs them one after the other and prints a table.
+///
+/// # Errors
+/// When a target can't be built, or has a finding.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let mut targets = targets()?;
+    if let Some(name) = &options.target {
+        targets.retain(|target| target == name);
+    }
+    let share = Duration::from_secs(options.minutes * 60) / u32::try_from(targets.len().max(1))?;
+    let outcomes = run_each(&targets, share)?;
+    let findings: usize = outcomes.iter().map(|outcome| outcome.findings.len()).sum();
+    if findings > 0 {
+        bail!("findings: {findings}");
+    }
+    Ok(())
+}
+
+/// Runs each target for a short time; returns how many passed and how many failed.
+///
+/// # Errors
+/// When they can't be built.
+pub(crate) fn smoke() -> Result<(usize, usize)> {
+    let outcomes = run_each(&targets()?, SMOKE)?;
+    let passed = outcomes.iter().filter(|outcome| outcome.findings.is_empty()).count();
+    Ok((passed, outcomes.len() - passed))
+}
+
+/// The names of all targets.
+fn targets() -> Result<Vec<String>> {
+    let directory = workspace().join("tests/fuzz/fuzz_targets");
+    let files = fs::read_dir(&directory).with_context(|| directory.display().to_string())?;
+    let mut targets = Vec::new();
+    for file in files {
+        let path = file?.path();
+        targets.extend(path.file_stem().map(|name| name.to_string_lossy().into_owned()));
+    }
+    targets.sort();
+    Ok(targets)
+}
+
+fn run_each(targets: &[String], share: Duration) -> Result<Vec<Outcome>> {
+    if targets.is_empty() {
+        bail!("no such target; there are: {}", self::targets()?.join(", "));
+    }
+    packages::need(&[CXX, OPENSSL])?;
+    let place = Cache::open()?.root().join("fuzz");
+    let programs = build()?;
+    write_seeds(&place.join("seeds"))?;
+    println!("{:16} {:>12} {:>9} {:>7} {:>9}", "target", "executions", "CPU s", "corpus", "findings");
+    let mut outcomes = Vec::new();
+    for target in targets {
+        let outcome = run_one(target, &programs.join(target), &place, share)?;
+        println!("{outcome}");
+        outcomes.push(outcome);
+    }
+    let executions: u64 = outcomes.iter().map(|outcome| outcome.executions).sum();
+    let seconds: f64 = outcomes.iter().map(|outcome| outcome.seconds).sum();
+    println!("{:16} {executions:>12} {seconds:>9.1}", "all");
+    for finding in outcomes.iter().flat_map(|outcome| &outcome.findings) {
+        println!("finding: {}", finding.display());
+    }
+    Ok(outcomes)
+}
+
+/// Builds all targets and returns the directory of the programs.
+fn build() -> Result<PathBuf> {
+    if process::output(cargo().args(["fuzz", "--version"])).is_err() {
+        eprintln!("cargo: installing cargo-fuzz");
+        process::run(cargo().args(["install", "--quiet", "--locked", "cargo-fuzz"]))?;
+    }
+    let directory = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| workspace().join("target"), PathBuf::from)
+        .join("fuzz");
+    let mut build = cargo();
+    build.args(["fuzz", "build", "--fuzz-dir", "tests/fuzz", "--sanitizer", "none", "--target", MACHINE]);
+    process::run(build.arg("--target-dir").arg(&directory).current_dir(workspace()))?;
+    Ok(directory.join(MACHINE).join("release"))
+}
+
+/// Writes the seeds that are made from testkit.
+fn write_seeds(directory: &Path) -> Result<()> {
+    let mut seeds = cargo();
+    seeds.args(["run", "--quiet", "--package", "modutils-tests", "--example", "fuzz-seeds", "--"]);
+    process::run(seeds.arg(directory).current_dir(workspace()))
+}
+
+fn run_one(target: &str, program: &Path, place: &Path, time: Duration) -> Result<Outcome> {
+    let [corpus, findings] = ["corpus", "findings"].map(|kind| place.join(kind).join(target));
+    let logs = place.join("logs");
+    for directory in [&corpus, &findings, &logs] {
+        fs::create_dir_all(directory).with_context(|| directory.display().to_string())?;
+    }
+    let known = files(&findings)?;
+    let log = logs.join(format!("{target}.log"));
+    let mut command = Command::new(program);
+    command
+        .arg(format!("-max_total_time={}", time.as_secs().max(1)))
+        .args(["-rss_limit_mb=1024", "-timeout=30", "-print_final_stats=1"])
+        .arg(format!("-max_len={}", longest(target)))
+        .arg(format!("-artifact_prefix={}/", findings.display()))
+        .arg(&corpus);
+    let seeds = [place.join("seeds").join(target), workspace().join("tests/fuzz/seeds").join(target)];
+    command.args(seeds.iter().filter(|directory| directory.is_dir()));
+    let said = File::create(&log).with_context(|| log.display().to_string())?;
+    command.stdout(said.try_clone()?).stderr(said);
+    let mut child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
+    let used = child.wait4()?;
+    let mut found = files(&findings)?;
+    found.retain(|file| !known.contains(file));
+    if !used.status.success() && found.is_empty() {
+        found.push(log.clone());
+    }
+    let said = fs::read(&log)?;
+    Ok(Outcome {
+        target: target.to_owned(),
+        executions: executions(&String::from_utf8_lossy(&said)).unwrap_or_default(),
+        seconds: (used.rusage.utime + used.rusage.stime).as_secs_f64(),
+        corpus: files(&corpus)?.len(),
+        findings: found,
+    })
+}
+
+/// The most bytes of an input: room for a module with something of everything.
+fn longest(target: &str) -> usize {
+    if target.starts_with("module") { 16 << 10 } else { 4 << 10 }
+}
+
+/// Reads libFuzzer's `stat::number_of_executed_units: 123`.
+fn executions(said: &str) -> Option<u64> {
+    let line = said.lines().find_map(|line| line.strip_prefix("stat::number_of_executed_units:"))?;
+    line.trim().parse().ok()
+}
+
+fn files(directory: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(directory).with_context(|| directory.display().to_string())?;
+    entries.map(|entry| Ok(entry?.path())).collect()
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { target, executions, seconds, corpus, findings } = self;
+        write!(f, "{target:16} {executions:>12} {seconds:>9.1} {corpus:>7} {:>9}", findings.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn executions_are_read_from_the_final_statistics_and_nothing_else() {
+        let said =
+            "#4\tNEW cov: 3\nstat::number_of_executed_units: 71178\nstat::new_units_added:          1\n";
+        assert_eq!(executions(said), Some(71178));
+        assert_eq!(executions("#4\tNEW cov: 3\n"), None);
+    }
+
+    #[test]
+    fn every_target_is_declared_and_every_text_seed_has_a_target() {
+        let directory = workspace().join("tests/fuzz");
+        let manifest = fs::read_to_string(directory.join("Cargo.toml")).unwrap();
+        let targets = targets().unwrap();
+        for target in &targets {
+            assert!(
+                manifest.contains(&format!("name = \"{target}\"\npath = \"fuzz_targets/{target}.rs\"")),
+                "{target}"
+            );
+        }
+        for seeds in files(&directory.join("seeds")).unwrap() {
+            let name = seeds.file_name().unwrap().to_string_lossy().into_owned();
+            assert!(targets.contains(&name), "{name}");
+        }
+    }
+}

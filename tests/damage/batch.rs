@@ -1,0 +1,228 @@
+//! Runs cases: the files of many are laid out, a shell in the root runs the tools one after the other, and what came of
+//! each is read back. So a case costs one process and a few files.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::time::Duration;
+
+use testkit::{FakeKernel, Side, Start, TestRoot, cache};
+
+use crate::cases::{Case, Setting};
+use crate::subjects::{self, INDEXED, Subject};
+use crate::verdict::{Judged, Outcome, Verdict, judge};
+
+/// Cases in a batch.
+pub(crate) const SIZE: usize = 50;
+
+/// Seconds of processor time after which a tool counts as hanging. Sound or damaged, a file takes it milliseconds; the
+/// machine may be slow.
+const SECONDS: u64 = 4;
+/// The same for the packaged kmod: what it does not do in a second it never does, and there is much of that.
+const SECONDS_OF_REFERENCE: u64 = 1;
+/// KiB of address space that a tool may use.
+const MEMORY: u64 = 1 << 20;
+/// Blocks of 512 bytes that a tool may write to a file.
+const BLOCKS: u64 = 1 << 19;
+
+/// Where cases lie in the root.
+const DIRECTORY: &str = "damage";
+
+/// The root that everything runs in.
+pub(crate) struct Bench {
+    root: TestRoot,
+    subjects: Vec<Subject>,
+    /// What came of the undamaged files.
+    undamaged: HashMap<(Side, Setting), Outcome>,
+    keep: bool,
+}
+
+/// A file laid out for one run.
+struct Laid<'a> {
+    setting: Setting,
+    bytes: &'a [u8],
+}
+
+impl Bench {
+    /// `keep` leaves the root and says where it is.
+    pub(crate) fn new(keep: bool) -> Bench {
+        let root = TestRoot::with_version(&cache::tree(INDEXED).version);
+        let subjects = subjects::all(&root);
+        root.write("cmdline", root.read("proc/cmdline"));
+        Bench { root, subjects, undamaged: HashMap::new(), keep }
+    }
+
+    pub(crate) fn case(&self, seed: u64, number: usize) -> Case {
+        Case::new(&self.subjects, seed, number)
+    }
+
+    /// Runs the cases on each side, and the tools on the undamaged files where that has not been done.
+    pub(crate) fn run(&mut self, cases: Vec<Case>, sides: &[Side]) -> Vec<Judged> {
+        let mut verdicts: Vec<Vec<(Verdict, Outcome)>> = cases.iter().map(|_| Vec::new()).collect();
+        for &side in sides {
+            self.run_undamaged(&cases, side);
+            let laid: Vec<Laid> =
+                cases.iter().map(|case| Laid { setting: case.setting, bytes: &case.bytes }).collect();
+            let outcomes = self.outcomes(&laid, side);
+            for ((case, outcome), verdicts) in cases.iter().zip(outcomes).zip(&mut verdicts) {
+                let before = &self.undamaged[&(side, case.setting)];
+                let subject = &self.subjects[case.setting.subject];
+                let action = &subject.actions[case.setting.action];
+                let verdict =
+                    judge(side, &case.damage, &case.setting.place(subject), action, before, &outcome);
+                verdicts.push((verdict, outcome));
+            }
+        }
+        let judged = cases.iter().zip(verdicts).map(|(case, results)| {
+            let (verdicts, outcomes): (Vec<_>, Vec<_>) = results.into_iter().unzip();
+            Judged {
+                group: format!("{}, {}", self.subjects[case.setting.subject].group, case.damage.kind),
+                case: case.describe(&self.subjects),
+                verdicts,
+                ours: outcomes.into_iter().zip(sides).find(|(_, side)| **side == Side::Ours).map(|(o, _)| o),
+            }
+        });
+        judged.collect()
+    }
+
+    fn run_undamaged(&mut self, cases: &[Case], side: Side) {
+        let mut settings: Vec<Setting> = cases.iter().map(|case| case.setting).collect();
+        settings.retain(|setting| !self.undamaged.contains_key(&(side, *setting)));
+        let files: Vec<Vec<u8>> =
+            settings.iter().map(|setting| setting.undamaged(&self.subjects[setting.subject])).collect();
+        let laid: Vec<Laid> =
+            settings.iter().zip(&files).map(|(setting, bytes)| Laid { setting: *setting, bytes }).collect();
+        for part in laid.chunks(SIZE) {
+            for (laid, outcome) in part.iter().zip(self.outcomes(part, side)) {
+                self.undamaged.insert((side, laid.setting), outcome);
+            }
+        }
+    }
+
+    fn outcomes(&self, laid: &[Laid], side: Side) -> Vec<Outcome> {
+        for (number, laid) in laid.iter().enumerate() {
+            self.lay_out(number, laid);
+        }
+        let mut outcomes: BTreeMap<usize, Outcome> = BTreeMap::new();
+        let seconds = if side == Side::Ours { SECONDS } else { SECONDS_OF_REFERENCE };
+        let mut script =
+            format!("ulimit -c 0; ulimit -t {seconds}; ulimit -v {MEMORY}; ulimit -f {BLOCKS}\n");
+        for (number, laid) in laid.iter().enumerate() {
+            let action = &self.subjects[laid.setting.subject].actions[laid.setting.action];
+            if action.loads {
+                outcomes.insert(number, self.run_with_kernel(number, laid, side));
+            } else {
+                script.push_str(&self.lines(number, laid, side));
+            }
+        }
+        self.root.shell(&[side], &script);
+        for number in 0..laid.len() {
+            let read = |name: &str| self.root.read(&format!("{DIRECTORY}/{number}/{name}"));
+            outcomes.entry(number).or_insert_with(|| {
+                let code = String::from_utf8(read("code")).expect("a number");
+                let code: i32 = code.trim().parse().expect("an exit code");
+                // A shell tells of signals so.
+                let (code, signal) = if code > 128 { (None, Some(code - 128)) } else { (Some(code), None) };
+                Outcome {
+                    code,
+                    signal,
+                    stdout: read("stdout"),
+                    stderr: read("stderr"),
+                    files: BTreeMap::new(),
+                }
+            });
+        }
+        let outcomes = outcomes.into_iter().map(|(number, outcome)| {
+            let files = self.written(number);
+            Outcome { files, ..outcome }.without(&format!("/{DIRECTORY}/{number}/"))
+        });
+        let outcomes = outcomes.collect();
+        if !self.keep {
+            fs::remove_dir_all(self.root.path().join(DIRECTORY)).expect("a directory of our own");
+        }
+        outcomes
+    }
+
+    fn lay_out(&self, number: usize, laid: &Laid) {
+        let subject = &self.subjects[laid.setting.subject];
+        let directory = format!("{DIRECTORY}/{number}");
+        if self.keep {
+            let _ = fs::remove_dir_all(self.root.path().join(&directory));
+        }
+        self.root.write(&format!("{directory}/{}", laid.setting.place(subject)), laid.bytes);
+        for (path, target) in &subject.links {
+            self.root.symlink(target, &format!("{directory}/{path}"));
+        }
+        self.root.create_dir(&format!("{directory}/out"));
+    }
+
+    /// The tool and its arguments for a case.
+    fn words(&self, number: usize, laid: &Laid, side: Side) -> Vec<String> {
+        let subject = &self.subjects[laid.setting.subject];
+        let action = &subject.actions[laid.setting.action];
+        let directory = format!("/{DIRECTORY}/{number}");
+        let file = format!("{directory}/{}", laid.setting.place(subject));
+        let args = action.args.iter().map(|arg| arg.replace("{file}", &file).replace("{}", &directory));
+        std::iter::once(format!("/{}/{}", side.dir(), action.tool)).chain(args).collect()
+    }
+
+    /// The lines of the script that run a case.
+    fn lines(&self, number: usize, laid: &Laid, side: Side) -> String {
+        let subject = &self.subjects[laid.setting.subject];
+        let action = &subject.actions[laid.setting.action];
+        let words: Vec<String> =
+            self.words(number, laid, side).iter().map(|word| format!("'{word}'")).collect();
+        let directory = format!("/{DIRECTORY}/{number}");
+        let run = format!(
+            "{} </dev/null >{directory}/stdout 2>{directory}/stderr; echo $? >{directory}/code\n",
+            words.join(" ")
+        );
+        match &action.copied_to {
+            Some(path) => {
+                let file = format!("{directory}/{}", laid.setting.place(subject));
+                let kept =
+                    if path == "proc/cmdline" { format!("cat /cmdline >/{path}\n") } else { String::new() };
+                format!("cat {file} >/{path}\n{run}{kept}")
+            }
+            None => run,
+        }
+    }
+
+    /// A run that asks a kernel, under the same bounds.
+    fn run_with_kernel(&self, number: usize, laid: &Laid, side: Side) -> Outcome {
+        self.root.shell(&[side], "");
+        let _ = fs::remove_dir_all(self.root.path().join("sys/module"));
+        let kernel = FakeKernel::new(self.root.path(), self.root.version());
+        let bounds = format!("ulimit -c 0; ulimit -t {SECONDS}; ulimit -v {MEMORY}; exec \"$@\"");
+        let start = Start::new("/bin/sh")
+            .args(["-c", &bounds, "sh"])
+            .args(self.words(number, laid, side))
+            .env("PATH", "/bin")
+            .deadline(Duration::from_secs(6 * SECONDS));
+        let run = kernel.run(&start);
+        Outcome {
+            code: run.status.code(),
+            signal: run.status.signal(),
+            stdout: run.stdout,
+            stderr: run.stderr,
+            files: BTreeMap::new(),
+        }
+    }
+
+    /// What depmod wrote.
+    fn written(&self, number: usize) -> BTreeMap<String, Vec<u8>> {
+        let directory = format!("{DIRECTORY}/{number}/out/{}", self.root.module_path(""));
+        if self.root.exists(&directory) { self.root.indexes_in(&directory) } else { BTreeMap::new() }
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        if self.keep {
+            let place = self.root.path().with_extension("kept");
+            if fs::rename(self.root.path(), &place).is_ok() {
+                println!("the files are in {}/{DIRECTORY}", place.display());
+            }
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The kernel command line: settings written down anew are read as the same settings.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use modutils::config::ModprobeConfig;
+use modutils::config::cmdline::{Setting, parse};
+use modutils_fuzz::memory;
+
+fuzz_target!(|text: &[u8]| {
+    memory::within((1 << 20) + 256 * text.len(), || {
+        let settings = parse(text);
+        let words = settings.iter().map(|setting| match setting {
+            Setting::Blacklist(modules) => [b"modprobe.blacklist=", &modules.join(&b',')[..]].concat(),
+            Setting::Parameter { module, parameter } => [module, &b"."[..], parameter].concat(),
+        });
+        let again = words.collect::<Vec<_>>().join(&b' ');
+        assert_eq!(parse(&again), settings);
+        let mut config = ModprobeConfig::default();
+        config.add_command_line(&std::path::Path::new("cmdline").into(), text, &mut |_| {});
+    });
+});

@@ -1,0 +1,97 @@
+//! Modules that say anything of themselves: the graph, its order or its cycles, and files that read back.
+#![no_main]
+
+use std::path::Path;
+
+use arbitrary::Arbitrary;
+use libfuzzer_sys::fuzz_target;
+use modutils::depmod::facts::{Facts, Need};
+use modutils::depmod::graph::Check;
+use modutils::depmod::output::{indexes, texts};
+use modutils::depmod::{Checks, ModuleFile, analyse, tell_needs};
+use modutils::index::Trie;
+use modutils::{ModuleName, Notice};
+use modutils_fuzz::memory;
+
+#[derive(Arbitrary, Debug)]
+struct Module {
+    aliases: Vec<Vec<u8>>,
+    softdeps: Vec<Vec<u8>>,
+    exports: Vec<(u8, Option<u8>)>,
+    needs: Vec<(u8, bool)>,
+    own: Option<Vec<u8>>,
+}
+
+fuzz_target!(|modules: Vec<Module>| {
+    let modules: Vec<Module> = modules.into_iter().take(64).collect();
+    let size = modules.iter().map(size).sum::<usize>();
+    memory::within((8 << 20) + 1024 * size, || check(&modules));
+});
+
+fn size(module: &Module) -> usize {
+    let texts = module.aliases.iter().chain(&module.softdeps).chain(&module.own);
+    texts.map(|text| text.len() + 8).sum::<usize>() + module.exports.len() * 8 + module.needs.len() * 8 + 64
+}
+
+fn check(modules: &[Module]) {
+    let facts: Vec<Facts> = modules.iter().map(facts).collect();
+    let file = |number| {
+        let listed = format!("kernel/m-{number}.ko");
+        ModuleFile {
+            name: ModuleName::new(format!("m-{number}")),
+            path: listed.clone().into(),
+            listed: listed.into(),
+        }
+    };
+    let files: Vec<ModuleFile> = (0..facts.len()).map(file).collect();
+    let kernel = [(b"s1".to_vec(), 1), (b"s2".to_vec(), 2)];
+    let checks =
+        Checks { kernel_symbols: &kernel, symbol_prefix: Some(b'.'), check: Check::UnknownAndVersions };
+    let sink = &mut |_: Notice| {};
+    tell_needs(&files, &facts, &checks, |_, _, _| {});
+    let analysis = match analyse(&files, &facts, &checks, sink) {
+        Ok(analysis) => analysis,
+        Err(_) => return,
+    };
+    for (module, dependencies) in (0_u32..).zip(&analysis.dependencies) {
+        assert!(!dependencies.contains(&module), "a module depends on itself, and that is no cycle");
+        let mut once = dependencies.clone();
+        once.sort_unstable();
+        once.dedup();
+        assert_eq!(once.len(), dependencies.len(), "a dependency is listed twice");
+    }
+    let written = texts(&analysis, sink);
+    let dep = written.iter().find(|file| file.name == "modules.dep").expect("a modules.dep");
+    let lines: Vec<&[u8]> = dep.bytes.split_inclusive(|&byte| byte == b'\n').collect();
+    assert_eq!(lines.len(), files.len());
+    for file in indexes(&analysis, Path::new("/nonexistent"), true, sink).expect("small indexes") {
+        let trie = Trie::from_bytes(Path::new(file.name), file.bytes).expect("an index just written");
+        let entries = trie.entries().expect("an index just written");
+        if file.name == "modules.dep.bin" {
+            assert_eq!(entries.len(), files.len());
+            for (file, line) in files.iter().zip(&lines) {
+                let found = trie.get(file.name.as_bytes()).expect("a sound index").expect("a line");
+                assert_eq!([&found[..], b"\n"].concat(), *line, "text and index disagree");
+            }
+        }
+    }
+}
+
+fn facts(module: &Module) -> Facts {
+    let mut facts = Facts::default();
+    module.aliases.iter().for_each(|alias| facts.aliases.push(alias));
+    module.softdeps.iter().for_each(|softdep| facts.softdeps.push(softdep));
+    for (symbol, crc) in &module.exports {
+        facts.exports.push(format!("s{symbol}").as_bytes());
+        facts.export_crcs.push(crc.map(u64::from));
+    }
+    if let Some(own) = &module.own {
+        facts.exports.push(own);
+        facts.export_crcs.push(None);
+    }
+    for (symbol, weak) in &module.needs {
+        facts.needs.push(format!(".s{symbol}").as_bytes());
+        facts.needs_how.push(Need { crc: Some(1), weak: *weak });
+    }
+    facts
+}

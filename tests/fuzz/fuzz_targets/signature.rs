@@ -1,0 +1,31 @@
+//! Signatures: any block with a sound trailer, read from the end of a file and from bytes alike.
+#![no_main]
+
+use std::path::Path;
+
+use libfuzzer_sys::fuzz_target;
+use modutils::file::Contents;
+use modutils::module::{IdType, Signature};
+use modutils_fuzz::memory;
+use testkit::signature::MAGIC;
+
+fuzz_target!(|input: &[u8]| {
+    // Kind, digest and two lengths, as in the trailer, then the block they are about.
+    let [kind, hash, signer, key, block @ ..] = input else { return };
+    let names = usize::from(*signer) + usize::from(*key);
+    let Some(length) = block.len().checked_sub(names) else { return };
+    let trailer = [&[1, *hash, *kind, *signer, *key, 0, 0, 0][..], &(length as u32).to_be_bytes()].concat();
+    let bytes = [&b"module"[..], block, &trailer, MAGIC].concat();
+    memory::within((1 << 20) + 16 * bytes.len(), || {
+        let parsed = Signature::parse(&bytes);
+        let contents = Contents::from_bytes(Path::new("m.ko"), bytes.clone()).expect("plain bytes");
+        let read = Signature::read(&contents).expect("bytes in memory");
+        assert_eq!(parsed, read);
+        let Some(signature) = parsed else { return };
+        assert!(signature.bytes.len() + signature.key_id.len() <= block.len());
+        match signature.id_type {
+            IdType::Pkcs7 => assert!(signature.is_readable() || signature.signer.is_none()),
+            _ => assert_eq!(signature.bytes, block[names..]),
+        }
+    });
+});

@@ -1,0 +1,70 @@
+//! Names with bytes that no module's name has: slashes, dots, NUL, ends of lines, wildcards.
+
+use modutils_tests::{add_ordered, little_kernel, module};
+use testkit::index;
+
+use super::bounded;
+
+const NAMES: [&str; 8] = ["../../../etc/passwd", "..", ".", "/etc/passwd", "a/b", "*", "[", "a\nb"];
+
+#[test]
+fn a_name_given_by_a_person_is_no_path() {
+    let root = little_kernel();
+    root.ours("depmod", &[]).succeeds();
+    root.write("etc/passwd", "");
+    for name in NAMES {
+        // What begins with a slash is a path, and is taken for the file of a module to be loaded.
+        let uses: &[&str] = if name.starts_with('/') { &["-r"] } else { &["-r", "-D", "-n", "-R"] };
+        for args in uses.iter().map(|option| [*option, name]) {
+            let run = bounded(&root, 60, "modprobe", &args).fails();
+            assert!(!run.err().is_empty(), "{run:?}");
+        }
+        bounded(&root, 60, "modinfo", &["-m", name]).fails();
+        bounded(&root, 60, "rmmod", &[name]).fails();
+    }
+    let long = "n".repeat(100_000);
+    bounded(&root, 60, "modprobe", &["-D", &long]).fails();
+    bounded(&root, 60, "rmmod", &[&long]).fails();
+}
+
+/// What an index says is a module's name is not taken for a way out of /sys/module.
+#[test]
+fn a_name_in_an_index_leads_nowhere_else() {
+    let root = little_kernel();
+    root.ours("depmod", &[]).succeeds();
+    root.write("tmp/initstate", "live\n");
+    let names = ["../../tmp", "..", ".", "/tmp", "../module"];
+    root.write_module_file("modules.alias.bin", index(names.map(|name| ("evil", name))));
+    root.write_module_file("modules.dep.bin", index(names.map(|name| (name, format!("{name}.ko:")))));
+    // None of them counts as loaded already, and no file of such a name is there.
+    let run = bounded(&root, 60, "modprobe", &["evil"]).fails();
+    assert_eq!(
+        run.err().lines().filter(|line| line.contains("could not insert")).count(),
+        names.len(),
+        "{run:?}"
+    );
+}
+
+#[test]
+fn names_in_module_files_are_words_in_the_indexes() {
+    let root = little_kernel();
+    let mut odd = module("odd");
+    for name in NAMES {
+        odd = odd.alias(name).modinfo("softdep", format!("pre: {name}")).modinfo("weakdep", name);
+    }
+    add_ordered(&root, "kernel/odd.ko", &odd.alias("\0nul"));
+    bounded(&root, 60, "depmod", &[]).succeeds();
+    bounded(&root, 60, "modprobe", &["-c"]).succeeds();
+    let run = bounded(&root, 60, "modprobe", &["-D", "odd"]).succeeds();
+    assert!(run.out().contains("kernel/odd.ko"), "{run:?}");
+}
+
+#[test]
+fn a_nul_byte_in_a_list_of_the_kernels_build_ends_no_more_than_its_line() {
+    let root = little_kernel();
+    root.write_module_file("modules.builtin", b"kernel/\0fs/inside.ko\nkernel/fs/other.ko\n\0\n");
+    root.write_module_file("modules.order", b"kernel/lib/base.ko\0\nkernel/lib/helper.ko\n\0");
+    bounded(&root, 60, "depmod", &[]).succeeds();
+    assert_eq!(bounded(&root, 60, "modprobe", &["-D", "other"]).succeeds().out(), "builtin other\n");
+    assert!(bounded(&root, 60, "modprobe", &["-D", "base"]).succeeds().out().contains("base.ko"));
+}
