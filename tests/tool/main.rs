@@ -5,6 +5,7 @@
 
 mod bounds;
 mod depmod;
+mod depmod_cache;
 mod json;
 mod modinfo;
 mod modprobe;

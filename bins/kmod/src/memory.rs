@@ -206,6 +206,8 @@ mod tests {
             // SAFETY: both have `len` bytes.
             let compare = |two: &[u8]| unsafe { memcmp(one.as_ptr(), two.as_ptr(), len) };
             assert_eq!(compare(&one), 0);
+            // SAFETY: as above.
+            assert_eq!(unsafe { bcmp(one.as_ptr(), one.as_ptr(), len) }, 0);
             for place in [0, len / 2, len - 1] {
                 for (byte, sign) in [(6, 1), (0xff, -1)] {
                     let mut two = one.clone();

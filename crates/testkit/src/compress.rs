@@ -64,7 +64,7 @@ pub fn plain(bytes: &[u8]) -> Vec<u8> {
     let mut plain = Vec::new();
     match bytes {
         [0x1f, 0x8b, ..] => return gunzip(bytes),
-        [0xfd, b'7', b'z', ..] => xz2::read::XzDecoder::new(bytes).read_to_end(&mut plain),
+        [0xfd, b'7', b'z', ..] => liblzma::read::XzDecoder::new(bytes).read_to_end(&mut plain),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => zstd::stream::copy_decode(bytes, &mut plain).map(|()| 0),
         _ => return bytes.to_vec(),
     }
