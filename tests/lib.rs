@@ -1,5 +1,7 @@
 //! The behaviour tests live in `tool/` and `compliance/`; here is what they share.
 
+pub mod faults;
+
 use testkit::compare::{same, same_indexes, same_lines, same_text};
 use testkit::{Crc, Indexes, ModuleBuilder, Run, TestRoot};
 

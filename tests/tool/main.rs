@@ -4,8 +4,15 @@
 //! what `cargo xtask fetch` fetches, and root for chroot(2).
 
 mod bounds;
+mod commands;
+mod deny;
 mod depmod;
 mod depmod_cache;
+mod durable;
+mod faults;
 mod json;
 mod modinfo;
 mod modprobe;
+mod not_found;
+mod privileges;
+mod terminal;

@@ -15,7 +15,7 @@ use clap::{
 
 use modutils::lookup;
 
-use crate::{Invocation, report::Report, version};
+use crate::{Invocation, report::Report, startup, version};
 
 /// The id of the positional arguments, in every tool.
 pub const ARGUMENTS: &str = "arguments";
@@ -109,7 +109,7 @@ pub fn from_current_directory(path: &OsStr) -> PathBuf {
 /// whether that was all that was asked for, for [`Report::finish`].
 pub fn parse(mut command: Command, invocation: &Invocation, report: &mut Report) -> Result<ArgMatches, bool> {
     let takes_arguments = command.get_arguments().any(|arg| arg.get_id() == ARGUMENTS);
-    if takes_arguments && std::env::var_os("POSIXLY_CORRECT").is_some() {
+    if takes_arguments && startup::variable("POSIXLY_CORRECT").is_some() {
         command = command.mut_arg(ARGUMENTS, |arg| arg.trailing_var_arg(true).allow_hyphen_values(true));
     }
     let words = std::iter::once(&invocation.program).chain(&invocation.arguments);

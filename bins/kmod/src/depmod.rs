@@ -1,6 +1,9 @@
 //! `depmod`: make the module indexes of a kernel.
 
+mod document;
+
 use std::{
+    io::ErrorKind,
     num::NonZeroUsize,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -15,14 +18,16 @@ use modutils::{
         self, Analysis, Checks, ModuleFile,
         cache::{self, Known, Store},
         cycles::Cycles,
+        facts::Facts,
         graph::Check,
         output, quick,
+        stamp::Stamp,
         symvers::{self, Source},
         write::OutputDirectory,
     },
 };
 
-use crate::{Invocation, cli, report::Report};
+use crate::{Invocation, cli, progress::Progress, report::Report, startup};
 
 /// Runs the tool.
 pub fn run(invocation: &Invocation) -> ExitCode {
@@ -46,6 +51,7 @@ fn command() -> Command {
         .arg(cli::flag('A', "quick", "Do nothing unless a module was added, removed or changed"))
         .arg(cli::flag('e', "errsyms", "Tell symbols that nothing provides (with -E or -F)"))
         .arg(cli::flag('n', "show", "Print the text files instead of writing any").alias("dry-run"))
+        .arg(cli::json().help("With -n, print a JSON document instead of the text files"))
         .arg(cli::value('P', "symbol-prefix", "CHAR", "Ignore this byte at the front of symbols"))
         .arg(several(cli::value('C', "config", "PATH", "Configuration instead of the usual; repeatable")))
         .arg(cli::flag('v', "verbose", "Tell more").action(ArgAction::Count))
@@ -72,6 +78,8 @@ struct Options {
     output: PathBuf,
     /// Print them instead.
     show: bool,
+    /// Print them as a document.
+    json: bool,
     config: DepmodConfig,
     /// The modules named; `None` for all.
     files: Option<Vec<PathBuf>>,
@@ -126,6 +134,7 @@ fn options(matches: &ArgMatches, report: &mut Report) -> Result<Options, Failed>
         directory: root.modules(&release),
         output: root.modules_below(&output, &release),
         show: matches.get_flag("show"),
+        json: matches.get_flag("json"),
         config,
         files,
         quick,
@@ -152,8 +161,7 @@ fn make_indexes(options: &Options, report: &mut Report) -> Result<(), Failed> {
     {
         return Ok(());
     }
-    let (facts, stamps) =
-        depmod::read_facts(&files, &known, options.threads, &mut |notice| report.notice(&notice));
+    let (facts, stamps) = read_facts(&files, &known, options, report);
     let kernel_symbols = read_kernel_symbols(options, report)?;
     let checks = Checks {
         kernel_symbols: &kernel_symbols,
@@ -182,8 +190,11 @@ fn make_indexes(options: &Options, report: &mut Report) -> Result<(), Failed> {
         }
         None => {
             let texts = output::texts(&analysis, &mut |notice| report.notice(&notice));
-            texts.iter().for_each(|text| report.print(&text.bytes));
-            Ok(())
+            match options.json && options.show {
+                true => document::print(&analysis, &texts, report),
+                false => texts.iter().for_each(|text| report.print(&text.bytes)),
+            }
+            if report.is_incomplete() { Err(incomplete("this is not all", report)) } else { Ok(()) }
         }
     }
 }
@@ -191,10 +202,13 @@ fn make_indexes(options: &Options, report: &mut Report) -> Result<(), Failed> {
 /// Locks the output directory, unless there is none or the module directory is not there: then
 /// nothing is to be made.
 fn lock(options: &Options, report: &mut Report) -> Result<Option<OutputDirectory>, Failed> {
-    if options.show || (options.files.is_none() && !options.directory.is_dir()) {
+    let missing =
+        || matches!(std::fs::metadata(&options.directory), Err(error) if error.kind() == ErrorKind::NotFound);
+    if options.show || (options.files.is_none() && missing()) {
         return Ok(None);
     }
-    OutputDirectory::lock(&options.output).map(Some).map_err(|error| tell(report, &error))
+    let locked = OutputDirectory::lock(&options.output, &mut |notice| report.notice(&notice));
+    locked.map(Some).map_err(|error| tell(report, &error))
 }
 
 /// The cache; where it cannot be had, that is nothing to be told but to those who ask for all.
@@ -216,6 +230,23 @@ fn find_modules(options: &Options, report: &mut Report) -> Result<Vec<ModuleFile
     })
 }
 
+/// Reads all modules, behind a bar where that takes long. What is to be told is told after it.
+fn read_facts(
+    files: &[ModuleFile],
+    known: &Known,
+    options: &Options,
+    report: &mut Report,
+) -> (Vec<Facts>, Vec<Option<Stamp>>) {
+    let progress = Progress::new("modules read", files.len());
+    let mut notices = Vec::new();
+    let facts = depmod::read_facts(files, known, options.threads, &|| progress.step(), &mut |notice| {
+        notices.push(notice);
+    });
+    drop(progress);
+    notices.iter().for_each(|notice| report.notice(notice));
+    facts
+}
+
 fn read_kernel_symbols(options: &Options, report: &mut Report) -> Result<Vec<(Vec<u8>, u64)>, Failed> {
     let Some((source, path)) = &options.kernel_symbols else { return Ok(Vec::new()) };
     let symbols = symvers::read(*source, path, options.symbol_prefix, &mut |notice| report.notice(&notice));
@@ -231,11 +262,21 @@ fn write(
 ) -> Result<(), Failed> {
     let mut sink = |notice: Notice| report.notice(&notice);
     let made = output::all(analysis, &options.directory, options.warn_duplicates, options.threads, &mut sink);
-    let written = made.and_then(|mut files| {
-        output::in_order_of_replacement(&mut files);
-        output.write(&files)
-    });
+    let mut files = made.map_err(|error| tell(report, &error))?;
+    output::in_order_of_replacement(&mut files);
+    if report.is_incomplete() {
+        return Err(incomplete("nothing is written", report));
+    }
+    let held = startup::HeldSignals::hold();
+    let written = output.write(&files, &|| held.has_come(), &mut |notice| report.notice(&notice));
+    held.let_go();
     written.map_err(|error| tell(report, &error))
+}
+
+/// What could not be read has been told: indexes that lack it would pass for whole ones.
+fn incomplete(consequence: &str, report: &mut Report) -> Failed {
+    report.error(format!("not everything could be read: {consequence}"));
+    Failed
 }
 
 fn tell_cycles(cycles: &Cycles, files: &[ModuleFile], report: &mut Report) -> Failed {

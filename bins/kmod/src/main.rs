@@ -5,6 +5,7 @@
 
 mod cli;
 mod depmod;
+mod explain;
 mod insmod;
 mod json;
 mod kmod;
@@ -14,9 +15,11 @@ mod memory;
 mod modinfo;
 mod modprobe;
 mod parameters;
+mod progress;
 mod report;
 mod rmmod;
 mod startup;
+mod style;
 mod version;
 
 use std::{ffi::OsString, path::Path, process::ExitCode};

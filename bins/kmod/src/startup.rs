@@ -1,14 +1,17 @@
 //! What must happen before, or at the very start of, `main`.
 #![expect(
     unsafe_code,
-    reason = "a look at descriptor 2 before the runtime starts, and a signal's disposition"
+    reason = "a look at descriptor 2 before the runtime starts, AT_SECURE, and what signals do"
 )]
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    ffi::OsString,
+    sync::atomic::{AtomicBool, AtomicI32, Ordering},
+};
 
 use nix::{
     fcntl::{FcntlArg, FdFlag, fcntl},
-    sys::signal::{SigHandler, Signal, raise, signal},
+    sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction, signal},
 };
 
 static STDERR_WAS_CLOSED: AtomicBool = AtomicBool::new(false);
@@ -18,12 +21,45 @@ pub fn stderr_was_closed() -> bool {
     STDERR_WAS_CLOSED.load(Ordering::Relaxed)
 }
 
+/// Whether our caller has fewer rights than we: the program is set-user-ID or has capabilities.
+pub fn is_secure() -> bool {
+    // SAFETY: getauxval takes an integer and reads what the kernel gave the process.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
+/// A variable of the environment, unless [`is_secure`]: a lesser caller's words change nothing. All
+/// of our variables are read here.
+pub fn variable(name: &str) -> Option<OsString> {
+    if is_secure() { None } else { std::env::var_os(name) }
+}
+
+/// While this lives, an interrupt or quit from the keyboard is meant for the command that we wait
+/// for, as with system(3). The command gets it: what a program starts with knows no handlers.
+pub struct KeyboardIgnored(Vec<(Signal, SigAction)>);
+
+impl KeyboardIgnored {
+    /// Begins it.
+    pub fn begin() -> Self {
+        let ignore = SigHandler::Handler(do_nothing);
+        Self(
+            [Signal::SIGINT, Signal::SIGQUIT].iter().filter_map(|&signal| exchange(signal, ignore)).collect(),
+        )
+    }
+}
+
+impl Drop for KeyboardIgnored {
+    fn drop(&mut self) {
+        put_back(&self.0);
+    }
+}
+
+extern "C" fn do_nothing(_: libc::c_int) {}
+
 /// Lets the programs we start find standard error closed where we did, so that a modprobe that an
 /// install command calls logs, too.
 pub fn keep_stderr_closed() {
     if stderr_was_closed() {
-        let closed = fcntl(std::io::stderr(), FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
-        debug_assert!(closed.is_ok(), "the runtime has opened /dev/null there");
+        let _ = fcntl(std::io::stderr(), FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
     }
 }
 
@@ -46,11 +82,72 @@ pub fn die_of_sigpipe() {
     let _ = raise(Signal::SIGPIPE);
 }
 
+/// The signals by which people, sessions and limits end a program.
+const ENDING: [Signal; 5] =
+    [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGXCPU];
+
+/// The one of them that came while they were held; 0 for none.
+static HAS_COME: AtomicI32 = AtomicI32::new(0);
+
+/// While this lives, signals that would end the process wait, in all its threads; a write beyond the
+/// limit of file sizes fails instead of ending it. A signal that was ignored stays ignored.
+pub struct HeldSignals(Vec<(Signal, SigAction)>);
+
+impl HeldSignals {
+    /// Begins to hold them.
+    pub fn hold() -> Self {
+        HAS_COME.store(0, Ordering::Relaxed);
+        let note = SigHandler::Handler(note_signal);
+        let mut held: Vec<_> = ENDING.iter().filter_map(|&signal| exchange(signal, note)).collect();
+        held.extend(exchange(Signal::SIGXFSZ, SigHandler::SigIgn));
+        Self(held)
+    }
+
+    /// Whether one has come.
+    pub fn has_come(&self) -> bool {
+        HAS_COME.load(Ordering::Relaxed) != 0
+    }
+
+    /// Ends it: one that has come now does what it does.
+    pub fn let_go(self) {
+        put_back(&self.0);
+        if let Ok(signal) = Signal::try_from(HAS_COME.load(Ordering::Relaxed)) {
+            // Comes back only where the signal is blocked.
+            let _ = raise(signal);
+        }
+    }
+}
+
+/// Sets what a signal does, unless it is ignored; returns what it did before.
+fn exchange(signal: Signal, handler: SigHandler) -> Option<(Signal, SigAction)> {
+    let action = SigAction::new(handler, SaFlags::SA_RESTART, SigSet::empty());
+    // SAFETY: the handlers that are given to this function store an integer atomically or do
+    // nothing: that is allowed in signal context, in any thread.
+    let before = unsafe { sigaction(signal, &action) }.ok()?;
+    if matches!(before.handler(), SigHandler::SigIgn) {
+        // SAFETY: no handler is set.
+        let _ = unsafe { sigaction(signal, &before) };
+        return None;
+    }
+    Some((signal, before))
+}
+
+/// Sets again what [`exchange`] returned.
+fn put_back(before: &[(Signal, SigAction)]) {
+    for (signal, action) in before {
+        // SAFETY: this is what was set when no handler of ours was.
+        let _ = unsafe { sigaction(*signal, action) };
+    }
+}
+
+extern "C" fn note_signal(signal: libc::c_int) {
+    HAS_COME.store(signal, Ordering::Relaxed);
+}
+
 fn set_sigpipe(handler: SigHandler) {
     // SAFETY: both dispositions that are set here install no handler of ours, so nothing of ours can
     // run in signal context.
-    let set = unsafe { signal(Signal::SIGPIPE, handler) };
-    debug_assert!(set.is_ok(), "SIGPIPE is a valid signal");
+    let _ = unsafe { signal(Signal::SIGPIPE, handler) };
 }
 
 /// Rust's runtime opens /dev/null in the place of a closed descriptor 2 before `main`, so that it

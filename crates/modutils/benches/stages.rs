@@ -53,7 +53,8 @@ static MODULES: LazyLock<Modules> = LazyLock::new(|| match cache::find_tree(TREE
 impl Modules {
     fn of(origin: String, path: &Path, directory: Option<tempfile::TempDir>) -> Modules {
         let files = depmod::tree(path, &DepmodConfig::default(), &mut |_| {}).expect("a module directory");
-        let (facts, _) = depmod::read_facts(&files, &Known::default(), NonZeroUsize::MIN, &mut |_| {});
+        let (facts, _) =
+            depmod::read_facts(&files, &Known::default(), NonZeroUsize::MIN, &|| (), &mut |_| {});
         Modules { origin, files, facts, _directory: directory }
     }
 

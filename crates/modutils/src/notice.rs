@@ -1,6 +1,11 @@
 //! What is worth telling but stops nothing.
 
+use std::io;
+
 use bstr::BString;
+use nix::errno::Errno;
+
+use crate::Error;
 
 /// How much a [`Notice`] matters. The order is that of syslog: the lower, the graver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,12 +31,33 @@ pub struct Notice {
     pub level: Level,
     /// One line, or several, without a final newline. Bytes, because paths and names are.
     pub message: BString,
+    /// Whether something that is there could not be read: what is made without it lacks something,
+    /// and another run may find it.
+    pub incomplete: bool,
 }
 
 impl Notice {
     /// A notice of the given level.
     pub fn new(level: Level, message: impl Into<BString>) -> Self {
-        Self { level, message: message.into() }
+        Self { level, message: message.into(), incomplete: false }
+    }
+
+    /// A notice of an error that does not stop the work.
+    pub fn of(level: Level, error: &Error) -> Self {
+        let notice = Self::new(level, error.to_string());
+        match error {
+            Error::Io { source, .. } => notice.because_of(source),
+            Error::Malformed { .. } => notice,
+        }
+    }
+
+    /// The same, come of this error: the work is incomplete unless the error says that a file is not
+    /// there, or is not what it should be.
+    #[must_use]
+    pub fn because_of(self, error: &io::Error) -> Self {
+        let errno = error.raw_os_error().map(Errno::from_raw);
+        let absent = [Errno::ENOENT, Errno::ENOTDIR, Errno::ELOOP, Errno::EISDIR, Errno::ENAMETOOLONG];
+        Self { incomplete: errno.is_some_and(|errno| !absent.contains(&errno)), ..self }
     }
 
     /// A notice of [`Level::Error`].

@@ -32,7 +32,7 @@ pub use arch::Arch;
 pub use compress::Compression;
 pub use elf::{Place, Section, Symbol};
 pub use export::{Crc, Export, ExportTables};
-pub use fake_kernel::{Call, Errno, FakeKernel, Outcome, Start};
+pub use fake_kernel::{At, Call, Errno, FakeKernel, Fault, Outcome, Signal, Start, Watched, What};
 pub use index::{INDEX_HEADER, index};
 pub use module::ModuleBuilder;
 pub use root::{Indexes, Loaded, TestRoot};

@@ -16,6 +16,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 
 use crate::cache;
 use crate::module::ModuleBuilder;
@@ -54,17 +55,36 @@ impl<'a> Loaded<'a> {
 impl TestRoot {
     /// A root whose kernel has the version of the machine the test runs on, so that tools need no `-S`.
     pub fn new() -> TestRoot {
+        TestRoot::with_version(&TestRoot::running_version())
+    }
+
+    fn running_version() -> String {
         let release =
             fs::read_to_string("/proc/sys/kernel/osrelease").expect("the release of the running kernel");
-        TestRoot::with_version(release.trim_end())
+        release.trim_end().to_owned()
     }
 
     /// A root whose module directory is of another kernel version.
     pub fn with_version(version: &str) -> TestRoot {
+        TestRoot::in_directory(version, under_test::scratch())
+    }
+
+    /// A root in memory, where the machine has a file system for that which lets programs run: for tests that have
+    /// thousands of runs wait for the disk. As with [`TestRoot::new`], tools need no `-S`.
+    pub fn in_memory() -> TestRoot {
+        let memory = Path::new("/dev/shm");
+        let runs = nix::sys::statvfs::statvfs(memory)
+            .is_ok_and(|memory| !memory.flags().contains(nix::sys::statvfs::FsFlags::ST_NOEXEC));
+        let directory = if runs { memory.to_owned() } else { under_test::scratch() };
+        TestRoot::in_directory(&TestRoot::running_version(), directory)
+    }
+
+    fn in_directory(version: &str, directory: PathBuf) -> TestRoot {
+        remove_orphans(&directory);
         let dir = tempfile::Builder::new()
-            .prefix(&format!("root-{}-", std::process::id()))
+            .prefix(&format!("modutils-root-{}-", std::process::id()))
             .permissions(fs::Permissions::from_mode(0o755))
-            .tempdir_in(scratch())
+            .tempdir_in(directory)
             .expect("a temporary directory");
         let root = TestRoot { dir, version: version.to_owned() };
         for dir in ["etc/modprobe.d", "etc/depmod.d", "proc", "sys/module", "dev", "tmp", "bin", "usr/lib"] {
@@ -297,21 +317,22 @@ pub type Indexes = std::collections::BTreeMap<String, Vec<u8>>;
 const DEPMOD_INPUTS: [&str; 4] =
     ["modules.order", "modules.builtin", "modules.builtin.modinfo", "modules.builtin.ranges"];
 
-/// Where roots are made. A test program that was killed, or that shared a root among its tests, leaves them behind:
-/// the next one takes them away.
-fn scratch() -> PathBuf {
-    static CLEANED: std::sync::Once = std::sync::Once::new();
-    let scratch = under_test::scratch();
-    CLEANED.call_once(|| {
-        for entry in fs::read_dir(&scratch).expect("a directory of our own").flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let owner = name.strip_prefix("root-").and_then(|rest| rest.split('-').next());
-            if owner.is_some_and(|owner| !Path::new("/proc").join(owner).exists()) {
-                let _ = fs::remove_dir_all(entry.path());
-            }
+/// A test program that was killed, or that shared a root among its tests, leaves them behind: the next one takes them
+/// away, once for each directory.
+fn remove_orphans(directory: &Path) {
+    static CLEANED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+    let mut cleaned = CLEANED.lock().expect("no panic");
+    if cleaned.iter().any(|one| one == directory) {
+        return;
+    }
+    cleaned.push(directory.to_owned());
+    for entry in fs::read_dir(directory).expect("a directory for roots").flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let owner = name.strip_prefix("modutils-root-").and_then(|rest| rest.split('-').next());
+        if owner.is_some_and(|owner| !Path::new("/proc").join(owner).exists()) {
+            let _ = fs::remove_dir_all(entry.path());
         }
-    });
-    scratch
+    }
 }
 
 fn link_tree(from: &Path, relative: &Path, to: &Path, chosen: &dyn Fn(&Path) -> bool) {
@@ -342,8 +363,13 @@ fn link(from: &Path, to: &Path) {
     match fs::hard_link(from, to) {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-        Err(_) => {
+        Err(_) if from.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o111 == 0) => {
             fs::copy(from, to).unwrap_or_else(|error| panic!("cannot copy {}: {error}", from.display()));
+        }
+        Err(_) => {
+            // By a program: a file that we had open for writing could not be run while another test starts one.
+            let copied = Command::new("cp").arg("--no-dereference").arg(from).arg(to).status();
+            assert!(copied.is_ok_and(|status| status.success()), "cannot copy {}", from.display());
         }
     }
 }

@@ -9,6 +9,7 @@ mod cache;
 mod damage;
 mod demo;
 mod dist;
+mod faults;
 mod fuzz;
 mod guest;
 mod initramfs;
@@ -56,6 +57,8 @@ enum Task {
     Vm(vm::Options),
     /// Build the release binaries, static and dynamic
     Dist,
+    /// Make each system call of the tools fail in turn, and print what was there afterwards
+    Faults(faults::Options),
     /// Measure our tools beside the packaged kmod
     Bench(bench::Options),
     /// Run the fuzz targets of tests/fuzz
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
         Task::Damage(options) => damage::run(&options),
         Task::Vm(options) => vm::run(&options),
         Task::Dist => dist::run(),
+        Task::Faults(options) => faults::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Fuzz(options) => fuzz::run(&options),
         Task::Audit => audit::run(),

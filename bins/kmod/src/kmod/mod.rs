@@ -1,5 +1,9 @@
 //! `kmod`: the binary by its own name, and by any that is no tool's.
 
+mod blocked;
+mod graph;
+mod params;
+mod place;
 mod static_nodes;
 
 use std::{ffi::OsStr, process::ExitCode};
@@ -29,6 +33,9 @@ pub fn run(invocation: &Invocation) -> ExitCode {
     match command.as_encoded_bytes() {
         b"help" => help(report, true),
         b"list" => lsmod::list(&invocation, Report::new(c"kmod", Level::Error)),
+        b"blocked" => blocked::run(&invocation, report),
+        b"graph" => graph::run(&invocation, report),
+        b"params" => params::run(&invocation, report),
         b"static-nodes" => static_nodes::run(&invocation, report),
         _ => unknown(command, report),
     }
@@ -37,10 +44,15 @@ pub fn run(invocation: &Invocation) -> ExitCode {
 /// The command line's description, for the tests and the completions.
 pub fn command() -> clap::Command {
     cli::common(
-        cli::command("kmod", "Show the loaded modules, and what modules need at boot")
+        cli::command("kmod", "Look at modules, at what is loaded, and at what modules need at boot")
             .override_usage("kmod [OPTIONS] COMMAND")
             .after_help(
-                "Commands:\n  help          Show this help\n  list          Show the loaded modules, as lsmod does\n  \
+                "Commands:\n  \
+                 blocked       Show what keeps modules from being loaded\n  \
+                 graph         Show which module needs which\n  \
+                 help          Show this help\n  \
+                 list          Show the loaded modules, as lsmod does\n  \
+                 params        Show the parameters of modules, and what they are now\n  \
                  static-nodes  Show the device nodes that modules need at boot\n\n\
                  Called as depmod, insmod, lsmod, modinfo, modprobe or rmmod it is that tool.",
             ),

@@ -6,25 +6,33 @@ use std::{
     os::unix::ffi::{OsStrExt, OsStringExt},
 };
 
+use modutils::kernel::commands::{self, Caller};
+
 use super::{options::Options, split::split};
-use crate::Invocation;
+use crate::{Invocation, startup};
 
 const VARIABLE: &str = "MODPROBE_OPTIONS";
 
 /// The call with the options of the environment before its own.
 pub(super) fn with_options_of_environment(invocation: &Invocation) -> Invocation {
-    let words = std::env::var_os(VARIABLE).map(|text| split(text.as_bytes())).unwrap_or_default();
+    let words = startup::variable(VARIABLE).map(|text| split(text.as_bytes())).unwrap_or_default();
     let arguments = words.into_iter().map(OsString::from_vec).chain(invocation.arguments.iter().cloned());
     Invocation { program: invocation.program.clone(), arguments: arguments.collect() }
 }
 
-/// What commands are to find: the options of our environment, then those we were called with.
+/// What commands are to find: our environment, as far as it is to be trusted, in which the options
+/// are followed by those we were called with.
 pub(super) fn for_commands(options: &Options) -> Vec<(OsString, OsString)> {
+    let caller = if startup::is_secure() { Caller::Lesser } else { Caller::Equal };
+    commands::environment(std::env::vars_os(), caller, options_for_commands(options))
+}
+
+fn options_for_commands(options: &Options) -> Option<(OsString, OsString)> {
     if options.inherited.is_empty() {
-        return Vec::new();
+        return None;
     }
-    let mut words: Vec<Vec<u8>> = std::env::var_os(VARIABLE).map(OsString::into_vec).into_iter().collect();
+    let mut words: Vec<Vec<u8>> = startup::variable(VARIABLE).map(OsString::into_vec).into_iter().collect();
     words.retain(|word| !word.is_empty());
     words.extend(options.inherited.iter().cloned());
-    vec![(VARIABLE.into(), OsString::from_vec(words.join(&b' ')))]
+    Some((VARIABLE.into(), OsString::from_vec(words.join(&b' '))))
 }

@@ -11,8 +11,8 @@ use modutils::{
 };
 use nix::errno::Errno;
 
-use super::{Tool, bytes, fatal, options::Action};
-use crate::{cli, parameters, report::Report};
+use super::{Tool, bytes, deny, document, fatal, options::Action};
+use crate::{cli, explain, parameters, report::Report};
 
 /// Loads what the arguments ask for: one module with parameters, or with `--all` many.
 pub(super) fn all(tool: &Tool, report: &mut Report) -> bool {
@@ -49,6 +49,7 @@ fn at_once(tool: &Tool, names: &[OsString], request: &LoadRequest, report: &mut 
         });
     }
     let mut shown = HashSet::new();
+    let _keyboard = tool.keyboard_for(&plans);
     execute_all(&tool.kernel, &plans, &tool.execution(), tool.options.jobs, &mut |place, told| {
         let target = &targets[place];
         match told {
@@ -71,7 +72,12 @@ fn with_plans(
 ) -> bool {
     let Some(candidates) = candidates(tool, name, report) else { return false };
     if tool.options.action == Action::ResolveAlias {
-        candidates.iter().for_each(|candidate| report.print_line(&candidate.module));
+        for candidate in &candidates {
+            match tool.shown.is_wanted() {
+                true => tool.shown.item(&document::candidate(name, candidate), report),
+                false => report.print_line(&candidate.module),
+            }
+        }
         return true;
     }
     if let Err(error) = known.gather(tool.context, &candidates) {
@@ -105,18 +111,15 @@ fn candidates(tool: &Tool, name: &[u8], report: &mut Report) -> Option<Vec<Candi
             }
         };
     }
-    let (found, cause) = match lookup::lookup(tool.context, name) {
-        Ok(found) => (found, None),
-        Err(error) => (Vec::new(), Some(error.to_string())),
-    };
-    if !found.is_empty() {
-        return Some(found);
+    match lookup::lookup(tool.context, name) {
+        Ok(found) if !found.is_empty() => return Some(found),
+        // What is wrong with an index is among the causes.
+        Ok(_) | Err(_) => {}
     }
-    let directory = tool.context.indexes.directory();
-    let first = [b"Module ", name, b" not found in directory ", directory.as_os_str().as_encoded_bytes()];
-    let cause = cause.or_else(|| super::show::why_not_found(tool.context, name));
-    let cause = cause.map(|cause| format!("\n  {cause}")).unwrap_or_default();
-    fatal(tool.options, report, [first.concat().as_slice(), cause.as_bytes()].concat());
+    let directory = tool.context.indexes.directory().as_os_str().as_encoded_bytes();
+    let first = [b"Module ", name, b" not found in directory ", directory].concat();
+    let why = explain::not_found(tool.context, name, report);
+    fatal(tool.options, report, [first.as_slice(), why.as_bytes()].concat());
     None
 }
 
@@ -134,6 +137,7 @@ fn carry_out(
     report: &mut Report,
 ) -> bool {
     let execution = tool.execution();
+    let _keyboard = tool.keyboard_for(std::slice::from_ref(plan));
     let mut tell = |event: Event| {
         tell(tool, target, &event, shown, report);
         Flow::Continue
@@ -145,7 +149,7 @@ fn carry_out(
 fn tell(tool: &Tool, target: &Candidate, event: &Event, shown: &mut HashSet<BString>, report: &mut Report) {
     match event {
         Event::Begin(step) => begin(tool, step, shown, report),
-        Event::Failed(step, failure) => failed(target, step, failure, report),
+        Event::Failed(step, failure) => failed(tool, target, step, failure, report),
     }
 }
 
@@ -170,7 +174,7 @@ fn begin(tool: &Tool, step: &Step, shown: &mut HashSet<BString>, report: &mut Re
         return;
     }
     if !listing || shown.insert(line.clone()) {
-        report.print_line(&line);
+        tool.show(step, &line, report);
     }
     // What is about to be done may print, or take long.
     if !listing {
@@ -178,7 +182,7 @@ fn begin(tool: &Tool, step: &Step, shown: &mut HashSet<BString>, report: &mut Re
     }
 }
 
-fn failed(target: &Candidate, step: &Step, failure: &Failure, report: &mut Report) {
+fn failed(tool: &Tool, target: &Candidate, step: &Step, failure: &Failure, report: &mut Report) {
     let cause = match failure {
         Failure::Command { command, failure } => {
             report.error(format!(
@@ -192,6 +196,10 @@ fn failed(target: &Candidate, step: &Step, failure: &Failure, report: &mut Repor
             report.error(format!("could not find module by name='{}'", step.module));
             why_refused(Errno::ENOENT)
         }
+        Failure::Denied(line) => {
+            let errno = modutils::error_text(&Errno::EPERM.into());
+            format!("{errno}\n  {}", deny::refusal(line, &step.module, &target.module))
+        }
         // Which file that is goes without saying.
         Failure::Refused(Refusal::File(modutils::Error::Io { source, .. }))
             if step.module == target.module && source.kind() != std::io::ErrorKind::NotFound =>
@@ -200,6 +208,9 @@ fn failed(target: &Candidate, step: &Step, failure: &Failure, report: &mut Repor
         }
         Failure::Refused(Refusal::File(error @ modutils::Error::Malformed { .. })) => {
             format!("{}\n  {error}", why_refused(error.errno()))
+        }
+        Failure::Missing(error) | Failure::Refused(Refusal::File(error)) if error.is_not_found() => {
+            failure.to_string() + &explain::gone(tool.context, &step.action)
         }
         other => other.to_string(),
     };

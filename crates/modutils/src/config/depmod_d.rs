@@ -76,7 +76,7 @@ impl DepmodConfig {
         for file in files.into_paths() {
             match read(&file) {
                 Ok(bytes) => config.add(&file, &bytes, release, sink),
-                Err(error) => sink(Notice::error(Error::io("read", file)(error).to_string())),
+                Err(error) => sink(Notice::of(Level::Error, &Error::io("read", file)(error))),
             }
         }
         if config.search.is_empty() {

@@ -12,15 +12,17 @@ use std::{
 
 use bstr::ByteSlice;
 
-use crate::{Error, Notice, Root, Sink};
+use crate::{Error, Level, Notice, Root, Sink};
 
-/// What the files configure: `modprobe.d` or `depmod.d`.
+/// What the files configure: `modprobe.d`, `depmod.d` or `modutils.d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
     /// modprobe.d(5).
     Modprobe,
     /// depmod.d(5).
     Depmod,
+    /// modutils.d(5).
+    Modutils,
 }
 
 /// The directories above a family's own, the ones that count first.
@@ -32,6 +34,7 @@ impl Family {
         let name = match self {
             Self::Modprobe => "modprobe.d",
             Self::Depmod => "depmod.d",
+            Self::Modutils => "modutils.d",
         };
         PARENTS.iter().map(|parent| root.system(Path::new(parent).join(name))).collect()
     }
@@ -50,7 +53,7 @@ impl Files {
                 Ok(metadata) if metadata.is_dir() => self.add_directory(path, sink),
                 Ok(_) => self.add_file(path.clone()),
                 Err(error) if is_missing(&error) => {}
-                Err(error) => sink(Notice::error(Error::io("read", path)(error).to_string())),
+                Err(error) => sink(Notice::of(Level::Error, &Error::io("read", path)(error))),
             }
         }
     }
@@ -71,12 +74,12 @@ impl Files {
     fn add_directory(&mut self, directory: &Path, sink: &mut Sink) {
         let entries = match fs::read_dir(directory) {
             Ok(entries) => entries,
-            Err(error) => return sink(Notice::error(Error::io("read", directory)(error).to_string())),
+            Err(error) => return sink(Notice::of(Level::Error, &Error::io("read", directory)(error))),
         };
         for entry in entries {
             let path = match entry {
                 Ok(entry) => entry.path(),
-                Err(error) => return sink(Notice::error(Error::io("read", directory)(error).to_string())),
+                Err(error) => return sink(Notice::of(Level::Error, &Error::io("read", directory)(error))),
             };
             if !is_configuration(&path) {
                 continue;
@@ -86,7 +89,7 @@ impl Files {
                     sink(Notice::error(format!("{}: a directory, not read", path.display())));
                 }
                 Ok(_) => self.add_file(path),
-                Err(error) => sink(Notice::error(Error::io("read", path)(error).to_string())),
+                Err(error) => sink(Notice::of(Level::Error, &Error::io("read", &path)(error))),
             }
         }
     }

@@ -152,7 +152,11 @@ fn could_not_load(what: &str, file: &ModuleFile, error: &crate::Error) -> Notice
         other => other.to_string(),
     };
     let message = [b"failed to load ", what.as_bytes(), b" ", path, b": ", cause.as_bytes()].concat();
-    Notice::error(BString::from(message))
+    let notice = Notice::error(BString::from(message));
+    match error {
+        crate::Error::Io { source, .. } => notice.because_of(source),
+        crate::Error::Malformed { .. } => notice,
+    }
 }
 
 #[cfg(test)]

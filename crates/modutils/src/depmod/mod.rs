@@ -122,11 +122,12 @@ const LARGE: u64 = 64 << 20;
 
 /// Reads all modules, or takes from the cache what it has of them. What is wrong with one goes to
 /// the sink, in module order; the others are read all the same. With the facts comes, where it has
-/// one, the stamp of the file that they are of.
+/// one, the stamp of the file that they are of. `read_one` is called for each module, by any thread.
 pub fn read_facts(
     files: &[ModuleFile],
     known: &Known,
     threads: NonZeroUsize,
+    read_one: &(dyn Fn() + Sync),
     sink: &mut Sink,
 ) -> (Vec<Facts>, Vec<Option<Stamp>>) {
     let read = parallel::map(
@@ -135,9 +136,10 @@ pub fn read_facts(
         || Scratch::with_limit(LARGE),
         |scratch, index| {
             let file = files.get(index)?;
-            known
-                .reading(file)
-                .or_else(|| Some(facts::read(file, scratch)).filter(|_| !scratch.was_exceeded()))
+            let read = || Some(facts::read(file, scratch)).filter(|_| !scratch.was_exceeded());
+            let reading = known.reading(file).or_else(read);
+            read_one();
+            reading
         },
     );
     let read = files.iter().zip(read).map(|(file, reading)| {
@@ -192,5 +194,5 @@ fn missing(file: &str, directory: &Path, error: &io::Error) -> Notice {
     let cause = crate::error_text(error);
     let directory = directory.as_os_str().as_encoded_bytes();
     let message = [b"could not open ", file.as_bytes(), b" at ", directory, b": ", cause.as_bytes()].concat();
-    Notice::warning(message)
+    Notice::warning(message).because_of(error)
 }

@@ -262,7 +262,7 @@ mod tests {
         let mut sink = |notice: Notice| notices.push(notice.message.to_string());
         let files = depmod::tree(directory.path(), &DepmodConfig::default(), &mut sink).unwrap();
         let two = NonZeroUsize::new(2).unwrap();
-        let (facts, _) = depmod::read_facts(&files, &Known::default(), two, &mut sink);
+        let (facts, _) = depmod::read_facts(&files, &Known::default(), two, &|| (), &mut sink);
         let checks = Checks { kernel_symbols: &[], symbol_prefix: None, check: Check::Nothing };
         let analysis = depmod::analyse(&files, &facts, &checks, &mut sink).unwrap();
         let made = all(&analysis, directory.path(), warn_duplicates, two, &mut sink).unwrap();

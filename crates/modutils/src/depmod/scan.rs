@@ -11,7 +11,7 @@ use std::{
 use bstr::{BString, ByteSlice};
 use walkdir::{DirEntry, WalkDir};
 
-use crate::{Error, Notice, Result, Sink, config::DepmodConfig};
+use crate::{Error, Level, Notice, Result, Sink, config::DepmodConfig};
 
 /// Names that are passed over at every depth: the links to a kernel's build tree and sources.
 const NEVER_ENTERED: [&str; 2] = ["build", "source"];
@@ -45,14 +45,14 @@ pub fn scan(directory: &Path, config: &DepmodConfig, sink: &mut Sink) -> Result<
     scan_one(directory, false, config, &mut found, sink)?;
     for external in &config.externals {
         if let Err(error) = scan_one(external, true, config, &mut found, sink) {
-            sink(Notice::error(error.to_string()));
+            sink(Notice::of(Level::Error, &error));
         }
     }
     Ok(found)
 }
 
 /// Whether a file of that name is taken for a module.
-pub(super) fn is_module_file(name: &OsStr) -> bool {
+pub fn is_module_file(name: &OsStr) -> bool {
     let name = name.as_encoded_bytes();
     EXTENSIONS.iter().any(|extension| name.len() > extension.len() && name.ends_with(extension.as_bytes()))
 }
@@ -103,7 +103,7 @@ fn scan_one(
             Err(error) if error.loop_ancestor().is_some() => {}
             // Kernels are often installed with links to build trees that are not there.
             Err(error) if is_excluded_link(&error, config) => {}
-            Err(error) => sink(Notice::error(unreadable(&error))),
+            Err(error) => sink(unreadable(&error)),
         }
     }
     Ok(())
@@ -134,11 +134,11 @@ fn is_excluded(name: &OsStr, config: &DepmodConfig) -> bool {
         || config.excludes.iter().any(|other| other == name)
 }
 
-fn unreadable(error: &walkdir::Error) -> String {
+fn unreadable(error: &walkdir::Error) -> Notice {
     let path = error.path().unwrap_or_else(|| Path::new("a directory"));
     let cause = error.io_error().and_then(io::Error::raw_os_error);
-    Error::io("read", path)(cause.map_or_else(|| io::ErrorKind::Other.into(), io::Error::from_raw_os_error))
-        .to_string()
+    let cause = cause.map_or_else(|| io::ErrorKind::Other.into(), io::Error::from_raw_os_error);
+    Notice::of(Level::Error, &Error::io("read", path)(cause))
 }
 
 fn path_bytes(path: &Path) -> BString {

@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use bstr::ByteSlice;
+
 use super::Trie;
 use crate::{Malformed, ModuleName, Result};
 
@@ -87,13 +89,14 @@ impl Indexes {
     /// missing.
     ///
     /// # Errors
-    /// As for [`Indexes::dep`]; also where the line does not have the form of one.
+    /// As for [`Indexes::dep`]; also where the line does not have the form of one, or leads out of the
+    /// module directory.
     pub fn dependency_line(&self, module: &ModuleName) -> Result<Option<DependencyLine>> {
         let Some(dep) = self.dep()? else { return Ok(None) };
         let Some(line) = dep.get(module.as_bytes())? else { return Ok(None) };
         let line = DependencyLine::parse(&self.directory, &line);
-        let no_colon = || Malformed::file(format!("the line of module {module} has no colon"));
-        line.ok_or_else(|| no_colon().at(&self.directory.join("modules.dep.bin"))).map(Some)
+        let fault = |what| Malformed::file(format!("the line of module {module} {what}"));
+        line.map_err(|what| fault(what).at(&self.directory.join("modules.dep.bin"))).map(Some)
     }
 
     fn open<'a>(&self, cell: &'a OnceCell<Option<Trie>>, file: &str) -> Result<Option<&'a Trie>> {
@@ -109,14 +112,19 @@ impl Indexes {
 }
 
 impl DependencyLine {
-    /// Reads a line; paths are relative to the module directory unless absolute.
-    fn parse(directory: &Path, line: &[u8]) -> Option<Self> {
-        let colon = line.iter().position(|&byte| byte == b':')?;
-        let (path, rest) = line.split_at_checked(colon)?;
-        let absolute = |path: &[u8]| absolute(directory, path);
-        let dependencies = rest.get(1..)?.split(|&byte| matches!(byte, b' ' | b'\t'));
-        let dependencies = dependencies.filter(|path| !path.is_empty()).map(absolute).collect();
-        Some(Self { path: absolute(path), dependencies })
+    /// Reads a line; paths are relative to the module directory unless absolute, as those of external
+    /// modules are. depmod writes no `..`: it would lead out of the directory.
+    fn parse(directory: &Path, line: &[u8]) -> Result<Self, String> {
+        let (path, rest) = line.split_once_str(":").ok_or("has no colon")?;
+        let absolute = |path: &[u8]| {
+            if !path.starts_with(b"/") && path.split(|&byte| byte == b'/').any(|part| part == b"..") {
+                return Err(format!("leads out of the module directory: {}", path.as_bstr()));
+            }
+            Ok(absolute(directory, path))
+        };
+        let dependencies = rest.split(|&byte| matches!(byte, b' ' | b'\t'));
+        let dependencies = dependencies.filter(|path| !path.is_empty()).map(absolute);
+        Ok(Self { path: absolute(path)?, dependencies: dependencies.collect::<Result<_, _>>()? })
     }
 }
 
@@ -147,6 +155,8 @@ mod tests {
         let mut dep = TrieBuilder::new();
         dep.insert(b"a_b", b"kernel/a-b.ko.xz: kernel/c.ko /elsewhere/d.ko", 0).unwrap();
         dep.insert(b"bad", b"no colon", 0).unwrap();
+        dep.insert(b"out", b"../../x.ko:", 0).unwrap();
+        dep.insert(b"far", b"kernel/far.ko: kernel/../../../x.ko", 0).unwrap();
         std::fs::write(directory.path().join("modules.dep.bin"), dep.to_bytes().unwrap()).unwrap();
 
         let indexes = Indexes::new(directory.path().to_owned());
@@ -155,5 +165,10 @@ mod tests {
         assert_eq!(line.dependencies, [directory.path().join("kernel/c.ko"), "/elsewhere/d.ko".into()]);
         let error = indexes.dependency_line(&ModuleName::new("bad")).unwrap_err();
         assert!(error.to_string().ends_with("the line of module bad has no colon"), "{error}");
+        for (module, path) in [("out", "../../x.ko"), ("far", "kernel/../../../x.ko")] {
+            let error = indexes.dependency_line(&ModuleName::new(module)).unwrap_err().to_string();
+            let cause = format!("the line of module {module} leads out of the module directory: {path}");
+            assert!(error.contains("modules.dep.bin") && error.ends_with(&cause), "{error}");
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! Install and remove commands, each given to a shell, as system(3) does it.
+//! Install and remove commands, each given to a shell, as system(3) does it, and what they find in
+//! their environment.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -25,8 +26,63 @@ pub enum CommandFailure {
     Killed(i32),
 }
 
-/// Runs a command in a shell and waits for it. `MODPROBE_MODULE` tells it the module, and
-/// `environment` is added to its environment.
+/// Variables by which the dynamic loader, the C library or a shell is made to run or read something
+/// else than it would: ld.so(8), sh(1), bash(1). What ends in `*` stands for all that begin so.
+const MISLEADING: [&str; 13] = [
+    "LD_*",
+    "GCONV_PATH",
+    "GLIBC_TUNABLES",
+    "LOCPATH",
+    "ENV",
+    "BASH_ENV",
+    "BASH_FUNC_*",
+    "BASHOPTS",
+    "SHELLOPTS",
+    "IFS",
+    "CDPATH",
+    "GLOBIGNORE",
+    "PS4",
+];
+
+/// Where commands look for programs when their caller is not to say so.
+const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Whose environment we were given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// One who may do what we may.
+    Equal,
+    /// One with fewer rights than we have (`AT_SECURE`, getauxval(3)).
+    Lesser,
+}
+
+/// The environment of commands: of what we were given, all but what misleads shells and loaders, or
+/// from a lesser caller nothing but a fixed `PATH`; and `added`, which replaces what is there.
+pub fn environment(
+    given: impl IntoIterator<Item = (OsString, OsString)>,
+    caller: Caller,
+    added: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Vec<(OsString, OsString)> {
+    let mut environment: Vec<_> = match caller {
+        Caller::Equal => given.into_iter().filter(|(name, _)| !is_misleading(name)).collect(),
+        Caller::Lesser => vec![("PATH".into(), PATH.into())],
+    };
+    for (name, value) in added {
+        environment.retain(|(other, _)| *other != name);
+        environment.push((name, value));
+    }
+    environment
+}
+
+fn is_misleading(name: &OsStr) -> bool {
+    MISLEADING.iter().any(|misleading| match misleading.strip_suffix('*') {
+        Some(beginning) => name.as_bytes().starts_with(beginning.as_bytes()),
+        None => name == *misleading,
+    })
+}
+
+/// Runs a command in a shell and waits for it. `MODPROBE_MODULE` tells it the module; besides, it
+/// finds `environment` and nothing else.
 ///
 /// # Errors
 /// When the command cannot be started, ends with a code other than zero, or is killed.
@@ -40,8 +96,9 @@ pub fn run(
         .arg0("sh")
         .arg("-c")
         .arg(OsStr::from_bytes(command))
-        .env("MODPROBE_MODULE", OsStr::from_bytes(module.as_bytes()))
+        .env_clear()
         .envs(environment.iter().map(|(name, value)| (name, value)))
+        .env("MODPROBE_MODULE", OsStr::from_bytes(module.as_bytes()))
         .status()
         .map_err(CommandFailure::NotStarted)?;
     match (status.code(), status.signal()) {
@@ -64,5 +121,21 @@ mod tests {
         assert!(matches!(run("exit 7"), Err(CommandFailure::Exit(7))));
         assert!(matches!(run("kill -9 $$"), Err(CommandFailure::Killed(9))));
         assert!(matches!(run("exec /nonexistent 2>&-"), Err(CommandFailure::Exit(127))));
+    }
+
+    #[test]
+    fn the_environment_is_the_callers_without_what_misleads_or_none_of_it() {
+        let pairs = |text: &str| -> Vec<(OsString, OsString)> {
+            let pair = |pair: &str| pair.split_once('=').map(|(name, value)| (name.into(), value.into()));
+            text.split(' ').filter_map(pair).collect()
+        };
+        let given = pairs(
+            "HOME=/ LD_PRELOAD=x.so LDAP=1 IFS=a BASH_ENV=f BASH_FUNC_ls%%=() MODPROBE_OPTIONS=-v A=b=c",
+        );
+        let ours = pairs("MODPROBE_OPTIONS=-q");
+        let environment = |caller| environment(given.clone(), caller, ours.clone());
+        assert_eq!(environment(Caller::Equal), pairs("HOME=/ LDAP=1 A=b=c MODPROBE_OPTIONS=-q"));
+        let fixed = format!("PATH={PATH} MODPROBE_OPTIONS=-q");
+        assert_eq!(environment(Caller::Lesser), pairs(&fixed));
     }
 }

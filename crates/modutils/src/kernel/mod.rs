@@ -9,6 +9,7 @@ pub mod commands;
 mod execute;
 mod load;
 mod modules;
+mod parameters;
 mod sysfs;
 mod unload;
 
@@ -18,6 +19,7 @@ pub use calls::{Calls, Linux};
 pub use execute::{Event, Execution, Failure, Flow, Mode, Outcome, Told, execute, execute_all};
 pub use load::{Force, Refusal};
 pub use modules::{LoadedModule, parse_modules};
+pub use parameters::PresentParameter;
 pub use sysfs::State;
 
 /// The running kernel, or what stands for it in a test.

@@ -7,8 +7,12 @@
 //!
 //! What the fake kernel checks is what decides between tools: the name in `.gnu.linkonce.this_module`, `depends=`,
 //! `vermagic=`, `__versions` against [`FakeKernel::crc`]. It needs root and a kernel from 5.0 on.
+//!
+//! [`FakeKernel::watch`] hears every system call of a run, and makes one of them fail, come short, or be the last: the
+//! same notifications, but that the real kernel does what is not to meet the [`Fault`] (from Linux 5.6 on).
 
 mod call;
+mod fault;
 mod image;
 mod modules;
 mod notify;
@@ -20,16 +24,21 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
 pub use call::Call;
+pub use fault::{At, Fault, Watched, What};
 pub use nix::errno::Errno;
+pub use nix::sys::signal::Signal;
 pub use start::Start;
 
+use fault::Watch;
 use modules::{Loaded, Modules};
-use supervisor::{Change, Supervisor};
+use notify::Heard;
+use supervisor::{Change, Record, Supervisor};
 
 use crate::Compression;
 
@@ -158,28 +167,56 @@ impl FakeKernel {
         })
     }
 
+    /// Runs a program as [`FakeKernel::run`] does, sees each of its system calls, and has one of them meet a fault.
+    ///
+    /// # Panics
+    /// As [`FakeKernel::run`].
+    pub fn watch(&self, start: &Start, fault: Option<Fault>) -> Watched {
+        let watched = self.supervise(start, Some(Watch::new(fault)));
+        let (outcome, watch) = watched.unwrap_or_else(|error| {
+            panic!("{} did not start under the fake kernel (are you root?): {error}", start.program.display())
+        });
+        let Watch { trace, met, .. } = watch.expect("what was given is given back");
+        Watched { outcome, trace, met }
+    }
+
     fn try_run(&self, start: &Start) -> io::Result<Outcome> {
+        self.supervise(start, None).map(|(outcome, _)| outcome)
+    }
+
+    fn supervise(&self, start: &Start, watch: Option<Watch>) -> io::Result<(Outcome, Option<Watch>)> {
         let mut command = self.command(start)?;
-        let handover = notify::supervise(&mut command)?;
-        let child = command.spawn()?;
-        // The command holds the child's ends of the pipes.
-        drop(command);
+        let heard = if watch.is_some() { Heard::All } else { Heard::Answered };
+        let handover = notify::supervise(&mut command, heard)?;
+        if let Some(user) = start.user {
+            notify::change_user(&mut command, user);
+        }
         let (over, running) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
+        let tool = Arc::new(AtomicI32::new(0));
         let supervisor = Supervisor {
             root: self.root.clone(),
             modules: self.modules.clone(),
-            listener: handover.receive()?,
+            handover,
             over,
-            tool: child.id(),
+            tool: tool.clone(),
             deadline: start.deadline,
             schedule: std::mem::take(&mut *self.schedule.lock().expect("no panic")),
+            watch,
         };
+        // Before the tool starts: what it calls on its way may wait for an answer already.
         let supervisor = thread::spawn(move || supervisor.supervise());
-        let output = child.wait_with_output();
+        let child = command.spawn();
+        // The command holds the child's ends of the pipes.
+        drop(command);
+        let output = child.and_then(|child| {
+            tool.store(child.id() as i32, Ordering::Relaxed);
+            child.wait_with_output()
+        });
         drop(running);
-        let calls = supervisor.join().expect("the supervisor does not panic")?;
+        let record = supervisor.join().expect("the supervisor does not panic");
         let Output { status, stdout, stderr } = output?;
-        Ok(Outcome { status, stdout, stderr, calls })
+        let Record { calls, watch } = record?;
+        Ok((Outcome { status, stdout, stderr, calls }, watch))
     }
 
     fn command(&self, start: &Start) -> io::Result<Command> {

@@ -28,8 +28,27 @@ const AUDIT_ARCH: u32 = 0xc000_003e;
 const AUDIT_ARCH: u32 = 0xc000_00b7;
 
 /// The calls that the supervisor answers. Everything else goes to the real kernel.
-const CALLS: [i64; 4] =
+pub(super) const CALLS: [i64; 4] =
     [libc::SYS_uname, libc::SYS_init_module, libc::SYS_finit_module, libc::SYS_delete_module];
+
+/// Which calls become notifications.
+#[derive(Clone, Copy)]
+pub(super) enum Heard {
+    /// Those that the supervisor answers itself.
+    Answered,
+    /// All, but for the one that hands the listener over, which nobody could answer.
+    All,
+}
+
+/// What becomes of a call that waits.
+pub(super) enum Answer {
+    /// It returns this.
+    Return(i64),
+    /// It fails.
+    Fail(Errno),
+    /// The real kernel does it.
+    Continue,
+}
 
 /// A system call that waits for an answer.
 pub(super) struct Notification {
@@ -46,12 +65,13 @@ pub(super) struct Listener(OwnedFd);
 /// The supervisor's end of the socket over which the listener comes.
 pub(super) struct Handover(OwnedFd);
 
-/// Makes `command` start under the filter.
-pub(super) fn supervise(command: &mut Command) -> io::Result<Handover> {
-    let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::Datagram, None, SockFlag::SOCK_CLOEXEC)
+/// Makes `command` start under the filter. Where all calls are heard, those between the filter and the program's start
+/// already wait for an answer.
+pub(super) fn supervise(command: &mut Command, heard: Heard) -> io::Result<Handover> {
+    let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
         .map_err(io::Error::from)?;
     let hook = move || {
-        let listener = install_filter()?;
+        let listener = install_filter(heard)?;
         let fds = [listener.as_raw_fd()];
         let message = [ControlMessage::ScmRights(&fds)];
         sendmsg::<()>(theirs.as_raw_fd(), &[io::IoSlice::new(b"x")], &message, MsgFlags::empty(), None)?;
@@ -82,13 +102,26 @@ pub(super) fn enter(command: &mut Command, root: PathBuf, directory: PathBuf, cl
     unsafe { command.pre_exec(hook) };
 }
 
+/// Makes `command` start as another user. To be asked for last: what goes before needs root.
+pub(super) fn change_user(command: &mut Command, user: u32) {
+    let hook = move || {
+        nix::unistd::setgroups(&[])?;
+        let group = nix::unistd::Gid::from_raw(user);
+        nix::unistd::setresgid(group, group, group)?;
+        let user = nix::unistd::Uid::from_raw(user);
+        Ok(nix::unistd::setresuid(user, user, user)?)
+    };
+    // SAFETY: the hook runs in the child after fork; it makes system calls only.
+    unsafe { command.pre_exec(hook) };
+}
+
 impl Handover {
-    /// The listener of a child that has been spawned.
-    pub(super) fn receive(self) -> io::Result<Listener> {
+    /// The listener of a child that is being spawned.
+    pub(super) fn receive(&self) -> io::Result<Listener> {
         let mut byte = [0; 1];
         let mut buffer = [io::IoSliceMut::new(&mut byte)];
         let mut space = nix::cmsg_space!(RawFd);
-        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
+        let flags = MsgFlags::MSG_CMSG_CLOEXEC;
         let message = recvmsg::<()>(self.0.as_raw_fd(), &mut buffer, Some(&mut space), flags)?;
         for control in message.cmsgs()? {
             if let ControlMessageOwned::ScmRights(fds) = control
@@ -122,10 +155,14 @@ impl Listener {
         }
     }
 
-    /// Lets the call of a notification return: 0 or an error. A caller that has gone needs no answer.
-    pub(super) fn answer(&self, id: u64, result: Result<(), Errno>) -> io::Result<()> {
-        let error = result.err().map_or(0, |errno| -(errno as i32));
-        let mut response = libc::seccomp_notif_resp { id, val: 0, error, flags: 0 };
+    /// Lets the call of a notification go on. A caller that has gone needs no answer.
+    pub(super) fn answer(&self, id: u64, answer: &Answer) -> io::Result<()> {
+        let mut response = libc::seccomp_notif_resp { id, val: 0, error: 0, flags: 0 };
+        match *answer {
+            Answer::Return(value) => response.val = value,
+            Answer::Fail(errno) => response.error = -(errno as i32),
+            Answer::Continue => response.flags = libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32,
+        }
         // SAFETY: the descriptor is a listener and the pointer is to the structure that this ioctl reads.
         let result =
             unsafe { libc::ioctl(self.0.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND, &raw mut response) };
@@ -136,6 +173,20 @@ impl Listener {
     }
 }
 
+/// A descriptor of another process, as one of ours: both have the same place in the file.
+pub(super) fn descriptor_of(process: u32, descriptor: RawFd) -> Result<OwnedFd, Errno> {
+    // SAFETY: pidfd_open takes integers and returns a new descriptor, which is nobody else's.
+    let process = unsafe {
+        let fd = Errno::result(libc::syscall(libc::SYS_pidfd_open, process, 0))?;
+        OwnedFd::from_raw_fd(fd as RawFd)
+    };
+    // SAFETY: so does pidfd_getfd.
+    unsafe {
+        let fd = Errno::result(libc::syscall(libc::SYS_pidfd_getfd, process.as_raw_fd(), descriptor, 0))?;
+        Ok(OwnedFd::from_raw_fd(fd as RawFd))
+    }
+}
+
 impl AsFd for Listener {
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
         self.0.as_fd()
@@ -143,8 +194,8 @@ impl AsFd for Listener {
 }
 
 /// Puts the calling process under the filter. Needs CAP_SYS_ADMIN, which root has.
-fn install_filter() -> io::Result<OwnedFd> {
-    let program = program();
+fn install_filter(heard: Heard) -> io::Result<OwnedFd> {
+    let program = program(heard);
     let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_ptr().cast_mut() };
     // SAFETY: the program and the array it points at live until the call returns; the kernel copies them.
     let fd = unsafe {
@@ -160,20 +211,28 @@ fn install_filter() -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// `if arch != ours: allow; if number in CALLS: notify; allow`, in the offsets of `struct seccomp_data`.
-fn program() -> [libc::sock_filter; CALLS.len() + 5] {
+/// `if arch != ours: allow; if number in calls: notify, or the other way round; allow`, in the offsets of
+/// `struct seccomp_data`.
+fn program(heard: Heard) -> Vec<libc::sock_filter> {
     const LOAD: u32 = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
     const JUMP_EQUAL: u32 = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
     const RETURN: u32 = libc::BPF_RET | libc::BPF_K;
+    let (calls, listed, others): (&[i64], u32, u32) = match heard {
+        Heard::Answered => (&CALLS, libc::SECCOMP_RET_USER_NOTIF, libc::SECCOMP_RET_ALLOW),
+        Heard::All => (&[libc::SYS_sendmsg], libc::SECCOMP_RET_ALLOW, libc::SECCOMP_RET_USER_NOTIF),
+    };
     let instruction = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
-    let calls = CALLS.len() as u8;
-    let mut program = [instruction(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW); CALLS.len() + 5];
-    program[0] = instruction(LOAD, 0, 0, 4);
-    program[1] = instruction(JUMP_EQUAL, 0, calls + 1, AUDIT_ARCH);
-    program[2] = instruction(LOAD, 0, 0, 0);
-    for (position, number) in CALLS.iter().enumerate() {
-        program[3 + position] = instruction(JUMP_EQUAL, calls - position as u8, 0, *number as u32);
+    let count = calls.len() as u8;
+    let mut program = vec![
+        instruction(LOAD, 0, 0, 4),
+        instruction(JUMP_EQUAL, 1, 0, AUDIT_ARCH),
+        instruction(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
+        instruction(LOAD, 0, 0, 0),
+    ];
+    for (position, number) in calls.iter().enumerate() {
+        program.push(instruction(JUMP_EQUAL, count - position as u8, 0, *number as u32));
     }
-    program[CALLS.len() + 4] = instruction(RETURN, 0, 0, libc::SECCOMP_RET_USER_NOTIF);
+    program.push(instruction(RETURN, 0, 0, others));
+    program.push(instruction(RETURN, 0, 0, listed));
     program
 }

@@ -14,6 +14,7 @@ pub struct Start {
     pub(super) directory: PathBuf,
     pub(super) closed: Vec<i32>,
     pub(super) broken_pipe: bool,
+    pub(super) user: Option<u32>,
     pub(super) deadline: Duration,
 }
 
@@ -28,6 +29,7 @@ impl Start {
             directory: "/".into(),
             closed: Vec::new(),
             broken_pipe: false,
+            user: None,
             deadline: Duration::from_secs(60),
         }
     }
@@ -64,6 +66,12 @@ impl Start {
     /// Starts it with a file descriptor closed: 0, 1 or 2.
     pub fn closed(mut self, descriptor: i32) -> Self {
         self.closed.push(descriptor);
+        self
+    }
+
+    /// Starts it as another user, and a group of the same number, without other groups or capabilities.
+    pub fn user(mut self, user: u32) -> Self {
+        self.user = Some(user);
         self
     }
 

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -16,8 +17,9 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use super::call::Call;
+use super::fault::Watch;
 use super::modules::Modules;
-use super::notify::{Listener, Notification};
+use super::notify::{Answer, CALLS, Handover, Notification};
 
 /// A change that comes while a tool runs.
 pub(super) type Change = Box<dyn FnOnce(&mut Modules) + Send>;
@@ -26,20 +28,31 @@ pub(super) type Change = Box<dyn FnOnce(&mut Modules) + Send>;
 pub(super) struct Supervisor {
     pub(super) root: PathBuf,
     pub(super) modules: Arc<Mutex<Modules>>,
-    pub(super) listener: Listener,
+    pub(super) handover: Handover,
     /// Readable (hung up) when the run is over.
     pub(super) over: OwnedFd,
-    /// The tool, which leads a process group of its own.
-    pub(super) tool: u32,
+    /// The tool, which leads a process group of its own; 0 until it has started.
+    pub(super) tool: Arc<AtomicI32>,
     pub(super) deadline: Duration,
     pub(super) schedule: Vec<(Duration, Change)>,
+    /// Sees every call, and has one of them fail.
+    pub(super) watch: Option<Watch>,
+}
+
+/// What a run did.
+pub(super) struct Record {
+    /// The module system calls.
+    pub(super) calls: Vec<Call>,
+    /// What was watched.
+    pub(super) watch: Option<Watch>,
 }
 
 impl Supervisor {
     /// Answers until the run is over; returns what was called. A run that hangs is killed.
-    pub(super) fn supervise(mut self) -> io::Result<Vec<Call>> {
+    pub(super) fn supervise(mut self) -> io::Result<Record> {
         let start = Instant::now();
         let mut calls = Vec::new();
+        let listener = self.handover.receive()?;
         self.schedule.sort_by_key(|(delay, _)| std::cmp::Reverse(*delay));
         loop {
             while self.schedule.last().is_some_and(|(delay, _)| *delay <= start.elapsed()) {
@@ -47,8 +60,11 @@ impl Supervisor {
                 change(&mut self.modules.lock().expect("no panic"));
             }
             if start.elapsed() > self.deadline {
-                // Gone already: nothing to kill.
-                let _ = killpg(Pid::from_raw(self.tool as i32), Signal::SIGKILL);
+                let tool = self.tool.load(Ordering::Relaxed);
+                if tool != 0 {
+                    // Gone already: nothing to kill.
+                    let _ = killpg(Pid::from_raw(tool), Signal::SIGKILL);
+                }
             }
             let next = self
                 .schedule
@@ -57,24 +73,37 @@ impl Supervisor {
                 .saturating_sub(start.elapsed());
             let timeout = PollTimeout::try_from(next + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX);
             let mut fds = [
-                PollFd::new(self.listener.as_fd(), PollFlags::POLLIN),
+                PollFd::new(listener.as_fd(), PollFlags::POLLIN),
                 PollFd::new(self.over.as_fd(), PollFlags::POLLIN),
             ];
             poll(&mut fds, timeout)?;
             let called = fds[0].revents().is_some_and(|events| events.contains(PollFlags::POLLIN));
             let over = fds[1].any() == Some(true);
             if called {
-                if let Some(notification) = self.listener.receive()? {
-                    let result = self.answer(&notification, &mut calls);
-                    self.listener.answer(notification.id, result)?;
+                if let Some(notification) = listener.receive()? {
+                    let answer = self.answer(&notification, &mut calls);
+                    listener.answer(notification.id, &answer)?;
                 }
             } else if over {
-                return Ok(calls);
+                return Ok(Record { calls, watch: self.watch });
             }
         }
     }
 
-    fn answer(&self, notification: &Notification, calls: &mut Vec<Call>) -> Result<(), Errno> {
+    fn answer(&mut self, notification: &Notification, calls: &mut Vec<Call>) -> Answer {
+        if let Some(answer) = self.watch.as_mut().and_then(|watch| watch.answer(notification)) {
+            return answer;
+        }
+        if !CALLS.contains(&notification.number) {
+            return Answer::Continue;
+        }
+        match self.answer_as_kernel(notification, calls) {
+            Ok(()) => Answer::Return(0),
+            Err(errno) => Answer::Fail(errno),
+        }
+    }
+
+    fn answer_as_kernel(&self, notification: &Notification, calls: &mut Vec<Call>) -> Result<(), Errno> {
         let mut modules = self.modules.lock().expect("no panic");
         let process = Process::new(notification.pid)?;
         let [first, second, third, ..] = notification.arguments;
@@ -113,29 +142,29 @@ impl Supervisor {
 }
 
 /// The calling process: its memory and its open files. It stands still while its call waits.
-struct Process {
+pub(super) struct Process {
     pid: u32,
     memory: File,
 }
 
 impl Process {
-    fn new(pid: u32) -> Result<Process, Errno> {
+    pub(super) fn new(pid: u32) -> Result<Process, Errno> {
         let memory = OpenOptions::new().read(true).write(true).open(format!("/proc/{pid}/mem"));
         memory.map(|memory| Process { pid, memory }).map_err(|_| Errno::ESRCH)
     }
 
-    fn read(&self, address: u64, length: usize) -> Result<Vec<u8>, Errno> {
+    pub(super) fn read(&self, address: u64, length: usize) -> Result<Vec<u8>, Errno> {
         let mut bytes = vec![0; length];
         self.memory.read_exact_at(&mut bytes, address).map_err(|_| Errno::EFAULT)?;
         Ok(bytes)
     }
 
-    fn write(&self, address: u64, bytes: &[u8]) -> Result<(), Errno> {
+    pub(super) fn write(&self, address: u64, bytes: &[u8]) -> Result<(), Errno> {
         self.memory.write_all_at(bytes, address).map_err(|_| Errno::EFAULT)
     }
 
     /// A string up to its NUL, read page by page because the one after it may not be there.
-    fn string(&self, address: u64) -> Result<OsString, Errno> {
+    pub(super) fn string(&self, address: u64) -> Result<OsString, Errno> {
         const PAGE: u64 = 4096;
         let mut bytes = Vec::new();
         loop {

@@ -140,3 +140,31 @@ fn streams_can_be_closed_or_broken() {
     let outcome = kernel.run(&Start::new("/bin/cat").arg("/proc/cmdline").broken_pipe());
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&outcome.status), Some(libc::SIGPIPE));
 }
+
+#[test]
+fn a_call_can_fail_come_short_or_be_the_last() {
+    let root = root();
+    let kernel = FakeKernel::new(root.path(), RELEASE);
+    let echo = |at, what| {
+        kernel.watch(&Start::new("/bin/sh").args(["-c", "/bin/echo whole"]), Some(Fault { at, what }))
+    };
+    let writes = At::Named("write", 0);
+    let failed = echo(writes, What::Fails(Errno::ENOSPC));
+    assert!(errors(&failed.outcome).contains("No space left"), "{failed:?}");
+    assert_eq!(failed.met, Some(("write", String::new())));
+    let short = echo(writes, What::Short);
+    assert_eq!(
+        (short.outcome.status.code(), &short.outcome.stdout[..]),
+        (Some(0), &b"whole\n"[..]),
+        "{short:?}"
+    );
+    assert_eq!(short.trace.iter().filter(|name| **name == "write").count(), 2, "{short:?}");
+    let killed = echo(writes, What::Signal(Signal::SIGKILL));
+    assert_eq!(
+        (killed.outcome.status.code(), &killed.outcome.stdout[..]),
+        (Some(137), &b""[..]),
+        "{killed:?}"
+    );
+    let unmet = echo(At::Nth(100_000), What::Short);
+    assert!(unmet.met.is_none() && unmet.outcome.stdout == b"whole\n");
+}

@@ -65,8 +65,8 @@ impl Tree {
         let known = Known::parse(std::mem::take(&mut self.cache), self.directory.path());
         self.reused += files.iter().filter(|file| known.reading(file).is_some()).count();
         let two = NonZeroUsize::new(2).unwrap();
-        let (with, stamps) = depmod::read_facts(&files, &known, two, &mut |_| ());
-        let (without, _) = depmod::read_facts(&files, &Known::default(), two, &mut |_| ());
+        let (with, stamps) = depmod::read_facts(&files, &known, two, &|| (), &mut |_| ());
+        let (without, _) = depmod::read_facts(&files, &Known::default(), two, &|| (), &mut |_| ());
         self.cache = to_bytes(self.directory.path(), &files, &with, &stamps);
         (with, without)
     }

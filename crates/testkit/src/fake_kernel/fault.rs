@@ -1,0 +1,144 @@
+//! A fault that one system call of a run meets, and what is seen of the others.
+
+use std::fs;
+use std::os::fd::RawFd;
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::uio::{pread, pwrite};
+use nix::unistd::{Pid, read, write};
+use syscalls::Sysno;
+
+use super::Outcome;
+use super::notify::{self, Answer, Notification};
+use super::supervisor::Process;
+
+/// A fault, and the call that meets it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fault {
+    /// The call.
+    pub at: At,
+    /// What it meets.
+    pub what: What,
+}
+
+/// A call of a run, counted from 0 and from the program's first on, over all its threads and children.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum At {
+    /// The one of that number.
+    Nth(usize),
+    /// Of those with this name, the one of that number.
+    Named(&'static str, usize),
+}
+
+/// What a call meets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// It is not done, and fails.
+    Fails(Errno),
+    /// A read or a write moves fewer bytes than asked for: half of them, or one. Other calls are done as they are.
+    Short,
+    /// The process gets a signal as it enters the call.
+    Signal(Signal),
+}
+
+/// A run that was watched.
+#[derive(Debug, Clone)]
+pub struct Watched {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The names of its system calls, in their order.
+    pub trace: Vec<&'static str>,
+    /// The call that met the fault, with the path it was about; `None` where the run made no such call.
+    pub met: Option<(&'static str, String)>,
+}
+
+/// Hears all calls of one run.
+#[derive(Debug)]
+pub(super) struct Watch {
+    fault: Option<Fault>,
+    started: bool,
+    pub(super) trace: Vec<&'static str>,
+    pub(super) met: Option<(&'static str, String)>,
+}
+
+impl Watch {
+    pub(super) fn new(fault: Option<Fault>) -> Watch {
+        Watch { fault, started: false, trace: Vec::new(), met: None }
+    }
+
+    /// What becomes of a call, if it is the one that meets the fault.
+    pub(super) fn answer(&mut self, notification: &Notification) -> Option<Answer> {
+        if !self.started {
+            // The hooks between fork and the program's start are ours.
+            self.started = notification.number == libc::SYS_execve;
+            return None;
+        }
+        let name = Sysno::new(notification.number as usize).map_or("unknown", |number| number.name());
+        let place = self.trace.len();
+        let fault = self.fault.filter(|_| self.met.is_none()).filter(|fault| match fault.at {
+            At::Nth(nth) => nth == place,
+            At::Named(wanted, nth) => {
+                wanted == name && self.trace.iter().filter(|one| **one == name).count() == nth
+            }
+        });
+        self.trace.push(name);
+        let fault = fault?;
+        let process = Process::new(notification.pid).ok()?;
+        self.met = Some((name, path(name, notification, &process)));
+        match fault.what {
+            What::Fails(errno) => Some(Answer::Fail(errno)),
+            What::Short => short(name, notification, &process),
+            What::Signal(signal) => {
+                // One that has gone needs none.
+                let _ = kill(Pid::from_raw(notification.pid as i32), signal);
+                Some(Answer::Continue)
+            }
+        }
+    }
+}
+
+/// The path that a call is about, as the caller gave it; empty for other calls.
+fn path(name: &str, notification: &Notification, process: &Process) -> String {
+    let argument = match name {
+        "open" | "stat" | "lstat" | "unlink" | "rename" | "mkdir" | "rmdir" | "access" | "readlink"
+        | "chmod" => 0,
+        "openat" | "newfstatat" | "statx" | "unlinkat" | "renameat" | "renameat2" | "linkat" | "mkdirat"
+        | "faccessat" | "faccessat2" | "readlinkat" | "fchmodat" => 1,
+        _ => return String::new(),
+    };
+    let path = process.string(notification.arguments[argument]).unwrap_or_default();
+    path.to_string_lossy().into_owned()
+}
+
+/// Does a part of a read or write in the caller's place. `None` for calls that cannot come short.
+fn short(name: &str, notification: &Notification, process: &Process) -> Option<Answer> {
+    let [descriptor, address, length, offset, ..] = notification.arguments;
+    if length < 2 {
+        return None;
+    }
+    let part = (length / 2) as usize;
+    let leader = leader(notification.pid)?;
+    let file = notify::descriptor_of(leader, descriptor as RawFd).ok()?;
+    let mut bytes = vec![0; part];
+    let moved = match name {
+        "read" => read(&file, &mut bytes),
+        "pread64" => pread(&file, &mut bytes, offset as i64),
+        "write" => process.read(address, part).and_then(|bytes| write(&file, &bytes)),
+        "pwrite64" => process.read(address, part).and_then(|bytes| pwrite(&file, &bytes, offset as i64)),
+        _ => return None,
+    };
+    let moved = moved.and_then(|moved| {
+        if matches!(name, "read" | "pread64") {
+            process.write(address, bytes.get(..moved).unwrap_or_default())?;
+        }
+        Ok(moved)
+    });
+    Some(moved.map_or_else(Answer::Fail, |moved| Answer::Return(moved as i64)))
+}
+
+/// The process of a thread.
+fn leader(thread: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{thread}/status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("Tgid:")?.trim().parse().ok())
+}

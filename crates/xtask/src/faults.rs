@@ -1,0 +1,34 @@
+//! `cargo xtask faults`: what becomes of the tools when one of their system calls fails, as a table.
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::cache::Cache;
+use crate::dist::{self, cargo};
+use crate::{process, reference};
+
+/// The options of `cargo xtask faults`.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// The packaged kmod 34.2 instead of our tools
+    #[arg(long)]
+    reference: bool,
+}
+
+/// Makes each system call of depmod, insmod, modprobe and rmmod fail in turn, come short, or be the last, and prints
+/// what was there afterwards.
+///
+/// # Errors
+/// When the reference can't be had or the binary can't be built.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let cache = Cache::open()?;
+    // Both run with the reference's C library and shell.
+    reference::provide(&cache, "kmod34")?;
+    let mut command = cargo();
+    command
+        .args(["run", "--quiet", "--package", "modutils-tests", "--bin", "faults", "--"])
+        .args(options.reference.then_some("--reference"))
+        .env("MODUTILS_CACHE", cache.root())
+        .env("MODUTILS_KMOD", dist::static_binary()?);
+    process::run(&mut command)
+}

@@ -1,0 +1,27 @@
+//! `cargo xtask faults` runs this: the tables of what becomes of the tools when their system calls fail.
+
+use std::time::Instant;
+
+use modutils_tests::faults::{Extent, FAULTS, Trial, World, depmod::Depmod, load::Load, sweep, table};
+use testkit::Side;
+
+fn main() {
+    let reference = std::env::args().any(|argument| argument == "--reference");
+    let side = if reference { Side::Kmod34 } else { Side::Ours };
+    println!("{}\n", table::LEGEND);
+    show("depmod", &Depmod::new(side));
+    let mut trials = Vec::new();
+    for (name, world) in Load::all(side) {
+        trials.extend(show(name, &world));
+    }
+    println!("all that load, remove or show\n{}\n{}", table::table(&trials), table::summary(&trials));
+}
+
+/// Prints a world's table, and each trial in which something went wrong.
+fn show(name: &str, world: &dyn World) -> Vec<Trial> {
+    let start = Instant::now();
+    let trials = sweep(world, &FAULTS, Extent::Whole);
+    println!("{name}\n{}\n{}", table::table(&trials), table::summary(&trials));
+    println!("{}{:.1} s\n", table::wrongs(&trials), start.elapsed().as_secs_f64());
+    trials
+}

@@ -1,0 +1,230 @@
+//! What becomes of a tool when one of its system calls fails, comes short or is its last.
+//!
+//! A [`World`] is a root with a tool to run in it. [`sweep`] runs the tool once for each of its system calls and each
+//! fault, puts the root back before each run, and has the world judge what is there afterwards. A [`Trial`] says what
+//! happened; its [`Wrong`]s are what must not happen, whatever the fault. [`table`] sums trials up.
+
+pub mod depmod;
+pub mod load;
+pub mod table;
+
+use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+
+use testkit::{At, Errno, Fault, Outcome, Signal, Start, Watched, What};
+
+/// The faults of every sweep, and what the table calls them.
+pub const FAULTS: [(&str, What); 7] = [
+    ("ENOSPC", What::Fails(Errno::ENOSPC)),
+    ("EIO", What::Fails(Errno::EIO)),
+    ("EACCES", What::Fails(Errno::EACCES)),
+    ("EINTR", What::Fails(Errno::EINTR)),
+    ("short", What::Short),
+    ("SIGTERM", What::Signal(Signal::SIGTERM)),
+    ("SIGKILL", What::Signal(Signal::SIGKILL)),
+];
+
+/// A root, and a tool to run in it.
+pub trait World {
+    /// Puts everything back to what it was before the first run.
+    fn restore(&self);
+    /// How the tool is started.
+    fn start(&self) -> Start;
+    /// Runs it, with a fault if there is one.
+    fn watch(&self, start: &Start, fault: Option<Fault>) -> Watched;
+    /// What the run left behind, seen before anything else is run. `undisturbed` is that run's outcome.
+    fn judge(&self, run: &Outcome, undisturbed: &Outcome) -> (Left, Vec<Wrong>);
+}
+
+/// What a run left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Left {
+    /// What was there before.
+    Old,
+    /// What it was to make.
+    New,
+    /// Some of the old and some of the new, each of it whole.
+    Mixed,
+    /// Something else.
+    Other,
+}
+
+/// What must not happen.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wrong {
+    /// A file that holds only the beginning of the old or the new one.
+    Torn(String),
+    /// A file that is whole, but neither the old one nor the new one.
+    Lacking(String),
+    /// A file that is gone.
+    Gone(String),
+    /// A temporary file, though the tool was not killed.
+    Leftover(String),
+    /// Exit code 0, but what was asked for is not done.
+    Silent,
+    /// Another exit code, but something is changed.
+    Changed,
+    /// Another exit code, but what was the matter is not said.
+    Unexplained,
+    /// The next run does not make the new files.
+    Unrepaired,
+    /// A temporary file that is there after the next run.
+    Stays(String),
+    /// It did not end.
+    Hung,
+}
+
+impl Wrong {
+    /// The kind, for counting.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Wrong::Torn(_) => "files cut short",
+            Wrong::Lacking(_) => "files that lack something",
+            Wrong::Gone(_) => "files gone",
+            Wrong::Leftover(_) => "temporaries left",
+            Wrong::Silent => "silent exit 0",
+            Wrong::Changed => "failed, but changed files",
+            Wrong::Unexplained => "no cause said",
+            Wrong::Unrepaired => "not repaired by the next run",
+            Wrong::Stays(_) => "temporaries that stay after the next run",
+            Wrong::Hung => "hung",
+        }
+    }
+}
+
+/// A run with a fault.
+#[derive(Debug, Clone)]
+pub struct Trial {
+    /// The call that met it.
+    pub call: &'static str,
+    /// Which of the calls of that name.
+    pub nth: usize,
+    /// The path it was about, if any.
+    pub path: String,
+    /// The fault, as in [`FAULTS`].
+    pub fault: &'static str,
+    /// How the run ended.
+    pub status: ExitStatus,
+    /// What it said on standard error.
+    pub said: String,
+    /// What is there now.
+    pub left: Left,
+    /// What should not have happened.
+    pub wrongs: Vec<Wrong>,
+}
+
+impl Trial {
+    /// Whether the process ended by a signal.
+    pub fn died(&self) -> bool {
+        self.status.signal().is_some()
+    }
+}
+
+/// How many calls of each name meet the faults.
+#[derive(Debug, Clone, Copy)]
+pub enum Extent {
+    /// All of them.
+    Whole,
+    /// At most so many, spread over the run: the first and the last are among them.
+    Spread(usize),
+}
+
+/// Calls that have no error to return: a fault there is no fault of the tool's.
+const NEVER_FAIL: [&str; 3] = ["exit", "exit_group", "rt_sigreturn"];
+
+/// Runs the world's tool with each fault at each call.
+pub fn sweep(world: &dyn World, faults: &[(&'static str, What)], extent: Extent) -> Vec<Trial> {
+    sweep_of(world, faults, extent, &|_| true)
+}
+
+/// The same with those calls alone whose names are wanted.
+pub fn sweep_of(
+    world: &dyn World,
+    faults: &[(&'static str, What)],
+    extent: Extent,
+    is_wanted: &dyn Fn(&str) -> bool,
+) -> Vec<Trial> {
+    world.restore();
+    let undisturbed = world.watch(&world.start(), None);
+    let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
+    for call in undisturbed.trace.iter().filter(|call| is_wanted(call)) {
+        *counts.entry(call).or_default() += 1;
+    }
+    let mut trials = Vec::new();
+    for (call, count) in counts {
+        for nth in chosen(count, extent) {
+            for (name, what) in faults {
+                let killed = matches!(what, What::Signal(_));
+                if !killed && NEVER_FAIL.contains(&call) || *what == What::Short && !can_be_short(call) {
+                    continue;
+                }
+                let fault = Fault { at: At::Named(call, nth), what: *what };
+                trials.extend(trial(world, &undisturbed.outcome, name, fault, (call, nth)));
+            }
+        }
+    }
+    trials
+}
+
+/// One run. `None` where it made no such call: with threads, the number of some calls varies.
+fn trial(
+    world: &dyn World,
+    undisturbed: &Outcome,
+    name: &'static str,
+    fault: Fault,
+    (call, nth): (&'static str, usize),
+) -> Option<Trial> {
+    world.restore();
+    let run = world.watch(&world.start(), Some(fault));
+    let (_, path) = run.met?;
+    let (left, mut wrongs) = world.judge(&run.outcome, undisturbed);
+    let said = String::from_utf8_lossy(&run.outcome.stderr).into_owned();
+    let status = run.outcome.status;
+    if status.signal() == Some(Signal::SIGKILL as i32) && !matches!(fault.what, What::Signal(_)) {
+        wrongs.push(Wrong::Hung);
+    }
+    if status.code().is_some_and(|code| code != 0) && !explained(&said, call, fault.what) {
+        wrongs.push(Wrong::Unexplained);
+    }
+    Some(Trial { call, nth, path, fault: name, status, said, left, wrongs })
+}
+
+/// Calls by which a C library or a language's runtime sets up or looks after itself: it stops the program in its own
+/// words, where it does.
+const OF_THE_RUNTIME: [&str; 5] = ["arch_prctl", "brk", "getrandom", "mmap", "mprotect"];
+
+/// Whether a message tells the cause as the system, a C library or the dynamic loader words it.
+fn explained(said: &str, call: &str, what: What) -> bool {
+    match what {
+        // The fault was the command's, or its shell's; that it failed is what there is to say.
+        _ if said.contains("Error running install command") => true,
+        // What rmmod says, as kmod does, where it cannot read how often a module is used.
+        _ if said.contains("Module unloading is not supported") => true,
+        What::Fails(_) if OF_THE_RUNTIME.contains(&call) => !said.is_empty(),
+        // What the kernel says of a module has texts of its own: "Unknown symbol in module" for ENOENT.
+        What::Fails(_) if call.ends_with("_module") => said.contains("could not"),
+        What::Fails(errno) => {
+            let text = std::io::Error::from(errno).to_string();
+            let texts = [text.split(" (os error").next().unwrap_or_default(), errno.desc()];
+            texts.iter().any(|text| said.contains(text)) || said.contains(&format!("Error {}", errno as i32))
+        }
+        What::Short | What::Signal(_) => !said.is_empty(),
+    }
+}
+
+fn chosen(count: usize, extent: Extent) -> Vec<usize> {
+    match extent {
+        Extent::Spread(most) if most < count => {
+            let last = count - 1;
+            let mut chosen: Vec<usize> = (0..most).map(|part| part * last / (most - 1).max(1)).collect();
+            chosen.dedup();
+            chosen
+        }
+        _ => (0..count).collect(),
+    }
+}
+
+fn can_be_short(call: &str) -> bool {
+    matches!(call, "read" | "pread64" | "write" | "pwrite64")
+}
