@@ -131,7 +131,7 @@ pub fn read_facts(
     sink: &mut Sink,
 ) -> (Vec<Facts>, Vec<Option<Stamp>>) {
     let read = parallel::map(
-        threads,
+        parallel::worthwhile(threads, files.len()),
         files.len(),
         || Scratch::with_limit(LARGE),
         |scratch, index| {

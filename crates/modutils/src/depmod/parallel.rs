@@ -6,11 +6,18 @@ use std::{
     thread,
 };
 
+/// So many threads as are worth starting for a tree of so many modules, of those allowed.
+pub fn worthwhile(threads: NonZeroUsize, modules: usize) -> NonZeroUsize {
+    threads.min(NonZeroUsize::new(modules / 16).unwrap_or(NonZeroUsize::MIN))
+}
+
 /// The results of `work` for the numbers below `count`, in their order. Each thread takes the next
 /// number that nobody has taken, so that none is idle while there is work; what it makes with `start`
 /// is its own from one number to the next.
 ///
-/// Where the system gives fewer threads than asked for, those do it all.
+/// Where the system gives fewer threads than asked for, those do it all. A thread that is started can
+/// still end the process where memory lacks (the runtime gives it a signal stack): there must be
+/// nothing half done at that time.
 pub fn map<State, T: Send>(
     threads: NonZeroUsize,
     count: usize,

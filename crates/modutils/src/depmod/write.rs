@@ -4,7 +4,6 @@
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
     io::{self, ErrorKind, Write},
-    num::NonZeroUsize,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     thread,
@@ -13,7 +12,7 @@ use std::{
 
 use nix::errno::Errno;
 
-use super::{output::OutputFile, parallel};
+use super::output::OutputFile;
 use crate::{Error, Level, Notice, Result, Sink};
 
 /// The modes of what is made, whatever the umask is: every program reads these files.
@@ -25,9 +24,6 @@ const DIRECTORY_MODE: u32 = 0o755;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// The time between two looks at another's lock.
 const PAUSE: Duration = Duration::from_millis(20);
-
-/// How many threads wait for the disk.
-const WAITING: NonZeroUsize = NonZeroUsize::new(4).unwrap();
 
 /// The output directory, locked against other runs of depmod.
 ///
@@ -126,12 +122,11 @@ impl OutputDirectory {
             handle.write_all(&file.bytes).map_err(Error::io("write", path))?;
             open.push((handle, path));
         }
-        // All are written before the first one is waited for, and all are waited for at once: the
-        // disk can work on them together.
-        go_on()?;
-        let wait = |(handle, path): &(File, &PathBuf)| sync(handle).map_err(Error::io("write to disk", path));
-        let waited = parallel::map(WAITING, open.len(), || (), |(), at| open.get(at).map_or(Ok(()), wait));
-        waited.into_iter().collect::<Result<()>>()?;
+        // All are written before the first one is waited for: the disk can work on them together.
+        for (handle, path) in &open {
+            go_on()?;
+            sync(handle).map_err(Error::io("write to disk", path))?;
+        }
         go_on()
     }
 
