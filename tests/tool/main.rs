@@ -4,9 +4,12 @@
 //! what `cargo xtask fetch` fetches, and root for chroot(2).
 
 mod bounds;
+mod check;
 mod commands;
+mod completions;
 mod deny;
 mod depmod;
+mod documents;
 mod durable;
 mod faults;
 mod json;

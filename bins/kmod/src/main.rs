@@ -19,6 +19,7 @@ mod rmmod;
 mod startup;
 mod style;
 mod version;
+mod why;
 
 use std::{ffi::OsString, path::Path, process::ExitCode};
 

@@ -139,7 +139,12 @@ impl Report {
     }
 
     /// Ends the tool: its exit code is zero when `done` is true and everything printed was written.
-    pub fn finish(mut self, done: bool) -> ExitCode {
+    pub fn finish(self, done: bool) -> ExitCode {
+        self.finish_with(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// Ends the tool with this exit code, provided that everything printed was written.
+    pub fn finish_with(mut self, code: ExitCode) -> ExitCode {
         self.flush();
         if let Some(failure) = self.output_failure.take() {
             if failure.kind() == io::ErrorKind::BrokenPipe {
@@ -148,7 +153,7 @@ impl Report {
             self.error(format!("could not write standard output: {}", modutils::error_text(&failure)));
             return ExitCode::FAILURE;
         }
-        if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        code
     }
 
     fn log(&self, notice: &Notice) {

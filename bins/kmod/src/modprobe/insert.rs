@@ -12,7 +12,7 @@ use modutils::{
 use nix::errno::Errno;
 
 use super::{Tool, bytes, deny, document, fatal, options::Action};
-use crate::{cli, explain, parameters, report::Report};
+use crate::{cli, explain, parameters, report::Report, why::Watch};
 
 /// Loads what the arguments ask for: one module with parameters, or with `--all` many.
 pub(super) fn all(tool: &Tool, report: &mut Report) -> bool {
@@ -49,11 +49,12 @@ fn at_once(tool: &Tool, names: &[OsString], request: &LoadRequest, report: &mut 
         });
     }
     let mut shown = HashSet::new();
+    let mut watch = Watch::begin(&tool.context.root, true);
     let _keyboard = tool.keyboard_for(&plans);
     execute_all(&tool.kernel, &plans, &tool.execution(), tool.options.jobs, &mut |place, told| {
         let target = &targets[place];
         match told {
-            Told::Event(event) => tell(tool, target, &event, &mut shown, report),
+            Told::Event(event) => tell(tool, target, &event, &mut shown, &mut watch, report),
             Told::Ended(outcome) => done &= is_well(tool, target, outcome, report),
         }
     });
@@ -137,19 +138,27 @@ fn carry_out(
     report: &mut Report,
 ) -> bool {
     let execution = tool.execution();
+    let mut watch = Watch::begin(&tool.context.root, execution.mode == Mode::Run);
     let _keyboard = tool.keyboard_for(std::slice::from_ref(plan));
     let mut tell = |event: Event| {
-        tell(tool, target, &event, shown, report);
+        tell(tool, target, &event, shown, &mut watch, report);
         Flow::Continue
     };
     let outcome = execute(&tool.kernel, plan, &execution, &mut tell);
     is_well(tool, target, outcome, report)
 }
 
-fn tell(tool: &Tool, target: &Candidate, event: &Event, shown: &mut HashSet<BString>, report: &mut Report) {
+fn tell(
+    tool: &Tool,
+    target: &Candidate,
+    event: &Event,
+    shown: &mut HashSet<BString>,
+    watch: &mut Watch,
+    report: &mut Report,
+) {
     match event {
         Event::Begin(step) => begin(tool, step, shown, report),
-        Event::Failed(step, failure) => failed(tool, target, step, failure, report),
+        Event::Failed(step, failure) => failed(tool, target, step, failure, watch, report),
     }
 }
 
@@ -182,7 +191,14 @@ fn begin(tool: &Tool, step: &Step, shown: &mut HashSet<BString>, report: &mut Re
     }
 }
 
-fn failed(tool: &Tool, target: &Candidate, step: &Step, failure: &Failure, report: &mut Report) {
+fn failed(
+    tool: &Tool,
+    target: &Candidate,
+    step: &Step,
+    failure: &Failure,
+    watch: &mut Watch,
+    report: &mut Report,
+) {
     let cause = match failure {
         Failure::Command { command, failure } => {
             report.error(format!(
@@ -191,7 +207,9 @@ fn failed(tool: &Tool, target: &Candidate, step: &Step, failure: &Failure, repor
             ));
             modutils::error_text(&Errno::EINVAL.into())
         }
-        Failure::Refused(Refusal::Kernel(errno)) => why_refused(*errno),
+        Failure::Refused(Refusal::Kernel(errno)) => {
+            why_refused(*errno) + &why(tool, target, step, *errno, watch, report)
+        }
         Failure::NoFile => {
             report.error(format!("could not find module by name='{}'", step.module));
             why_refused(Errno::ENOENT)
@@ -220,6 +238,28 @@ fn failed(tool: &Tool, target: &Candidate, step: &Step, failure: &Failure, repor
     } else {
         could_not_insert(target, &cause, report);
     }
+}
+
+/// Why the kernel refused a step's module, where anybody is to see it.
+fn why(
+    tool: &Tool,
+    target: &Candidate,
+    step: &Step,
+    errno: Errno,
+    watch: &mut Watch,
+    report: &Report,
+) -> String {
+    let plan::Action::Load { file, options } = &step.action else { return String::new() };
+    let level = if step.on_error == OnError::Ignore { Level::Info } else { Level::Error };
+    if !report.shows(level) {
+        return String::new();
+    }
+    let which = if step.module == target.module {
+        String::new()
+    } else {
+        format!("\n  The kernel refused {}, which it needs.", step.module)
+    };
+    which + &watch.explain(file, options, tool.options.force, errno)
 }
 
 fn why_refused(errno: Errno) -> String {
