@@ -13,6 +13,7 @@ expect_value 1 /sys/module/proc/refcnt
 attempt cat $file
 [ "$status" -ne 0 ] && grep -q "Device or resource busy" err || fail "a second process opened it"
 expect_error "rmmod: ERROR: Module proc is in use" /sbin/rmmod proc
+expect_cause "The kernel counts it as used once; by whom cannot be seen from outside."
 expect_error "modprobe: FATAL: Module proc is in use." /sbin/modprobe -r proc
 expect_output "$(printf '%-19s %8d  1' proc "$(cat /sys/module/proc/coresize)")" /sbin/lsmod
 expect_loaded proc

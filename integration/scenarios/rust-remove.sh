@@ -13,11 +13,13 @@ expect_absent square
 # Force does not help against a module that uses this one.
 expect_quiet /sbin/modprobe test_square
 expect_error "rmmod: ERROR: could not remove module square: Resource temporarily unavailable" /sbin/rmmod -f square
+expect_cause "The module test_square uses it (modprobe -r test_square)."
 expect_quiet /sbin/rmmod test_square square
 
 # Without an exit function, nothing but force does; the kernel remembers.
 expect_quiet /sbin/insmod /companions/permanent.ko
 expect_error "rmmod: ERROR: could not remove module permanent: Device or resource busy" /sbin/rmmod permanent
+expect_cause "It has no exit function, or must not run it: it stays until the machine stops."
 expect_loaded permanent
 expect_output "permanent" /sbin/lsmod
 # Bit 3: a module was removed by force (Documentation/admin-guide/tainted-kernels.rst).

@@ -38,6 +38,12 @@ expect_error() {
     grep -qF -- "$text" err || fail "no \"$text\" on standard error"
 }
 
+# expect_cause LINE: below the message of the last command stands this, too, where the tools are ours.
+expect_cause() {
+    /sbin/modprobe -V | grep -q modutils || return 0
+    grep -qxF -- "  $1" err || fail "no cause \"$1\" on standard error"
+}
+
 # expect_quiet COMMAND…: it succeeds and says nothing.
 expect_quiet() {
     expect_status 0 "$@"

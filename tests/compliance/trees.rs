@@ -4,6 +4,7 @@
 //! whole. The packaged kmod cannot read gzip, so that tree is compared with its plain twin.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 use std::sync::OnceLock;
 
 use modutils_tests::same_dry_run;
@@ -26,6 +27,7 @@ macro_rules! tests_of {
             tests_of!(@ depmod_writes_the_same_indexes);
             tests_of!(@ depmod_dry_run_prints_the_same);
             tests_of!(@ modinfo_tells_the_same_of_every_file);
+            tests_of!(@ modinfo_json_has_the_facts_of_the_text);
             tests_of!(@ modinfo_tells_the_same_of_every_name_and_of_builtins);
             tests_of!(@ modinfo_options_choose_the_same);
             tests_of!(@ modprobe_shows_the_same_dependencies_of_all_names_in_one_call);
@@ -67,6 +69,25 @@ fn modinfo_tells_the_same_of_every_file(bench: &Bench) {
     let paths = bench.paths();
     let ours = both(bench, "modinfo", &refs(&paths));
     assert_eq!(ours.lines().iter().filter(|line| line.starts_with("filename:")).count(), paths.len());
+}
+
+/// What the packaged modinfo prints and our JSON says, both read by another program.
+fn modinfo_json_has_the_facts_of_the_text(bench: &Bench) {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let (document, text) = (scratch.path().join("json"), scratch.path().join("text"));
+    let paths = bench.paths();
+    let json = bench.root.ours("modinfo", &with(&["--json"], &paths)).succeeds();
+    // It does not read gzip.
+    let readable = !paths.iter().any(|path| path.ends_with(".gz"));
+    let shown =
+        bench.root.run(if readable { Side::Kmod34 } else { Side::Ours }, "modinfo", &with(&["-0"], &paths));
+    std::fs::write(&document, &json.stdout).expect("written");
+    std::fs::write(&text, &shown.succeeds().stdout).expect("written");
+    let compared =
+        Command::new("python3").args(["-c", include_str!("facts.py")]).args([document, text]).output();
+    let compared = compared.expect("python3");
+    assert!(compared.status.success(), "{}", String::from_utf8_lossy(&compared.stderr));
+    assert_eq!(String::from_utf8_lossy(&compared.stdout).trim(), paths.len().to_string());
 }
 
 fn modinfo_tells_the_same_of_every_name_and_of_builtins(bench: &Bench) {

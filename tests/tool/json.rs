@@ -120,3 +120,161 @@ fn lsmod_shows_numbers_as_numbers() {
     assert_eq!((&modules[0]["name"], &modules[0]["state"]), (&json!("helper"), &json!("live")));
     assert!(modules[0]["size"].is_i64() && modules[0]["references"].is_i64(), "{modules}");
 }
+
+#[test]
+fn a_plan_has_its_steps_in_order() {
+    let root = indexed();
+    root.write(
+        "etc/modprobe.d/test.conf",
+        "options top depth=3\ninstall extra /bin/echo no\nsoftdep top pre: inside\n",
+    );
+    let steps =
+        document(&root.ours("modprobe", &["-D", "--json", "top", "bare=x"]).succeeds())["steps"].clone();
+    let of = |key: &str| {
+        steps.as_array().expect("a list").iter().map(|step| step[key].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(of("module"), ["base", "helper", "extra", "inside", "top"]);
+    assert_eq!(of("action"), ["insmod", "insmod", "install", "builtin", "insmod"]);
+    assert_eq!(
+        (&steps[2]["command"], &steps[4]["options"]),
+        (&json!("/bin/echo no"), &json!("depth=3 bare=x"))
+    );
+    let text = root.ours("modprobe", &["-D", "top"]).succeeds().out();
+    assert!(text.contains(steps[4]["file"].as_str().expect("a path")), "{text}");
+    assert_eq!(document(&root.ours("modprobe", &["-n", "--json", "-a", "base"]).succeeds())["kind"], "plan");
+}
+
+#[test]
+fn a_name_is_resolved_with_the_alias_that_led_there() {
+    let root = indexed();
+    let modules = document(&root.ours("modprobe", &["-R", "--json", "fs-top"]).succeeds())["modules"].clone();
+    assert_eq!(modules, json!([{ "query": "fs-top", "module": "top", "alias": "fs_top" }]));
+}
+
+#[test]
+fn symbols_have_their_crcs() {
+    let root = indexed();
+    let symbols = document(&root.ours("modprobe", &["--show-exports", "--json", "helper"]).succeeds());
+    assert_eq!(symbols["symbols"], json!([{ "name": "helper_fn", "crc": 14 }]));
+}
+
+#[test]
+fn the_configuration_has_the_place_of_each_line() {
+    let root = indexed();
+    root.write(
+        "etc/modprobe.d/test.conf",
+        "alias a-* top\nblacklist base\noptions top depth=3\nremove top true\nweakdep top base extra\n",
+    );
+    root.write("etc/modutils.d/test.conf", "deny helper for a test\n");
+    let lines = document(&root.ours("modprobe", &["-c", "--json"]).succeeds())["lines"].clone();
+    let lines = lines.as_array().expect("a list");
+    let file = "/etc/modprobe.d/test.conf";
+    for expected in [
+        json!({ "directive": "alias", "subject": "a_*", "module": "top", "file": file, "line": 1 }),
+        json!({ "directive": "blacklist", "subject": "base", "file": file, "line": 2 }),
+        json!({ "directive": "options", "subject": "top", "text": "depth=3", "file": file, "line": 3 }),
+        json!({ "directive": "remove", "subject": "top", "text": "true", "file": file, "line": 4 }),
+        json!({ "directive": "weakdep", "subject": "top", "names": ["base", "extra"], "file": file, "line": 5 }),
+        json!({ "directive": "deny", "subject": "helper", "text": "for a test", "file": "/etc/modutils.d/test.conf", "line": 1 }),
+    ] {
+        assert!(lines.contains(&expected), "no {expected} in {lines:?}");
+    }
+    let text = root.ours("modprobe", &["-c"]).succeeds();
+    let aliases = |index: &str| {
+        lines.iter().filter(|line| line["file"].as_str().is_some_and(|file| file.ends_with(index))).count()
+    };
+    let dumped = text
+        .lines()
+        .iter()
+        .skip_while(|line| !line.starts_with("# End"))
+        .filter(|line| line.starts_with("alias "))
+        .count();
+    assert_eq!(aliases("modules.alias.bin") + aliases("modules.symbols.bin"), dumped);
+}
+
+#[test]
+fn the_indexes_of_a_tree_are_told_module_by_module() {
+    let root = indexed();
+    let modules = document(&root.ours("depmod", &["-n", "--json"]).succeeds())["modules"].clone();
+    let top = modules
+        .as_array()
+        .expect("a list")
+        .iter()
+        .find(|module| module["name"] == "top")
+        .expect("top")
+        .clone();
+    assert_eq!(top["path"], "kernel/drivers/top.ko");
+    assert_eq!(top["dependencies"], json!(["kernel/lib/helper.ko", "kernel/lib/base.ko"]));
+    assert_eq!((&top["softdeps"], &top["weakdeps"]), (&json!(["pre: extra"]), &json!(["my_dash"])));
+    let extra = modules
+        .as_array()
+        .expect("a list")
+        .iter()
+        .find(|module| module["name"] == "extra")
+        .expect("extra")
+        .clone();
+    assert_eq!(extra["device"], json!({ "node": "extra/node", "number": "c10:200" }));
+}
+
+#[test]
+fn what_blocks_a_module_and_what_loads_it_is_told() {
+    let root = indexed();
+    root.write(
+        "etc/modprobe.d/test.conf",
+        "blacklist helper\nblacklist gone\nsoftdep extra post: helper\nalias net-pf-10 off\n",
+    );
+    root.write("proc/cmdline", "module_blacklist=base\n");
+    let all = document(&root.ours("kmod", &["blocked", "--json"]).succeeds())["modules"][0].clone();
+    let of = |subject: &str| {
+        all["blocks"].as_array().expect("a list").iter().find(|block| block["subject"] == subject).cloned()
+    };
+    assert_eq!(of("gone").expect("a block")["matches"], false);
+    assert_eq!(of("base").expect("a block")["kind"], "kernel");
+    assert_eq!(of("net_pf_10").expect("a block")["text"], "off");
+    let helper =
+        document(&root.ours("kmod", &["blocked", "--json", "helper"]).succeeds())["modules"][0].clone();
+    assert_eq!(helper["blocks"].as_array().map(Vec::len), Some(1));
+    assert_eq!(helper["ways"]["dependents"], json!(["top"]));
+    assert_eq!(helper["ways"]["softdeps"][0]["subject"], "extra");
+    let base = document(&root.ours("kmod", &["blocked", "--json", "base"]).succeeds())["modules"][0].clone();
+    assert_eq!(base["ways"]["by_name"], false);
+}
+
+#[test]
+fn the_graph_has_direct_needs_only() {
+    let root = indexed();
+    let modules = document(&root.ours("kmod", &["graph", "--json", "top"]).succeeds())["modules"].clone();
+    let top = modules
+        .as_array()
+        .expect("a list")
+        .iter()
+        .find(|module| module["name"] == "top")
+        .expect("top")
+        .clone();
+    assert_eq!(
+        top,
+        json!({ "name": "top", "builtin": false, "found": true, "needs": ["helper"], "pre": ["extra"], "post": [], "weak": ["my_dash"] })
+    );
+    let users = document(&root.ours("kmod", &["graph", "--json", "--reverse", "helper"]).succeeds());
+    assert_eq!(users["modules"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn parameters_have_the_value_of_a_loaded_module() {
+    let root = indexed();
+    root.load(&Loaded::new("top"));
+    root.write("sys/module/top/parameters/depth", "7\n");
+    let modules = document(
+        &root.ours("kmod", &["params", "--json", "top", "inside", "deep-inside"]).succeeds(),
+    )["modules"]
+        .clone();
+    assert_eq!(
+        modules[0]["parameters"],
+        json!([
+            { "name": "depth", "type": "int", "description": "how deep", "value": "7", "mode": "0644" },
+            { "name": "bare", "type": "charp", "description": null, "value": null, "mode": null },
+        ])
+    );
+    assert_eq!((&modules[1]["parameters"], &modules[1]["filename"]), (&json!([]), &Value::Null));
+    assert_eq!(modules[2]["parameters"][0]["name"], "x");
+}

@@ -4,10 +4,17 @@
 //! what `cargo xtask fetch` fetches, and root for chroot(2).
 
 mod bounds;
+mod check;
+mod commands;
+mod completions;
+mod deny;
 mod depmod;
+mod documents;
 mod durable;
 mod faults;
 mod json;
 mod modinfo;
 mod modprobe;
+mod not_found;
 mod privileges;
+mod terminal;

@@ -1,5 +1,7 @@
 //! `depmod`: make the module indexes of a kernel.
 
+mod document;
+
 use std::{
     io::ErrorKind,
     path::{Path, PathBuf},
@@ -13,6 +15,7 @@ use modutils::{
     depmod::{
         self, Analysis, Checks, ModuleFile,
         cycles::Cycles,
+        facts::Facts,
         graph::Check,
         output, quick,
         symvers::{self, Source},
@@ -20,7 +23,7 @@ use modutils::{
     },
 };
 
-use crate::{Invocation, cli, report::Report, startup};
+use crate::{Invocation, cli, progress::Progress, report::Report, startup};
 
 /// Runs the tool.
 pub fn run(invocation: &Invocation) -> ExitCode {
@@ -36,7 +39,8 @@ pub fn run(invocation: &Invocation) -> ExitCode {
 /// Ends the run: why has been told.
 struct Failed;
 
-fn command() -> Command {
+/// The command line's description, for the tests and the completions.
+pub fn command() -> Command {
     let arguments = cli::arguments("VERSION [FILE]...");
     let several = |arg: clap::Arg| arg.action(ArgAction::Append);
     let command = cli::command("depmod", "Make the module indexes of a kernel")
@@ -44,6 +48,7 @@ fn command() -> Command {
         .arg(cli::flag('A', "quick", "Do nothing unless a module was added, removed or changed"))
         .arg(cli::flag('e', "errsyms", "Tell symbols that nothing provides (with -E or -F)"))
         .arg(cli::flag('n', "show", "Print the text files instead of writing any").alias("dry-run"))
+        .arg(cli::json().help("With -n, print a JSON document instead of the text files"))
         .arg(cli::value('P', "symbol-prefix", "CHAR", "Ignore this byte at the front of symbols"))
         .arg(several(cli::value('C', "config", "PATH", "Configuration instead of the usual; repeatable")))
         .arg(cli::flag('v', "verbose", "Tell more").action(ArgAction::Count))
@@ -65,6 +70,8 @@ struct Options {
     output: PathBuf,
     /// Print them instead.
     show: bool,
+    /// Print them as a document.
+    json: bool,
     config: DepmodConfig,
     /// The modules named; `None` for all.
     files: Option<Vec<PathBuf>>,
@@ -110,6 +117,7 @@ fn options(matches: &ArgMatches, report: &mut Report) -> Result<Options, Failed>
         directory: root.modules(&release),
         output: root.modules_below(&output, &release),
         show: matches.get_flag("show"),
+        json: matches.get_flag("json"),
         config,
         files: Some(files).filter(|files| !files.is_empty() && !matches.get_flag("all") && !quick),
         quick,
@@ -129,7 +137,7 @@ fn make_indexes(options: &Options, report: &mut Report) -> Result<(), Failed> {
     if options.quick && quick::is_current(&files, &options.output) {
         return Ok(());
     }
-    let facts = depmod::read_facts(&files, &mut |notice| report.notice(&notice));
+    let facts = read_facts(&files, report);
     let kernel_symbols = read_kernel_symbols(options, report)?;
     let checks = Checks {
         kernel_symbols: &kernel_symbols,
@@ -149,7 +157,10 @@ fn make_indexes(options: &Options, report: &mut Report) -> Result<(), Failed> {
         Some(output) => write(&analysis, options, &output, report),
         None => {
             let texts = output::texts(&analysis, &mut |notice| report.notice(&notice));
-            texts.iter().for_each(|text| report.print(&text.bytes));
+            match options.json && options.show {
+                true => document::print(&analysis, &texts, report),
+                false => texts.iter().for_each(|text| report.print(&text.bytes)),
+            }
             if report.is_incomplete() { Err(incomplete("this is not all", report)) } else { Ok(()) }
         }
     }
@@ -178,6 +189,16 @@ fn find_modules(options: &Options, report: &mut Report) -> Result<Vec<ModuleFile
         tell(report, &error);
         fatal(report, format!("could not search modules: {cause}"))
     })
+}
+
+/// Reads all modules, behind a bar where that takes long. What is to be told is told after it.
+fn read_facts(files: &[ModuleFile], report: &mut Report) -> Vec<Facts> {
+    let progress = Progress::new("modules read", files.len());
+    let mut notices = Vec::new();
+    let facts = depmod::read_facts_counting(files, &|| progress.step(), &mut |notice| notices.push(notice));
+    drop(progress);
+    notices.iter().for_each(|notice| report.notice(notice));
+    facts
 }
 
 fn read_kernel_symbols(options: &Options, report: &mut Report) -> Result<Vec<(Vec<u8>, u64)>, Failed> {

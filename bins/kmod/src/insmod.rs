@@ -8,7 +8,7 @@ use modutils::{
 };
 use nix::errno::Errno;
 
-use crate::{Invocation, cli, parameters, report::Report};
+use crate::{Invocation, cli, parameters, report::Report, why::Watch};
 
 /// Runs the tool.
 pub fn run(invocation: &Invocation) -> ExitCode {
@@ -65,11 +65,12 @@ fn insert(file: &Path, parameters: &[u8], force: Force, report: &mut Report) -> 
         return false;
     }
     let root = Root::default();
+    let mut watch = Watch::begin(&root, true);
     match Kernel::running(&root).insert(file, parameters, force) {
         Ok(()) => true,
         Err(refusal) => {
             let cause = match refusal {
-                Refusal::Kernel(errno) => why_refused(errno),
+                Refusal::Kernel(errno) => why_refused(errno) + &watch.explain(file, parameters, force, errno),
                 // Which file that is has been said.
                 Refusal::File(modutils::Error::Io { source, .. }) => modutils::error_text(&source),
                 Refusal::File(error) => format!("{}\n  {error}", why_refused(error.errno())),

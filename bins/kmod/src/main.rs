@@ -5,6 +5,7 @@
 
 mod cli;
 mod depmod;
+mod explain;
 mod insmod;
 mod json;
 mod kmod;
@@ -12,10 +13,13 @@ mod lsmod;
 mod modinfo;
 mod modprobe;
 mod parameters;
+mod progress;
 mod report;
 mod rmmod;
 mod startup;
+mod style;
 mod version;
+mod why;
 
 use std::{ffi::OsString, path::Path, process::ExitCode};
 

@@ -20,7 +20,7 @@ use modutils::{
 };
 use render::{Place, Rendering, Subject};
 
-use crate::{Invocation, cli, json::Document, report::Report};
+use crate::{Invocation, cli, explain, json::Document, report::Report};
 
 /// Runs the tool.
 pub fn run(invocation: &Invocation) -> ExitCode {
@@ -37,7 +37,8 @@ pub fn run(invocation: &Invocation) -> ExitCode {
     report.finish(done)
 }
 
-fn command() -> Command {
+/// The command line's description, for the tests and the completions.
+pub fn command() -> Command {
     let command = cli::command("modinfo", "Show what kernel modules say of themselves")
         .arg(cli::arguments("MODULE|FILE"))
         .arg(cli::flag('a', "author", "Show the authors only"))
@@ -134,8 +135,8 @@ enum Meant {
     Builtin(ModuleName),
     /// A module whose line in `modules.dep` cannot be read.
     Unreadable(ModuleName, Error),
-    /// Nothing, as the message says.
-    Nothing(Vec<u8>),
+    /// Nothing, as the message says; the name.
+    Nothing(Vec<u8>, Vec<u8>),
 }
 
 /// What a file says of its module.
@@ -184,9 +185,10 @@ fn meant(context: &Context, argument: &OsStr, options: &Options) -> Vec<Meant> {
     };
     let not_found = [b"Module ", what, name, b" not found."].concat();
     match found {
-        Ok(candidates) if candidates.is_empty() => vec![Meant::Nothing(not_found)],
+        Ok(candidates) if candidates.is_empty() => vec![Meant::Nothing(not_found, name.to_owned())],
         Ok(candidates) => candidates.iter().map(|candidate| place_of(context, candidate)).collect(),
-        Err(error) => vec![Meant::Nothing([&not_found, cause(&error).as_bytes()].concat())],
+        // What is wrong with an index is among the causes.
+        Err(_) => vec![Meant::Nothing(not_found, name.to_owned())],
     }
 }
 
@@ -219,8 +221,9 @@ impl Output<'_> {
             Meant::File(path) => self.show_file(path, facts, report),
             Meant::Builtin(name) => self.show_builtin(context, name, report),
             Meant::Unreadable(name, error) => no_modinfo(name, error, report),
-            Meant::Nothing(message) => {
-                report.error(message.as_slice());
+            Meant::Nothing(message, name) => {
+                let why = explain::not_found(context, name, report);
+                report.error([message.as_slice(), why.as_bytes()].concat());
                 false
             }
         }

@@ -10,7 +10,7 @@ use std::{
 use bstr::BString;
 use modutils::{Level, Notice};
 
-use crate::startup;
+use crate::{startup, style::Style};
 
 /// A tool's standard output and messages.
 ///
@@ -22,6 +22,7 @@ pub struct Report {
     threshold: Option<Level>,
     to_syslog: bool,
     output: BufWriter<io::Stdout>,
+    output_style: Style,
     output_failure: Option<io::Error>,
     incomplete: bool,
 }
@@ -31,8 +32,16 @@ impl Report {
     pub fn new(tool: &'static CStr, threshold: Level) -> Self {
         let output = BufWriter::with_capacity(64 * 1024, io::stdout());
         let threshold = Some(threshold);
-        let mut report =
-            Self { tool, threshold, to_syslog: false, output, output_failure: None, incomplete: false };
+        let (to_syslog, output_style) = (false, Style::of(&io::stdout()));
+        let mut report = Self {
+            tool,
+            threshold,
+            to_syslog,
+            output,
+            output_style,
+            output_failure: None,
+            incomplete: false,
+        };
         if startup::stderr_was_closed() {
             report.use_syslog();
         }
@@ -85,6 +94,11 @@ impl Report {
         startup::outlive_sigpipe();
     }
 
+    /// How standard output may be written: for the commands that kmod does not have.
+    pub fn output_style(&self) -> Style {
+        self.output_style
+    }
+
     /// Whether a notice has told of something that could not be read, shown or not.
     pub fn is_incomplete(&self) -> bool {
         self.incomplete
@@ -97,9 +111,8 @@ impl Report {
             if self.to_syslog {
                 self.log(notice);
             } else {
-                self.usage(
-                    &[self.tool.to_bytes(), b": ", word(notice.level), b": ", &notice.message].concat(),
-                );
+                let message = with_style(Style::of(&io::stderr()), &notice.message);
+                self.usage(&[self.tool.to_bytes(), b": ", word(notice.level), b": ", &message].concat());
             }
         }
     }
@@ -126,7 +139,12 @@ impl Report {
     }
 
     /// Ends the tool: its exit code is zero when `done` is true and everything printed was written.
-    pub fn finish(mut self, done: bool) -> ExitCode {
+    pub fn finish(self, done: bool) -> ExitCode {
+        self.finish_with(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// Ends the tool with this exit code, provided that everything printed was written.
+    pub fn finish_with(mut self, code: ExitCode) -> ExitCode {
         self.flush();
         if let Some(failure) = self.output_failure.take() {
             if failure.kind() == io::ErrorKind::BrokenPipe {
@@ -135,7 +153,7 @@ impl Report {
             self.error(format!("could not write standard output: {}", modutils::error_text(&failure)));
             return ExitCode::FAILURE;
         }
-        if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        code
     }
 
     fn log(&self, notice: &Notice) {
@@ -153,6 +171,15 @@ impl Report {
         let text = [word(notice.level), b": ", &notice.message].concat();
         let _ = syslog(Priority::new(severity, Facility::LOG_DAEMON), OsStr::from_bytes(&text));
     }
+}
+
+/// A message whose lines after the first, those that say why, are told from others.
+fn with_style(style: Style, message: &[u8]) -> Vec<u8> {
+    let lines: Vec<Vec<u8>> = message
+        .split(|&byte| byte == b'\n')
+        .map(|line| if line.starts_with(b"  ") { style.cause(line) } else { line.to_vec() })
+        .collect();
+    lines.join(&b'\n')
 }
 
 /// The level as the messages spell it.

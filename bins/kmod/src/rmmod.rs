@@ -9,7 +9,7 @@ use modutils::{
     lookup::{self, Context},
 };
 
-use crate::{Invocation, cli, lsmod, report::Report};
+use crate::{Invocation, cli, explain, lsmod, report::Report};
 
 /// Runs the tool.
 pub fn run(invocation: &Invocation) -> ExitCode {
@@ -74,7 +74,8 @@ fn remove(module: &ModuleName, force: bool, report: &mut Report) -> Result<(), V
         let name = module.as_bytes();
         // kmod says it twice, once for the library and once for the tool; scripts look for either.
         report.error([b"could not remove '", name, b"': ", cause.as_bytes()].concat());
-        [b"could not remove module ", name, b": ", cause.as_bytes()].concat()
+        let why = explain::not_removed(&root, module, errno, report);
+        [b"could not remove module ", name, b": ", cause.as_bytes(), why.as_bytes()].concat()
     })
 }
 
@@ -85,17 +86,19 @@ fn check(kernel: &Kernel, root: &Root, module: &ModuleName, report: &mut Report)
         return no(b" is builtin.");
     }
     if kernel.state(module) == State::Absent {
-        return no(b" is not currently loaded");
+        let why = explain::not_loaded(root, module);
+        return no(&[b" is not currently loaded", why.as_bytes()].concat());
     }
     // An unreadable list of holders is no reason: the kernel decides.
     let holders = lsmod::holders(kernel, module, report);
     if !holders.is_empty() {
         let names: Vec<&[u8]> = holders.iter().map(ModuleName::as_bytes).collect();
-        return no(&[b" is in use by: ", names.join(&b' ').as_slice()].concat());
+        let why = explain::in_use(root, module, false, report);
+        return no(&[b" is in use by: ", names.join(&b' ').as_slice(), why.as_bytes()].concat());
     }
     match kernel.references(module) {
         Some(0) => Ok(()),
-        Some(_) => no(b" is in use"),
+        Some(_) => no(&[b" is in use", explain::in_use(root, module, false, report).as_bytes()].concat()),
         None => Err(b"Module unloading is not supported".to_vec()),
     }
 }

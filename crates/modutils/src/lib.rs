@@ -12,7 +12,9 @@
 //! 6. [`depmod`]: the facts of a tree become the dependency graph and the `modules.*` files;
 //! 7. [`lookup`]: a name or a modalias becomes the modules meant;
 //! 8. [`plan`]: these and the configuration become steps, without touching anything;
-//! 9. [`kernel`]: the running kernel's state, and the steps carried out.
+//! 9. [`kernel`]: the running kernel's state and log, and the steps carried out;
+//! 10. [`relations`]: which module needs which, for people and programs to look at;
+//! 11. [`diagnose`]: why something could not be done, or a module would be refused.
 //!
 //! The library never prints, never exits and keeps no global state. What went wrong is an
 //! [`Error`]; what is worth telling but stops nothing is a [`Notice`], given to the caller's sink.
@@ -42,6 +44,7 @@ mod root;
 
 pub mod config;
 pub mod depmod;
+pub mod diagnose;
 pub mod elf;
 pub mod file;
 pub mod index;
@@ -49,6 +52,7 @@ pub mod kernel;
 pub mod lookup;
 pub mod module;
 pub mod plan;
+pub mod relations;
 
 pub use errno::{errno_text, error_text};
 pub use error::{Error, Malformed, Place, Result};

@@ -65,6 +65,23 @@ impl Root {
         below(base, &self.module_directory).join(&release.0)
     }
 
+    /// A file of one kernel's in the boot directory below the base: `/boot/System.map-6.1.0`.
+    pub fn boot(&self, kind: &str, release: &Release) -> PathBuf {
+        let mut file = OsString::from(kind);
+        file.push("-");
+        file.push(&release.0);
+        below(&self.base, Path::new("boot")).join(file)
+    }
+
+    /// Where a link below the base leads: an absolute one means a path below the base, as it will when
+    /// the base is the root.
+    pub fn behind_link(&self, path: &Path) -> PathBuf {
+        match std::fs::read_link(path) {
+            Ok(target) if target.is_absolute() => below(&self.base, below_root(&target)),
+            _ => path.to_owned(),
+        }
+    }
+
     /// A path of the running system: `/proc/cmdline`, `/etc/modprobe.d`.
     pub fn system(&self, path: impl AsRef<Path>) -> PathBuf {
         self.system.join(below_root(path.as_ref()))

@@ -22,6 +22,7 @@ pub mod export;
 pub mod fake_kernel;
 pub mod index;
 pub mod module;
+pub mod patch;
 pub mod root;
 pub mod run;
 pub mod signature;

@@ -29,6 +29,9 @@ impl Side {
     }
 }
 
+/// Runs a command line in a terminal, and ends as it does.
+const IN_TERMINAL: &str = "import os, pty, sys\nsys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
+
 /// A tool about to run. Its environment holds only `PATH`, with the tool's own side first.
 #[derive(Debug)]
 pub struct Invocation {
@@ -87,6 +90,29 @@ impl Invocation {
     /// # Panics
     /// When it cannot be started, most likely because chroot(2) needs root.
     pub fn run(&self) -> Run {
+        let run = self.run_as(self.confined());
+        assert!(
+            run.code != Some(125) && run.code != Some(127),
+            "{} did not start. Tests of tools use chroot(2): run them as root. {}",
+            run.command,
+            run.err(),
+        );
+        run
+    }
+
+    /// The same in a terminal of its own, python's pty: what it shows, of both streams, is in the output.
+    ///
+    /// # Panics
+    /// As [`Invocation::run`], and without python.
+    pub fn run_in_terminal(&self) -> Run {
+        let confined = self.confined();
+        let mut command = Command::new("python3");
+        command.args(["-c", IN_TERMINAL]).arg(confined.get_program()).args(confined.get_args());
+        self.run_as(command)
+    }
+
+    /// The command line that runs it in the root, unable to load or remove modules.
+    fn confined(&self) -> Command {
         let mut command = Command::new("setpriv");
         command.args(["--bounding-set=-sys_module", "--inh-caps=-sys_module", "env", "-i"]);
         command.args(self.env.iter().map(|(name, value)| {
@@ -101,8 +127,12 @@ impl Invocation {
             command.args(["/bin/sh", "-c", "cd \"$0\" && exec \"$@\"", &self.dir]);
         }
         command.arg(&self.program).args(&self.args);
+        command
+    }
+
+    fn run_as(&self, mut command: Command) -> Run {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the program setpriv (package util-linux)");
+        let mut child = command.spawn().expect("the programs setpriv (package util-linux) and python3");
         let mut stdin = child.stdin.take().expect("a pipe");
         let input = self.stdin.clone();
         let writer = std::thread::spawn(move || {
@@ -111,20 +141,13 @@ impl Invocation {
         });
         let output = child.wait_with_output().expect("the output of a child");
         writer.join().expect("a writer that does not panic");
-        let run = Run {
+        Run {
             command: self.command_line(),
             stdout: output.stdout,
             stderr: output.stderr,
             code: output.status.code(),
             signal: output.status.signal(),
-        };
-        assert!(
-            run.code != Some(125) && run.code != Some(127),
-            "{} did not start. Tests of tools use chroot(2): run them as root. {}",
-            run.command,
-            run.err(),
-        );
-        run
+        }
     }
 
     fn command_line(&self) -> String {

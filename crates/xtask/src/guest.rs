@@ -17,6 +17,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use testkit::patch;
+
 use crate::cache::Cache;
 use crate::initramfs::Initramfs;
 use crate::mirror::Mirror;
@@ -49,6 +51,7 @@ const VARIANTS: [Variant; 4] = [
 ];
 
 /// Whose tools lie in /sbin.
+#[derive(Clone, Copy)]
 pub(crate) enum Tools<'a> {
     /// Our static binary, at this path.
     Ours(&'a Path),
@@ -109,7 +112,35 @@ pub(crate) fn add_variants(root: &mut Initramfs, tree: &Tree, foreign: &Tree) ->
         }
     }
     root.file("refused/other-kernel/dummy.ko", 0o644, &plain_module(foreign, "dummy")?);
+    add_faulty(root, tree)?;
     add_refused(root, tree, "dummy")
+}
+
+/// Adds to `/refused` modules of this kernel with one fault each, unsigned.
+fn add_faulty(root: &mut Initramfs, tree: &Tree) -> Result<()> {
+    let unsigned = |name: &str| plain_module(tree, name).map(patch::unsigned);
+    let dummy = unsigned("dummy")?;
+    let mut add = |fault: &str, name: &str, bytes: &[u8]| {
+        root.file(&format!("refused/{fault}/{name}"), 0o644, bytes);
+    };
+    add("unsigned", "dummy.ko", &dummy);
+    // EM_S390, and a 32-bit machine's file.
+    add("machine", "dummy.ko", &patch::for_machine(dummy.clone(), 22));
+    add("struct-size", "dummy.ko", &patch::smaller_struct(dummy.clone()));
+    add("crc", "dummy.ko", &patch::other_crc(dummy.clone(), "register_netdevice"));
+    add(
+        "unknown-symbol",
+        "dummy.ko",
+        &patch::replaced(dummy.clone(), b"register_netdevice\0", b"register_netdevicf\0"),
+    );
+    add("licence", "dummy.ko", &patch::replaced(dummy, b"license=GPL\0", b"license=XYZ\0"));
+    add("namespace", "pcbc.ko", &patch::replaced(unsigned("pcbc")?, b"import_ns=", b"import-ns="));
+    // The same exports under another name.
+    let again = patch::replaced(unsigned("fat")?, b"\0fat\0\0", b"\0fax\0\0");
+    add("duplicate", "fax.ko", &again);
+    let packed = filter(Command::new("xz").args(VARIANTS[1].flags), &plain_module(tree, "dummy")?)?;
+    add("cut", "dummy.ko.xz", &packed[..packed.len() / 2]);
+    Ok(())
 }
 
 /// Adds `/refused`: a module of this kernel, changed so that the kernel refuses it.
@@ -119,7 +150,7 @@ pub(crate) fn add_variants(root: &mut Initramfs, tree: &Tree, foreign: &Tree) ->
 pub(crate) fn add_refused(root: &mut Initramfs, tree: &Tree, name: &str) -> Result<()> {
     let own = plain_module(tree, name)?;
     let changed = other_vermagic(own.clone())?;
-    root.file(&format!("refused/vermagic/{name}.ko"), 0o644, without_signature(&changed)?);
+    root.file(&format!("refused/vermagic/{name}.ko"), 0o644, &patch::unsigned(changed.clone()));
     root.file(&format!("refused/signature/{name}.ko"), 0o644, &changed);
     root.file(&format!("refused/truncated/{name}.ko"), 0o644, &own[..own.len() / 2]);
     Ok(())
@@ -199,19 +230,6 @@ fn other_vermagic(mut module: Vec<u8>) -> Result<Vec<u8>> {
     let place = module.windows(from.len()).position(|window| window == from).context("no vermagic")?;
     module[place..place + to.len()].copy_from_slice(to);
     Ok(module)
-}
-
-/// The module without the signature at its end (if it has one), which a change would belie: its length stands, big-endian, before
-/// the closing words (the kernel's include/linux/module_signature.h).
-fn without_signature(module: &[u8]) -> Result<&[u8]> {
-    const END: &[u8] = b"~Module signature appended~\n";
-    const RECORD: usize = 12;
-    let Some(signed) = module.strip_suffix(END) else { return Ok(module) };
-    let length =
-        signed.last_chunk().map(|bytes| u32::from_be_bytes(*bytes)).context("no signature record")?;
-    let rest =
-        signed.len().checked_sub(RECORD + length as usize).context("a signature longer than its module")?;
-    Ok(&module[..rest])
 }
 
 /// Passes bytes through a program.

@@ -67,6 +67,8 @@ pub(crate) struct Run<'a> {
     pub(crate) tools: Tools<'a>,
     /// Run only those whose names contain this.
     pub(crate) only: Option<&'a str>,
+    /// Parameters of the kernel beside those that a scenario asks for.
+    pub(crate) parameters: &'a str,
     /// QEMU's accelerator.
     pub(crate) accelerator: &'a str,
 }
@@ -110,9 +112,10 @@ fn run_in_one_boot(cache: &Cache, run: &Run, boot: &Boot, scenarios: &[&Scenario
     let machine = Machine {
         kernel: &run.tree.kernel(),
         initramfs: &initramfs,
-        parameters: &boot.parameters,
+        parameters: &format!("{} {}", boot.parameters, run.parameters),
         processors: boot.processors,
         accelerator: run.accelerator,
+        disk: None,
         timeout,
     };
     let mut report = Report::default();
@@ -207,7 +210,8 @@ impl Report {
 }
 
 impl Outcome {
-    fn print(&self) {
+    /// Prints its row, and what it said where it failed.
+    pub(crate) fn print(&self) {
         let result = if self.passed { "pass" } else { "FAIL" };
         println!("  {result}  {:28} {:>6} s", self.name, self.seconds);
         // A scenario that passed has something to tell in lines that begin with "= ", such as how much it compared.

@@ -1,5 +1,11 @@
 //! `kmod`: the binary by its own name, and by any that is no tool's.
 
+mod blocked;
+mod check;
+mod complete;
+mod graph;
+mod params;
+mod place;
 mod static_nodes;
 
 use std::{ffi::OsStr, process::ExitCode};
@@ -7,6 +13,58 @@ use std::{ffi::OsStr, process::ExitCode};
 use modutils::Level;
 
 use crate::{Invocation, cli, lsmod, report::Report};
+
+pub(crate) use static_nodes::FORMATS;
+
+/// A command that the first argument may name.
+pub(crate) struct KnownCommand {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// What it does, in a few words.
+    pub(crate) about: &'static str,
+    /// Its command line's description, where it has options.
+    pub(crate) options: fn() -> Option<clap::Command>,
+}
+
+/// The commands, as the help lists them.
+pub(crate) const COMMANDS: [KnownCommand; 8] = [
+    KnownCommand {
+        name: "blocked",
+        about: "Show what keeps modules from being loaded",
+        options: || Some(blocked::command()),
+    },
+    KnownCommand {
+        name: "check",
+        about: "Tell whether a kernel would take a module, without loading it",
+        options: || Some(check::command()),
+    },
+    KnownCommand {
+        name: "complete",
+        about: "Tell a shell what a word of a command line may become",
+        options: || None,
+    },
+    KnownCommand {
+        name: "graph",
+        about: "Show which module needs which",
+        options: || Some(graph::command()),
+    },
+    KnownCommand { name: "help", about: "Show this help", options: || None },
+    KnownCommand {
+        name: "list",
+        about: "Show the loaded modules, as lsmod does",
+        options: || Some(lsmod::command()),
+    },
+    KnownCommand {
+        name: "params",
+        about: "Show the parameters of modules, and what they are now",
+        options: || Some(params::command()),
+    },
+    KnownCommand {
+        name: "static-nodes",
+        about: "Show the device nodes that modules need at boot",
+        options: || Some(static_nodes::command()),
+    },
+];
 
 /// Runs the command that the first argument names.
 pub fn run(invocation: &Invocation) -> ExitCode {
@@ -27,9 +85,14 @@ pub fn run(invocation: &Invocation) -> ExitCode {
     // Messages of getopt's kind begin with the command's name.
     let invocation = Invocation { program: command.clone(), arguments: arguments.to_vec() };
     match command.as_encoded_bytes() {
+        b"check" => check::run(&invocation, report),
         b"help" => help(report, true),
         b"list" => lsmod::list(&invocation, Report::new(c"kmod", Level::Error)),
+        b"blocked" => blocked::run(&invocation, report),
+        b"graph" => graph::run(&invocation, report),
+        b"params" => params::run(&invocation, report),
         b"static-nodes" => static_nodes::run(&invocation, report),
+        b"complete" => complete::run(&invocation, report),
         _ => unknown(command, report),
     }
 }
@@ -37,13 +100,17 @@ pub fn run(invocation: &Invocation) -> ExitCode {
 /// The command line's description, for the tests and the completions.
 pub fn command() -> clap::Command {
     cli::common(
-        cli::command("kmod", "Show the loaded modules, and what modules need at boot")
+        cli::command("kmod", "Look at modules, at what is loaded, and at what modules need at boot")
             .override_usage("kmod [OPTIONS] COMMAND")
-            .after_help(
-                "Commands:\n  help          Show this help\n  list          Show the loaded modules, as lsmod does\n  \
-                 static-nodes  Show the device nodes that modules need at boot\n\n\
-                 Called as depmod, insmod, lsmod, modinfo, modprobe or rmmod it is that tool.",
-            ),
+            .after_help(after_help()),
+    )
+}
+
+fn after_help() -> String {
+    let lines = COMMANDS.iter().map(|command| format!("  {:13} {}\n", command.name, command.about));
+    let lines: String = lines.collect();
+    format!(
+        "Commands:\n{lines}\nCalled as depmod, insmod, lsmod, modinfo, modprobe or rmmod it is that tool."
     )
 }
 

@@ -7,6 +7,10 @@ use crate::report::Report;
 
 /// Prints everything; with `--verbose`, each line of the configuration with its origin before it.
 pub(super) fn show(tool: &Tool, report: &mut Report) -> bool {
+    if tool.shown.is_wanted() {
+        let dumped = super::document::configuration(tool, report);
+        return dumped.map_err(|error| report.error(error.to_string())).is_ok();
+    }
     configuration(tool, report);
     report.print("\n# End of configuration files. Dumping indexes now:\n\n");
     let indexes = &tool.context.indexes;

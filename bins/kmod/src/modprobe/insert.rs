@@ -11,8 +11,8 @@ use modutils::{
 };
 use nix::errno::Errno;
 
-use super::{Tool, bytes, fatal, options::Action};
-use crate::{cli, parameters, report::Report};
+use super::{Tool, bytes, deny, document, fatal, options::Action};
+use crate::{cli, explain, parameters, report::Report, why::Watch};
 
 /// Loads what the arguments ask for: one module with parameters, or with `--all` many.
 pub(super) fn all(tool: &Tool, report: &mut Report) -> bool {
@@ -49,11 +49,12 @@ fn at_once(tool: &Tool, names: &[OsString], request: &LoadRequest, report: &mut 
         });
     }
     let mut shown = HashSet::new();
+    let mut watch = Watch::begin(&tool.context.root, true);
     let _keyboard = tool.keyboard_for(&plans);
     execute_all(&tool.kernel, &plans, &tool.execution(), tool.options.jobs, &mut |place, told| {
         let target = &targets[place];
         match told {
-            Told::Event(event) => tell(tool, target, &event, &mut shown, report),
+            Told::Event(event) => tell(tool, target, &event, &mut shown, &mut watch, report),
             Told::Ended(outcome) => done &= is_well(tool, target, outcome, report),
         }
     });
@@ -72,7 +73,12 @@ fn with_plans(
 ) -> bool {
     let Some(candidates) = candidates(tool, name, report) else { return false };
     if tool.options.action == Action::ResolveAlias {
-        candidates.iter().for_each(|candidate| report.print_line(&candidate.module));
+        for candidate in &candidates {
+            match tool.shown.is_wanted() {
+                true => tool.shown.item(&document::candidate(name, candidate), report),
+                false => report.print_line(&candidate.module),
+            }
+        }
         return true;
     }
     if let Err(error) = known.gather(tool.context, &candidates) {
@@ -106,18 +112,15 @@ fn candidates(tool: &Tool, name: &[u8], report: &mut Report) -> Option<Vec<Candi
             }
         };
     }
-    let (found, cause) = match lookup::lookup(tool.context, name) {
-        Ok(found) => (found, None),
-        Err(error) => (Vec::new(), Some(error.to_string())),
-    };
-    if !found.is_empty() {
-        return Some(found);
+    match lookup::lookup(tool.context, name) {
+        Ok(found) if !found.is_empty() => return Some(found),
+        // What is wrong with an index is among the causes.
+        Ok(_) | Err(_) => {}
     }
-    let directory = tool.context.indexes.directory();
-    let first = [b"Module ", name, b" not found in directory ", directory.as_os_str().as_encoded_bytes()];
-    let cause = cause.or_else(|| super::show::why_not_found(tool.context, name));
-    let cause = cause.map(|cause| format!("\n  {cause}")).unwrap_or_default();
-    fatal(tool.options, report, [first.concat().as_slice(), cause.as_bytes()].concat());
+    let directory = tool.context.indexes.directory().as_os_str().as_encoded_bytes();
+    let first = [b"Module ", name, b" not found in directory ", directory].concat();
+    let why = explain::not_found(tool.context, name, report);
+    fatal(tool.options, report, [first.as_slice(), why.as_bytes()].concat());
     None
 }
 
@@ -135,19 +138,27 @@ fn carry_out(
     report: &mut Report,
 ) -> bool {
     let execution = tool.execution();
+    let mut watch = Watch::begin(&tool.context.root, execution.mode == Mode::Run);
     let _keyboard = tool.keyboard_for(std::slice::from_ref(plan));
     let mut tell = |event: Event| {
-        tell(tool, target, &event, shown, report);
+        tell(tool, target, &event, shown, &mut watch, report);
         Flow::Continue
     };
     let outcome = execute(&tool.kernel, plan, &execution, &mut tell);
     is_well(tool, target, outcome, report)
 }
 
-fn tell(tool: &Tool, target: &Candidate, event: &Event, shown: &mut HashSet<BString>, report: &mut Report) {
+fn tell(
+    tool: &Tool,
+    target: &Candidate,
+    event: &Event,
+    shown: &mut HashSet<BString>,
+    watch: &mut Watch,
+    report: &mut Report,
+) {
     match event {
         Event::Begin(step) => begin(tool, step, shown, report),
-        Event::Failed(step, failure) => failed(target, step, failure, report),
+        Event::Failed(step, failure) => failed(tool, target, step, failure, watch, report),
     }
 }
 
@@ -172,7 +183,7 @@ fn begin(tool: &Tool, step: &Step, shown: &mut HashSet<BString>, report: &mut Re
         return;
     }
     if !listing || shown.insert(line.clone()) {
-        report.print_line(&line);
+        tool.show(step, &line, report);
     }
     // What is about to be done may print, or take long.
     if !listing {
@@ -180,7 +191,14 @@ fn begin(tool: &Tool, step: &Step, shown: &mut HashSet<BString>, report: &mut Re
     }
 }
 
-fn failed(target: &Candidate, step: &Step, failure: &Failure, report: &mut Report) {
+fn failed(
+    tool: &Tool,
+    target: &Candidate,
+    step: &Step,
+    failure: &Failure,
+    watch: &mut Watch,
+    report: &mut Report,
+) {
     let cause = match failure {
         Failure::Command { command, failure } => {
             report.error(format!(
@@ -189,10 +207,16 @@ fn failed(target: &Candidate, step: &Step, failure: &Failure, report: &mut Repor
             ));
             modutils::error_text(&Errno::EINVAL.into())
         }
-        Failure::Refused(Refusal::Kernel(errno)) => why_refused(*errno),
+        Failure::Refused(Refusal::Kernel(errno)) => {
+            why_refused(*errno) + &why(tool, target, step, *errno, watch, report)
+        }
         Failure::NoFile => {
             report.error(format!("could not find module by name='{}'", step.module));
             why_refused(Errno::ENOENT)
+        }
+        Failure::Denied(line) => {
+            let errno = modutils::error_text(&Errno::EPERM.into());
+            format!("{errno}\n  {}", deny::refusal(line, &step.module, &target.module))
         }
         // Which file that is goes without saying.
         Failure::Refused(Refusal::File(modutils::Error::Io { source, .. }))
@@ -203,6 +227,9 @@ fn failed(target: &Candidate, step: &Step, failure: &Failure, report: &mut Repor
         Failure::Refused(Refusal::File(error @ modutils::Error::Malformed { .. })) => {
             format!("{}\n  {error}", why_refused(error.errno()))
         }
+        Failure::Missing(error) | Failure::Refused(Refusal::File(error)) if error.is_not_found() => {
+            failure.to_string() + &explain::gone(tool.context, &step.action)
+        }
         other => other.to_string(),
     };
     if step.on_error == OnError::Ignore {
@@ -211,6 +238,28 @@ fn failed(target: &Candidate, step: &Step, failure: &Failure, report: &mut Repor
     } else {
         could_not_insert(target, &cause, report);
     }
+}
+
+/// Why the kernel refused a step's module, where anybody is to see it.
+fn why(
+    tool: &Tool,
+    target: &Candidate,
+    step: &Step,
+    errno: Errno,
+    watch: &mut Watch,
+    report: &Report,
+) -> String {
+    let plan::Action::Load { file, options } = &step.action else { return String::new() };
+    let level = if step.on_error == OnError::Ignore { Level::Info } else { Level::Error };
+    if !report.shows(level) {
+        return String::new();
+    }
+    let which = if step.module == target.module {
+        String::new()
+    } else {
+        format!("\n  The kernel refused {}, which it needs.", step.module)
+    };
+    which + &watch.explain(file, options, tool.options.force, errno)
 }
 
 fn why_refused(errno: Errno) -> String {

@@ -1,6 +1,8 @@
 //! `modprobe`: load or remove modules, with what they need.
 
 mod config;
+mod deny;
+mod document;
 mod environment;
 mod insert;
 mod options;
@@ -14,7 +16,7 @@ use modutils::{
     Level, Release, Root,
     kernel::{Execution, Kernel, Mode},
     lookup::Context,
-    plan,
+    plan::{self, Step},
 };
 
 use crate::{Invocation, cli, report::Report, startup::KeyboardIgnored};
@@ -62,14 +64,17 @@ fn act(options: &Options, report: &mut Report) -> bool {
         Context::open(root.clone(), &release, options.config.clone(), &mut |notice| report.notice(&notice));
     // The process ends with it: to give its many pieces back one by one would only take time.
     let context = ManuallyDrop::new(context);
-    let tool = Tool { options, context: &context, kernel: Kernel::running(&root) };
-    match options.action {
+    let shown = document::Shown::begin(options, report);
+    let tool = Tool { options, context: &context, kernel: Kernel::running(&root), shown };
+    let done = match options.action {
         Action::ShowConfig => config::show(&tool, report),
         Action::ShowModversions => show::modversions(&tool, report),
         Action::ShowExports => show::exports(&tool, report),
         Action::Remove => remove::all(&tool, report),
         Action::Insert | Action::ResolveAlias => insert::all(&tool, report),
-    }
+    };
+    tool.shown.end(report);
+    done
 }
 
 /// What every part of the tool works with.
@@ -77,6 +82,8 @@ struct Tool<'a> {
     options: &'a Options,
     context: &'a Context,
     kernel: Kernel<'a>,
+    /// What is shown as a document instead of as text.
+    shown: document::Shown,
 }
 
 impl Tool<'_> {
@@ -97,10 +104,18 @@ impl Tool<'_> {
         }
     }
 
+    /// Shows a step: a line of text, or an item of the document.
+    fn show(&self, step: &Step, line: &[u8], report: &mut Report) {
+        match self.shown.is_wanted() {
+            true => document::step(step).iter().for_each(|step| self.shown.item(step, report)),
+            false => report.print_line(line),
+        }
+    }
+
     /// What is to live while plans are carried out: where one has a command, an interrupt from the
     /// keyboard is for that.
     fn keyboard_for(&self, plans: &[plan::Plan]) -> Option<KeyboardIgnored> {
-        let is_command = |step: &plan::Step| {
+        let is_command = |step: &Step| {
             matches!(step.action, plan::Action::RunInstall { .. } | plan::Action::RunRemove { .. })
         };
         let runs = self.execution().mode == Mode::Run;
@@ -110,7 +125,9 @@ impl Tool<'_> {
     /// Whether steps are shown as they come.
     fn shows_steps(&self) -> bool {
         let options = self.options;
-        options.show_depends || (!options.quiet && (options.dry_run || options.verbose > 0))
+        options.show_depends
+            || (!options.quiet && (options.dry_run || options.verbose > 0))
+            || self.shown.is_wanted()
     }
 }
 

@@ -30,6 +30,7 @@ pub(super) struct Options {
     pub action: Action,
     pub all: bool,
     pub show_depends: bool,
+    pub json: bool,
     pub dry_run: bool,
     pub first_time: bool,
     pub ignore_commands: bool,
@@ -80,6 +81,7 @@ pub(super) fn command() -> Command {
         .arg(cli::flag('D', "show-depends", "Print what would be loaded, whatever is loaded now"))
         .arg(old("showconfig"))
         .arg(cli::flag('c', "show-config", "Print the configuration and the indexes"))
+        .arg(cli::json())
         .arg(cli::long_flag("show-modversions", "Print the symbol versions that a module needs"))
         .arg(old("dump-modversions"))
         .arg(cli::long_flag("show-exports", "Print the symbols that a module exports"))
@@ -148,6 +150,7 @@ impl Options {
             action,
             all: any(&["all"]),
             show_depends,
+            json: any(&["json"]),
             dry_run: any(&["dry-run", "show"]),
             first_time: any(&["first-time"]),
             ignore_commands: any(&["ignore-install"]),

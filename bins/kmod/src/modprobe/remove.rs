@@ -9,7 +9,7 @@ use modutils::{
 };
 
 use super::{Tool, bytes, fatal};
-use crate::report::Report;
+use crate::{explain, report::Report};
 
 /// Whether a failure ended the tool.
 enum End {
@@ -32,13 +32,11 @@ pub(super) fn all(tool: &Tool, report: &mut Report) -> bool {
 }
 
 fn one(tool: &Tool, name: &[u8], report: &mut Report) -> End {
-    let (candidates, cause) = match lookup::lookup(tool.context, name) {
-        Ok(candidates) => (candidates, None),
-        Err(error) => (Vec::new(), Some(format!("\n  {error}"))),
-    };
+    // What is wrong with an index is among the causes.
+    let candidates = lookup::lookup(tool.context, name).unwrap_or_default();
     if candidates.is_empty() {
-        let cause = cause.unwrap_or_default();
-        return end(tool, report, &[b"Module ", name, b" not found.", cause.as_bytes()].concat());
+        let why = explain::not_found(tool.context, name, report);
+        return end(tool, report, &[b"Module ", name, b" not found.", why.as_bytes()].concat());
     }
     let mut done = true;
     for candidate in &candidates {
@@ -77,7 +75,7 @@ fn carry_out(tool: &Tool, target: &Candidate, plan: &plan::Plan, report: &mut Re
     let mut tell = |event: Event| match event {
         Event::Begin(step) => {
             if let Some(line) = step.line().filter(|_| tool.shows_steps()) {
-                report.print_line(&line);
+                tool.show(step, &line, report);
                 if !tool.options.dry_run {
                     report.flush();
                 }
@@ -103,16 +101,19 @@ fn carry_out(tool: &Tool, target: &Candidate, plan: &plan::Plan, report: &mut Re
 fn failed(tool: &Tool, module: &ModuleName, failure: &Failure, report: &mut Report) -> bool {
     let about = |before: &[u8], after: &[u8]| [before, module.as_bytes(), after].concat();
     match failure {
-        Failure::InUse => fatal(tool.options, report, about(b"Module ", b" is in use.")),
+        Failure::InUse => {
+            let why = explain::in_use(&tool.context.root, module, true, report);
+            fatal(tool.options, report, about(b"Module ", &[b" is in use.", why.as_bytes()].concat()))
+        }
         Failure::Builtin => fatal(tool.options, report, about(b"Module ", b" is builtin.")),
         Failure::Command { .. } => {
             fatal(tool.options, report, about(b"Error running remove command for ", b""))
         }
         Failure::NotDropped(errno) => {
             let cause = modutils::error_text(&(*errno).into());
-            report.error(
-                [about(b"could not remove '", b"': ").as_slice(), cause.as_bytes()].concat().as_bstr(),
-            );
+            let why = explain::not_removed(&tool.context.root, module, *errno, report);
+            let message = about(b"could not remove '", &[b"': ", cause.as_bytes(), why.as_bytes()].concat());
+            report.error(message.as_bstr());
             false
         }
         other => {

@@ -1,4 +1,4 @@
-//! Tables of a module's symbols, and why a name means no module.
+//! Tables of a module's symbols.
 
 use std::{
     ffi::OsString,
@@ -6,14 +6,13 @@ use std::{
 };
 
 use modutils::{
-    Alias,
     lookup::{self, Context},
     module::Module,
 };
 
 use nix::errno::Errno;
 
-use super::{Tool, bytes};
+use super::{Tool, bytes, document};
 use crate::{cli, report::Report};
 
 /// The endings of module files that an argument may have to be taken as a path.
@@ -61,6 +60,10 @@ fn table(
         }
         Ok(rows) => {
             for (crc, name) in rows {
+                if tool.shown.is_wanted() {
+                    tool.shown.item(&document::symbol(&name, crc), report);
+                    continue;
+                }
                 report.print_line([format!("{crc:#010x}\t").as_bytes(), &name].concat());
             }
             true
@@ -92,21 +95,4 @@ fn file_of(context: &Context, argument: &[u8]) -> modutils::Result<Option<PathBu
     }
     let Some(candidate) = lookup::lookup(context, argument)?.into_iter().next() else { return Ok(None) };
     Ok(context.indexes.dependency_line(&candidate.module)?.map(|line| line.path))
-}
-
-/// Why a name is not found, where the name is not to blame.
-pub(super) fn why_not_found(context: &Context, name: &[u8]) -> Option<String> {
-    let directory = context.indexes.directory();
-    if let Err(fault) = Alias::new(name) {
-        return Some(format!("The name is no name of a module: {fault}"));
-    }
-    if let Err(error) = std::fs::metadata(directory) {
-        let cause = modutils::error_text(&error);
-        return Some(format!("The module directory {} cannot be read: {cause}", directory.display()));
-    }
-    match context.indexes.dep() {
-        Ok(Some(_)) => None,
-        Ok(None) => Some(format!("There is no {}/modules.dep.bin: run depmod", directory.display())),
-        Err(error) => Some(error.to_string()),
-    }
 }

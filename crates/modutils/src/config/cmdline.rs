@@ -1,5 +1,6 @@
-//! What the kernel command line says about modules: `module.parameter=value` and
-//! `modprobe.blacklist=a,b`.
+//! What the kernel command line says about modules: `module.parameter=value`,
+//! `modprobe.blacklist=a,b` and `modutils.deny=a,b`; and `module_blacklist=a,b`, which the kernel
+//! itself heeds.
 //!
 //! The grammar is that of the kernel's own reader (Documentation/admin-guide/kernel-parameters.rst):
 //! words end at white space, double quotes keep white space in a word.
@@ -11,6 +12,8 @@ use bstr::BString;
 pub enum Setting {
     /// `modprobe.blacklist=`: these modules, as written.
     Blacklist(Vec<BString>),
+    /// `modutils.deny=`: these modules, as written.
+    Deny(Vec<BString>),
     /// `module.parameter=value`.
     Parameter {
         /// The module, as written.
@@ -24,6 +27,14 @@ pub enum Setting {
 /// to others: they are passed over.
 pub fn parse(command_line: &[u8]) -> Vec<Setting> {
     words(command_line).into_iter().filter_map(setting).collect()
+}
+
+/// The modules that the kernel itself refuses: those in `module_blacklist=`. The last such word counts
+/// (`kernel/module/main.c`).
+pub fn refused_by_kernel(command_line: &[u8]) -> Vec<BString> {
+    let mut values =
+        words(command_line).into_iter().filter_map(|word| word.strip_prefix(b"module_blacklist="));
+    values.next_back().map(names).unwrap_or_default()
 }
 
 /// The words; one whose quote is never closed is none.
@@ -66,12 +77,15 @@ fn setting(word: &[u8]) -> Option<Setting> {
         (value, false) => value.map(<[u8]>::to_vec),
     };
     Some(match value {
-        Some(modules) if (module, name) == (b"modprobe", b"blacklist") => {
-            Setting::Blacklist(modules.split(|&byte| byte == b',').map(BString::from).collect())
-        }
+        Some(modules) if (module, name) == (b"modprobe", b"blacklist") => Setting::Blacklist(names(&modules)),
+        Some(modules) if (module, name) == (b"modutils", b"deny") => Setting::Deny(names(&modules)),
         Some(value) => parameter_of(module, [name, b"=", &value].concat()),
         None => parameter_of(module, name.to_vec()),
     })
+}
+
+fn names(list: &[u8]) -> Vec<BString> {
+    list.split(|&byte| byte == b',').map(BString::from).collect()
 }
 
 fn parameter_of(module: &[u8], parameter: Vec<u8>) -> Setting {
@@ -87,6 +101,7 @@ mod tests {
     fn shown(command_line: &str) -> Vec<String> {
         let show = |setting| match setting {
             Setting::Blacklist(modules) => format!("blacklist {modules:?}"),
+            Setting::Deny(modules) => format!("deny {modules:?}"),
             Setting::Parameter { module, parameter } => format!("{module} {parameter}"),
         };
         parse(command_line.as_bytes()).into_iter().map(show).collect()
@@ -122,6 +137,14 @@ mod tests {
             shown("modprobe.blacklist=a-b,c modprobe.blacklist modprobe.blacklist=d modprobe.f=1"),
             ["blacklist [\"a-b\", \"c\"]", "modprobe blacklist", "blacklist [\"d\"]", "modprobe f=1"]
         );
+    }
+
+    #[test]
+    fn what_is_denied_by_us_and_what_by_the_kernel_are_two_lists() {
+        let line = "module_blacklist=x modutils.deny=a,b-c module_blacklist=d,e\n";
+        assert_eq!(shown(line), ["deny [\"a\", \"b-c\"]"]);
+        assert_eq!(refused_by_kernel(line.as_bytes()), ["d", "e"]);
+        assert!(refused_by_kernel(b"quiet").is_empty());
     }
 
     proptest! {

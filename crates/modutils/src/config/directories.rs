@@ -14,13 +14,15 @@ use bstr::ByteSlice;
 
 use crate::{Error, Level, Notice, Root, Sink};
 
-/// What the files configure: `modprobe.d` or `depmod.d`.
+/// What the files configure: `modprobe.d`, `depmod.d` or `modutils.d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
     /// modprobe.d(5).
     Modprobe,
     /// depmod.d(5).
     Depmod,
+    /// modutils.d(5).
+    Modutils,
 }
 
 /// The directories above a family's own, the ones that count first.
@@ -32,6 +34,7 @@ impl Family {
         let name = match self {
             Self::Modprobe => "modprobe.d",
             Self::Depmod => "depmod.d",
+            Self::Modutils => "modutils.d",
         };
         PARENTS.iter().map(|parent| root.system(Path::new(parent).join(name))).collect()
     }

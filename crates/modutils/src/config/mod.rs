@@ -1,10 +1,11 @@
-//! What people configure: modprobe.d, depmod.d and the kernel command line.
+//! What people configure: modprobe.d, depmod.d, modutils.d and the kernel command line.
 //!
 //! [`Family`] and [`Files`] say which files count, [`lines`](lines::lines) what a line of them is,
 //! [`ModprobeConfig`] what the lines of modprobe.d mean. Every line knows its [`Origin`].
 
 mod by_name;
 pub mod cmdline;
+mod deny;
 pub mod depmod_d;
 mod directories;
 pub mod lines;
@@ -13,6 +14,7 @@ mod modprobe_d;
 use std::{fmt, io, path::Path, sync::Arc};
 
 pub use by_name::{LinesByName, NamedLine};
+pub use deny::DenyLine;
 pub use depmod_d::DepmodConfig;
 pub use directories::{Family, Files};
 pub use modprobe_d::{

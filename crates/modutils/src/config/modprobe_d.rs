@@ -8,9 +8,10 @@ use std::{
 use bstr::{BString, ByteSlice};
 
 use super::{
-    Family, Files, Origin,
+    DenyLine, Family, Files, Origin,
     by_name::{LinesByName, NamedLine},
     cmdline::{self, Setting},
+    deny,
     lines::{self, word, words},
     read,
 };
@@ -43,6 +44,8 @@ pub struct ModprobeConfig {
     pub softdeps: LinesByName<SoftdepLine>,
     /// `weakdep` lines.
     pub weakdeps: LinesByName<WeakdepLine>,
+    /// `deny` lines of modutils.d, and `modutils.deny=` on the kernel command line after them.
+    pub denies: Vec<DenyLine>,
 }
 
 /// `alias PATTERN MODULE`.
@@ -224,7 +227,7 @@ impl ModprobeConfig {
             .flat_map(|modules| ["modules.softdep", "modules.weakdep"].map(|name| modules.join(name)))
             .collect();
         files.add(&lists, sink);
-        let mut config = Self::default();
+        let mut config = Self { denies: deny::load(root, sink), ..Self::default() };
         for path in files.into_paths() {
             let reading = if lists.contains(&path) { Directive::parse_of_depmod } else { Directive::parse };
             match read(&path) {
@@ -268,23 +271,37 @@ impl ModprobeConfig {
         }
     }
 
+    /// Adds the lines of a file of modutils.d.
+    pub fn add_deny_file(&mut self, file: &Arc<Path>, bytes: &[u8], sink: &mut Sink) {
+        deny::add_file(&mut self.denies, file, bytes, sink);
+    }
+
     /// Adds what a kernel command line says.
     pub fn add_command_line(&mut self, file: &Arc<Path>, bytes: &[u8], sink: &mut Sink) {
-        let mut add = |name: &[u8], make: &dyn Fn(Alias) -> Directive| match Alias::new(name) {
-            Ok(name) => self.add(make(name), Origin { file: file.clone(), line: 1 }),
-            Err(fault) => sink(Notice::error(format!(
-                "{} line 1: ignoring module name '{}': {fault}",
-                file.display(),
-                name.as_bstr()
-            ))),
+        let origin = Origin { file: file.clone(), line: 1 };
+        let mut normal = |name: &BString| match Alias::new(name) {
+            Ok(name) => Some(name),
+            Err(fault) => {
+                sink(Notice::error(format!("{origin}: ignoring module name '{name}': {fault}")));
+                None
+            }
         };
         for setting in cmdline::parse(bytes) {
             match setting {
                 Setting::Blacklist(modules) => {
-                    modules.iter().for_each(|module| add(module, &Directive::Blacklist));
+                    for module in modules.iter().filter_map(&mut normal) {
+                        self.add(Directive::Blacklist(module), origin.clone());
+                    }
+                }
+                Setting::Deny(modules) => {
+                    let line =
+                        |pattern| DenyLine { pattern, reason: BString::default(), origin: origin.clone() };
+                    self.denies.extend(modules.iter().filter_map(&mut normal).map(line));
                 }
                 Setting::Parameter { module, parameter } => {
-                    add(&module, &|name| Directive::Options(name, parameter.clone()));
+                    if let Some(name) = normal(&module) {
+                        self.add(Directive::Options(name, parameter), origin.clone());
+                    }
                 }
             }
         }
@@ -305,6 +322,11 @@ impl ModprobeConfig {
     /// The line that blacklists a module.
     pub fn blacklisted(&self, module: &ModuleName) -> Option<&BlacklistLine> {
         self.blacklist.named(module.as_bytes()).next()
+    }
+
+    /// The line that denies a module: it is not to be loaded at all.
+    pub fn denied(&self, module: &ModuleName) -> Option<&DenyLine> {
+        self.denies.iter().find(|line| line.denies(module))
     }
 
     /// The command to run instead of loading a module: the first that matches.

@@ -111,8 +111,18 @@ pub fn named(directory: &Path, paths: &[PathBuf], sink: &mut Sink) -> Result<Vec
 
 /// Reads all modules. What is wrong with one goes to the sink; the others are read all the same.
 pub fn read_facts(files: &[ModuleFile], sink: &mut Sink) -> Vec<Facts> {
+    read_facts_counting(files, &|| (), sink)
+}
+
+/// The same, calling `read_one` for each module that has been read.
+pub fn read_facts_counting(
+    files: &[ModuleFile],
+    read_one: &(dyn Fn() + Sync),
+    sink: &mut Sink,
+) -> Vec<Facts> {
     let read = files.iter().map(|file| {
         let (facts, notices) = facts::read(file);
+        read_one();
         notices.into_iter().for_each(&mut *sink);
         facts
     });

@@ -52,7 +52,7 @@ pub fn scan(directory: &Path, config: &DepmodConfig, sink: &mut Sink) -> Result<
 }
 
 /// Whether a file of that name is taken for a module.
-pub(super) fn is_module_file(name: &OsStr) -> bool {
+pub fn is_module_file(name: &OsStr) -> bool {
     let name = name.as_encoded_bytes();
     EXTENSIONS.iter().any(|extension| name.len() > extension.len() && name.ends_with(extension.as_bytes()))
 }

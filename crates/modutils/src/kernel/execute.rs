@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     Error, ModuleName,
+    config::DenyLine,
     plan::{Action, Condition, OnError, Plan, Step, with_options},
 };
 
@@ -87,6 +88,9 @@ pub enum Failure {
     /// No file of the module is known.
     #[error("no file of this module is known")]
     NoFile,
+    /// The configuration denies the module, or one that it needs: nothing was loaded.
+    #[error("denied by {}", .0.origin)]
+    Denied(DenyLine),
     /// A command, as it was run, did not do its work.
     #[error("'{command}': {failure}")]
     Command {
@@ -114,7 +118,7 @@ pub fn execute(
     tell: &mut dyn FnMut(Event) -> Flow,
 ) -> Outcome {
     let mut run = Run::new(kernel, plan, execution, tell);
-    if let Some((step, failure)) = run.missing_file() {
+    if let Some((step, failure)) = run.obstacle() {
         (run.tell)(Event::Failed(step, &failure));
         return Outcome::Failed;
     }
@@ -149,22 +153,27 @@ impl<'a, 'b> Run<'a, 'b> {
         Self { kernel, plan, execution, tell, results: Vec::new(), shown: HashSet::new() }
     }
 
-    /// Looks for the files before anything is loaded: half a set of dependencies helps nobody. The
-    /// step whose file is missing, and that it is.
-    fn missing_file(&self) -> Option<(&'a Step, Failure)> {
+    /// Looks for what is denied, and for the files, before anything is loaded: half a set of
+    /// dependencies helps nobody. The step that cannot be done, and why.
+    fn obstacle(&self) -> Option<(&'a Step, Failure)> {
         let plan = self.plan;
         if plan.steps.first().is_some_and(|check| !self.holds(check)) {
             return None;
         }
         for (place, step) in plan.steps.iter().enumerate() {
-            let Action::Load { file, .. } = &step.action else { continue };
-            // The target alone is shown whether its file is there or not.
-            let ignored = step.on_error == OnError::Ignore || place == plan.target;
-            if ignored || self.is_loaded(&step.module) {
+            if step.on_error == OnError::Ignore {
                 continue;
             }
-            if let Err(error) = std::fs::metadata(file) {
-                return Some((step, Failure::Missing(Error::io("open", file)(error))));
+            let failure = match &step.action {
+                Action::Denied(line) if self.holds(step) => Some(Failure::Denied(line.clone())),
+                // The target alone is shown whether its file is there or not.
+                Action::Load { file, .. } if place != plan.target && !self.is_loaded(&step.module) => {
+                    missing(file)
+                }
+                _ => None,
+            };
+            if let Some(failure) = failure {
+                return Some((step, failure));
             }
         }
         None
@@ -241,6 +250,7 @@ impl<'a, 'b> Run<'a, 'b> {
                 Ok(flow)
             }
             Action::Builtin => Ok(self.begin(step)),
+            Action::Denied(line) => Err(Failure::Denied(line.clone())),
             Action::NoFile if running => Err(Failure::NoFile),
             Action::NoFile => Ok(Flow::Continue),
             Action::Unload { .. } => self.unload(step),
@@ -310,6 +320,11 @@ impl<'a, 'b> Run<'a, 'b> {
         let gone = i64::try_from(gone).unwrap_or(i64::MAX);
         self.kernel.references(module).is_some_and(|references| references > gone)
     }
+}
+
+fn missing(file: &std::path::Path) -> Option<Failure> {
+    let error = std::fs::metadata(file).err()?;
+    Some(Failure::Missing(Error::io("open", file)(error)))
 }
 
 #[cfg(test)]

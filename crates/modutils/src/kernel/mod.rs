@@ -8,7 +8,9 @@ mod calls;
 pub mod commands;
 mod execute;
 mod load;
+mod log;
 mod modules;
+mod parameters;
 mod sysfs;
 mod unload;
 
@@ -17,7 +19,9 @@ use crate::Root;
 pub use calls::{Calls, Linux};
 pub use execute::{Event, Execution, Failure, Flow, Mode, Outcome, Told, execute, execute_all};
 pub use load::{Force, Refusal};
+pub use log::LogMark;
 pub use modules::{LoadedModule, parse_modules};
+pub use parameters::PresentParameter;
 pub use sysfs::State;
 
 /// The running kernel, or what stands for it in a test.

@@ -19,6 +19,8 @@ pub struct LoadedModule {
     pub references: Option<i64>,
     /// The modules among those.
     pub holders: Vec<ModuleName>,
+    /// Whether it cannot be unloaded: it has no exit function.
+    pub permanent: bool,
 }
 
 /// Reads the text of `/proc/modules`: for each line the module, or what is wrong with it.
@@ -38,9 +40,10 @@ fn parse_line(line: &[u8]) -> Option<LoadedModule> {
     };
     // `-` for none, `[permanent]` for a module that cannot go.
     let is_module = |holder: &&[u8]| !holder.is_empty() && *holder != b"-" && !holder.starts_with(b"[");
-    let holders = words.next().unwrap_or_default().split(|&byte| byte == b',');
-    let holders = holders.filter(is_module).map(ModuleName::new).collect();
-    Some(LoadedModule { name, size, references, holders })
+    let users = words.next().unwrap_or_default().split(|&byte| byte == b',');
+    let permanent = users.clone().any(|user| user == b"[permanent]");
+    let holders = users.filter(is_module).map(ModuleName::new).collect();
+    Some(LoadedModule { name, size, references, holders, permanent })
 }
 
 fn number<N: std::str::FromStr>(digits: &[u8]) -> Option<N> {
@@ -80,6 +83,7 @@ mod tests {
         assert_eq!((modules[0].size, modules[0].references), (16384, Some(1)));
         assert_eq!(modules[0].holders, [ModuleName::new("top")]);
         assert!(modules[1].holders.is_empty() && modules[2].holders.is_empty());
+        assert!(!modules[1].permanent && modules[2].permanent);
         assert_eq!(modules[3].references, None);
     }
 

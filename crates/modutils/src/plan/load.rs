@@ -153,6 +153,9 @@ impl<'a> Planner<'a> {
         let options = BString::from([configured.as_slice(), blank, given].concat());
         let unknown = Facts::default();
         let facts = self.known.modules.get(&candidate.module).unwrap_or(&unknown);
+        if let Some(line) = self.config.denied(&candidate.module).filter(|_| !facts.builtin) {
+            return Action::Denied(line.clone());
+        }
         if !(is_target && self.request.ignore_commands)
             && let Some(line) = self.config.install(&candidate.module)
         {
@@ -399,6 +402,27 @@ mod tests {
         let plan = plan(&World::new(&MODULES, ""), "nowhere");
         assert_eq!(plan.steps[plan.target].action, Action::NoFile);
         assert!(lines(&plan).is_empty());
+    }
+
+    #[test]
+    fn a_denied_module_is_denied_however_it_is_asked_for() {
+        let mut world = World::new(&MODULES, "install mid echo\nsoftdep pre pre: mid\n");
+        let file = std::path::Path::new("/deny.conf").into();
+        world.config.add_deny_file(&file, b"deny mi[d] it bites\ndeny blt\n", &mut |_| ());
+        let asked = Candidate { file: Some("/elsewhere/mid.ko".into()), ..named("mid") };
+        let request = LoadRequest { ignore_commands: true, ..LoadRequest::default() };
+        for (plan, on_error) in [
+            (plan(&world, "mid"), OnError::Stop),
+            (plan_with(&world, &asked, &request), OnError::Stop),
+            (plan(&world, "top"), OnError::Stop),
+            (plan(&world, "pre"), OnError::Ignore),
+        ] {
+            let step = step(&plan, "mid");
+            assert!(matches!(&step.action, Action::Denied(line) if line.reason == "it bites"), "{step:?}");
+            assert_eq!(step.on_error, on_error);
+        }
+        // What is part of the kernel is there.
+        assert_eq!(step(&plan(&world, "blt"), "blt").action, Action::Builtin);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use bstr::BString;
 
-use crate::ModuleName;
+use crate::{ModuleName, config::DenyLine};
 
 pub use load::{LoadRequest, blacklisted, load};
 pub use unload::{UnloadRequest, unload};
@@ -70,6 +70,8 @@ pub enum Action {
     Builtin,
     /// Nothing can be done: no file of the module is known.
     NoFile,
+    /// Nothing may be done: the configuration denies the module.
+    Denied(DenyLine),
     /// Have the kernel drop the module.
     Unload {
         /// Whether that cannot be done, because it is part of the kernel.
@@ -118,7 +120,7 @@ impl Step {
             Action::Builtin => [b"builtin ", self.module.as_bytes(), b"", b""],
             Action::Unload { .. } => [b"rmmod ", self.module.as_bytes(), b"", b""],
             Action::RunRemove { command } => [b"remove ", command, b"", b""],
-            Action::Check | Action::NoFile => return None,
+            Action::Check | Action::NoFile | Action::Denied(_) => return None,
         };
         Some(parts.concat().into())
     }

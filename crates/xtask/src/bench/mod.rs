@@ -8,6 +8,7 @@ mod chart;
 mod figures;
 mod growth;
 mod instructions;
+mod loading;
 mod measure;
 mod table;
 mod world;
@@ -70,6 +71,11 @@ impl Options {
             || (case.memory.is_some() && self.wants(&format!("peak memory of {}", case.name)))
     }
 
+    /// How many pairs to measure in an emulated machine, where one takes long.
+    fn rounds(&self) -> usize {
+        self.runs.unwrap_or(if self.quick { 2 } else { 6 })
+    }
+
     fn runs(&self) -> Runs {
         match self.runs {
             Some(number) => Runs::Exactly(number.max(1)),
@@ -88,7 +94,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let cache = Cache::open()?;
     let world = World::new(&cache, &binary)?;
     plan.prepare(&cache, &world)?;
-    let results = plan.measure(&world, options.runs());
+    let results = plan.measure(&world, options.runs(), || loading::rows(&cache, &binary, options.rounds()));
     if let Some(growth) = results.growth.as_ref().filter(|growth| !growth.points.is_empty()) {
         let path = options.svg.clone().unwrap_or_else(|| cache.root().join("growth.svg"));
         write(&path, &chart::draw(growth))?;
@@ -108,6 +114,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 struct Plan {
     cases: Vec<Case>,
     counts: Vec<(String, Call)>,
+    loading: bool,
     growth: bool,
 }
 
@@ -124,16 +131,18 @@ impl Plan {
         let cases: Vec<Case> = cases::all().into_iter().filter(|case| options.wants_case(case)).collect();
         let mut counts = instructions::rows();
         counts.retain(|(name, _)| options.wants(name));
-        if cases.is_empty() && counts.is_empty() && !growth {
+        let loading = loading::names().any(|name| options.wants(name));
+        if cases.is_empty() && counts.is_empty() && !loading && !growth {
             let names = cases::all().into_iter().map(|case| case.name);
             let names = names.chain(instructions::rows().into_iter().map(|(name, _)| name));
+            let names = names.chain(loading::names().map(str::to_owned));
             bail!("no such row; there are:\n{}\n{GROWTH}", names.collect::<Vec<_>>().join("\n"));
         }
         if !counts.is_empty() && !instructions::available() {
             eprintln!("bench: instructions are counted where callgrind is installed (the package valgrind)");
             counts.clear();
         }
-        Ok(Plan { cases, counts, growth })
+        Ok(Plan { cases, counts, loading, growth })
     }
 
     /// Brings the trees that are needed, and has both sides index them.
@@ -164,7 +173,7 @@ impl Plan {
     }
 
     /// Measures and prints row by row.
-    fn measure(&self, world: &World, runs: Runs) -> Results {
+    fn measure(&self, world: &World, runs: Runs, loading: impl FnOnce() -> Vec<Row>) -> Results {
         let mut rows = Vec::new();
         let mut add = |row: Row| {
             println!("{}", row.line());
@@ -173,6 +182,9 @@ impl Plan {
         println!("{}", Row::head());
         self.cases.iter().flat_map(|case| measured(world, case, runs)).for_each(&mut add);
         self.counts.iter().map(|(name, call)| counted(world, name, call)).for_each(&mut add);
+        if self.loading {
+            loading().into_iter().for_each(&mut add);
+        }
         let growth = self.growth.then(|| {
             let mut growth = Growth::default();
             for modules in growth::SIZES {

@@ -276,7 +276,7 @@ impl Crew<'_> {
             return Ended::without_a_word(StepResult::Needless);
         }
         if place == task.start
-            && let Some((step, failure)) = run.missing_file()
+            && let Some((step, failure)) = run.obstacle()
         {
             let blamed = task.plan.steps.iter().position(|other| std::ptr::eq(other, step));
             let failure = Some((blamed.unwrap_or_default(), failure));

@@ -1,0 +1,283 @@
+//! `kmod graph`: which module needs which, as a tree, for Graphviz, or as JSON.
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    ffi::OsString,
+    process::ExitCode,
+};
+
+use modutils::{
+    ModuleName,
+    kernel::Kernel,
+    lookup::{self, Context},
+    relations::{Node, Relation, Relations},
+};
+use serde::Serialize;
+
+use super::place;
+use crate::{
+    Invocation, cli, explain,
+    json::{Document, Text},
+    report::Report,
+};
+
+/// How the graph is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Tree,
+    Dot,
+    Json,
+}
+
+/// A module as `--json` shows it: arrows always lead from who needs to what is needed.
+#[derive(Serialize)]
+struct Item<'a> {
+    name: Text<'a>,
+    builtin: bool,
+    found: bool,
+    needs: Vec<Text<'a>>,
+    pre: Vec<Text<'a>>,
+    post: Vec<Text<'a>>,
+    weak: Vec<Text<'a>>,
+}
+
+/// Runs the command.
+pub(super) fn run(invocation: &Invocation, mut report: Report) -> ExitCode {
+    let options = match cli::parse(command(), invocation, &mut report) {
+        Ok(options) => options,
+        Err(done) => return report.finish(done),
+    };
+    let word = cli::value_of(&options, "format").unwrap_or_else(|| "tree".into());
+    let format = match word.as_encoded_bytes() {
+        _ if options.get_flag("json") => Format::Json,
+        b"tree" => Format::Tree,
+        b"dot" => Format::Dot,
+        other => {
+            report.error([b"unknown format '", other, b"': tree or dot"].concat());
+            return report.finish(false);
+        }
+    };
+    let Some(context) = place::context(&options, &mut report) else { return report.finish(false) };
+    let relations = match options.get_flag("loaded") {
+        true => Relations::of_loaded(&Kernel::running(&context.root), &context),
+        false => Relations::of_tree(&context),
+    };
+    let relations = match relations {
+        Ok(relations) => relations,
+        Err(error) => {
+            report.error(error.to_string());
+            return report.finish(false);
+        }
+    };
+    let arguments = cli::values_of(&options, cli::ARGUMENTS);
+    let (from, done) = beginnings(&context, &relations, &arguments, &mut report);
+    let from = if arguments.is_empty() { None } else { Some(from) };
+    show(&relations, from, options.get_flag("reverse"), format, &mut report);
+    report.finish(done)
+}
+
+pub(super) fn command() -> clap::Command {
+    let command = cli::command("graph", "Show which module needs which")
+        .arg(cli::arguments("MODULE"))
+        .arg(cli::flag('r', "reverse", "Show by which modules each is needed"))
+        .arg(cli::flag('l', "loaded", "Show the loaded modules only, as the kernel has them"))
+        .arg(cli::value('f', "format", "FORMAT", "tree (the default) or dot, for Graphviz"));
+    place::options(command)
+}
+
+/// The modules that the arguments mean; whether all mean one.
+fn beginnings(
+    context: &Context,
+    relations: &Relations,
+    arguments: &[OsString],
+    report: &mut Report,
+) -> (Vec<ModuleName>, bool) {
+    let (mut from, mut done) = (Vec::new(), true);
+    for argument in arguments {
+        let argument = argument.as_encoded_bytes();
+        let named = ModuleName::new(argument);
+        let modules = match relations.node(&named) {
+            Some(_) => vec![named],
+            None => {
+                let found = lookup::lookup(context, argument).unwrap_or_default();
+                let modules = found.into_iter().map(|candidate| candidate.module);
+                modules.filter(|module| relations.node(module).is_some()).collect()
+            }
+        };
+        if modules.is_empty() {
+            done = false;
+            let why = explain::not_found(context, argument, report);
+            report.error([b"Module ", argument, b" not found.", why.as_bytes()].concat());
+        }
+        from.extend(modules);
+    }
+    (from, done)
+}
+
+/// Shows the graph from some modules on; all of it where none are given.
+fn show(
+    relations: &Relations,
+    from: Option<Vec<ModuleName>>,
+    reverse: bool,
+    format: Format,
+    report: &mut Report,
+) {
+    let turned = reverse.then(|| relations.reversed());
+    let direction = turned.as_ref().unwrap_or(relations);
+    if format == Format::Tree {
+        let from = from.unwrap_or_else(|| direction.roots());
+        return Tree::new(direction, report).all(&from);
+    }
+    let chosen: Option<BTreeSet<ModuleName>> = from.map(|from| direction.reached(&from));
+    let is_chosen = |name: &ModuleName| chosen.as_ref().is_none_or(|chosen| chosen.contains(name));
+    let nodes = relations.nodes().filter(|(name, _)| is_chosen(name));
+    if format == Format::Dot {
+        dot(nodes, is_chosen, report);
+    } else {
+        document(nodes, is_chosen, report);
+    }
+}
+
+fn dot<'a>(
+    nodes: impl Iterator<Item = (&'a ModuleName, &'a Node)>,
+    is_chosen: impl Fn(&ModuleName) -> bool,
+    report: &mut Report,
+) {
+    let quoted = |name: &ModuleName| {
+        let escaped = bstr::ByteSlice::replace(name.as_bytes(), "\\", "\\\\");
+        [b"\"", bstr::ByteSlice::replace(escaped.as_slice(), "\"", "\\\"").as_slice(), b"\""].concat()
+    };
+    report.print("digraph modules {\n\tnode [shape=box];\n");
+    for (name, node) in nodes {
+        let style: &[u8] = match (node.found, node.builtin) {
+            (false, _) => b" [style=dotted]",
+            (true, true) => b" [style=filled]",
+            (true, false) => b"",
+        };
+        report.print([b"\t", quoted(name).as_slice(), style, b";\n"].concat());
+        for (relation, to) in node.to.iter().filter(|(_, to)| is_chosen(to)) {
+            let style: &[u8] = match relation {
+                Relation::Needs => b"",
+                Relation::Before => b" [style=dashed,label=\"pre\"]",
+                Relation::After => b" [style=dashed,label=\"post\"]",
+                Relation::Weak => b" [style=dotted,label=\"weak\"]",
+            };
+            report.print([b"\t", quoted(name).as_slice(), b" -> ", &quoted(to), style, b";\n"].concat());
+        }
+    }
+    report.print("}\n");
+}
+
+fn document<'a>(
+    nodes: impl Iterator<Item = (&'a ModuleName, &'a Node)>,
+    is_chosen: impl Fn(&ModuleName) -> bool,
+    report: &mut Report,
+) {
+    let mut document = Document::begin("graph", "kmod", "modules", report);
+    for (name, node) in nodes {
+        let of = |relation: Relation| {
+            let is_wanted = |(kind, to): &&(Relation, ModuleName)| *kind == relation && is_chosen(to);
+            node.to.iter().filter(is_wanted).map(|(_, to)| Text::from(to)).collect()
+        };
+        let item = Item {
+            name: Text::from(name),
+            builtin: node.builtin,
+            found: node.found,
+            needs: of(Relation::Needs),
+            pre: of(Relation::Before),
+            post: of(Relation::After),
+            weak: of(Relation::Weak),
+        };
+        document.item(&item, report);
+    }
+    document.end(report);
+}
+
+/// The lines that lead to a module, as the terminal can show them.
+struct Lines {
+    branch: &'static str,
+    last: &'static str,
+    passing: &'static str,
+    none: &'static str,
+}
+
+const UNICODE: Lines = Lines { branch: "├── ", last: "└── ", passing: "│   ", none: "    " };
+const ASCII: Lines = Lines { branch: "|-- ", last: "`-- ", passing: "|   ", none: "    " };
+
+impl Lines {
+    /// By the locale.
+    fn of_locale() -> &'static Self {
+        let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set).unwrap_or_default();
+        let locale = locale.to_ascii_uppercase();
+        if locale.contains("UTF-8") || locale.contains("UTF8") { &UNICODE } else { &ASCII }
+    }
+}
+
+/// Writes trees. What stood before with all below it is not repeated.
+struct Tree<'a> {
+    relations: &'a Relations,
+    report: &'a mut Report,
+    lines: &'static Lines,
+    shown: HashSet<&'a ModuleName>,
+}
+
+impl<'a> Tree<'a> {
+    fn new(relations: &'a Relations, report: &'a mut Report) -> Self {
+        Self { relations, report, lines: Lines::of_locale(), shown: HashSet::new() }
+    }
+
+    fn all(&mut self, roots: &'a [ModuleName]) {
+        for root in roots {
+            self.one(root);
+        }
+    }
+
+    /// A tree. The way down is kept on a stack of its own: it may be long.
+    fn one(&mut self, root: &'a ModuleName) {
+        let mut waiting = vec![(String::new(), String::new(), None, root)];
+        while let Some((line, below, relation, name)) = waiting.pop() {
+            let node = self.relations.node(name);
+            let children: Vec<&(Relation, ModuleName)> = node.into_iter().flat_map(|node| &node.to).collect();
+            let repeated = !self.shown.insert(name) && !children.is_empty();
+            self.line(&line, relation, name, node, repeated);
+            if repeated {
+                continue;
+            }
+            let last = children.len().saturating_sub(1);
+            for (place, (relation, child)) in children.into_iter().enumerate().rev() {
+                let (here, further) = match place == last {
+                    true => (self.lines.last, self.lines.none),
+                    false => (self.lines.branch, self.lines.passing),
+                };
+                waiting.push((format!("{below}{here}"), format!("{below}{further}"), Some(*relation), child));
+            }
+        }
+    }
+
+    fn line(
+        &mut self,
+        before: &str,
+        relation: Option<Relation>,
+        name: &ModuleName,
+        node: Option<&Node>,
+        repeated: bool,
+    ) {
+        let mark = match relation {
+            None | Some(Relation::Needs) => "",
+            Some(Relation::Before) => " (softdep pre)",
+            Some(Relation::After) => " (softdep post)",
+            Some(Relation::Weak) => " (weakdep)",
+        };
+        let kind = match node {
+            Some(node) if node.builtin => " (built in)",
+            Some(node) if node.found => "",
+            _ => " (not there)",
+        };
+        let again = if repeated { " (*)" } else { "" };
+        let style = self.report.output_style();
+        let aside = style.aside(format!("{mark}{kind}{again}").as_bytes());
+        let lines = style.aside(before.as_bytes());
+        self.report.print_line([lines.as_slice(), name.as_bytes(), &aside].concat());
+    }
+}

@@ -1,0 +1,220 @@
+//! `kmod params`: the parameters of modules, and what they are now.
+
+use std::{os::unix::ffi::OsStrExt, path::Path, process::ExitCode};
+
+use bstr::{BStr, BString, ByteSlice};
+use modutils::{
+    Error, ModuleName, Release,
+    kernel::{Kernel, PresentParameter, State},
+    lookup::{self, Context},
+    module::{ModInfo, Module, Parameter, builtin::BuiltinInfo, parameters},
+};
+use serde::Serialize;
+
+use super::place;
+use crate::{
+    Invocation, cli, explain,
+    json::{Document, Text},
+    report::Report,
+};
+
+/// A module whose parameters are shown.
+#[derive(Serialize)]
+struct Item<'a> {
+    name: Text<'a>,
+    /// `None` where it is built in.
+    filename: Option<Text<'a>>,
+    loaded: bool,
+    parameters: Vec<ParameterItem<'a>>,
+}
+
+#[derive(Serialize)]
+struct ParameterItem<'a> {
+    name: Text<'a>,
+    #[serde(rename = "type")]
+    kind: Option<Text<'a>>,
+    description: Option<Text<'a>>,
+    /// What it is now, where the kernel shows it and we may read it.
+    value: Option<Text<'a>>,
+    /// The permission bits of its file, in octal digits.
+    mode: Option<String>,
+    /// Why the value cannot be read.
+    #[serde(skip)]
+    unreadable: Option<String>,
+}
+
+/// Runs the command.
+pub(super) fn run(invocation: &Invocation, mut report: Report) -> ExitCode {
+    let options = match cli::parse(command(), invocation, &mut report) {
+        Ok(options) => options,
+        Err(done) => return report.finish(done),
+    };
+    let arguments = cli::values_of(&options, cli::ARGUMENTS);
+    if arguments.is_empty() {
+        report.error("missing module name.");
+        return report.finish(false);
+    }
+    let Some(context) = place::context(&options, &mut report) else { return report.finish(false) };
+    let json = options.get_flag("json");
+    let mut document = json.then(|| Document::begin("parameters", "kmod", "modules", &mut report));
+    let mut done = true;
+    for argument in &arguments {
+        done &= show(&context, argument.as_bytes(), &mut document, &mut report);
+    }
+    if let Some(document) = document {
+        document.end(&mut report);
+    }
+    report.finish(done)
+}
+
+pub(super) fn command() -> clap::Command {
+    place::options(
+        cli::command("params", "Show the parameters of modules, and what they are now")
+            .arg(cli::arguments("MODULE|FILE")),
+    )
+}
+
+/// Shows what an argument means: a file, or all modules of a name or an alias.
+fn show(context: &Context, argument: &[u8], document: &mut Option<Document>, report: &mut Report) -> bool {
+    let path = Path::new(cli::os_str(argument));
+    if argument.contains(&b'/') || (argument.contains_str(".ko") && path.is_file()) {
+        return told(of_file(context, path, document, report), argument, report);
+    }
+    let found = lookup::lookup(context, argument).unwrap_or_default();
+    if found.is_empty() {
+        let why = explain::not_found(context, argument, report);
+        report.error([b"Module ", argument, b" not found.", why.as_bytes()].concat());
+        return false;
+    }
+    let mut done = true;
+    for candidate in found {
+        let shown = match context.indexes.dependency_line(&candidate.module) {
+            Ok(Some(line)) => of_file(context, &line.path, document, report),
+            Ok(None) => of_builtin(context, &candidate.module, document, report),
+            Err(error) => Err(error),
+        };
+        done &= told(shown, candidate.module.as_bytes(), report);
+    }
+    done
+}
+
+fn told(shown: modutils::Result<()>, what: &[u8], report: &mut Report) -> bool {
+    let Err(error) = shown else { return true };
+    report.error([b"could not get parameters of '", what, b"': ", error.to_string().as_bytes()].concat());
+    false
+}
+
+fn of_file(
+    context: &Context,
+    path: &Path,
+    document: &mut Option<Document>,
+    report: &mut Report,
+) -> Result<(), Error> {
+    let module = Module::open(path)?;
+    let info = module.modinfo()?;
+    // The file's name may be another one than the kernel knows the module by.
+    let name = info.value("name").map_or_else(|| module.name().clone(), ModuleName::new);
+    put(context, &name, Some(path.as_os_str().as_bytes()), &info, document, report);
+    Ok(())
+}
+
+fn of_builtin(
+    context: &Context,
+    module: &ModuleName,
+    document: &mut Option<Document>,
+    report: &mut Report,
+) -> Result<(), Error> {
+    let builtin = BuiltinInfo::open(context.indexes.directory())?;
+    put(context, module, None, &builtin.modinfo(module), document, report);
+    Ok(())
+}
+
+fn put(
+    context: &Context,
+    name: &ModuleName,
+    filename: Option<&[u8]>,
+    info: &ModInfo,
+    document: &mut Option<Document>,
+    report: &mut Report,
+) {
+    let kernel = Kernel::running(&context.root);
+    // What the running kernel has says nothing of another one's modules.
+    let running =
+        Release::running().is_ok_and(|release| context.indexes.directory().ends_with(release.as_os_str()));
+    let present = if running { kernel.parameters(name) } else { Vec::new() };
+    let (declared, _) = parameters::parse(info);
+    let is_live = matches!(kernel.state(name), State::Live | State::Going);
+    let loaded = running && (is_live || !present.is_empty());
+    let item = Item {
+        name: Text::from(name),
+        filename: filename.map(Text),
+        loaded,
+        parameters: joined(&declared, &present),
+    };
+    match document {
+        Some(document) => document.item(&item, report),
+        None => text(&item, report),
+    }
+}
+
+/// What the module declares with what the kernel shows of it. What only the kernel shows stands last:
+/// built-in modules without a description have such parameters.
+fn joined<'a>(declared: &[Parameter<'a>], present: &'a [PresentParameter]) -> Vec<ParameterItem<'a>> {
+    let mut items: Vec<ParameterItem> = declared
+        .iter()
+        .map(|parameter| {
+            let present = present.iter().find(|present| present.name == parameter.name);
+            item(parameter.name, parameter.kind, parameter.description, present)
+        })
+        .collect();
+    let is_new = |present: &&PresentParameter| declared.iter().all(|declared| declared.name != present.name);
+    let more = present.iter().filter(is_new);
+    items.extend(more.map(|present| item(present.name.as_bstr(), None, None, Some(present))));
+    items
+}
+
+fn item<'a>(
+    name: &'a BStr,
+    kind: Option<&'a BStr>,
+    description: Option<&'a BStr>,
+    present: Option<&'a PresentParameter>,
+) -> ParameterItem<'a> {
+    let value = present.map(|present| present.value.as_ref());
+    ParameterItem {
+        name: Text(name),
+        kind: kind.map(|kind| Text(kind)),
+        description: description.map(|description| Text(description)),
+        value: value.and_then(Result::ok).map(Text::from),
+        mode: present.map(|present| format!("{:04o}", present.mode)),
+        unreadable: value.and_then(Result::err).map(modutils::error_text),
+    }
+}
+
+/// A block for each module, an entry for each parameter, its description below it.
+fn text(item: &Item, report: &mut Report) {
+    let state = if item.loaded { "loaded" } else { "not loaded" };
+    let style = report.output_style();
+    report.print_line(style.heading(&[item.name.0, b" (", state.as_bytes(), b")"].concat()));
+    if item.parameters.is_empty() {
+        report.print_line("  no parameters");
+    }
+    for parameter in &item.parameters {
+        let mut line = BString::from([b"  ", style.name(parameter.name.0).as_slice()].concat());
+        if let Some(Text(kind)) = parameter.kind {
+            line.extend([b" (", kind, b")"].concat());
+        }
+        if let Some(Text(value)) = parameter.value {
+            line.extend([b" = ", value].concat());
+        }
+        if let Some(mode) = &parameter.mode {
+            line.extend([b", ", mode.as_bytes()].concat());
+        }
+        if let Some(cause) = &parameter.unreadable {
+            line.extend([b", not to be read: ", cause.as_bytes()].concat());
+        }
+        report.print_line(&line);
+        for line in parameter.description.iter().flat_map(|Text(text)| text.lines()) {
+            report.print_line([b"      ", line].concat());
+        }
+    }
+}

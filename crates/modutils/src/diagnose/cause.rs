@@ -1,0 +1,242 @@
+//! Why the kernel refuses a module, or would: one typed cause for each thing it checks.
+
+use bstr::BString;
+use nix::errno::Errno;
+
+use super::{subject::Machine, value::ValueFault, view::Owner};
+use crate::{ModuleName, kernel::State};
+
+/// Something that makes the kernel refuse a module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The file is damaged, or no module.
+    Damaged(String),
+    /// It is an ELF file of another kind: a program, a library.
+    NotRelocatable,
+    /// It is compiled for another machine.
+    Machine {
+        /// The module's.
+        module: Machine,
+        /// The kernel's.
+        kernel: Machine,
+    },
+    /// It does not say what kernel it was built for.
+    NoVermagic,
+    /// It was built for another kernel, or for one with other features.
+    Vermagic {
+        /// The module's.
+        module: BString,
+        /// The kernel's.
+        kernel: BString,
+        /// Whether the release counts.
+        whole: bool,
+    },
+    /// Its `struct module` has another size: the kernel was configured otherwise.
+    StructSize {
+        /// The module's.
+        module: u64,
+        /// The kernel's.
+        kernel: u64,
+    },
+    /// A symbol that it needs cannot be had.
+    Symbol {
+        /// The symbol.
+        name: BString,
+        /// Why.
+        fault: SymbolFault,
+    },
+    /// It exports a symbol that is exported already.
+    Duplicate {
+        /// The symbol.
+        name: BString,
+        /// By whom.
+        owner: Owner,
+    },
+    /// A parameter's value is refused.
+    Value {
+        /// The parameter.
+        name: BString,
+        /// The value as given.
+        value: BString,
+        /// What is wrong with it; `None` where only the module knows.
+        fault: Option<ValueFault>,
+    },
+    /// Its signature, or the lack of one.
+    Signature(SignatureFault),
+    /// `kernel.modules_disabled` is set: nothing is loaded until the next boot.
+    ModulesDisabled,
+    /// The process lacks CAP_SYS_MODULE.
+    NotPermitted,
+    /// `module_blacklist=` on the kernel command line names it.
+    Blacklisted,
+    /// The kernel has it: live, or on its way in or out.
+    Present(State),
+    /// It is part of the kernel.
+    BuiltIn,
+    /// The kernel could not decompress the file, or does not do that.
+    Decompression,
+    /// The kernel has not enough memory.
+    NoMemory,
+    /// A module that it needs would be refused.
+    Dependency {
+        /// That module.
+        module: ModuleName,
+        /// Why, in short.
+        why: Vec<String>,
+    },
+    /// Its own initialisation failed with this error.
+    Init(Errno),
+}
+
+/// Why a symbol cannot be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SymbolFault {
+    /// Neither the kernel nor an installed module exports it. The module that does in the kernel's own
+    /// build, where that is known.
+    Missing {
+        /// A module that is not installed.
+        listed: Option<ModuleName>,
+    },
+    /// A module that is not loaded exports it.
+    NotLoaded(ModuleName),
+    /// It has another CRC: it was built against another version of it.
+    Version {
+        /// The CRC that the module was built against.
+        module: u32,
+        /// The CRC that it has.
+        kernel: u32,
+        /// Who exports it.
+        owner: Owner,
+        /// How many other modules need it with the kernel's CRC, where that is how it is known.
+        witnesses: Option<u32>,
+    },
+    /// The module does not say the CRC that it was built against.
+    NoVersion {
+        /// Who exports it.
+        owner: Owner,
+    },
+    /// The versions differ, as the kernel says; what they are is not known.
+    Disagrees {
+        /// The CRC that the module was built against.
+        module: Option<u32>,
+    },
+    /// It is for modules with a GPL-compatible licence.
+    GplOnly {
+        /// Who exports it.
+        owner: Owner,
+        /// The module's licence.
+        license: Option<BString>,
+    },
+    /// It is in a namespace that the module does not import.
+    Namespace {
+        /// The namespace.
+        namespace: BString,
+        /// Who exports it, where that is known.
+        owner: Option<Owner>,
+    },
+}
+
+/// What is wrong with a signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SignatureFault {
+    /// There is none, and the kernel insists on one.
+    Missing(Insistence),
+    /// It makes no sense.
+    Unreadable,
+    /// The kernel has no key of the signer's name.
+    UnknownKey {
+        /// The signer.
+        signer: BString,
+        /// The key's identifier.
+        key_id: Vec<u8>,
+        /// Why that matters.
+        insistence: Insistence,
+    },
+    /// It is not the signature of these bytes: the file was changed, or another key made it.
+    Wrong {
+        /// The signer.
+        signer: BString,
+        /// The key's identifier.
+        key_id: Vec<u8>,
+    },
+}
+
+/// Why a kernel insists on signatures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Insistence {
+    /// `module.sig_enforce=1`, or CONFIG_MODULE_SIG_FORCE.
+    Enforced,
+    /// The kernel is locked down to this level.
+    Lockdown(BString),
+}
+
+/// How sure a cause is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Certainty {
+    /// What is compared is known on both sides.
+    Verified,
+    /// The kernel itself says so, in its log.
+    Confirmed,
+    /// It cannot be verified, for this reason.
+    Unverified(String),
+}
+
+/// A cause and how sure it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The cause.
+    pub cause: Cause,
+    /// How sure it is.
+    pub certainty: Certainty,
+}
+
+impl Finding {
+    /// A cause that is known to hold.
+    pub fn verified(cause: Cause) -> Self {
+        Self { cause, certainty: Certainty::Verified }
+    }
+
+    /// A cause that the kernel's log tells.
+    pub fn confirmed(cause: Cause) -> Self {
+        Self { cause, certainty: Certainty::Confirmed }
+    }
+}
+
+/// Something that would have to be known, and is not.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Gap {
+    /// Whether anything exports a symbol.
+    Symbol(BString),
+    /// The CRC that a symbol has.
+    Version(BString),
+    /// Whether a symbol is for GPL modules only; the module's licence is none.
+    GplOnly(BString),
+    /// Whether a symbol is in a namespace, perhaps this one.
+    Namespace(BString, BString),
+    /// The kernel's `vermagic`.
+    Vermagic,
+    /// The kernel's machine.
+    Machine,
+    /// The kernel's keys, or whether one of them is the signer's.
+    Key(BString),
+    /// Whether a module that it needs would load.
+    Dependency(ModuleName),
+}
+
+/// Something worth telling that does not keep the module out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// A parameter that the module does not have: the kernel ignores it.
+    UnknownParameter {
+        /// Its name as given.
+        name: BString,
+        /// The parameter of the nearest name.
+        nearest: Option<BString>,
+    },
+    /// It is loaded already.
+    Present(State),
+    /// It is part of the kernel.
+    BuiltIn,
+    /// It is not signed, or with a key that the kernel does not know: it taints the kernel.
+    Taints(SignatureFault),
+}

@@ -1,0 +1,82 @@
+//! `kmod check` of one module: the module and all that it needs, without loading anything.
+//!
+//! Where the kernel's list of exports is at hand and the tree has its indexes, only these modules are
+//! read. Otherwise the whole tree is: its modules are then the only ones that know the kernel.
+
+use std::collections::HashMap;
+
+use super::{
+    examine::Question,
+    gather,
+    subject::Subject,
+    tree::{self, Tree, Verdict},
+};
+use crate::{ModuleName, Release, Root, depmod::ModuleFile, index::Indexes};
+
+/// The kernel that is asked about.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// Where it is installed.
+    pub root: &'a Root,
+    /// Its release.
+    pub release: &'a Release,
+    /// Whether it is the running one.
+    pub is_running: bool,
+    /// How many threads may read modules; zero stands for one on each processor.
+    pub threads: usize,
+}
+
+/// How many modules are followed: more than any set of dependencies has.
+const MOST: usize = 512;
+
+/// Whether a kernel would take a module. `files` gives all its modules, where the tree must be read.
+pub fn one(
+    target: &Target,
+    subject: &Subject,
+    parameters: &[u8],
+    files: impl FnOnce() -> Vec<ModuleFile>,
+) -> Verdict {
+    let Target { root, release, is_running, threads } = *target;
+    let directory = root.modules(release);
+    let list = gather::build_list(&directory);
+    let listed = subject.path.strip_prefix(&directory).map(|path| path.as_os_str().as_encoded_bytes());
+    let is_of_build = listed.is_ok_and(|listed| list.contains(listed));
+    let question = Question { parameters, is_of_build, ..Question::default() };
+    let indexes = Indexes::new(directory);
+    let has_indexes = indexes.symbols().is_ok_and(|index| index.is_some())
+        && indexes.dep().is_ok_and(|index| index.is_some());
+    let mut view = gather::for_one(root, release, subject, is_running);
+    if view.table.as_ref().is_none_or(|table| !table.has_crcs) || !has_indexes {
+        let tree = Tree::read(root, release, &files(), is_running, threads);
+        return tree.examine_one(subject, &question, threads);
+    }
+    // Every module that is needed, with its own dependencies.
+    let mut subjects: HashMap<ModuleName, Result<Subject, String>> = HashMap::new();
+    let mut order: Vec<ModuleName> = Vec::new();
+    let mut verdict = tree::verdict(subject, &view, &question);
+    let mut waiting: Vec<ModuleName> = verdict.dependencies().to_vec();
+    while let Some(module) = waiting.pop() {
+        if subjects.len() >= MOST || subjects.contains_key(&module) || module == subject.name {
+            continue;
+        }
+        let Some(line) = indexes.dependency_line(&module).ok().flatten() else { continue };
+        let facts = Subject::open(&line.path).map_err(tree::fault);
+        if let Ok(facts) = &facts {
+            gather::add_providers(&indexes, &mut view, facts);
+            waiting.extend(tree::verdict(facts, &view, &Question::default()).dependencies().iter().cloned());
+        }
+        order.push(module.clone());
+        subjects.insert(module, facts);
+    }
+    let of_others = order.iter().filter_map(|module| {
+        let verdict = match subjects.get(module)? {
+            Ok(facts) => tree::verdict(facts, &view, &Question { is_of_build: true, ..Question::default() }),
+            Err(fault) => tree::damaged(fault),
+        };
+        Some((module, verdict))
+    });
+    for (module, other) in of_others {
+        verdict.add_dependency(module, &other);
+    }
+    verdict
+}

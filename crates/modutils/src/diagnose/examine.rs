@@ -1,0 +1,255 @@
+//! The reasoning: a module's facts and what is known of a kernel give the causes for which that kernel
+//! would refuse it. No input, no output.
+//!
+//! The checks and their order are those of `load_module` in the kernel's `kernel/module/main.c`.
+
+use bstr::BString;
+
+use super::{
+    cause::{Cause, Certainty, Finding, Gap, Insistence, Note, SignatureFault},
+    subject::{Signed, Subject},
+    symbols,
+    value::{self, BadParameter},
+    vermagic,
+    view::{KernelView, Owner},
+};
+use crate::{
+    ModuleName,
+    kernel::{Force, State},
+};
+
+/// What is asked of a module.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Question<'a> {
+    /// The parameters it is to be given.
+    pub parameters: &'a [u8],
+    /// The checks that the kernel is asked to leave out.
+    pub force: Force,
+    /// Whether it is loaded alone, as insmod does it: what it needs must be loaded by then.
+    pub alone: bool,
+    /// Whether the module is one of those that the kernel's own build made.
+    pub is_of_build: bool,
+}
+
+/// By what the needed symbols were verified.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// By the kernel's own list or image.
+    pub listed: u64,
+    /// By the module that exports them.
+    pub exported: u64,
+    /// By other modules of the build that need them likewise.
+    pub agreed: u64,
+    /// By nothing but the module itself, which the kernel's build made and with which the others agree.
+    pub of_build: u64,
+    /// Not at all.
+    pub unverified: u64,
+}
+
+impl Counts {
+    /// Adds another's.
+    pub fn add(&mut self, other: &Self) {
+        self.listed += other.listed;
+        self.exported += other.exported;
+        self.agreed += other.agreed;
+        self.of_build += other.of_build;
+        self.unverified += other.unverified;
+    }
+
+    /// All that were verified.
+    pub fn verified(&self) -> u64 {
+        self.listed + self.exported + self.agreed + self.of_build
+    }
+}
+
+/// What came out.
+#[derive(Clone, Debug, Default)]
+pub struct Examination {
+    /// What the kernel would refuse it for.
+    pub findings: Vec<Finding>,
+    /// What would have to be known.
+    pub gaps: Vec<Gap>,
+    /// What is worth telling all the same.
+    pub notes: Vec<Note>,
+    /// How many symbols were verified.
+    pub counts: Counts,
+    /// The modules that export what it needs.
+    pub dependencies: Vec<ModuleName>,
+}
+
+/// Examines a module.
+pub fn examine(subject: &Subject, view: &KernelView, question: &Question) -> Examination {
+    let mut result = Examination::default();
+    presence(subject, view, &mut result);
+    kind(subject, view, question, &mut result);
+    signature(subject, view, question, &mut result);
+    symbols::check(subject, view, question, &mut result);
+    duplicates(subject, view, &mut result);
+    parameters(subject, question, &mut result);
+    result
+}
+
+fn presence(subject: &Subject, view: &KernelView, result: &mut Examination) {
+    if view.builtin.contains(&subject.name) {
+        result.notes.push(Note::BuiltIn);
+    }
+    let Some(running) = &view.running else { return };
+    match running.loaded.get(&subject.name) {
+        Some(State::Absent) | None => {}
+        Some(state) => result.notes.push(Note::Present(*state)),
+    }
+    if running.modules_disabled == Some(true) {
+        result.findings.push(Finding::verified(Cause::ModulesDisabled));
+    }
+    if running.blacklist.contains(&subject.name) {
+        result.findings.push(Finding::verified(Cause::Blacklisted));
+    }
+}
+
+/// Whether it is a module at all, for this machine and this kernel.
+fn kind(subject: &Subject, view: &KernelView, question: &Question, result: &mut Examination) {
+    let mut refuse = |cause| result.findings.push(Finding::verified(cause));
+    if !subject.is_relocatable {
+        refuse(Cause::NotRelocatable);
+    }
+    match view.machine {
+        Some(kernel) if kernel != subject.machine => {
+            // All else follows from that.
+            return refuse(Cause::Machine { module: subject.machine, kernel });
+        }
+        Some(_) => {}
+        None => result.gaps.push(Gap::Machine),
+    }
+    let mut refuse = |cause| result.findings.push(Finding::verified(cause));
+    if !question.force.vermagic {
+        match (&subject.vermagic, &view.vermagic) {
+            (None, _) => refuse(Cause::NoVermagic),
+            (Some(module), Some(kernel)) => {
+                let has_versions = subject.has_versions && !question.force.modversions;
+                if !vermagic::same(module, &kernel.value, has_versions) {
+                    let (module, kernel) = (module.clone(), kernel.value.clone());
+                    refuse(Cause::Vermagic { module, kernel, whole: !has_versions });
+                }
+            }
+            (Some(_), None) => result.gaps.push(Gap::Vermagic),
+        }
+    }
+    if let (Some(module), Some(kernel)) = (subject.struct_size, &view.struct_size)
+        && module != kernel.value
+        && checks_struct_size(&view.release)
+    {
+        result.findings.push(Finding::verified(Cause::StructSize { module, kernel: kernel.value }));
+    }
+}
+
+/// Whether a kernel compares the size itself: since Linux 6.4. Earlier ones rely on the CRC of
+/// `module_layout`.
+fn checks_struct_size(release: &[u8]) -> bool {
+    let mut numbers = release.split(|byte| !byte.is_ascii_digit());
+    let mut number = || bstr::ByteSlice::to_str(numbers.next()?).ok()?.parse::<u32>().ok();
+    (number(), number()) >= (Some(6), Some(4))
+}
+
+/// `module_sig_check`: a signature that is missing or of an unknown key matters only where the kernel
+/// insists on one.
+fn signature(subject: &Subject, view: &KernelView, question: &Question, result: &mut Examination) {
+    let running = view.running.as_ref();
+    let insistence = insistence(view);
+    // Force changes what was signed, or so the kernel says.
+    let forced = question.force != Force::default();
+    match &subject.signed {
+        Signed::Unreadable => {
+            let checks = running.is_some_and(|running| running.enforces_signatures.is_some());
+            let certainty = if checks {
+                Certainty::Verified
+            } else {
+                Certainty::Unverified("whether this kernel checks signatures is not known".into())
+            };
+            let cause = Cause::Signature(SignatureFault::Unreadable);
+            result.findings.push(Finding { cause, certainty });
+        }
+        Signed::By(signature) if !forced => {
+            let signer = signature.signer.clone().unwrap_or_default();
+            let keys = running.and_then(|running| running.keys.as_ref());
+            let known = keys.map(|keys| keys.iter().any(|key| names(key, &signer)));
+            match (known, insistence) {
+                (Some(false), Some(insistence)) => {
+                    let key_id = signature.key_id.clone();
+                    let fault = SignatureFault::UnknownKey { signer, key_id, insistence };
+                    result.findings.push(Finding::verified(Cause::Signature(fault)));
+                }
+                (None, Some(_)) => result.gaps.push(Gap::Key(signer)),
+                _ => {}
+            }
+        }
+        _ => {
+            if let Some(insistence) = insistence {
+                let cause = Cause::Signature(SignatureFault::Missing(insistence));
+                result.findings.push(Finding::verified(cause));
+            }
+        }
+    }
+}
+
+/// Why the kernel insists on signatures, if it does.
+pub(super) fn insistence(view: &KernelView) -> Option<Insistence> {
+    let running = view.running.as_ref()?;
+    if running.enforces_signatures == Some(true) {
+        return Some(Insistence::Enforced);
+    }
+    let level = running.lockdown.as_ref().filter(|level| *level != "none")?;
+    Some(Insistence::Lockdown(level.clone()))
+}
+
+/// Whether a key's description begins with this name, as `x509_key_preparse` makes it.
+pub(super) fn names(key: &[u8], signer: &BString) -> bool {
+    !signer.is_empty() && bstr::ByteSlice::contains_str(key, signer)
+}
+
+/// A symbol must have one owner: the kernel, or one of the modules that are loaded by then.
+fn duplicates(subject: &Subject, view: &KernelView, result: &mut Examination) {
+    let is_loaded = |module: &ModuleName| {
+        let loaded = view.running.as_ref().map(|running| &running.loaded);
+        loaded.is_some_and(|loaded| loaded.contains_key(module)) || result.dependencies.contains(module)
+    };
+    let mut found = Vec::new();
+    for export in &subject.exports {
+        let listed = view.table.as_ref().and_then(|table| table.offers.get(&export.name));
+        let kernel = listed.filter(|offer| offer.owner == Owner::Kernel);
+        let others = view.exports_of_others(&export.name, subject).find(|offer| match &offer.owner {
+            Owner::Module(module) => is_loaded(module),
+            Owner::Kernel => true,
+        });
+        if let Some(offer) = kernel.or(others) {
+            let (name, owner) = (export.name.clone(), offer.owner.clone());
+            found.push(Finding::verified(Cause::Duplicate { name, owner }));
+        }
+    }
+    result.findings.append(&mut found);
+}
+
+fn parameters(subject: &Subject, question: &Question, result: &mut Examination) {
+    for bad in value::check(subject, question.parameters) {
+        match bad {
+            BadParameter::Unknown { name, nearest } => {
+                result.notes.push(Note::UnknownParameter { name, nearest });
+            }
+            BadParameter::Value { name, value, fault } => {
+                let cause = Cause::Value { name, value, fault: Some(fault) };
+                result.findings.push(Finding::verified(cause));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kernels_compare_the_structs_size_since_6_4() {
+        let checks = |release: &str| checks_struct_size(release.as_bytes());
+        assert!(checks("6.4.0") && checks("6.12.107+deb13-amd64") && checks("7.2.12-x"));
+        assert!(!checks("6.1.0-50-cloud-amd64") && !checks("5.10.0") && !checks("strange"));
+    }
+}

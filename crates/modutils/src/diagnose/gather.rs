@@ -1,0 +1,140 @@
+//! Collects what a diagnosis needs: of the running system, of the module's neighbours, of the kernel's
+//! lists. For one module as little as answers for it, for a tree everything.
+
+use std::{
+    collections::HashSet,
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
+
+use bstr::{BString, ByteSlice};
+
+use super::{
+    image::Names,
+    running,
+    subject::Subject,
+    table,
+    view::{KernelView, Owner},
+};
+use crate::{ModuleName, Release, Root, config::read, index::Indexes};
+
+/// How many modules of the kernel's build are asked what they all have in common.
+const SAMPLE: usize = 8;
+/// How many providers of symbols are looked at for one module: more than any needs.
+const MOST_PROVIDERS: usize = 64;
+/// What the name of a module file ends in, after the name that the build lists.
+const ENDINGS: [&str; 4] = ["", ".xz", ".zst", ".gz"];
+
+/// What answers for one module and its direct dependencies, without reading the whole tree.
+pub fn for_one(root: &Root, release: &Release, subject: &Subject, is_running: bool) -> KernelView {
+    let mut view = beginnings(root, release, is_running);
+    let indexes = Indexes::new(root.modules(release));
+    // The module of this name that was built for this kernel knows most of what the one in question needs.
+    let namesake = indexes.dependency_line(&subject.name).ok().flatten().map(|line| line.path);
+    let list = build_list(indexes.directory());
+    let sample = namesake.into_iter().chain(list.sample(SAMPLE)).filter(|path| !is_same(path, &subject.path));
+    let mut sample: Vec<Subject> = sample.filter_map(|path| Subject::open(&path).ok()).collect();
+    sample.dedup_by(|one, other| one.path == other.path);
+    view.add_witnesses(sample.iter());
+    add_providers(&indexes, &mut view, subject);
+    let is_builtin = |index: &crate::index::Trie| index.get(subject.name.as_bytes()).ok().flatten().is_some();
+    if indexes.builtin().ok().flatten().is_some_and(is_builtin) {
+        view.builtin.insert(subject.name.clone());
+    }
+    view
+}
+
+/// Adds what the modules export that `modules.symbols` names for a module's needs.
+pub(super) fn add_providers(indexes: &Indexes, view: &mut KernelView, subject: &Subject) {
+    for module in providers(indexes, view, subject).iter().filter(|module| **module != subject.name) {
+        let line = indexes.dependency_line(module).ok().flatten();
+        if let Some(provider) = line.and_then(|line| Subject::open(&line.path).ok()) {
+            view.add_exports(&provider);
+        }
+    }
+}
+
+/// What needs no module: the kernel's list and its state.
+pub fn beginnings(root: &Root, release: &Release, is_running: bool) -> KernelView {
+    let table = table::find(root, release);
+    let names = if table.is_none() { Names::read(&root.boot("vmlinuz", release)) } else { None };
+    KernelView {
+        release: release.as_os_str().as_encoded_bytes().into(),
+        table,
+        names,
+        running: is_running.then(|| running::state(root)),
+        ..KernelView::default()
+    }
+}
+
+/// Whether two paths lead to the same file.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    real(one) == real(other)
+}
+
+/// The modules that `modules.symbols` names for the symbols which the kernel's list does not have.
+fn providers(indexes: &Indexes, view: &KernelView, subject: &Subject) -> Vec<ModuleName> {
+    let Some(symbols) = indexes.symbols().ok().flatten() else { return Vec::new() };
+    let mut seen = HashSet::new();
+    let mut found = Vec::new();
+    let names = subject.needs.iter().map(|need| &need.name);
+    for name in names.chain(subject.exports.iter().map(|export| &export.name)) {
+        let listed = view.table.as_ref().and_then(|table| table.offers.get(name));
+        if listed.is_some_and(|offer| offer.owner == Owner::Kernel) {
+            continue;
+        }
+        let key = [b"symbol:", name.as_slice()].concat();
+        let Some(module) = symbols.get(&key).ok().flatten().map(ModuleName::new) else { continue };
+        if found.len() < MOST_PROVIDERS && seen.insert(module.clone()) {
+            found.push(module);
+        }
+    }
+    found
+}
+
+/// The modules that the kernel's build made, as it lists them in `modules.order`.
+#[derive(Debug, Default)]
+pub struct BuildList {
+    directory: PathBuf,
+    /// Paths without the ending of a compression.
+    paths: Vec<BString>,
+    set: HashSet<BString>,
+}
+
+/// Reads the list of a module directory; empty where there is none.
+pub fn build_list(directory: &Path) -> BuildList {
+    let text = read(&directory.join("modules.order")).unwrap_or_default();
+    let paths: Vec<BString> = text.lines().filter(|line| !line.is_empty()).map(BString::from).collect();
+    BuildList { directory: directory.to_owned(), set: paths.iter().cloned().collect(), paths }
+}
+
+impl BuildList {
+    /// Whether there is no list.
+    pub fn is_empty(&self) -> bool {
+        self.paths.is_empty()
+    }
+
+    /// Whether the build made a file that the indexes would list by this path.
+    pub fn contains(&self, listed: &[u8]) -> bool {
+        let plain = ENDINGS.iter().find_map(|ending| match *ending {
+            "" => None,
+            ending => listed.strip_suffix(ending.as_bytes()),
+        });
+        self.set.contains(plain.unwrap_or(listed).as_bstr())
+    }
+
+    /// Some files of the list, spread over it, as far as they are there.
+    fn sample(&self, count: usize) -> impl Iterator<Item = PathBuf> + '_ {
+        let step = (self.paths.len() / count).max(1);
+        let lines = self.paths.iter().step_by(step).take(count);
+        lines.filter_map(|line| {
+            let with = |ending: &&str| {
+                let path = [line.as_slice(), ending.as_bytes()].concat();
+                self.directory.join(OsStr::from_bytes(&path))
+            };
+            ENDINGS.iter().map(with).find(|path| path.is_file())
+        })
+    }
+}

@@ -1,0 +1,198 @@
+//! The symbols that a kernel exports, read from its image: a x86 `bzImage` holds the whole kernel as a
+//! compressed ELF file, whose tables are those that the kernel itself looks symbols up in.
+//!
+//! The image's header: Documentation/arch/x86/boot.rst; the tables: `struct kernel_symbol` in
+//! `include/linux/export-internal.h`, with relative references on this machine. Other machines compress
+//! a bare image without sections, in which the tables cannot be told from other bytes. But the names of
+//! all exported symbols stand in it: one that does not is not exported.
+
+use std::{io::Read, path::Path};
+
+use bstr::{BString, ByteSlice};
+use goblin::elf::header::EM_X86_64;
+use scroll::{LE, Pread};
+
+use super::view::{KernelTable, Offer, Owner};
+use crate::{
+    elf::Elf,
+    file::{Compression, Contents, TREE_FILE_LIMIT, decompress, read_bounded},
+};
+
+/// Three references of 32 bits: to the value, the name and the namespace, each relative to its own place.
+const ENTRY: usize = 12;
+/// `KSYM_FLAG_GPL_ONLY`.
+const GPL_ONLY: u8 = 1;
+
+/// The kernel's exports by the image at this path; `None` where it is not one that can be read.
+pub fn read(path: &Path) -> Option<KernelTable> {
+    let image = read_bounded(path, TREE_FILE_LIMIT).ok()?;
+    let kernel = kernel_in(&image)?;
+    drop(image);
+    let elf = Elf::parse(Contents::from_bytes(path, kernel).ok()?).ok()?;
+    if elf.machine() != EM_X86_64 {
+        return None;
+    }
+    let mut table = KernelTable { source: path.to_owned(), has_crcs: true, ..KernelTable::default() };
+    let strings = Section::of(&elf, b"__ksymtab_strings")?;
+    for (entries, crcs, gpl_only) in
+        [("__ksymtab", "__kcrctab", false), ("__ksymtab_gpl", "__kcrctab_gpl", true)]
+    {
+        let Some(entries) = Section::of(&elf, entries.as_bytes()) else { continue };
+        let crcs = Section::of(&elf, crcs.as_bytes()).map_or(&[][..], |crcs| crcs.bytes);
+        // Since Linux 7.0 one table has all symbols, and another a byte of flags for each.
+        let flags = Section::of(&elf, b"__kflagstab").map_or(&[][..], |flags| flags.bytes);
+        table.has_crcs &= crcs.len() == entries.bytes.len() / ENTRY * 4;
+        for (place, entry) in entries.bytes.chunks_exact(ENTRY).enumerate() {
+            let at = |field: usize| entries.address.checked_add((place * ENTRY + field) as u64);
+            let text = |field: usize| {
+                let reference = entry.pread_with::<i32>(field, LE).ok()?;
+                strings.text(at(field)?.checked_add_signed(reference.into())?)
+            };
+            let name = text(4)?;
+            let flagged = !gpl_only && flags.get(place).is_some_and(|flags| flags & GPL_ONLY != 0);
+            let namespace = text(8).filter(|namespace| !namespace.is_empty());
+            let offer = Offer {
+                owner: Owner::Kernel,
+                crc: crcs.pread_with::<u32>(place * 4, LE).ok(),
+                gpl_only: gpl_only || flagged,
+                namespace: namespace.map(BString::from),
+            };
+            table.offers.insert(name.into(), offer);
+        }
+    }
+    (!table.offers.is_empty()).then_some(table)
+}
+
+/// The most bytes that a kernel has when decompressed.
+const KERNEL_LIMIT: u64 = 1 << 28;
+/// What the kernel's own bytes have in them, and those of what decompresses it have not.
+const BANNER: &str = "Linux version ";
+/// How many places that look like the beginning of a compressed kernel are tried.
+const MOST_PLACES: usize = 64;
+
+/// The names that stand in an image.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    /// Each backwards, sorted: the linker lets a name share the end of a longer one.
+    backwards: Vec<Vec<u8>>,
+}
+
+impl Names {
+    /// All names in the image at this path: the NUL-terminated strings that could be a symbol's. `None`
+    /// where the kernel in it cannot be decompressed.
+    pub fn read(path: &Path) -> Option<Self> {
+        let image = read_bounded(path, TREE_FILE_LIMIT).ok()?;
+        let kernel = compressed_places(&image).find_map(decompressed)?;
+        Some(Self::of(&kernel))
+    }
+
+    fn of(kernel: &[u8]) -> Self {
+        let strings = kernel.split(|&byte| byte == 0).filter(|string| is_name(string));
+        let mut backwards: Vec<Vec<u8>> = strings.map(reversed).collect();
+        backwards.sort_unstable();
+        backwards.dedup();
+        Self { backwards }
+    }
+
+    /// Whether a name stands there, by itself or as the end of a longer one.
+    pub fn contains(&self, name: &[u8]) -> bool {
+        let wanted = reversed(name);
+        let place = self.backwards.partition_point(|other| *other < wanted);
+        self.backwards.get(place).is_some_and(|other| other.starts_with(&wanted))
+    }
+}
+
+fn reversed(name: &[u8]) -> Vec<u8> {
+    name.iter().rev().copied().collect()
+}
+
+fn is_name(string: &[u8]) -> bool {
+    let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'$');
+    (2..512).contains(&string.len()) && string.iter().all(is_letter)
+}
+
+/// The tails of an image that begin as a compressed stream does.
+fn compressed_places(image: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let magics: [&[u8]; 3] = [b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"\x1f\x8b\x08"];
+    let places = magics.into_iter().flat_map(|magic| image.find_iter(magic));
+    places.take(MOST_PLACES).filter_map(|place| image.get(place..))
+}
+
+/// The kernel in the stream at the beginning of these bytes, whatever follows it.
+fn decompressed(bytes: &[u8]) -> Option<Vec<u8>> {
+    let reader: Box<dyn Read> = match Compression::of(bytes) {
+        Compression::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(bytes).ok()?.single_frame()),
+        Compression::Xz => Box::new(xz2::read::XzDecoder::new(bytes)),
+        Compression::Gzip => Box::new(flate2::read::GzDecoder::new(bytes)),
+        Compression::None => return None,
+    };
+    let mut kernel = Vec::new();
+    reader.take(KERNEL_LIMIT).read_to_end(&mut kernel).ok()?;
+    kernel.contains_str(BANNER).then_some(kernel)
+}
+
+/// The compressed kernel in an image, decompressed.
+fn kernel_in(image: &[u8]) -> Option<Vec<u8>> {
+    if image.get(0x202..0x206)? != b"HdrS" {
+        return None;
+    }
+    let setup_sectors = usize::from(*image.get(0x1f1)?);
+    let field =
+        |offset| image.pread_with::<u32>(offset, LE).ok().and_then(|field| usize::try_from(field).ok());
+    let start = (setup_sectors + 1).checked_mul(512)?.checked_add(field(0x248)?)?;
+    let payload = image.get(start..start.checked_add(field(0x24c)?)?)?;
+    // Behind the stream stands its length when decompressed.
+    let (stream, _) = payload.split_last_chunk::<4>()?;
+    match Compression::of(stream) {
+        Compression::None => None,
+        compression => decompress(compression, stream.to_vec()).ok(),
+    }
+}
+
+/// A section's bytes, and where they are in memory.
+struct Section<'a> {
+    address: u64,
+    bytes: &'a [u8],
+}
+
+impl<'a> Section<'a> {
+    fn of(elf: &'a Elf, name: &[u8]) -> Option<Self> {
+        let (_, header) = elf.sections().find(|(other, _)| *other == name)?;
+        Some(Self { address: header.sh_addr, bytes: elf.section(name).ok()?? })
+    }
+
+    /// The text at an address.
+    fn text(&self, address: u64) -> Option<&'a [u8]> {
+        let tail = self.bytes.get(usize::try_from(address.checked_sub(self.address)?).ok()?..)?;
+        let longest = tail.get(..crate::elf::NAME_LIMIT).unwrap_or(tail);
+        tail.get(..longest.find_byte(0)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_be_the_end_of_a_longer_one() {
+        let names = Names::of(b"\0bio_put\0k(free\0kfree\0\xff\0x");
+        assert!([&b"bio_put"[..], b"io_put", b"kfree", b"free"].iter().all(|name| names.contains(name)));
+        assert!(![&b"bio_pu"[..], b"k(free", b"zfree", b"\xff"].iter().any(|name| names.contains(name)));
+        assert!(!Names::default().contains(b"kfree"));
+    }
+
+    #[test]
+    fn what_is_no_image_has_no_table() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("vmlinuz");
+        let mut header = vec![0; 0x300];
+        header[0x202..0x206].copy_from_slice(b"HdrS");
+        for bytes in [&b""[..], b"text", &[0xff; 2000], &header] {
+            std::fs::write(&path, bytes).unwrap();
+            assert!(read(&path).is_none() && Names::read(&path).is_none());
+        }
+        header[0x248..0x250].fill(0xff);
+        std::fs::write(&path, &header).unwrap();
+        assert!(read(&path).is_none());
+    }
+}

@@ -1,0 +1,179 @@
+//! By whom a module is in use.
+//!
+//! The kernel counts uses and does not say whose they are. Other modules it lists; the rest is put
+//! together from what /proc and /sys show: devices that processes have open, file systems that are
+//! mounted, swap areas, block devices that are set up, sockets, ciphers. What cannot be read, or is
+//! not there, is passed over: less is said then.
+
+mod devices;
+mod files;
+mod network;
+
+use std::fmt::Write;
+
+use bstr::BString;
+
+use super::words::shown;
+use crate::{ModuleName, Root, kernel::Kernel};
+use devices::Devices;
+
+/// How many of a kind are listed.
+const MOST: usize = 10;
+
+/// What uses a module, or belongs to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum User {
+    /// A module needs it.
+    Module(ModuleName),
+    /// A process has one of its devices open.
+    Process {
+        /// Its id.
+        id: u32,
+        /// Its name, as the kernel keeps it.
+        name: BString,
+        /// The device's path.
+        node: BString,
+    },
+    /// A file system is mounted.
+    Mount {
+        /// Its type.
+        kind: BString,
+        /// Where it is mounted.
+        point: BString,
+        /// A process that sees the mount, where it is none of ours.
+        seen_by: Option<u32>,
+    },
+    /// A swap area is on one of its devices.
+    Swap(BString),
+    /// One of its block devices stands for a file.
+    Loop {
+        /// The device's name.
+        device: BString,
+        /// The file.
+        file: BString,
+    },
+    /// Another block device is made of one of its own.
+    Stacked {
+        /// Its device.
+        device: BString,
+        /// The other one.
+        by: BString,
+    },
+    /// There are sockets of its protocol.
+    Sockets {
+        /// The protocol.
+        protocol: BString,
+        /// How many.
+        count: u64,
+    },
+    /// The kernel works with a cipher or a hash of it.
+    Algorithm(BString),
+    /// A network interface is of its kind. That alone does not keep a module.
+    Interface(BString),
+    /// A device is bound to one of its drivers. That alone does not keep a module.
+    Device {
+        /// The bus and the driver.
+        driver: BString,
+        /// The device.
+        device: BString,
+    },
+}
+
+/// What is known of a module's users.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InUse {
+    /// Those that were found.
+    pub users: Vec<User>,
+    /// The kernel's count; `None` where it tells none.
+    pub references: Option<i64>,
+    /// Whether there are processes that we may not look into.
+    pub hidden: bool,
+}
+
+/// Looks for all that uses a module. The aliases are those that the module gives itself: they tell which
+/// device numbers and file systems are its own.
+pub fn users(root: &Root, module: &ModuleName, aliases: &[BString]) -> InUse {
+    let kernel = Kernel::running(root);
+    let mut users: Vec<User> =
+        kernel.holders(module).unwrap_or_default().into_iter().map(User::Module).collect();
+    let devices = Devices::of(root, module, aliases);
+    let hidden = files::users(root, module, aliases, &devices, &mut users);
+    devices.block_users(&mut users);
+    network::sockets(root, module, &mut users);
+    network::algorithms(root, module, &mut users);
+    network::interfaces(root, module, aliases, &mut users);
+    devices::bound(root, module, &mut users);
+    InUse { users, references: kernel.references(module), hidden }
+}
+
+impl User {
+    /// Whether it keeps the module from being unloaded.
+    fn holds(&self) -> bool {
+        !matches!(self, Self::Interface(_) | Self::Device { .. })
+    }
+
+    /// What it is, and how it would cease to be.
+    fn line(&self) -> String {
+        match self {
+            Self::Module(name) => format!("The module {} uses it (modprobe -r {0}).", shown(name)),
+            Self::Process { id, name, node } => {
+                format!("The process {id} ({}) has {} open.", shown(name), shown(node))
+            }
+            Self::Mount { kind, point, seen_by } => {
+                let (kind, point) = (shown(kind), shown(point));
+                let mut line = format!("A file system of type {kind} is mounted on {point}");
+                let _ = match seen_by {
+                    None => write!(line, " (umount {point})."),
+                    Some(id) => {
+                        write!(line, " where the process {id} lives, in a mount namespace of its own.")
+                    }
+                };
+                line
+            }
+            Self::Swap(device) => format!("{} is swapped on (swapoff {0}).", shown(device)),
+            Self::Loop { device, file } => {
+                format!("/dev/{} stands for the file {} (losetup -d /dev/{0}).", shown(device), shown(file))
+            }
+            Self::Stacked { device, by } => format!("The device {} is made of {}.", shown(by), shown(device)),
+            Self::Sockets { protocol, count: 1 } => {
+                format!("There is a socket of protocol {}.", shown(protocol))
+            }
+            Self::Sockets { protocol, count } => {
+                format!("There are {count} sockets of protocol {}.", shown(protocol))
+            }
+            Self::Algorithm(name) => format!("The kernel works with its algorithm {}.", shown(name)),
+            Self::Interface(name) => format!("The network interface {} is its own.", shown(name)),
+            Self::Device { driver, device } => {
+                format!("Its driver {} has the device {}.", shown(driver), shown(device))
+            }
+        }
+    }
+}
+
+impl InUse {
+    /// All of it for people. Modules that were named already may be left out.
+    pub fn lines(&self, with_modules: bool) -> Vec<String> {
+        let is_shown = |user: &&User| with_modules || !matches!(user, User::Module(_));
+        let mut lines: Vec<String> = Vec::new();
+        for users in self.users.chunk_by(|a, b| std::mem::discriminant(a) == std::mem::discriminant(b)) {
+            lines.extend(users.iter().filter(is_shown).take(MOST).map(User::line));
+            let more = users.iter().filter(is_shown).count().saturating_sub(MOST);
+            if more > 0 {
+                lines.push(format!("  … and {more} more like that."));
+            }
+        }
+        if !self.users.iter().any(User::holds) {
+            let times = match self.references {
+                Some(1) => "once".into(),
+                Some(count) if count > 0 => format!("{count} times"),
+                _ => return lines,
+            };
+            lines.push(format!("The kernel counts it as used {times}; by whom cannot be seen from outside."));
+            if self.hidden {
+                lines.push("  Root sees more: what other people's processes have open.".into());
+            }
+        }
+        lines
+    }
+}

@@ -1,0 +1,151 @@
+//! The kernel's words about a module that it refuses, as far as they tell a cause.
+//!
+//! The texts are those of `kernel/module/main.c`, `kernel/module/version.c` and `kernel/params.c`;
+//! what is not among them is quoted and nothing more.
+
+use bstr::{BString, ByteSlice};
+
+use super::subject::Subject;
+
+/// What a line of the log says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// `version magic 'M' should be 'K'`.
+    Vermagic {
+        /// The module's.
+        module: BString,
+        /// The kernel's.
+        kernel: BString,
+    },
+    /// `Unknown symbol S (err E)`.
+    UnknownSymbol(BString),
+    /// `disagrees about version of symbol S`.
+    Disagrees(BString),
+    /// `no symbol version for S`.
+    NoVersion(BString),
+    /// `module uses symbol (S) from namespace N, but does not import it.`
+    Namespace {
+        /// The symbol.
+        symbol: BString,
+        /// The namespace.
+        namespace: BString,
+    },
+    /// `exports duplicate symbol S (owned by M)`.
+    Duplicate {
+        /// The symbol.
+        symbol: BString,
+        /// Its owner.
+        owner: BString,
+    },
+    /// `'V' invalid for parameter 'P'`, or too large for it.
+    Value {
+        /// The value.
+        value: BString,
+        /// The parameter.
+        parameter: BString,
+    },
+}
+
+/// Reads a line.
+pub fn parse(line: &[u8]) -> Option<Said> {
+    let after = |text: &str| line.split_once_str(text).map(|(_, rest)| rest);
+    if let Some(rest) = after("version magic '") {
+        let (module, kernel) = rest.split_once_str("' should be '")?;
+        return Some(Said::Vermagic { module: module.into(), kernel: kernel.strip_suffix(b"'")?.into() });
+    }
+    if let Some(rest) = after("Unknown symbol ") {
+        return Some(Said::UnknownSymbol(first_word(rest)));
+    }
+    if let Some(rest) = after("disagrees about version of symbol ") {
+        return Some(Said::Disagrees(first_word(rest)));
+    }
+    if let Some(rest) = after("no symbol version for ").or_else(|| after("no extended symbol version for ")) {
+        return Some(Said::NoVersion(first_word(rest)));
+    }
+    if let Some((symbol, rest)) =
+        after(" uses symbol ").and_then(|rest| rest.split_once_str(" from namespace "))
+    {
+        let namespace = rest.split_once_str(", ").map_or(rest, |(namespace, _)| namespace);
+        let symbol = symbol.trim_with(|letter| matches!(letter, '(' | ')'));
+        return Some(Said::Namespace { symbol: symbol.into(), namespace: namespace.into() });
+    }
+    if let Some((symbol, owner)) =
+        after("exports duplicate symbol ").and_then(|rest| rest.split_once_str(" (owned by "))
+    {
+        let owner = owner.strip_suffix(b")").unwrap_or(owner);
+        return Some(Said::Duplicate { symbol: symbol.into(), owner: owner.into() });
+    }
+    for middle in [" invalid for parameter ", " too large for parameter "] {
+        if let Some((before, after)) = line.split_once_str(middle) {
+            let value = before.split_once_str(": ").map_or(before, |(_, value)| value);
+            return Some(Said::Value { value: unquoted(value), parameter: unquoted(after) });
+        }
+    }
+    None
+}
+
+/// The lines about one module, and those that name none: while it was loaded the log may have had others.
+pub fn about<'a>(lines: &'a [BString], subject: &Subject) -> Vec<&'a BString> {
+    let own = [subject.name.as_bytes(), b": "].concat();
+    let is_about = |line: &&BString| {
+        line.starts_with(&own)
+            || LOADER.iter().any(|words| line.contains_str(words))
+            || (line.starts_with(b"module") && line.contains_str(subject.name.as_bytes()))
+    };
+    lines.iter().filter(is_about).collect()
+}
+
+/// How the loader's messages begin that are not about a module by name.
+const LOADER: [&str; 8] = [
+    "Invalid ELF header",
+    "Module has invalid ELF",
+    "Loading of ",
+    "Lockdown: ",
+    "is blacklisted",
+    "module verification failed",
+    "module decompression",
+    "decompression failed",
+];
+
+fn first_word(text: &[u8]) -> BString {
+    text.fields().next().unwrap_or_default().into()
+}
+
+/// Without quotes of either kind, which kernels have used.
+fn unquoted(text: &[u8]) -> BString {
+    text.trim_with(|letter| matches!(letter, '\'' | '`')).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_loaders_words_are_understood() {
+        let symbol = |name: &str| BString::from(name);
+        for (line, said) in [
+            (
+                "dummy: version magic '6.1 SMP ' should be '6.2 SMP '",
+                Said::Vermagic { module: symbol("6.1 SMP "), kernel: symbol("6.2 SMP ") },
+            ),
+            ("vfat: Unknown symbol fat_x (err -2)", Said::UnknownSymbol(symbol("fat_x"))),
+            ("a: disagrees about version of symbol b", Said::Disagrees(symbol("b"))),
+            ("a: no symbol version for b", Said::NoVersion(symbol("b"))),
+            (
+                "a: module uses symbol (b) from namespace C, but does not import it.",
+                Said::Namespace { symbol: symbol("b"), namespace: symbol("C") },
+            ),
+            (
+                "a: exports duplicate symbol b (owned by kernel)",
+                Said::Duplicate { symbol: symbol("b"), owner: symbol("kernel") },
+            ),
+            (
+                "dummy: `many' invalid for parameter `numdummies'",
+                Said::Value { value: symbol("many"), parameter: symbol("numdummies") },
+            ),
+        ] {
+            assert_eq!(parse(line.as_bytes()), Some(said), "{line}");
+        }
+        assert_eq!(parse(b"hello: hello world"), None);
+    }
+}

@@ -1,0 +1,285 @@
+//! Why a name means no module.
+//!
+//! Either the tree cannot be asked, or its indexes do not say what the tree has, or the name is wrong.
+//! Each cause is looked for by itself, from what is on the disk; where none is found the name simply
+//! is not known.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use bstr::{BString, ByteSlice};
+use walkdir::WalkDir;
+
+use super::{similar::similar, words::shown};
+use crate::{
+    Alias, BadBracket, Error, ModuleName, Release,
+    config::{lines::words, read},
+    depmod::scan,
+    index::{Indexes, Trie},
+    lookup::{self, Context},
+};
+
+/// How many kernels are looked into, and named.
+const MOST_KERNELS: usize = 32;
+
+/// A cause.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The name cannot be one.
+    BadName(BadBracket),
+    /// It is the name of a file.
+    FileName {
+        /// The module of such a file.
+        module: ModuleName,
+        /// Whether there is a file of that name here.
+        here: bool,
+    },
+    /// The kernel has no module directory.
+    NoDirectory {
+        /// The directory.
+        directory: PathBuf,
+        /// Whether it is that of the running kernel.
+        running: bool,
+        /// The kernels that have one.
+        others: Vec<Release>,
+    },
+    /// The module directory, or an index in it, cannot be read, or the index is damaged.
+    Unreadable(Error),
+    /// There is no index of modules.
+    NoIndex {
+        /// The missing file.
+        file: PathBuf,
+    },
+    /// The index of modules is empty.
+    EmptyIndex {
+        /// The file.
+        file: PathBuf,
+    },
+    /// The module is there, and the index does not list it.
+    NotIndexed {
+        /// The module's file, or the list of built-in modules that names it.
+        file: PathBuf,
+        /// The index.
+        index: &'static str,
+    },
+    /// It is loaded all the same, from a file outside of the module directory.
+    Loaded,
+    /// Other kernels have it.
+    OtherKernels(Vec<Release>),
+    /// Modules are called almost so.
+    Similar(Vec<BString>),
+    /// It has the form of a modalias, and no module of this kernel has an alias that matches it.
+    NoAlias,
+    /// It is the name of no module and no alias.
+    Unknown,
+}
+
+/// Why a name that lookup does not know is not known: at least one cause, the gravest first.
+pub fn causes(context: &Context, name: &[u8]) -> Vec<Cause> {
+    let normal = match Alias::new(name) {
+        Ok(normal) => normal,
+        Err(fault) => return vec![Cause::BadName(fault)],
+    };
+    if let Some(cause) = directory_cause(context) {
+        return vec![cause];
+    }
+    let mut causes = index_causes(&context.indexes);
+    if let Some(cause) = file_name(name) {
+        causes.push(cause);
+        return causes;
+    }
+    let module = ModuleName::new(name);
+    causes.extend(unindexed(&context.indexes, &module));
+    if causes.is_empty() && is_loaded(context, &module) {
+        causes.push(Cause::Loaded);
+    }
+    let others = other_kernels(context, normal.as_bytes());
+    if !others.is_empty() {
+        causes.push(Cause::OtherKernels(others));
+    }
+    let alike = names_alike(context, normal.as_bytes());
+    if !alike.is_empty() {
+        causes.push(Cause::Similar(alike));
+    }
+    if causes.is_empty() {
+        causes.push(if name.contains(&b':') { Cause::NoAlias } else { Cause::Unknown });
+    }
+    causes
+}
+
+impl Cause {
+    /// The cause for people, and what to do, indented below it.
+    pub fn lines(&self) -> Vec<String> {
+        match self {
+            Self::BadName(fault) => vec![format!("The name is no name of a module: {fault}.")],
+            Self::FileName { module, here: true } => vec![format!(
+                "This is the name of a file: a path begins with / or ./, and a name is {module}."
+            )],
+            Self::FileName { module, here: false } => {
+                vec![format!("This is the name of a file; the module is called {}.", shown(module))]
+            }
+            Self::NoDirectory { directory, running, others } => no_directory(directory, *running, others),
+            Self::Unreadable(Error::Malformed { path, fault }) => vec![
+                format!("{} is damaged: {fault}.", path.display()),
+                "  Run depmod to make it anew.".into(),
+            ],
+            Self::Unreadable(error) => vec![format!("{}.", capital(&error.to_string()))],
+            Self::NoIndex { file } => {
+                vec![format!("There is no {}.", file.display()), "  Run depmod to make it.".into()]
+            }
+            Self::EmptyIndex { file } => {
+                vec![format!("{} is empty.", file.display()), "  Run depmod to make it anew.".into()]
+            }
+            Self::NotIndexed { file, index } => vec![
+                format!("It is in {}, and {index} does not list it.", file.display()),
+                "  The index is outdated: run depmod.".into(),
+            ],
+            Self::Loaded => vec!["It is loaded, from a file outside of this directory.".into()],
+            Self::OtherKernels(releases) => vec![format!("Other kernels have it: {}.", listed(releases))],
+            Self::Similar(names) => {
+                let names: Vec<String> = names.iter().map(shown).collect();
+                vec![format!("Did you mean {}?", names.join(" or "))]
+            }
+            Self::NoAlias => vec!["No module of this kernel has an alias that matches this.".into()],
+            Self::Unknown => vec!["No module of this kernel has this name or alias.".into()],
+        }
+    }
+}
+
+fn no_directory(directory: &Path, running: bool, others: &[Release]) -> Vec<String> {
+    let whose = if running { "the running kernel" } else { "this kernel" };
+    let mut lines = vec![format!("There is no {}: {whose} has no modules here.", directory.display())];
+    if others.is_empty() {
+        lines.push("  Nor are there modules of another kernel. Install those of this one.".into());
+    } else if running {
+        let others = listed(others);
+        lines.push(format!(
+            "  There are modules for {others}. If the kernel was replaced since it was booted, reboot."
+        ));
+    } else {
+        lines.push(format!("  There are modules for {}.", listed(others)));
+    }
+    lines
+}
+
+/// What to do about a file that an index lists and that is not there.
+pub fn listed_but_gone(index: &Path, file: &Path) -> Vec<String> {
+    vec![
+        format!("{} lists it, but {} is not there.", index.display(), file.display()),
+        "  If it was removed on purpose, run depmod; else install the kernel's modules again.".into(),
+    ]
+}
+
+fn directory_cause(context: &Context) -> Option<Cause> {
+    let directory = context.indexes.directory();
+    let source = fs::metadata(directory).err()?;
+    if source.kind() != std::io::ErrorKind::NotFound {
+        return Some(Cause::Unreadable(Error::io("read", directory)(source)));
+    }
+    let running = Release::running().is_ok_and(|release| context.root.modules(&release) == directory);
+    Some(Cause::NoDirectory { directory: directory.to_owned(), running, others: kernels(context) })
+}
+
+/// The kernels that have modules, except the one in question.
+fn kernels(context: &Context) -> Vec<Release> {
+    let directory = context.indexes.directory();
+    let entries = fs::read_dir(context.root.all_modules()).into_iter().flatten().flatten();
+    let others = entries.filter(|entry| entry.path() != directory && entry.path().is_dir());
+    let mut releases: Vec<Release> = others.map(|entry| Release::new(entry.file_name())).collect();
+    releases.sort();
+    releases.truncate(MOST_KERNELS);
+    releases
+}
+
+/// What is wrong with the indexes that every lookup reads.
+fn index_causes(indexes: &Indexes) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    let file = indexes.directory().join("modules.dep.bin");
+    match indexes.dep() {
+        Ok(None) => causes.push(Cause::NoIndex { file }),
+        Ok(Some(_)) if fs::metadata(&file).is_ok_and(|metadata| metadata.len() == 0) => {
+            causes.push(Cause::EmptyIndex { file });
+        }
+        Ok(Some(_)) => {}
+        Err(error) => causes.push(Cause::Unreadable(error)),
+    }
+    let others = [indexes.alias(), indexes.symbols(), indexes.builtin(), indexes.builtin_alias()];
+    causes.extend(others.into_iter().filter_map(Result::err).map(Cause::Unreadable));
+    causes
+}
+
+/// The name of a file in the place of a module's.
+fn file_name(name: &[u8]) -> Option<Cause> {
+    let path = Path::new(name.to_os_str().ok()?);
+    let is_file = path.file_name().is_some_and(scan::is_module_file);
+    let module = is_file.then(|| ModuleName::from_path(path))??;
+    Some(Cause::FileName { module, here: path.is_file() })
+}
+
+/// A module that the tree has and the indexes do not.
+fn unindexed(indexes: &Indexes, module: &ModuleName) -> Option<Cause> {
+    let directory = indexes.directory();
+    let builtin = directory.join("modules.builtin");
+    if read(&builtin).is_ok_and(|list| lists(&list, module)) {
+        return Some(Cause::NotIndexed { file: builtin, index: "modules.builtin.bin" });
+    }
+    if !matches!(indexes.dep(), Ok(Some(_))) {
+        return None;
+    }
+    let walk = WalkDir::new(directory).follow_links(true).into_iter();
+    let enter =
+        |entry: &walkdir::DirEntry| !matches!(entry.file_name().as_encoded_bytes(), b"build" | b"source");
+    let files = walk.filter_entry(enter).flatten().filter(|entry| scan::is_module_file(entry.file_name()));
+    let mut files = files.map(walkdir::DirEntry::into_path);
+    let file = files.find(|path| ModuleName::from_path(path).as_ref() == Some(module))?;
+    Some(Cause::NotIndexed { file, index: "modules.dep.bin" })
+}
+
+/// Whether a list of built-in modules names one.
+fn lists(list: &[u8], module: &ModuleName) -> bool {
+    list.lines().any(|line| {
+        let path = line.to_os_str().map(Path::new).ok();
+        path.and_then(ModuleName::from_path).as_ref() == Some(module)
+    })
+}
+
+fn is_loaded(context: &Context, module: &ModuleName) -> bool {
+    let modules = read(&context.root.system("/proc/modules")).unwrap_or_default();
+    modules.lines().any(|line| words(line).next() == Some(module.as_bytes()))
+}
+
+/// The kernels whose indexes know the name.
+fn other_kernels(context: &Context, name: &[u8]) -> Vec<Release> {
+    let mut releases = kernels(context);
+    releases.retain(|release| {
+        let other = Context::without_configuration(context.root.clone(), release);
+        lookup::lookup(&other, name).is_ok_and(|found| !found.is_empty())
+    });
+    releases
+}
+
+/// Names of modules and configured aliases that are almost the one asked for.
+fn names_alike(context: &Context, name: &[u8]) -> Vec<BString> {
+    let keys = |index: crate::Result<Option<&Trie>>| {
+        let entries = index.ok().flatten().and_then(|index| index.entries().ok());
+        entries.into_iter().flatten().map(|(key, _)| key)
+    };
+    let indexes = &context.indexes;
+    let mut names: Vec<Vec<u8>> = keys(indexes.dep()).chain(keys(indexes.builtin())).collect();
+    names.extend(context.config.aliases.iter().map(|line| line.pattern.as_bytes().to_owned()));
+    similar(name, names.iter().map(Vec::as_slice))
+}
+
+fn listed(releases: &[Release]) -> String {
+    let names: Vec<String> =
+        releases.iter().map(|release| shown(release.as_os_str().as_encoded_bytes())).collect();
+    names.join(", ")
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}

@@ -1,0 +1,270 @@
+//! After the kernel refused a module: which of the causes it was, by the error number and the kernel's
+//! own words.
+//!
+//! A cause counts only where the kernel returns that number for it. Where none does, that is said,
+//! and nothing is guessed.
+
+use bstr::BString;
+use nix::errno::Errno;
+
+use super::{
+    cause::{Cause, Certainty, Finding, Insistence, Note, SignatureFault, SymbolFault},
+    examine::{Examination, Question, examine, insistence},
+    log::{self, Said},
+    subject::{Signed, Subject},
+    view::{KernelView, Owner},
+};
+use crate::{ModuleName, file::Compression, kernel::State};
+
+/// What is to be explained.
+#[derive(Clone, Debug)]
+pub struct Refused<'a> {
+    /// The kernel's answer.
+    pub errno: Errno,
+    /// What it said in its log.
+    pub log: &'a [BString],
+    /// How the file is compressed.
+    pub compression: Compression,
+}
+
+/// What is left to say where no cause was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remark {
+    /// The kernel returns this number only from the module's own initialisation.
+    OwnError(Errno),
+    /// Nothing that can be checked here speaks against the module.
+    NothingFound(Errno),
+}
+
+/// Why it was.
+#[derive(Clone, Debug, Default)]
+pub struct Explanation {
+    /// The causes.
+    pub findings: Vec<Finding>,
+    /// What is worth telling besides.
+    pub notes: Vec<Note>,
+    /// What is left to say.
+    pub remark: Option<Remark>,
+    /// The kernel's words.
+    pub quotes: Vec<BString>,
+}
+
+/// Explains a refusal of a module that could be read.
+pub fn explain(subject: &Subject, view: &KernelView, question: &Question, refused: &Refused) -> Explanation {
+    let quotes: Vec<BString> = log::about(refused.log, subject).into_iter().cloned().collect();
+    let said: Vec<Said> = quotes.iter().filter_map(|line| log::parse(line)).collect();
+    let examination = examine(subject, view, question);
+    let mut findings = by_number(subject, view, refused);
+    let possible = |finding: &Finding| errors_of(&finding.cause).contains(&refused.errno);
+    let Examination { findings: examined, notes, .. } = examination;
+    findings.extend(examined.into_iter().filter(possible));
+    for said in said {
+        confirm(subject, view, &said, &mut findings);
+    }
+    let is_unknown_parameter = |note: &Note| matches!(note, Note::UnknownParameter { .. });
+    let notes = notes.into_iter().filter(is_unknown_parameter).collect();
+    let remark = findings.is_empty().then(|| {
+        if LOADERS.contains(&refused.errno) {
+            Remark::NothingFound(refused.errno)
+        } else {
+            Remark::OwnError(refused.errno)
+        }
+    });
+    Explanation { findings, notes, remark, quotes }
+}
+
+/// Explains a refusal of a file that could not be read as a module.
+pub fn explain_damaged(fault: String, view: &KernelView, refused: &Refused) -> Explanation {
+    let damaged = Finding::verified(Cause::Damaged(fault));
+    let mut findings = match refused.errno {
+        Errno::EPERM => system_state(view),
+        _ => Vec::new(),
+    };
+    if findings.is_empty() && errors_of(&damaged.cause).contains(&refused.errno) {
+        findings.push(damaged);
+    }
+    let remark = findings.is_empty().then_some(Remark::NothingFound(refused.errno));
+    Explanation { findings, remark, ..Explanation::default() }
+}
+
+/// The numbers that `load_module` returns before the module runs.
+const LOADERS: [Errno; 22] = [
+    Errno::EPERM,
+    Errno::ENOENT,
+    Errno::ENOEXEC,
+    Errno::EAGAIN,
+    Errno::ENOMEM,
+    Errno::EACCES,
+    Errno::EFAULT,
+    Errno::EBUSY,
+    Errno::EEXIST,
+    Errno::EINVAL,
+    Errno::ERANGE,
+    Errno::ENOSPC,
+    Errno::EFBIG,
+    Errno::EBADMSG,
+    Errno::ENODATA,
+    Errno::ENOKEY,
+    Errno::ENOPKG,
+    Errno::EKEYREJECTED,
+    Errno::EKEYEXPIRED,
+    Errno::EKEYREVOKED,
+    Errno::EOPNOTSUPP,
+    Errno::EINTR,
+];
+
+/// The numbers by which the kernel refuses a module for a cause.
+fn errors_of(cause: &Cause) -> &'static [Errno] {
+    match cause {
+        Cause::Damaged(_) => &[Errno::ENOEXEC, Errno::EINVAL, Errno::EBADMSG],
+        Cause::NotRelocatable
+        | Cause::Machine { .. }
+        | Cause::NoVermagic
+        | Cause::Vermagic { .. }
+        | Cause::StructSize { .. }
+        | Cause::Duplicate { .. } => &[Errno::ENOEXEC],
+        Cause::Symbol { name, .. } if *name == "module_layout" => &[Errno::ENOEXEC],
+        Cause::Symbol { fault, .. } => match fault {
+            SymbolFault::Missing { .. } | SymbolFault::NotLoaded(_) | SymbolFault::GplOnly { .. } => {
+                &[Errno::ENOENT]
+            }
+            _ => &[Errno::EINVAL],
+        },
+        Cause::Value { .. } => &[Errno::EINVAL, Errno::ERANGE, Errno::ENOSPC],
+        Cause::Signature(SignatureFault::Unreadable) => {
+            &[Errno::EBADMSG, Errno::ENOPKG, Errno::EKEYREJECTED, Errno::EINVAL, Errno::EPERM]
+        }
+        Cause::Signature(_) => &[Errno::EKEYREJECTED, Errno::EPERM, Errno::ENOKEY, Errno::ENODATA],
+        Cause::ModulesDisabled | Cause::NotPermitted | Cause::Blacklisted => &[Errno::EPERM],
+        Cause::Present(_) => &[Errno::EEXIST, Errno::EBUSY],
+        Cause::BuiltIn => &[Errno::EEXIST],
+        Cause::NoMemory => &[Errno::ENOMEM],
+        Cause::Decompression | Cause::Dependency { .. } | Cause::Init(_) => &[],
+    }
+}
+
+/// What the number itself tells, with the kernel's state.
+fn by_number(subject: &Subject, view: &KernelView, refused: &Refused) -> Vec<Finding> {
+    let verified = |cause| vec![Finding::verified(cause)];
+    let running = view.running.as_ref();
+    let state = running.and_then(|running| running.loaded.get(&subject.name)).copied();
+    match refused.errno {
+        Errno::EEXIST if state.is_some() => verified(Cause::Present(state.unwrap_or(State::Live))),
+        Errno::EEXIST if view.builtin.contains(&subject.name) => verified(Cause::BuiltIn),
+        Errno::EBUSY => match state {
+            Some(state @ (State::Coming | State::Going)) => verified(Cause::Present(state)),
+            _ => Vec::new(),
+        },
+        Errno::ENOMEM => verified(Cause::NoMemory),
+        Errno::EPERM => {
+            // The causes that a file has come from its examination.
+            let permitted = running.and_then(|running| running.is_permitted);
+            if permitted == Some(false) { verified(Cause::NotPermitted) } else { Vec::new() }
+        }
+        Errno::EKEYREJECTED | Errno::EBADMSG => wrong_signature(subject, view),
+        Errno::EOPNOTSUPP if refused.compression != Compression::None => verified(Cause::Decompression),
+        _ => Vec::new(),
+    }
+}
+
+/// Why nothing can be loaded at all.
+fn system_state(view: &KernelView) -> Vec<Finding> {
+    let Some(running) = &view.running else { return Vec::new() };
+    let mut findings = Vec::new();
+    if running.is_permitted == Some(false) {
+        findings.push(Finding::verified(Cause::NotPermitted));
+    }
+    if running.modules_disabled == Some(true) {
+        findings.push(Finding::verified(Cause::ModulesDisabled));
+    }
+    findings
+}
+
+/// A signature that was tried: where the kernel does not insist on one, a missing signature or key would not
+/// have been refused.
+fn wrong_signature(subject: &Subject, view: &KernelView) -> Vec<Finding> {
+    let Signed::By(signature) = &subject.signed else { return Vec::new() };
+    let (signer, key_id) = (signature.signer.clone().unwrap_or_default(), signature.key_id.clone());
+    let cause = Cause::Signature(SignatureFault::Wrong { signer: signer.clone(), key_id });
+    let Some(running) = &view.running else { return Vec::new() };
+    let certainty = match (insistence(view), &running.keys) {
+        (None, _) if running.enforces_signatures.is_some() => Certainty::Verified,
+        (Some(Insistence::Enforced | Insistence::Lockdown(_)), Some(keys))
+            if !keys.iter().any(|key| super::examine::names(key, &signer)) =>
+        {
+            // The examination says that the key is unknown.
+            return Vec::new();
+        }
+        _ => Certainty::Unverified("the kernel's keys cannot be compared with the signer's".into()),
+    };
+    vec![Finding { cause, certainty }]
+}
+
+/// Takes the kernel's words: they confirm what was found, or tell what could not be found out.
+fn confirm(subject: &Subject, view: &KernelView, said: &Said, findings: &mut Vec<Finding>) {
+    if matches!(said, Said::Vermagic { .. }) {
+        // The kernel's own is better than what its modules say.
+        findings.retain(|finding| !matches!(finding.cause, Cause::Vermagic { .. }));
+    }
+    let finding = in_causes(subject, view, said);
+    match findings.iter_mut().find(|found| is_about_the_same(&found.cause, &finding.cause)) {
+        Some(found) => found.certainty = Certainty::Confirmed,
+        None => findings.push(finding),
+    }
+}
+
+/// Whether two causes are about the same symbol or parameter.
+fn is_about_the_same(one: &Cause, other: &Cause) -> bool {
+    match (one, other) {
+        (Cause::Symbol { name: one, .. }, Cause::Symbol { name: other, .. })
+        | (Cause::Duplicate { name: one, .. }, Cause::Duplicate { name: other, .. })
+        | (Cause::Value { name: one, .. }, Cause::Value { name: other, .. }) => one == other,
+        _ => false,
+    }
+}
+
+/// The cause that the kernel tells.
+fn in_causes(subject: &Subject, view: &KernelView, said: &Said) -> Finding {
+    let symbol = |name: &BString, fault| Cause::Symbol { name: name.clone(), fault };
+    Finding::confirmed(match said {
+        Said::Vermagic { module, kernel } => {
+            Cause::Vermagic { module: module.clone(), kernel: kernel.clone(), whole: !subject.has_versions }
+        }
+        Said::UnknownSymbol(name) => return unknown(subject, view, name),
+        Said::Disagrees(name) => {
+            let need = subject.needs.iter().find(|need| need.name == *name);
+            symbol(name, SymbolFault::Disagrees { module: need.and_then(|need| need.crc) })
+        }
+        Said::NoVersion(name) => symbol(name, SymbolFault::NoVersion { owner: Owner::Kernel }),
+        Said::Namespace { symbol: name, namespace } => {
+            symbol(name, SymbolFault::Namespace { namespace: namespace.clone(), owner: None })
+        }
+        Said::Duplicate { symbol: name, owner } => {
+            let owner =
+                if *owner == "kernel" { Owner::Kernel } else { Owner::Module(ModuleName::new(owner)) };
+            Cause::Duplicate { name: name.clone(), owner }
+        }
+        Said::Value { value, parameter } => {
+            Cause::Value { name: parameter.clone(), value: value.clone(), fault: None }
+        }
+    })
+}
+
+/// Why a symbol is unknown to the kernel. One that other modules of its build have from it is kept from
+/// this module alone, which then lacks the licence for it.
+fn unknown(subject: &Subject, view: &KernelView, name: &BString) -> Finding {
+    let others_have_it = view.agreement.others(name, None, false).is_some();
+    let fault = if others_have_it && !subject.is_gpl_compatible() {
+        SymbolFault::GplOnly { owner: Owner::Kernel, license: subject.license.clone() }
+    } else {
+        SymbolFault::Missing { listed: None }
+    };
+    let may_be_kept = matches!(fault, SymbolFault::Missing { .. }) && !subject.is_gpl_compatible();
+    let certainty = if may_be_kept {
+        let why = "it may be one that the kernel keeps for modules with a GPL-compatible licence";
+        Certainty::Unverified(why.into())
+    } else {
+        Certainty::Confirmed
+    };
+    Finding { cause: Cause::Symbol { name: name.clone(), fault }, certainty }
+}

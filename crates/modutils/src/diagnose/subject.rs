@@ -1,0 +1,240 @@
+//! The module that is examined: all its facts that the kernel looks at before it runs it.
+//!
+//! They are copied out of the file, so that a whole tree of modules can be held at once without the
+//! files' contents.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use bstr::BString;
+use goblin::{
+    container::Endian,
+    elf::header::{ET_REL, machine_to_str},
+};
+
+use crate::{
+    ModuleName, Result,
+    elf::Class,
+    module::{Binding, Module, Signature, parameters},
+};
+
+/// What a file is compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Machine {
+    /// Whether its words have 64 bits.
+    pub is_64: bool,
+    /// Whether the first byte of a word is its lowest.
+    pub is_little: bool,
+    /// `EM_*` of the ELF header.
+    pub number: u16,
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match machine_to_str(self.number) {
+            "UNKNOWN" | "EM_UNKNOWN" | "" => write!(f, "machine {}", self.number)?,
+            name => f.write_str(name.strip_prefix("EM_").unwrap_or(name))?,
+        }
+        let bits = if self.is_64 { 64 } else { 32 };
+        let order = if self.is_little { "little" } else { "big" };
+        write!(f, ", {bits} bits, {order} endian")
+    }
+}
+
+/// A symbol that the module needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// Its name.
+    pub name: BString,
+    /// The CRC that the module was built against.
+    pub crc: Option<u32>,
+    /// Whether the module loads without it.
+    pub weak: bool,
+}
+
+/// A symbol that the module offers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Export {
+    /// Its name.
+    pub name: BString,
+    /// The CRC of its type.
+    pub crc: Option<u32>,
+    /// Whether only modules with a GPL-compatible licence may use it.
+    pub gpl_only: bool,
+    /// The namespace that a user must import.
+    pub namespace: Option<BString>,
+}
+
+/// A parameter that the module takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// Its name.
+    pub name: BString,
+    /// Its type, as `module_param` calls it.
+    pub kind: Option<BString>,
+    /// What it is for.
+    pub description: Option<BString>,
+}
+
+/// What stands at the end of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signed {
+    /// No signature.
+    No,
+    /// A signature that makes no sense.
+    Unreadable,
+    /// A signature; whether it is right only the kernel can tell.
+    By(Box<Signature>),
+}
+
+/// A module's facts.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// The file.
+    pub path: PathBuf,
+    /// The name that the kernel will know it by.
+    pub name: ModuleName,
+    /// What it is compiled for.
+    pub machine: Machine,
+    /// Whether it is a relocatable file, as modules are.
+    pub is_relocatable: bool,
+    /// The kernel it was built for, and that kernel's features.
+    pub vermagic: Option<BString>,
+    /// The size of `struct module` in that kernel.
+    pub struct_size: Option<u64>,
+    /// The licence, as the module says it.
+    pub license: Option<BString>,
+    /// The namespaces it imports.
+    pub imports: Vec<BString>,
+    /// The parameters it takes.
+    pub parameters: Vec<Parameter>,
+    /// The symbols it needs.
+    pub needs: Vec<Need>,
+    /// The symbols it offers.
+    pub exports: Vec<Export>,
+    /// Whether it says the CRCs of the symbols it needs.
+    pub has_versions: bool,
+    /// Its signature.
+    pub signed: Signed,
+}
+
+impl Subject {
+    /// Opens a file and reads the facts.
+    ///
+    /// # Errors
+    /// As [`Module::open`] and [`Subject::of`].
+    pub fn open(path: &Path) -> Result<Self> {
+        Self::of(&Module::open(path)?)
+    }
+
+    /// Reads the facts of a module.
+    ///
+    /// # Errors
+    /// When the file is damaged: the kernel, too, would not take it.
+    pub fn of(module: &Module) -> Result<Self> {
+        let elf = module.elf();
+        let machine = Machine {
+            is_64: elf.class() == Class::Elf64,
+            is_little: elf.endian() == Endian::Little,
+            number: elf.machine(),
+        };
+        let info = module.modinfo()?;
+        let this = module.this_module()?;
+        let (parameters, _) = parameters::parse(&info);
+        let parameter = |parameter: parameters::Parameter<'_>| Parameter {
+            name: parameter.name.into(),
+            kind: parameter.kind.map(BString::from),
+            description: parameter.description.map(BString::from),
+        };
+        Ok(Self {
+            path: module.path().to_owned(),
+            name: this.map_or_else(|| module.name().clone(), |this| ModuleName::new(this.name)),
+            machine,
+            is_relocatable: elf.header().e_type == ET_REL,
+            vermagic: info.value("vermagic").map(BString::from),
+            struct_size: this.map(|this| this.size),
+            license: info.value("license").map(BString::from),
+            imports: info.values("import_ns").map(BString::from).collect(),
+            parameters: parameters.into_iter().map(parameter).collect(),
+            needs: needs(module)?,
+            exports: exports(module)?,
+            has_versions: !module.versions()?.is_empty(),
+            signed: signed(module)?,
+        })
+    }
+
+    /// Whether its licence lets it use symbols for GPL modules, `license_is_gpl_compatible` in the
+    /// kernel's `include/linux/license.h`.
+    pub fn is_gpl_compatible(&self) -> bool {
+        const COMPATIBLE: [&str; 6] =
+            ["GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"];
+        self.license.as_ref().is_some_and(|license| COMPATIBLE.iter().any(|one| *license == **one))
+    }
+}
+
+/// The undefined symbols. Entries of the version table alone are left out, except that the kernel
+/// itself checks `module_layout` by them.
+fn needs(module: &Module) -> Result<Vec<Need>> {
+    let wanted = module
+        .needed_symbols()?
+        .into_iter()
+        .filter(|symbol| symbol.binding != Binding::Undefined || symbol.name == "module_layout");
+    let need = |symbol: crate::module::NeededSymbol<'_>| Need {
+        name: symbol.name.strip_prefix(b".").unwrap_or(symbol.name).into(),
+        crc: symbol.crc.map(low_word),
+        weak: symbol.binding != Binding::Global,
+    };
+    let provided = |need: &Need| !PROVIDED.contains(&need.name.as_slice());
+    Ok(wanted.map(need).filter(provided).collect())
+}
+
+/// Symbols that nobody exports: the linker and the kernel's loader provide them.
+const PROVIDED: [&[u8]; 3] = [b"TOC.", b"__this_module", b"_GLOBAL_OFFSET_TABLE_"];
+
+fn exports(module: &Module) -> Result<Vec<Export>> {
+    let export = |symbol: crate::module::ExportedSymbol<'_>| Export {
+        name: symbol.name.into(),
+        crc: symbol.crc.map(low_word),
+        gpl_only: symbol.gpl_only,
+        namespace: symbol.namespace.map(BString::from),
+    };
+    Ok(module.exported_symbols()?.into_iter().map(export).collect())
+}
+
+fn signed(module: &Module) -> Result<Signed> {
+    if let Some(signature) = module.signature()? {
+        return Ok(if signature.is_readable() {
+            Signed::By(Box::new(signature))
+        } else {
+            Signed::Unreadable
+        });
+    }
+    // The text alone makes the kernel look for a signature before it.
+    let contents = module.elf().contents();
+    let len = contents.len().min(SIGNED.len() as u64);
+    let tail = contents.read(contents.len() - len, len)?;
+    Ok(if *tail == *SIGNED { Signed::Unreadable } else { Signed::No })
+}
+
+/// `MODULE_SIG_STRING`, which a signed module ends in.
+const SIGNED: &[u8] = b"~Module signature appended~\n";
+
+/// CRCs have 32 bits; some tables keep them in longer words.
+fn low_word(crc: u64) -> u32 {
+    (crc & u64::from(u32::MAX)) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_is_called_by_its_name() {
+        let machine = |number| Machine { is_64: true, is_little: false, number }.to_string();
+        assert_eq!(machine(22), "S390, 64 bits, big endian");
+        assert_eq!(machine(62), "X86_64, 64 bits, big endian");
+        assert_eq!(machine(60_000), "machine 60000, 64 bits, big endian");
+    }
+}

@@ -1,0 +1,200 @@
+//! The symbols that a module needs, one by one: who exports each, and whether the kernel would let the
+//! module have it (`resolve_symbol` in `kernel/module/main.c`, `check_version` in
+//! `kernel/module/version.c`).
+
+use super::{
+    cause::{Cause, Finding, Gap, SymbolFault},
+    examine::{Examination, Question},
+    subject::{Need, Subject},
+    view::{KernelView, Offer, Owner},
+};
+use crate::{ModuleName, kernel::State};
+
+/// Checks all needed symbols.
+pub(super) fn check(subject: &Subject, view: &KernelView, question: &Question, result: &mut Examination) {
+    if view.machine.is_some_and(|machine| machine != subject.machine) {
+        return;
+    }
+    let mut checker = Checker { subject, view, question, result };
+    for need in &subject.needs {
+        match view.offer(&need.name, subject) {
+            Some(offer) => checker.offered(need, offer),
+            None if view.table.is_some() => checker.not_listed(need),
+            None if checker.by_agreement(need) => {}
+            None => checker.without_witness(need),
+        }
+    }
+}
+
+struct Checker<'a> {
+    subject: &'a Subject,
+    view: &'a KernelView,
+    question: &'a Question<'a>,
+    result: &'a mut Examination,
+}
+
+impl Checker<'_> {
+    /// A symbol whose owner is known.
+    fn offered(&mut self, need: &Need, offer: &Offer) {
+        let listed = offer.owner == Owner::Kernel;
+        if listed && !self.view.table.as_ref().is_some_and(|table| table.has_crcs) {
+            self.version_by_agreement(need);
+        } else {
+            let counts = &mut self.result.counts;
+            *(if listed { &mut counts.listed } else { &mut counts.exported }) += 1;
+            self.version(need, offer);
+        }
+        let owner = || offer.owner.clone();
+        if offer.gpl_only && !self.subject.is_gpl_compatible() {
+            let license = self.subject.license.clone();
+            self.fault(need, SymbolFault::GplOnly { owner: owner(), license });
+        }
+        if let Some(namespace) = &offer.namespace
+            && !self.may_use(namespace)
+        {
+            let fault = SymbolFault::Namespace { namespace: namespace.clone(), owner: Some(owner()) };
+            self.fault(need, fault);
+        }
+        if let Owner::Module(module) = &offer.owner {
+            self.depend(need, module);
+        }
+    }
+
+    fn version(&mut self, need: &Need, offer: &Offer) {
+        if self.question.force.modversions {
+            return;
+        }
+        match (need.crc, offer.crc) {
+            (Some(module), Some(kernel)) if module != kernel => {
+                let owner = offer.owner.clone();
+                self.fault(need, SymbolFault::Version { module, kernel, owner, witnesses: None });
+            }
+            // Without any table the kernel asks CONFIG_MODULE_FORCE_LOAD, which vermagic tells of first.
+            (None, Some(_)) if self.subject.has_versions => {
+                self.fault(need, SymbolFault::NoVersion { owner: offer.owner.clone() });
+            }
+            _ => {}
+        }
+    }
+
+    /// A symbol that the kernel has by a list without CRCs.
+    fn version_by_agreement(&mut self, need: &Need) {
+        if !self.by_agreement(need) {
+            let counts = &mut self.result.counts;
+            if need.crc.is_none() {
+                counts.listed += 1;
+            } else if self.question.is_of_build && !self.view.agreement.is_outvoted(self.subject) {
+                counts.of_build += 1;
+            } else {
+                counts.unverified += 1;
+                self.result.gaps.push(Gap::Version(need.name.clone()));
+            }
+        }
+    }
+
+    /// A symbol that the list of all exports does not have.
+    fn not_listed(&mut self, need: &Need) {
+        if need.weak {
+            return;
+        }
+        self.result.counts.listed += 1;
+        let listed = self.view.listed_owner(&need.name).cloned();
+        self.fault(need, SymbolFault::Missing { listed });
+    }
+
+    /// A symbol that no module exports: whether other modules of the build need it of the kernel, and as this one
+    /// does. The result says whether they settle it.
+    fn by_agreement(&mut self, need: &Need) -> bool {
+        let agreement = &self.view.agreement;
+        let counted = self.question.is_of_build && !agreement.is_outvoted(self.subject);
+        let Some(others) = agreement.others(&need.name, need.crc, counted) else { return false };
+        let differs = others.crc != need.crc && !self.question.force.modversions;
+        match (need.crc, others.crc) {
+            (Some(module), Some(kernel)) if differs => {
+                if counted && others.count <= others.same + 1 {
+                    // One word against the other.
+                    self.result.counts.unverified += 1;
+                    self.result.gaps.push(Gap::Version(need.name.clone()));
+                    return true;
+                }
+                let witnesses = Some(others.count);
+                self.fault(need, SymbolFault::Version { module, kernel, owner: Owner::Kernel, witnesses });
+            }
+            (None, Some(_)) if differs && self.subject.has_versions && !need.weak => {
+                self.fault(need, SymbolFault::NoVersion { owner: Owner::Kernel });
+            }
+            _ => {}
+        }
+        self.result.counts.agreed += 1;
+        if !self.question.is_of_build {
+            self.restrictions_by_agreement(need);
+        }
+        true
+    }
+
+    /// A symbol that nobody else needs. The kernel's image at least knows its name, if it can be read. A
+    /// module of the kernel's build was built with the others: unless they say that it was not, the kernel
+    /// has what it needs.
+    fn without_witness(&mut self, need: &Need) {
+        let named = self.view.names.as_ref().map(|names| names.contains(&need.name));
+        if named == Some(false) && !need.weak {
+            self.result.counts.listed += 1;
+            return self.fault(need, SymbolFault::Missing { listed: None });
+        }
+        if self.question.is_of_build && !self.view.agreement.is_outvoted(self.subject) {
+            self.result.counts.of_build += 1;
+            return;
+        }
+        self.result.counts.unverified += 1;
+        if !need.weak {
+            let name = need.name.clone();
+            self.result.gaps.push(if named.is_some() { Gap::Version(name) } else { Gap::Symbol(name) });
+        }
+    }
+
+    /// Whether the kernel keeps a symbol from modules like this one, as far as its users show.
+    fn restrictions_by_agreement(&mut self, need: &Need) {
+        let agreement = &self.view.agreement;
+        if !self.subject.is_gpl_compatible() && !agreement.is_used_without_gpl(&need.name) {
+            self.result.gaps.push(Gap::GplOnly(need.name.clone()));
+        }
+        let namespaces = agreement.namespaces(&need.name);
+        if let Some(first) = namespaces.first()
+            && !namespaces.iter().any(|namespace| self.subject.imports.contains(namespace))
+        {
+            self.result.gaps.push(Gap::Namespace(need.name.clone(), first.clone()));
+        }
+    }
+
+    /// Whether the module may use the symbols of a namespace. `module:a,b*` is for modules of these names.
+    fn may_use(&self, namespace: &[u8]) -> bool {
+        let imported = self.subject.imports.iter().any(|import| *import == namespace);
+        let Some(list) = namespace.strip_prefix(b"module:") else { return imported };
+        let name = self.subject.name.as_bytes();
+        list.split(|&byte| byte == b',').any(|pattern| {
+            let pattern = ModuleName::new(pattern);
+            match pattern.as_bytes().strip_suffix(b"*") {
+                Some(start) => name.starts_with(start),
+                None => name == pattern.as_bytes(),
+            }
+        })
+    }
+
+    /// A symbol of another module: that has to be there first.
+    fn depend(&mut self, need: &Need, module: &ModuleName) {
+        if !self.result.dependencies.contains(module) {
+            self.result.dependencies.push(module.clone());
+        }
+        let Some(running) = self.view.running.as_ref().filter(|_| self.question.alone && !need.weak) else {
+            return;
+        };
+        if running.loaded.get(module) != Some(&State::Live) {
+            self.fault(need, SymbolFault::NotLoaded(module.clone()));
+        }
+    }
+
+    fn fault(&mut self, need: &Need, fault: SymbolFault) {
+        let cause = Cause::Symbol { name: need.name.clone(), fault };
+        self.result.findings.push(Finding::verified(cause));
+    }
+}

@@ -1,0 +1,418 @@
+//! The words for it: each cause, what it means, and what to do, in one place.
+//!
+//! What comes from files is shown with control characters escaped and cut to a sane length: a
+//! module's strings must not write to the terminal what they like.
+
+use std::fmt::Write;
+
+use bstr::{BStr, BString, ByteSlice};
+
+use super::{
+    cause::{Cause, Certainty, Finding, Gap, Insistence, Note, SignatureFault, SymbolFault},
+    refusal::{Explanation, Remark},
+    subject::Subject,
+    value::ValueFault,
+    vermagic,
+    view::Owner,
+};
+use crate::{ModuleName, kernel::State};
+
+/// How many of a kind are listed.
+const MOST: usize = 10;
+/// How many of the kernel's lines are quoted.
+const MOST_QUOTES: usize = 5;
+/// How long a string from a file is shown.
+const LONGEST: usize = 160;
+
+/// Bytes from outside for a person to read.
+pub fn shown(bytes: impl AsRef<[u8]>) -> String {
+    let bytes = bytes.as_ref();
+    let cut = bytes.get(..LONGEST).unwrap_or(bytes);
+    let mut text = String::new();
+    for letter in cut.to_str_lossy().chars() {
+        if letter.is_control() {
+            let _ = write!(text, "{}", letter.escape_default());
+        } else {
+            text.push(letter);
+        }
+    }
+    if cut.len() < bytes.len() {
+        text.push('…');
+    }
+    text
+}
+
+/// A refusal explained: lines without indentation, a deeper one indented by two blanks.
+pub fn explanation(subject: Option<&Subject>, explanation: &Explanation) -> Vec<String> {
+    let mut lines = findings(subject, &explanation.findings);
+    lines.extend(explanation.notes.iter().map(note));
+    lines.extend(explanation.remark.map(remark));
+    let quotes = explanation.quotes.iter().take(MOST_QUOTES);
+    lines.extend(quotes.map(|quote| format!("The kernel's log: {}", shown(quote))));
+    if explanation.quotes.len() > MOST_QUOTES {
+        lines.push(format!("… and {} lines more", explanation.quotes.len() - MOST_QUOTES));
+    }
+    lines
+}
+
+/// The causes; symbols of one kind together.
+pub fn findings(subject: Option<&Subject>, findings: &[Finding]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for finding in findings {
+        if !matches!(finding.cause, Cause::Symbol { .. }) {
+            cause(subject, &finding.cause, &mut lines);
+            unverified(&finding.certainty, &mut lines);
+        }
+    }
+    symbols(findings, &mut lines);
+    lines
+}
+
+fn unverified(certainty: &Certainty, lines: &mut Vec<String>) {
+    if let Certainty::Unverified(why) = certainty {
+        lines.push(format!("  This could not be verified: {why}."));
+    }
+}
+
+fn cause(subject: Option<&Subject>, cause: &Cause, lines: &mut Vec<String>) {
+    let mut say = |line: String| lines.push(line);
+    match cause {
+        Cause::Damaged(fault) => say(format!("The file is damaged or no module: {}.", shown(fault))),
+        Cause::NotRelocatable => say("It is a program or a library, not a module.".into()),
+        Cause::Machine { module, kernel } => {
+            say("It is compiled for another machine.".into());
+            say(format!("  module: {module}"));
+            say(format!("  kernel: {kernel}"));
+        }
+        Cause::NoVermagic => {
+            say("It does not say which kernel it was built for: it has no vermagic.".into());
+        }
+        Cause::Vermagic { module, kernel, whole } => {
+            vermagic_differs(module, kernel, *whole, &mut say);
+        }
+        Cause::StructSize { module, kernel } => {
+            say(format!(
+                "It was built for a kernel with another configuration: its struct module has {module} bytes, this kernel's has {kernel}."
+            ));
+            say("  Build it against the headers of this very kernel.".into());
+        }
+        Cause::Symbol { .. } => {}
+        Cause::Duplicate { name, owner } => {
+            say(format!("It exports {}, which {} exports already.", shown(name), owned_by(owner)));
+        }
+        Cause::Value { name, value, fault } => value_refused(subject, name, value, fault.as_ref(), &mut say),
+        Cause::Signature(fault) => signature(fault, &mut say),
+        Cause::ModulesDisabled => {
+            say("Loading modules is switched off (kernel.modules_disabled is 1).".into());
+            say("  Only a reboot switches it on again.".into());
+        }
+        Cause::NotPermitted => {
+            say("Only root, with CAP_SYS_MODULE, may load modules.".into());
+        }
+        Cause::Blacklisted => {
+            say("The kernel command line forbids it: module_blacklist= names it (see /proc/cmdline).".into());
+        }
+        Cause::Present(state) => say(present(*state).into()),
+        Cause::BuiltIn => say("It is built into this kernel: there is nothing to load.".into()),
+        Cause::Decompression => {
+            say("The kernel does not decompress module files of this kind.".into());
+            say("  Decompress the file and load it plain.".into());
+        }
+        Cause::NoMemory => say("The kernel has not enough memory for it.".into()),
+        Cause::Dependency { module, why } => {
+            say(format!("It needs {module}, which would not load:"));
+            why.iter().for_each(|line| say(format!("  {line}")));
+        }
+        Cause::Init(errno) => say(own_error(*errno)),
+    }
+}
+
+fn vermagic_differs(module: &BString, kernel: &BString, whole: bool, say: &mut dyn FnMut(String)) {
+    let (mut only_module, mut only_kernel) = vermagic::differing(module, kernel);
+    if !whole {
+        let release = |text: &BString| text.fields().next().map(<[u8]>::to_vec);
+        let (of_module, of_kernel) = (release(module), release(kernel));
+        only_module.retain(|word| Some(word.as_bytes().to_vec()) != of_module);
+        only_kernel.retain(|word| Some(word.as_bytes().to_vec()) != of_kernel);
+    }
+    let list = |words: &[&BStr]| match words {
+        [] => "nothing in its place".to_owned(),
+        words => words.iter().map(|word| format!("\"{}\"", shown(word))).collect::<Vec<_>>().join(" "),
+    };
+    say(format!(
+        "It was built for another kernel: its vermagic has {}, this kernel's {}.",
+        list(&only_module),
+        list(&only_kernel)
+    ));
+    say(format!("  module: {}", shown(module)));
+    say(format!("  kernel: {}", shown(kernel)));
+    say("  Install the module that was built for this kernel, or build it against this kernel's headers."
+        .into());
+}
+
+fn value_refused(
+    subject: Option<&Subject>,
+    name: &BString,
+    value: &BString,
+    fault: Option<&ValueFault>,
+    say: &mut dyn FnMut(String),
+) {
+    let parameter = subject.and_then(|subject| subject.parameters.iter().find(|one| one.name == *name));
+    let assigned = format!("{}={}", shown(name), shown(value));
+    say(match fault {
+        Some(ValueFault::NotA(kind)) => {
+            format!("The parameter {assigned} is refused: it takes {}.", kind_in_words(kind))
+        }
+        Some(ValueFault::OutOfRange(kind)) => {
+            format!("The parameter {assigned} is refused: that is no {}, out of its range.", shown(kind))
+        }
+        Some(ValueFault::Missing(kind)) => {
+            format!("The parameter {} is refused: it takes a value, {}.", shown(name), kind_in_words(kind))
+        }
+        Some(ValueFault::TooLong) => {
+            format!("The parameter {} is refused: its value is longer than 1024 bytes.", shown(name))
+        }
+        None => format!("The module itself refuses the parameter {assigned}."),
+    });
+    if let Some(description) = parameter.and_then(|parameter| parameter.description.as_ref()) {
+        say(format!("  {}: {}", shown(name), shown(description)));
+    }
+}
+
+fn kind_in_words(kind: &BString) -> String {
+    match kind.as_slice() {
+        b"bool" | b"invbool" | b"bint" | b"bool_enable_only" => "y or n (bool)".into(),
+        b"charp" => "a text".into(),
+        _ => format!("a number ({})", shown(kind)),
+    }
+}
+
+fn signature(fault: &SignatureFault, say: &mut dyn FnMut(String)) {
+    let why = |insistence: &Insistence| match insistence {
+        Insistence::Enforced => "this kernel insists on signatures (module.sig_enforce)".to_owned(),
+        Insistence::Lockdown(level) => format!("this kernel is locked down ({})", shown(level)),
+    };
+    match fault {
+        SignatureFault::Missing(insistence) => {
+            say(format!("It is not signed, and {}.", why(insistence)));
+            say("  Sign it with a key that the kernel has (scripts/sign-file), or enrol one (mokutil --import).".into());
+        }
+        SignatureFault::Unreadable => say("Its signature makes no sense.".into()),
+        SignatureFault::UnknownKey { signer, key_id, insistence } => {
+            say(format!("It is signed with a key that this kernel does not have, and {}.", why(insistence)));
+            say(format!("  signer: {}, key {}", shown(signer), hex(key_id)));
+            say("  Sign it with a key that the kernel has (see /proc/keys), or enrol this one (mokutil --import).".into());
+        }
+        SignatureFault::Wrong { signer, key_id } => {
+            say("Its signature is not right: the file was changed after it was signed, or was not signed with the key it names.".into());
+            say(format!("  signer: {}, key {}", shown(signer), hex(key_id)));
+            say("  Install the module anew, or sign it again.".into());
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let pairs: Vec<String> = bytes.iter().take(32).map(|byte| format!("{byte:02X}")).collect();
+    pairs.join(":")
+}
+
+fn present(state: State) -> &'static str {
+    match state {
+        State::Live => "The kernel has a module of this name already.",
+        State::Coming => "A module of this name is being loaded at this moment.",
+        State::Going => "A module of this name is being unloaded at this moment.",
+        State::Absent => "The kernel has no module of this name.",
+    }
+}
+
+fn owned_by(owner: &Owner) -> String {
+    match owner {
+        Owner::Kernel => "the kernel".into(),
+        Owner::Module(module) => format!("the module {module}"),
+    }
+}
+
+/// A symbol with what is wrong with it, in one line each, under one heading for each kind.
+fn symbols(findings: &[Finding], lines: &mut Vec<String>) {
+    let mut groups: Vec<(String, Vec<String>, Option<String>, &Certainty)> = Vec::new();
+    for finding in findings {
+        let Cause::Symbol { name, fault } = &finding.cause else { continue };
+        let (heading, line, advice) = symbol(name, fault);
+        match groups.iter_mut().find(|(other, ..)| *other == heading) {
+            Some((_, listed, ..)) => listed.push(line),
+            None => groups.push((heading, vec![line], advice, &finding.certainty)),
+        }
+    }
+    for (heading, listed, advice, certainty) in groups {
+        lines.push(heading);
+        lines.extend(listed.iter().take(MOST).map(|line| format!("  {line}")));
+        if listed.len() > MOST {
+            lines.push(format!("  … and {} more", listed.len() - MOST));
+        }
+        lines.extend(advice.map(|advice| format!("  {advice}")));
+        unverified(certainty, lines);
+    }
+}
+
+fn symbol(name: &BString, fault: &SymbolFault) -> (String, String, Option<String>) {
+    let plain = shown(name);
+    let rebuild = "Build the module against this very kernel, or install the one that belongs to it.";
+    match fault {
+        SymbolFault::Missing { listed: None } => (
+            "It needs symbols that neither this kernel nor any module known here exports:".into(),
+            plain,
+            Some("It was built for another kernel, or for one with other modules.".into()),
+        ),
+        SymbolFault::Missing { listed: Some(module) } => (
+            format!("It needs symbols of the module {module}, which is not installed:"),
+            plain,
+            Some("Install the package that has that module.".into()),
+        ),
+        SymbolFault::NotLoaded(module) => (
+            format!("It needs symbols of the module {module}, which is not loaded:"),
+            plain,
+            Some(format!("Load that first: modprobe {module}")),
+        ),
+        SymbolFault::Version { module, kernel, owner, witnesses } => (
+            format!("It was built against other versions of symbols of {} than this one's:", owned_by(owner)),
+            {
+                let by = witnesses.map_or(String::new(), |number| match number {
+                    1 => " (as 1 other module needs it)".into(),
+                    number => format!(" (as {number} other modules need it)"),
+                });
+                format!("{plain}: CRC {module:#010x}, not {kernel:#010x}{by}")
+            },
+            Some(rebuild.into()),
+        ),
+        SymbolFault::Disagrees { module } => (
+            "It was built against other versions of symbols than this kernel's:".into(),
+            match module {
+                Some(module) => format!("{plain}: CRC {module:#010x}; the kernel's is not known here"),
+                None => plain,
+            },
+            Some(rebuild.into()),
+        ),
+        SymbolFault::NoVersion { owner } => (
+            format!("It does not say which versions of symbols of {} it was built against:", owned_by(owner)),
+            plain,
+            Some(rebuild.into()),
+        ),
+        SymbolFault::GplOnly { owner, license } => (
+            format!(
+                "Its licence, {}, does not let it use symbols that {} exports for GPL modules only:",
+                license.as_ref().map_or("none".into(), |license| format!("\"{}\"", shown(license))),
+                owned_by(owner)
+            ),
+            plain,
+            None,
+        ),
+        SymbolFault::Namespace { namespace, .. } => (
+            format!("It uses symbols of the namespace {} without importing it:", shown(namespace)),
+            plain,
+            Some(format!("Its source needs MODULE_IMPORT_NS(\"{}\").", shown(namespace))),
+        ),
+    }
+}
+
+fn remark(remark: Remark) -> String {
+    match remark {
+        Remark::OwnError(errno) => own_error(errno),
+        Remark::NothingFound(errno) => format!(
+            "Nothing that can be checked here explains it. Perhaps the module's own initialisation returned \"{}\"; that could not be verified.",
+            crate::errno_text(errno)
+        ),
+    }
+}
+
+fn own_error(errno: nix::errno::Errno) -> String {
+    format!("The module's own initialisation failed: {}.", crate::errno_text(errno))
+}
+
+/// What is told though it keeps nothing out.
+pub fn note(note: &Note) -> String {
+    match note {
+        Note::UnknownParameter { name, nearest } => {
+            let meant = nearest.as_ref().map(|nearest| format!(" (is {} meant?)", shown(nearest)));
+            format!(
+                "It has no parameter {}{}: the kernel ignores that.",
+                shown(name),
+                meant.unwrap_or_default()
+            )
+        }
+        Note::Present(state) => present(*state).into(),
+        Note::BuiltIn => "It is built into this kernel: there is nothing to load.".into(),
+        Note::Taints(_) => "The kernel does not trust its signature, and would be tainted.".into(),
+    }
+}
+
+/// The parameters of a module, as `kmod check` lists them where one is unknown or refused.
+pub fn parameters(subject: &Subject) -> Vec<String> {
+    let line = |parameter: &super::subject::Parameter| {
+        let kind = parameter.kind.as_ref().map_or(String::new(), |kind| format!(" ({})", shown(kind)));
+        let about = parameter.description.as_ref().map_or(String::new(), |text| format!(": {}", shown(text)));
+        format!("{}{kind}{about}", shown(&parameter.name))
+    };
+    subject.parameters.iter().take(64).map(line).collect()
+}
+
+/// What would have to be known.
+pub fn gaps(gaps: &[Gap]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut group = |heading: String, pick: &dyn Fn(&Gap) -> Option<String>| {
+        let listed: Vec<String> = gaps.iter().filter_map(pick).collect();
+        if !listed.is_empty() {
+            lines.push(heading);
+            lines.extend(listed.iter().take(MOST).map(|line| format!("  {line}")));
+            if listed.len() > MOST {
+                lines.push(format!("  … and {} more", listed.len() - MOST));
+            }
+        }
+    };
+    let is = |wanted: Gap| move |gap: &Gap| (*gap == wanted).then(String::new);
+    group("Whether anything exports these symbols is not known:".into(), &|gap| match gap {
+        Gap::Symbol(name) => Some(shown(name)),
+        _ => None,
+    });
+    group("The kernel's versions of these symbols are not known:".into(), &|gap| match gap {
+        Gap::Version(name) => Some(shown(name)),
+        _ => None,
+    });
+    group("Whether these symbols are for GPL modules only is not known:".into(), &|gap| match gap {
+        Gap::GplOnly(name) => Some(shown(name)),
+        _ => None,
+    });
+    group("These symbols may be in a namespace that it does not import:".into(), &|gap| match gap {
+        Gap::Namespace(name, namespace) => Some(format!("{}: {}", shown(name), shown(namespace))),
+        _ => None,
+    });
+    group("Whether the kernel has the signer's key is not known:".into(), &|gap| match gap {
+        Gap::Key(signer) => Some(shown(signer)),
+        _ => None,
+    });
+    group("It needs modules of which it cannot be told whether they would load:".into(), &|gap| match gap {
+        Gap::Dependency(module) => Some(module.to_string()),
+        _ => None,
+    });
+    let whole: [(Gap, &str); 2] = [
+        (Gap::Vermagic, "The kernel's vermagic is not known: no module of it is installed."),
+        (Gap::Machine, "The kernel's machine is not known: no module of it is installed."),
+    ];
+    for (gap, text) in whole {
+        if gaps.iter().any(|one| is(gap.clone())(one).is_some()) {
+            lines.push(text.into());
+        }
+    }
+    let symbols =
+        |gap: &Gap| matches!(gap, Gap::Symbol(_) | Gap::Version(_) | Gap::GplOnly(_) | Gap::Namespace(..));
+    if gaps.iter().any(symbols) {
+        lines.push(
+            "  The kernel's Module.symvers (of its headers package) or its image in /boot would tell.".into(),
+        );
+    }
+    lines
+}
+
+/// A module's name for the beginning of a line.
+pub fn name(module: &ModuleName) -> String {
+    shown(module)
+}

@@ -1,0 +1,180 @@
+//! What is known of the kernel that a module is to be loaded into: the running one, or one that is
+//! installed and perhaps was never booted.
+//!
+//! The kernel itself cannot be asked most of this. Its symbols stand in lists that its build leaves
+//! (`Module.symvers`) and in its image; where there are neither, the modules that the same build made
+//! are witnesses: what they need and nobody else exports, the kernel exports, with the CRC that they
+//! agree on.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    path::PathBuf,
+};
+
+use bstr::{BString, ByteSlice};
+
+use super::{
+    agreement::Agreement,
+    image::Names,
+    subject::{Machine, Subject},
+};
+use crate::{ModuleName, file::Compression, kernel::State};
+
+/// Who exports a symbol.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Owner {
+    /// The kernel itself.
+    Kernel,
+    /// A module.
+    Module(ModuleName),
+}
+
+/// A symbol that is exported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// By whom.
+    pub owner: Owner,
+    /// The CRC of its type; `None` in a kernel without CONFIG_MODVERSIONS.
+    pub crc: Option<u32>,
+    /// Whether it is for modules with a GPL-compatible licence only.
+    pub gpl_only: bool,
+    /// The namespace that a user must import.
+    pub namespace: Option<BString>,
+}
+
+/// The kernel's own list of what it exports.
+#[derive(Clone, Debug, Default)]
+pub struct KernelTable {
+    /// The file it was read from.
+    pub source: PathBuf,
+    /// By name. Those of modules may be there as well.
+    pub offers: HashMap<BString, Offer>,
+    /// Whether the list has CRCs; a `System.map` has none.
+    pub has_crcs: bool,
+}
+
+/// Something known, and how many modules of the kernel's build say so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agreed<T> {
+    /// What they say.
+    pub value: T,
+    /// How many.
+    pub witnesses: usize,
+}
+
+/// What only a running kernel has.
+#[derive(Clone, Debug, Default)]
+pub struct Running {
+    /// The modules that it has, with their states.
+    pub loaded: BTreeMap<ModuleName, State>,
+    /// `/proc/sys/kernel/modules_disabled`.
+    pub modules_disabled: Option<bool>,
+    /// `module_blacklist=` of its command line.
+    pub blacklist: Vec<ModuleName>,
+    /// `/sys/module/module/parameters/sig_enforce`.
+    pub enforces_signatures: Option<bool>,
+    /// The word in brackets of `/sys/kernel/security/lockdown`.
+    pub lockdown: Option<BString>,
+    /// The descriptions of its keys, `/proc/keys`; `None` where that cannot be read.
+    pub keys: Option<Vec<BString>>,
+    /// The compression that it undoes itself.
+    pub compression: Option<Compression>,
+    /// Whether this process may load modules at all.
+    pub is_permitted: Option<bool>,
+}
+
+/// A kernel as far as it is known.
+#[derive(Clone, Debug, Default)]
+pub struct KernelView {
+    /// Its release.
+    pub release: BString,
+    /// Its `vermagic`.
+    pub vermagic: Option<Agreed<BString>>,
+    /// Its machine.
+    pub machine: Option<Machine>,
+    /// The size of its `struct module`.
+    pub struct_size: Option<Agreed<u64>>,
+    /// The symbols that it exports itself.
+    pub table: Option<KernelTable>,
+    /// Where there is no such list: all names in its image, among them those of its exports.
+    pub names: Option<Names>,
+    /// The symbols that modules installed for it export.
+    pub exports: HashMap<BString, Vec<Offer>>,
+    /// What modules of its build need of it.
+    pub agreement: Agreement,
+    /// Whether all modules installed for it were looked at: one that was not found does not exist.
+    pub is_whole: bool,
+    /// Built-in modules.
+    pub builtin: HashSet<ModuleName>,
+    /// Its state, when it is the running one.
+    pub running: Option<Running>,
+}
+
+impl KernelView {
+    /// Adds what an installed module exports.
+    pub fn add_exports(&mut self, module: &Subject) {
+        for export in &module.exports {
+            let owner = Owner::Module(module.name.clone());
+            let offer = Offer {
+                owner,
+                crc: export.crc,
+                gpl_only: export.gpl_only,
+                namespace: export.namespace.clone(),
+            };
+            let offers = self.exports.entry(export.name.clone()).or_default();
+            if !offers.iter().any(|other| other.owner == offer.owner) {
+                offers.push(offer);
+            }
+        }
+    }
+
+    /// Takes modules of the kernel's own build as witnesses for what they all say.
+    pub fn add_witnesses<'a>(&mut self, witnesses: impl Iterator<Item = &'a Subject> + Clone) {
+        let of = |subject: &&'a Subject| subject.machine;
+        self.machine = most_frequent(witnesses.clone().map(|one| of(&one))).map(|agreed| agreed.value);
+        let machine = self.machine;
+        let witnesses = witnesses.filter(move |one| Some(one.machine) == machine);
+        self.vermagic = most_frequent(witnesses.clone().filter_map(|one| one.vermagic.clone()));
+        let vermagic = self.vermagic.as_ref().map(|agreed| agreed.value.clone());
+        let witnesses = witnesses.filter(move |one| one.vermagic == vermagic);
+        self.struct_size = most_frequent(witnesses.clone().filter_map(|one| one.struct_size));
+        self.agreement = Agreement::of(witnesses);
+    }
+
+    /// Who exports a symbol, as the kernel would find it for this module: the kernel itself first.
+    pub fn offer<'a>(&'a self, symbol: &[u8], user: &'a Subject) -> Option<&'a Offer> {
+        let listed = self.table.as_ref().and_then(|table| table.offers.get(symbol.as_bstr()));
+        if listed.is_some_and(|offer| offer.owner == Owner::Kernel) {
+            return listed;
+        }
+        self.exports_of_others(symbol, user).next()
+    }
+
+    /// The modules that export a symbol, but for the one in question.
+    pub fn exports_of_others<'a>(
+        &'a self,
+        symbol: &[u8],
+        user: &'a Subject,
+    ) -> impl Iterator<Item = &'a Offer> {
+        let offers = self.exports.get(symbol.as_bstr()).into_iter().flatten();
+        offers.filter(|offer| offer.owner != Owner::Module(user.name.clone()))
+    }
+
+    /// The module that the kernel's build lists as the owner of a symbol, installed or not.
+    pub fn listed_owner(&self, symbol: &[u8]) -> Option<&ModuleName> {
+        match &self.table.as_ref()?.offers.get(symbol.as_bstr())?.owner {
+            Owner::Module(module) => Some(module),
+            Owner::Kernel => None,
+        }
+    }
+}
+
+/// The value that comes most often, the first of those that come as often.
+fn most_frequent<T: Clone + Eq + std::hash::Hash>(values: impl Iterator<Item = T>) -> Option<Agreed<T>> {
+    let mut counts: HashMap<T, (usize, usize)> = HashMap::new();
+    for (place, value) in values.enumerate() {
+        counts.entry(value).or_insert((0, place)).0 += 1;
+    }
+    let most = counts.into_iter().max_by_key(|(_, (count, place))| (*count, std::cmp::Reverse(*place)));
+    most.map(|(value, (witnesses, _))| Agreed { value, witnesses })
+}

@@ -1,0 +1,118 @@
+//! Real modules with one fault each: what a kernel refuses, made of what it takes.
+//!
+//! The module is plain and without a signature, which a change would belie: [`unsigned`].
+
+use crate::signature::MAGIC;
+
+/// The length of `struct module_signature`.
+const RECORD: usize = 12;
+/// The length of a record of `__versions`.
+const VERSION: usize = 64;
+
+/// The module without the signature at its end, if it has one.
+///
+/// # Panics
+/// When the signature's record makes no sense.
+pub fn unsigned(mut module: Vec<u8>) -> Vec<u8> {
+    if let Some(signed) = module.strip_suffix(MAGIC) {
+        let length = u32::from_be_bytes(*signed.last_chunk().expect("a signature's record"));
+        let end = signed.len() - RECORD - length as usize;
+        module.truncate(end);
+    }
+    module
+}
+
+/// The module with another text of the same length wherever `from` stands.
+///
+/// # Panics
+/// When it stands nowhere.
+pub fn replaced(mut module: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
+    assert_eq!(from.len(), to.len(), "a file's parts keep their places");
+    let mut found = 0;
+    for place in 0..module.len().saturating_sub(from.len() - 1) {
+        if module[place..].starts_with(from) {
+            module[place..place + from.len()].copy_from_slice(to);
+            found += 1;
+        }
+    }
+    assert!(found > 0, "no {:?} in the module", String::from_utf8_lossy(from));
+    module
+}
+
+/// The module for another machine, by its number in ELF (`EM_*`).
+pub fn for_machine(mut module: Vec<u8>, number: u16) -> Vec<u8> {
+    let bytes = if is_little(&module) { number.to_le_bytes() } else { number.to_be_bytes() };
+    module[18..20].copy_from_slice(&bytes);
+    module
+}
+
+/// The module with `.gnu.linkonce.this_module` one word shorter.
+///
+/// # Panics
+/// When it has no such section.
+pub fn smaller_struct(mut module: Vec<u8>) -> Vec<u8> {
+    let (header, _, size) = section(&module, b".gnu.linkonce.this_module");
+    let size = size - 8;
+    let little = is_little(&module);
+    if is_64(&module) {
+        let size = size as u64;
+        let bytes = if little { size.to_le_bytes() } else { size.to_be_bytes() };
+        module[header + 32..header + 40].copy_from_slice(&bytes);
+    } else {
+        let size = size as u32;
+        let bytes = if little { size.to_le_bytes() } else { size.to_be_bytes() };
+        module[header + 20..header + 24].copy_from_slice(&bytes);
+    }
+    module
+}
+
+/// The module with another CRC for a symbol that it needs.
+///
+/// # Panics
+/// When its version table does not have the symbol.
+pub fn other_crc(mut module: Vec<u8>, symbol: &str) -> Vec<u8> {
+    let (_, start, size) = section(&module, b"__versions");
+    let word = if is_64(&module) { 8 } else { 4 };
+    let name = [symbol.as_bytes(), b"\0"].concat();
+    let record = (start..start + size)
+        .step_by(VERSION)
+        .find(|record| module[record + word..].starts_with(&name))
+        .unwrap_or_else(|| panic!("no {symbol} in __versions"));
+    let lowest = if is_little(&module) { record } else { record + word - 1 };
+    module[lowest] ^= 0xff;
+    module
+}
+
+fn is_64(module: &[u8]) -> bool {
+    module[4] == 2
+}
+
+fn is_little(module: &[u8]) -> bool {
+    module[5] == 1
+}
+
+/// A number of 2, 4 or 8 bytes at an offset.
+fn number(module: &[u8], offset: usize, len: usize) -> usize {
+    let bytes = &module[offset..offset + len];
+    let add = |sum: usize, byte: &u8| sum << 8 | usize::from(*byte);
+    if is_little(module) { bytes.iter().rev().fold(0, add) } else { bytes.iter().fold(0, add) }
+}
+
+/// The places of a section's header and bytes, and its size (System V ABI, "Sections").
+fn section(module: &[u8], wanted: &[u8]) -> (usize, usize, usize) {
+    let wide = is_64(module);
+    let pick = |offset: usize, of_64: (usize, usize), of_32: (usize, usize)| {
+        let (place, len) = if wide { of_64 } else { of_32 };
+        number(module, offset + place, len)
+    };
+    let table = pick(0, (0x28, 8), (0x20, 4));
+    let entry = pick(0, (0x3a, 2), (0x2e, 2));
+    let count = pick(0, (0x3c, 2), (0x30, 2));
+    let names = table + entry * pick(0, (0x3e, 2), (0x32, 2));
+    let names = pick(names, (0x18, 8), (0x10, 4));
+    let wanted = [wanted, b"\0"].concat();
+    let mut headers = (0..count).map(|index| table + entry * index);
+    let header = headers.find(|header| module[names + number(module, *header, 4)..].starts_with(&wanted));
+    let header = header.unwrap_or_else(|| panic!("no section {}", String::from_utf8_lossy(&wanted)));
+    (header, pick(header, (0x18, 8), (0x10, 4)), pick(header, (0x20, 8), (0x14, 4)))
+}

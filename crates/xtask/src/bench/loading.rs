@@ -1,0 +1,98 @@
+//! Loading real modules: a scenario does that in an emulated machine with two processors, and tells how long each side
+//! took. The machine's clock has hundredths of seconds.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use super::figures::{Cost, Pair};
+use super::table::Row;
+use crate::cache::Cache;
+use crate::guest::Tools;
+use crate::scenarios::{self, Extra, Run};
+use crate::{trees, workspace};
+
+/// The scenario, and the rows that its times make: the name, the label of ours, and the limit.
+const SCENARIO: &str = "load-many";
+const ROWS: [(&str, &str, Option<f64>); 2] = [
+    ("loading 60 modules in QEMU, in sequence", "in sequence", Some(1.0)),
+    ("loading 60 modules in QEMU, -j 2", "-j 2", None),
+];
+const PACKAGED: &str = "packaged";
+
+/// The kernel, and another one for the scenarios' other modules.
+const KERNEL: &str = "trixie-cloud";
+const OTHER: &str = "bookworm-cloud";
+
+/// The rows' names.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    ROWS.iter().map(|(name, ..)| *name)
+}
+
+/// Boots the machine and measures so many rounds.
+pub(super) fn rows(cache: &Cache, binary: &Path, rounds: usize) -> Vec<Row> {
+    let told = told(cache, binary, rounds);
+    let row = |&(name, label, limit): &(&str, &str, Option<f64>)| match &told {
+        Ok(line) => match pairs(line, label) {
+            Some(pairs) => Row::of_times(name, limit, &pairs),
+            None => {
+                Row::failed(name, limit, anyhow::anyhow!("the scenario tells no times for {label}: {line}"))
+            }
+        },
+        Err(error) => Row::failed(name, limit, anyhow::anyhow!("{error:#}")),
+    };
+    ROWS.iter().map(row).collect()
+}
+
+/// Runs the scenario; what it tells.
+fn told(cache: &Cache, binary: &Path, rounds: usize) -> Result<String> {
+    let tree = |name: &str| trees::provide(cache, name)?.context("no such tree");
+    let (kernel, other) = (tree(KERNEL)?, tree(OTHER)?);
+    let outcomes = scenarios::run(
+        cache,
+        &Run {
+            workspace: &workspace(),
+            tree: &kernel,
+            extra: Extra::Variants(&other),
+            tools: Tools::Ours(binary),
+            only: Some(SCENARIO),
+            // The kernel gives a parameter that it doesn't know to init's environment.
+            parameters: &format!("rounds={rounds}"),
+            accelerator: "tcg",
+        },
+    )?;
+    let outcome = outcomes.into_iter().find(|outcome| outcome.name == SCENARIO).context("it did not run")?;
+    if !outcome.passed {
+        bail!("the scenario {SCENARIO} failed");
+    }
+    outcome.log.into_iter().find(|line| line.starts_with("= ")).context("the scenario tells nothing")
+}
+
+/// The pairs of a label's times and the packaged one's.
+fn pairs(told: &str, label: &str) -> Option<Vec<Pair>> {
+    let times = |label: &str| -> Option<Vec<f64>> {
+        let (_, rest) = told.split_once(label)?;
+        rest.split(',').next()?.split_whitespace().map(|word| word.parse().ok()).collect()
+    };
+    let cost = |wall| Cost { wall, ..Cost::default() };
+    let (ours, theirs) = (times(label)?, times(PACKAGED)?);
+    let pairs =
+        ours.into_iter().zip(theirs).map(|(ours, theirs)| Pair { ours: cost(ours), theirs: cost(theirs) });
+    Some(pairs.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_times_that_the_scenario_tells_are_paired() {
+        let told = "= 71 modules, seconds in sequence 1.50 2.00, -j 2 1.00 1.25, packaged 2.00 2.50";
+        let walls = |label| -> Vec<(f64, f64)> {
+            pairs(told, label).unwrap().iter().map(|pair| (pair.ours.wall, pair.theirs.wall)).collect()
+        };
+        assert_eq!(walls("in sequence"), [(1.5, 2.0), (2.0, 2.5)]);
+        assert_eq!(walls("-j 2"), [(1.0, 2.0), (1.25, 2.5)]);
+        assert!(pairs(told, "-j 3").is_none());
+    }
+}

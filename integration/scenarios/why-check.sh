@@ -1,0 +1,13 @@
+# kmod check on the running kernel: nothing is loaded, and the outcomes are those of loading.
+# kernels: 6.1
+# tools: ours
+
+expect_output "dummy: would load" /bin/kmod check dummy numdumies=2
+grep -q "^  It has no parameter numdumies (is numdummies meant?): the kernel ignores that." out || fail "no hint"
+expect_status 1 /bin/kmod check /refused/vermagic/dummy.ko numdummies=many
+grep -q "^dummy: would not load" out || fail "no verdict"
+grep -q "^  It was built for another kernel" out || fail "vermagic is not found"
+grep -q "^  The parameter numdummies=many is refused" out || fail "the value is not found"
+expect_output " would load, 0 would not, 0 cannot be told" /bin/kmod check --all
+grep "^symbols: " out | sed 's/^/= /'
+expect_absent dummy vfat fat

@@ -1,0 +1,10 @@
+# Who may not load modules is told so; who may not read the kernel's log misses its words alone.
+# tools: ours
+
+mkdir public
+cp "$(module_file dummy)" public
+chmod -R a+rX . public
+echo nobody:x:65534:65534::/:/bin/sh >/etc/passwd
+echo nobody:x:65534: >/etc/group
+expect_error "  Only root, with CAP_SYS_MODULE, may load modules." \
+    start-stop-daemon -S -q -c nobody -x /sbin/insmod -- public/"$(ls public)"

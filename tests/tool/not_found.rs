@@ -1,0 +1,132 @@
+//! A name that means no module: kmod's line stays, and below it stands why.
+
+use modutils_tests::{little_kernel, module};
+use testkit::{Loaded, TestRoot};
+
+fn indexed() -> TestRoot {
+    let root = little_kernel();
+    root.ours("depmod", &[]).succeeds();
+    root
+}
+
+/// What modprobe says below its message.
+#[track_caller]
+fn why(root: &TestRoot, args: &[&str]) -> String {
+    let run = root.ours("modprobe", args).fails();
+    let name = args.last().expect("a name");
+    let said = run.err();
+    let (first, why) = said.split_once('\n').expect("a line");
+    let expected = format!("modprobe: FATAL: Module {name} not found in directory /lib/modules/");
+    assert!(first.starts_with(&expected), "{run:?}");
+    assert!(why.lines().all(|line| line.starts_with("  ")), "{run:?}");
+    why.to_owned()
+}
+
+#[track_caller]
+fn says(root: &TestRoot, args: &[&str], expected: &[&str]) {
+    let why = why(root, args);
+    for text in expected {
+        assert!(why.contains(&text.replace('@', &root.module_path(""))), "no \"{text}\" in:\n{why}");
+    }
+}
+
+fn directory(root: &TestRoot) -> std::path::PathBuf {
+    root.path().join(root.module_path(""))
+}
+
+#[test]
+fn a_kernel_without_modules() {
+    let root = TestRoot::new();
+    std::fs::remove_dir(directory(&root)).expect("an empty directory");
+    says(
+        &root,
+        &["top"],
+        &["the running kernel has no modules here", "Nor are there modules of another kernel"],
+    );
+    says(
+        &root,
+        &["-S", "1.2.3", "top"],
+        &["There is no /lib/modules/1.2.3: this kernel has no modules here"],
+    );
+}
+
+#[test]
+fn a_kernel_replaced_since_it_was_booted() {
+    let root = TestRoot::new();
+    std::fs::remove_dir(directory(&root)).expect("an empty directory");
+    root.write("lib/modules/6.99.1/modules.dep", "");
+    let expected = "There are modules for 6.99.1. If the kernel was replaced since it was booted, reboot.";
+    says(&root, &["top"], &[expected]);
+}
+
+#[test]
+fn an_index_missing_empty_or_damaged() {
+    let root = little_kernel();
+    says(&root, &["top"], &["There is no /lib/modules/", "modules.dep.bin.", "Run depmod to make it."]);
+    root.write_module_file("modules.dep.bin", "");
+    says(&root, &["top"], &["modules.dep.bin is empty", "Run depmod to make it anew."]);
+    root.write_module_file("modules.dep.bin", "no index at all");
+    says(&root, &["top"], &["modules.dep.bin is damaged: ", "Run depmod to make it anew."]);
+}
+
+#[test]
+fn an_outdated_index() {
+    let root = indexed();
+    root.add_module("kernel/drivers/late.ko", &module("late"));
+    says(&root, &["late"], &["kernel/drivers/late.ko, and modules.dep.bin does not list it", "run depmod"]);
+    root.write_module_file("modules.builtin", "kernel/fs/later.ko\n");
+    says(&root, &["later"], &["modules.builtin, and modules.builtin.bin does not list it", "run depmod"]);
+}
+
+#[test]
+fn a_name_of_another_kernel() {
+    let root = indexed();
+    let files = root.indexes();
+    for (name, bytes) in &files {
+        root.write(&format!("lib/modules/6.99.1/{name}"), bytes);
+    }
+    root.ours("depmod", &[]).succeeds();
+    std::fs::remove_file(root.path().join(root.module_path("kernel/drivers/extra.ko"))).expect("removed");
+    root.ours("depmod", &[]).succeeds();
+    says(&root, &["extra"], &["Other kernels have it: 6.99.1."]);
+}
+
+#[test]
+fn a_slip_of_the_finger() {
+    let root = indexed();
+    says(&root, &["hepler"], &["Did you mean helper?"]);
+    says(&root, &["insid"], &["Did you mean inside?"]);
+    says(&root, &["my-dahs"], &["Did you mean my_dash?"]);
+}
+
+#[test]
+fn the_name_of_a_file() {
+    let root = indexed();
+    says(&root, &["top.ko.xz"], &["This is the name of a file; the module is called top."]);
+}
+
+#[test]
+fn an_alias_that_matches_nothing_and_a_name_that_is_none() {
+    let root = indexed();
+    says(&root, &["pci:v0000FFFFd"], &["No module of this kernel has an alias that matches this."]);
+    says(&root, &["unheard_of"], &["No module of this kernel has this name or alias."]);
+    says(&root, &["a]b"], &["The name is no name of a module: unmatched bracket."]);
+}
+
+#[test]
+fn a_module_loaded_from_elsewhere() {
+    let root = indexed();
+    root.load(&Loaded::new("own"));
+    says(&root, &["own"], &["It is loaded, from a file outside of this directory."]);
+}
+
+#[test]
+fn modinfo_and_removal_say_it_too() {
+    let root = indexed();
+    for (tool, args) in [("modinfo", &["hepler"][..]), ("modprobe", &["-r", "hepler"])] {
+        let run = root.ours(tool, args).fails();
+        assert!(run.err().contains("Module hepler not found.\n  Did you mean helper?"), "{run:?}");
+    }
+    let run = root.ours("modprobe", &["-q", "hepler"]).fails();
+    assert_eq!(run.err(), "");
+}
