@@ -6,8 +6,10 @@
 mod bounds;
 mod check;
 mod commands;
+mod completions;
 mod deny;
 mod depmod;
+mod documents;
 mod durable;
 mod faults;
 mod json;

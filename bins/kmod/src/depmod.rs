@@ -39,7 +39,8 @@ pub fn run(invocation: &Invocation) -> ExitCode {
 /// Ends the run: why has been told.
 struct Failed;
 
-fn command() -> Command {
+/// The command line's description, for the tests and the completions.
+pub fn command() -> Command {
     let arguments = cli::arguments("VERSION [FILE]...");
     let several = |arg: clap::Arg| arg.action(ArgAction::Append);
     let command = cli::command("depmod", "Make the module indexes of a kernel")

@@ -37,7 +37,8 @@ pub fn run(invocation: &Invocation) -> ExitCode {
     report.finish(done)
 }
 
-fn command() -> Command {
+/// The command line's description, for the tests and the completions.
+pub fn command() -> Command {
     let command = cli::command("modinfo", "Show what kernel modules say of themselves")
         .arg(cli::arguments("MODULE|FILE"))
         .arg(cli::flag('a', "author", "Show the authors only"))

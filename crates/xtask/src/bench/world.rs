@@ -19,6 +19,9 @@ use anyhow::{Context, Result, bail};
 use crate::cache::Cache;
 use crate::{process, reference, trees};
 
+/// Where our depmod keeps what it remembers of a tree.
+const CACHE: &str = "var/cache/modutils";
+
 /// Whose tools.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Side {
@@ -68,6 +71,7 @@ impl World {
             let root = world.root(side);
             fs::create_dir_all(root.join("sys/module"))?;
             fs::create_dir_all(root.join("usr/lib/modules"))?;
+            fs::create_dir_all(root.join("var/cache"))?;
             fs::write(root.join("proc/modules"), "")?;
             fs::write(root.join("proc/cmdline"), "BOOT_IMAGE=/vmlinuz root=/dev/vda1 quiet\n")?;
         }
@@ -129,7 +133,7 @@ impl World {
     /// # Errors
     /// When the file system says so.
     pub(super) fn forget(&self) -> Result<()> {
-        match fs::remove_dir_all(self.root(Side::Ours).join("var")) {
+        match fs::remove_dir_all(self.root(Side::Ours).join(CACHE)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => bail!("cannot forget: {error}"),
             _ => Ok(()),
         }
