@@ -3,25 +3,25 @@
 
 directory=/lib/modules/$(uname -r)
 
-# explained NAME LINE…: modprobe does not find it, and says all of these below its message.
-explained() {
+# says_why NAME LINE…: modprobe does not find it, and says all of these below its message.
+says_why() {
     name=$1
     shift
     expect_error "modprobe: FATAL: Module $name not found in directory $directory" /sbin/modprobe "$name"
     for line in "$@"; do expect_cause "$line"; done
 }
 
-explained vaft "Did you mean vfat?"
-explained vfat.ko "This is the name of a file; the module is called vfat."
-explained pci:vFFFFdFFFF "No module of this kernel has an alias that matches this."
-explained nonesuch "No module of this kernel has this name or alias."
+says_why vaft "Did you mean vfat?"
+says_why vfat.ko "This is the name of a file; the module is called vfat."
+says_why pci:vFFFFdFFFF "No module of this kernel has an alias that matches this."
+says_why nonesuch "No module of this kernel has this name or alias."
 expect_error "modinfo: ERROR: Module vaft not found." /sbin/modinfo vaft
 expect_cause "Did you mean vfat?"
 expect_error "modprobe: FATAL: Module vaft not found." /sbin/modprobe -r vaft
 
 # An index without it, though the file is there.
 cp "$(module_file dummy)" "$directory/kernel/unindexed.ko$(module_file dummy | sed 's/.*\.ko//')"
-explained unindexed "  The index is outdated: run depmod."
+says_why unindexed "  The index is outdated: run depmod."
 grep -qF "  It is in $directory/kernel/unindexed.ko" err || fail "it does not say where it is"
 rm "$directory"/kernel/unindexed.ko*
 
@@ -36,11 +36,11 @@ mv /tmp/away "$file"
 
 # No index, an empty one, a damaged one.
 mv "$directory/modules.dep.bin" /tmp/away
-explained vfat "There is no $directory/modules.dep.bin." "  Run depmod to make it."
+says_why vfat "There is no $directory/modules.dep.bin." "  Run depmod to make it."
 : >"$directory/modules.dep.bin"
-explained vfat "$directory/modules.dep.bin is empty." "  Run depmod to make it anew."
+says_why vfat "$directory/modules.dep.bin is empty." "  Run depmod to make it anew."
 head -c 100 /dev/zero >"$directory/modules.dep.bin"
-explained vfat "  Run depmod to make it anew."
+says_why vfat "  Run depmod to make it anew."
 grep -qF "  $directory/modules.dep.bin is damaged: " err || fail "it does not say that it is damaged"
 mv /tmp/away "$directory/modules.dep.bin"
 
@@ -56,10 +56,10 @@ mv /tmp/away "$directory/modules.dep.bin"
 
 # The running kernel's modules are gone, and those of its successor are there.
 mv "$directory" /tmp/away
-explained vfat "There is no $directory: the running kernel has no modules here." \
+says_why vfat "There is no $directory: the running kernel has no modules here." \
     "  There are modules for 99.1. If the kernel was replaced since it was booted, reboot."
 rm -r /lib/modules/99.1
-explained vfat "  Nor are there modules of another kernel. Install those of this one."
+says_why vfat "  Nor are there modules of another kernel. Install those of this one."
 expect_error "  There is no /lib/modules/1.2.3: this kernel has no modules here." /sbin/modprobe -S 1.2.3 vfat
 mv /tmp/away "$directory"
 

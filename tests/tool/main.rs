@@ -6,8 +6,11 @@
 mod bounds;
 mod check;
 mod commands;
+mod completions;
 mod deny;
 mod depmod;
+mod depmod_cache;
+mod documents;
 mod durable;
 mod faults;
 mod json;

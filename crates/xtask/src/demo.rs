@@ -99,6 +99,7 @@ fn session(tree: &Tree, root: Initramfs, options: &Options) -> Result<()> {
         kernel: &tree.kernel(),
         initramfs: &root.finish(),
         parameters: "",
+        disk: None,
         processors: 1,
         accelerator: &options.accelerator,
         timeout: Duration::from_secs(300),

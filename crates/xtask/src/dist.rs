@@ -1,41 +1,85 @@
-//! `cargo xtask dist`: the release binaries, one dynamic and one that needs nothing but the kernel.
+//! `cargo xtask dist`: the release binaries, and an archive for each machine with the one that needs nothing but the
+//! kernel, its pages and completions.
+
+mod machine;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use clap::Args;
 
-use crate::packages::{self, MUSL_GCC, READELF};
+use crate::install::{self, Places};
+use crate::packages::{self, READELF};
 use crate::{process, workspace};
 
-/// The target of the static binary.
-const TARGET: &str = "x86_64-unknown-linux-musl";
+pub(crate) use machine::Machine;
 
-/// Builds both binaries, checks them and prints where they lie.
+/// The options of `cargo xtask dist`.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Build for this machine; can be given several times (default: this one)
+    #[arg(long, value_enum)]
+    machine: Vec<Machine>,
+}
+
+/// Builds the binaries, tries and packs them, and prints where they lie.
 ///
 /// # Errors
 /// When a build or a check fails.
-pub(crate) fn run() -> Result<()> {
-    let fixed = static_binary()?;
-    let dynamic = build(&[])?.join("release/kmod");
-    for (kind, binary) in [("static", &fixed), ("dynamic", &dynamic)] {
-        let version = process::output(Command::new(binary).arg("--version"))
-            .with_context(|| format!("the {kind} binary does not run"))?;
-        let size = std::fs::metadata(binary)?.len();
-        let first = version.lines().next().unwrap_or_default();
-        println!("{kind:8} {:>6} KiB  {}  ({first})", size / 1024, binary.display());
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let machines = if options.machine.is_empty() { &[Machine::Amd64][..] } else { &options.machine };
+    for &machine in machines {
+        let binary = binary_for(machine)?;
+        let version = machine.smoke_test(&binary)?;
+        show("static", &binary, &version)?;
+        let archive = archive(machine, &binary)?;
+        println!("archive  {:>6} KiB  {}", std::fs::metadata(&archive)?.len() / 1024, archive.display());
+    }
+    if machines.contains(&Machine::Amd64) {
+        let dynamic = dynamic_binary()?;
+        let version = process::output(Command::new(&dynamic).arg("--version"))
+            .context("the dynamic binary does not run")?;
+        show("dynamic", &dynamic, &version)?;
     }
     Ok(())
 }
 
-/// Builds the static binary and checks that it is one: no loader, no library.
+fn show(kind: &str, binary: &Path, version: &str) -> Result<()> {
+    let size = std::fs::metadata(binary)?.len();
+    let first = version.lines().next().unwrap_or_default();
+    println!("{kind:8} {:>6} KiB  {}  ({first})", size / 1024, binary.display());
+    Ok(())
+}
+
+/// Builds the static binary of this machine and checks that it is one.
 ///
 /// # Errors
 /// When a part of the toolchain can't be had, the build fails, or the binary is not static.
 pub(crate) fn static_binary() -> Result<PathBuf> {
-    packages::need(&[MUSL_GCC, READELF])?;
-    packages::need_target(TARGET)?;
-    let binary = build(&["--target", TARGET])?.join(TARGET).join("release/kmod");
+    binary_for(Machine::Amd64)
+}
+
+/// Builds the binary that uses the C library.
+///
+/// # Errors
+/// When the build fails.
+pub(crate) fn dynamic_binary() -> Result<PathBuf> {
+    process::run(cargo().args(["build", "--release", "--quiet", "--package", "kmod"]))?;
+    Ok(target_directory().join("release/kmod"))
+}
+
+/// Builds a machine's static binary and checks that it is one: no loader, no library.
+fn binary_for(machine: Machine) -> Result<PathBuf> {
+    packages::need(&[READELF])?;
+    let target = machine.target();
+    packages::need(&machine.programs())?;
+    packages::need_target(target)?;
+    let mut cargo = cargo();
+    cargo.args(["build", "--release", "--quiet", "--package", "kmod", "--target", target]);
+    machine.prepare(&mut cargo);
+    process::run(&mut cargo)?;
+    let binary = target_directory().join(target).join("release/kmod");
     let headers = process::output(Command::new("readelf").args(["--wide", "-l", "-d"]).arg(&binary))?;
     for trace in ["INTERP", "(NEEDED)"] {
         if headers.contains(trace) {
@@ -45,12 +89,29 @@ pub(crate) fn static_binary() -> Result<PathBuf> {
     Ok(binary)
 }
 
-/// Builds the release binary and returns cargo's target directory.
-fn build(target: &[&str]) -> Result<PathBuf> {
-    let mut cargo = cargo();
-    process::run(cargo.args(["build", "--release", "--quiet", "--package", "kmod"]).args(target))?;
-    Ok(std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| workspace().join("target"), |dir| absolute(Path::new(&dir))))
+/// Packs an installation as an archive that holds one directory, the same bytes for the same input.
+fn archive(machine: Machine, binary: &Path) -> Result<PathBuf> {
+    let name = format!("modutils-{}-{}", env!("CARGO_PKG_VERSION"), machine.name());
+    let stage = tempfile::tempdir()?;
+    install::install(&stage.path().join(&name), &Places::default(), binary)?;
+    let directory = target_directory().join("dist");
+    std::fs::create_dir_all(&directory)?;
+    let archive = directory.join(format!("{name}.tar.gz"));
+    let mut tar = Command::new("tar");
+    tar.args(["--create", "--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0"])
+        .args(["--use-compress-program", "gzip -9n", "--file"])
+        .arg(&archive)
+        .arg("--directory")
+        .arg(stage.path())
+        .arg(&name);
+    process::run(&mut tar)?;
+    Ok(archive)
+}
+
+/// Where cargo puts what it builds.
+fn target_directory() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| workspace().join("target"), |dir| workspace().join(Path::new(&dir)))
 }
 
 /// The cargo that runs us, in the checkout.
@@ -58,8 +119,4 @@ pub(crate) fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(workspace());
     cargo
-}
-
-fn absolute(dir: &Path) -> PathBuf {
-    workspace().join(dir)
 }

@@ -51,6 +51,7 @@ const VARIANTS: [Variant; 4] = [
 ];
 
 /// Whose tools lie in /sbin.
+#[derive(Clone, Copy)]
 pub(crate) enum Tools<'a> {
     /// Our static binary, at this path.
     Ours(&'a Path),

@@ -7,15 +7,21 @@ mod audit;
 mod bench;
 mod cache;
 mod damage;
+mod deb;
 mod demo;
+mod disk;
 mod dist;
 mod faults;
 mod fuzz;
 mod guest;
 mod initramfs;
+mod install;
 mod kernel;
+mod man;
+mod minimal;
 mod mirror;
 mod packages;
+mod packaging;
 mod process;
 mod qemu;
 mod reference;
@@ -55,8 +61,16 @@ enum Task {
     Damage(damage::Options),
     /// Run the scenarios of integration/scenarios on stock Debian kernels in QEMU
     Vm(vm::Options),
-    /// Build the release binaries, static and dynamic
-    Dist,
+    /// Build the release binaries, static and dynamic, and pack the static one with its pages
+    Dist(dist::Options),
+    /// Check the manual pages, and make the one that is made from ARCHITECTURE.md
+    Man,
+    /// Make a Debian package that takes over kmod's programs while kmod stays installed
+    Deb(deb::Options),
+    /// Try the Debian package, and the programs that call the tools, in roots of Debian 12 and 13
+    Packaging(packaging::Options),
+    /// Install the tools with their pages and completions into a directory
+    Install(install::Options),
     /// Make each system call of the tools fail in turn, and print what was there afterwards
     Faults(faults::Options),
     /// Measure our tools beside the packaged kmod
@@ -75,7 +89,11 @@ fn main() -> ExitCode {
         Task::Kernel => kernel::run(),
         Task::Damage(options) => damage::run(&options),
         Task::Vm(options) => vm::run(&options),
-        Task::Dist => dist::run(),
+        Task::Dist(options) => dist::run(&options),
+        Task::Man => man::run(),
+        Task::Deb(options) => deb::run(&options),
+        Task::Packaging(options) => packaging::run(&options),
+        Task::Install(options) => install::run(&options),
         Task::Faults(options) => faults::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Fuzz(options) => fuzz::run(&options),

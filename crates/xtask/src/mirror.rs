@@ -91,7 +91,10 @@ impl Mirror {
     }
 
     /// The mirror's address.
-    fn site(&mut self) -> Result<String> {
+    ///
+    /// # Errors
+    /// When it can't be found.
+    pub(crate) fn site(&mut self) -> Result<String> {
         if self.site.is_none() {
             let site = find_site()?;
             eprintln!("mirror: {site}");

@@ -15,6 +15,14 @@ pub(crate) struct Program {
     pub(crate) package: &'static str,
 }
 
+/// Makes roots of Debian releases.
+pub(crate) const DEBOOTSTRAP: Program = Program { name: "debootstrap", package: "debootstrap" };
+/// Makes file systems.
+pub(crate) const MKE2FS: Program = Program { name: "mke2fs", package: "e2fsprogs" };
+/// Makes file systems that are only read.
+pub(crate) const MKSQUASHFS: Program = Program { name: "mksquashfs", package: "squashfs-tools" };
+/// Starts programs in namespaces of their own.
+pub(crate) const UNSHARE: Program = Program { name: "unshare", package: "util-linux" };
 /// Builds libFuzzer.
 pub(crate) const CXX: Program = Program { name: "c++", package: "g++" };
 /// Downloads.
@@ -23,6 +31,12 @@ pub(crate) const CURL: Program = Program { name: "curl", package: "curl" };
 pub(crate) const DPKG_DEB: Program = Program { name: "dpkg-deb", package: "dpkg" };
 /// Packs and unpacks `.gz`.
 pub(crate) const GZIP: Program = Program { name: "gzip", package: "gzip" };
+/// Looks for faults in manual pages.
+pub(crate) const MANDOC: Program = Program { name: "mandoc", package: "mandoc" };
+/// The shells whose completions are tested.
+pub(crate) const FISH: Program = Program { name: "fish", package: "fish" };
+/// As [`FISH`].
+pub(crate) const ZSH: Program = Program { name: "zsh", package: "zsh" };
 /// Says whether a JSON document is as a schema says.
 pub(crate) const JSONSCHEMA: Program = Program { name: "jsonschema", package: "python3-jsonschema" };
 /// Builds C dependencies for the static binary.

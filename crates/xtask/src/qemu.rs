@@ -22,6 +22,8 @@ pub(crate) struct Machine<'a> {
     pub(crate) initramfs: &'a [u8],
     /// Parameters of the kernel beside those that we always give it.
     pub(crate) parameters: &'a str,
+    /// The image of its disk, if it has one.
+    pub(crate) disk: Option<&'a Path>,
     /// How many processors the guest has.
     pub(crate) processors: u32,
     /// How QEMU runs the guest's processor. Emulation ("tcg") works everywhere.
@@ -64,7 +66,7 @@ pub(crate) fn boot(machine: &Machine, mut on_line: impl FnMut(&str) -> Next) -> 
     }
 }
 
-/// QEMU's command line. No network, no disk; one device of each kind that a scenario drives.
+/// QEMU's command line. No network; one device of each kind that a scenario drives.
 fn command(machine: &Machine, initramfs: &Path) -> Command {
     let mut qemu = Command::new(QEMU.name);
     qemu.args(["-accel", machine.accelerator, "-cpu", PROCESSOR, "-m", "1024", "-no-reboot", "-nodefaults"])
@@ -81,6 +83,9 @@ fn command(machine: &Machine, initramfs: &Path) -> Command {
         .arg(initramfs)
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
+    if let Some(disk) = machine.disk {
+        qemu.arg("-drive").arg(format!("file={},format=raw,if=virtio", disk.display()));
+    }
     qemu
 }
 

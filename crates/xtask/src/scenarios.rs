@@ -115,6 +115,7 @@ fn run_in_one_boot(cache: &Cache, run: &Run, boot: &Boot, scenarios: &[&Scenario
         parameters: &format!("{} {}", boot.parameters, run.parameters),
         processors: boot.processors,
         accelerator: run.accelerator,
+        disk: None,
         timeout,
     };
     let mut report = Report::default();
@@ -209,7 +210,8 @@ impl Report {
 }
 
 impl Outcome {
-    fn print(&self) {
+    /// Prints its row, and what it said where it failed.
+    pub(crate) fn print(&self) {
         let result = if self.passed { "pass" } else { "FAIL" };
         println!("  {result}  {:28} {:>6} s", self.name, self.seconds);
         // A scenario that passed has something to tell in lines that begin with "= ", such as how much it compared.

@@ -13,9 +13,9 @@ use clap::Args;
 
 use crate::cache::Cache;
 use crate::dist::{self, cargo};
-use crate::packages::{self, GZIP, JSONSCHEMA, OPENSSL, PYTHON, QEMU, READELF, XZ, ZSTD};
+use crate::packages::{self, FISH, GZIP, JSONSCHEMA, OPENSSL, PYTHON, QEMU, READELF, XZ, ZSH, ZSTD};
 use crate::scenarios::Outcome;
-use crate::{fuzz, kernel, reference, trees, vm, workspace};
+use crate::{fuzz, kernel, man, packaging, reference, trees, vm, workspace};
 
 /// The options of `cargo xtask test`.
 #[derive(Args)]
@@ -46,7 +46,7 @@ struct Stages {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let mut stages = Stages::default();
     stages.check("programs", || {
-        packages::need(&[QEMU, READELF, OPENSSL, XZ, ZSTD, GZIP, PYTHON, JSONSCHEMA])?;
+        packages::need(&[QEMU, READELF, OPENSSL, XZ, ZSTD, GZIP, PYTHON, JSONSCHEMA, FISH, ZSH])?;
         packages::need_components(&["rustfmt", "clippy"])
     });
     stages.check("fmt", || {
@@ -63,6 +63,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         let doc = ["doc", "--quiet", "--workspace", "--no-deps"];
         quietly(cargo().args(doc).env("RUSTDOCFLAGS", "--deny warnings"))
     });
+    stages.check("manual pages", man::check);
     let mut prepared = None;
     stages.check("trees, references and the static binary", || {
         prepared = Some(prepare()?);
@@ -75,7 +76,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         stages
             .tests("tool tests", || libtest(&mut tests(&["--package", "modutils-tests", "--test", "tool"])));
         stages.tests("damaged files", || {
-            let runs = if options.full { "5000" } else { "400" };
+            let runs = if options.full { "5000" } else { "300" };
             let mut damage = tests(&["--package", "modutils-tests", "--test", "damage"]);
             libtest(damage.env("MODUTILS_DAMAGE_RUNS", runs))
         });
@@ -85,6 +86,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         stages.tests("scenarios in QEMU", || scenarios(|| vm::run_stock(cache, binary)));
         stages.check("the kernel with Rust", || kernel::provide(cache).map(drop));
         stages.tests("scenarios with the companion modules", || scenarios(|| vm::run_rust(cache, binary)));
+        if options.full {
+            stages.tests("packaging", || scenarios(|| packaging::run_all(cache, binary)));
+        }
     }
     if options.full {
         stages.tests("fuzz targets, half a minute each", || {

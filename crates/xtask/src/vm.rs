@@ -9,7 +9,7 @@ use crate::cache::Cache;
 use crate::guest::Tools;
 use crate::scenarios::{self, Extra, Outcome, Run};
 use crate::trees::Tree;
-use crate::{dist, kernel, trees, workspace};
+use crate::{dist, kernel, minimal, trees, workspace};
 
 /// The trees whose kernels we boot, 6.1 and 6.12: no compression in one, xz in the kernel in the other.
 const STOCK: [&str; 2] = ["bookworm-cloud", "trixie-cloud"];
@@ -127,6 +127,16 @@ fn scenarios_on(
         return run(&rust.tree, Extra::Companions(&companions));
     }
     let tree = |name: &str| trees::provide(cache, name)?.context("no such tree");
+    let mut outcomes = Vec::new();
+    if let Tools::Ours(binary) = tools
+        && only.is_none_or(|part| "minimal-system".contains(part))
+    {
+        outcomes.push(minimal::run(cache, &tree(name)?, binary)?);
+        if only.is_some() {
+            return Ok(outcomes);
+        }
+    }
     let other = STOCK.iter().find(|other| **other != name).context("two kernels")?;
-    run(&tree(name)?, Extra::Variants(&tree(other)?))
+    outcomes.extend(run(&tree(name)?, Extra::Variants(&tree(other)?))?);
+    Ok(outcomes)
 }

@@ -2,6 +2,7 @@
 
 mod blocked;
 mod check;
+mod complete;
 mod graph;
 mod params;
 mod place;
@@ -12,6 +13,58 @@ use std::{ffi::OsStr, process::ExitCode};
 use modutils::Level;
 
 use crate::{Invocation, cli, lsmod, report::Report};
+
+pub(crate) use static_nodes::FORMATS;
+
+/// A command that the first argument may name.
+pub(crate) struct KnownCommand {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// What it does, in a few words.
+    pub(crate) about: &'static str,
+    /// Its command line's description, where it has options.
+    pub(crate) options: fn() -> Option<clap::Command>,
+}
+
+/// The commands, as the help lists them.
+pub(crate) const COMMANDS: [KnownCommand; 8] = [
+    KnownCommand {
+        name: "blocked",
+        about: "Show what keeps modules from being loaded",
+        options: || Some(blocked::command()),
+    },
+    KnownCommand {
+        name: "check",
+        about: "Tell whether a kernel would take a module, without loading it",
+        options: || Some(check::command()),
+    },
+    KnownCommand {
+        name: "complete",
+        about: "Tell a shell what a word of a command line may become",
+        options: || None,
+    },
+    KnownCommand {
+        name: "graph",
+        about: "Show which module needs which",
+        options: || Some(graph::command()),
+    },
+    KnownCommand { name: "help", about: "Show this help", options: || None },
+    KnownCommand {
+        name: "list",
+        about: "Show the loaded modules, as lsmod does",
+        options: || Some(lsmod::command()),
+    },
+    KnownCommand {
+        name: "params",
+        about: "Show the parameters of modules, and what they are now",
+        options: || Some(params::command()),
+    },
+    KnownCommand {
+        name: "static-nodes",
+        about: "Show the device nodes that modules need at boot",
+        options: || Some(static_nodes::command()),
+    },
+];
 
 /// Runs the command that the first argument names.
 pub fn run(invocation: &Invocation) -> ExitCode {
@@ -39,6 +92,7 @@ pub fn run(invocation: &Invocation) -> ExitCode {
         b"graph" => graph::run(&invocation, report),
         b"params" => params::run(&invocation, report),
         b"static-nodes" => static_nodes::run(&invocation, report),
+        b"complete" => complete::run(&invocation, report),
         _ => unknown(command, report),
     }
 }
@@ -48,17 +102,15 @@ pub fn command() -> clap::Command {
     cli::common(
         cli::command("kmod", "Look at modules, at what is loaded, and at what modules need at boot")
             .override_usage("kmod [OPTIONS] COMMAND")
-            .after_help(
-                "Commands:\n  \
-                 blocked       Show what keeps modules from being loaded\n  \
-                 check         Tell whether a kernel would take a module, without loading it\n  \
-                 graph         Show which module needs which\n  \
-                 help          Show this help\n  \
-                 list          Show the loaded modules, as lsmod does\n  \
-                 params        Show the parameters of modules, and what they are now\n  \
-                 static-nodes  Show the device nodes that modules need at boot\n\n\
-                 Called as depmod, insmod, lsmod, modinfo, modprobe or rmmod it is that tool.",
-            ),
+            .after_help(after_help()),
+    )
+}
+
+fn after_help() -> String {
+    let lines = COMMANDS.iter().map(|command| format!("  {:13} {}\n", command.name, command.about));
+    let lines: String = lines.collect();
+    format!(
+        "Commands:\n{lines}\nCalled as depmod, insmod, lsmod, modinfo, modprobe or rmmod it is that tool."
     )
 }
 

@@ -16,6 +16,9 @@ use modutils::{
 
 use crate::{Invocation, cli, report::Report};
 
+/// The ways in which nodes can be written, by name.
+pub(crate) const FORMATS: [&str; 3] = ["human", "tmpfiles", "devname"];
+
 /// How a node is written.
 #[derive(Clone, Copy)]
 enum Format {
@@ -50,7 +53,7 @@ pub(super) fn run(invocation: &Invocation, mut report: Report) -> ExitCode {
     report.finish(done)
 }
 
-fn command() -> clap::Command {
+pub(super) fn command() -> clap::Command {
     cli::command("static-nodes", "Show the device nodes that modules need at boot")
         .arg(cli::arguments("ARGUMENT").hide(true))
         .arg(cli::value('f', "format", "FORMAT", "human (for reading), tmpfiles (tmpfiles.d) or devname"))

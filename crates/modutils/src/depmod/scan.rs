@@ -36,7 +36,7 @@ pub struct Found {
 
 /// All module files in the module directory and in the external ones, each directory in the order
 /// of its names. Links to directories are followed, but no directory is entered below itself, nor by
-/// more than [`MOST_WAYS`] ways.
+/// more than sixteen ways.
 ///
 /// # Errors
 /// Where the module directory itself cannot be read; what else cannot goes to the sink.

@@ -120,15 +120,37 @@ fn compressed_places(image: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The kernel in the stream at the beginning of these bytes, whatever follows it.
 fn decompressed(bytes: &[u8]) -> Option<Vec<u8>> {
-    let reader: Box<dyn Read> = match Compression::of(bytes) {
-        Compression::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(bytes).ok()?.single_frame()),
-        Compression::Xz => Box::new(xz2::read::XzDecoder::new(bytes)),
-        Compression::Gzip => Box::new(flate2::read::GzDecoder::new(bytes)),
-        Compression::None => return None,
-    };
     let mut kernel = Vec::new();
-    reader.take(KERNEL_LIMIT).read_to_end(&mut kernel).ok()?;
+    let mut read_all = |reader: &mut dyn Read| reader.take(KERNEL_LIMIT).read_to_end(&mut kernel).ok();
+    match Compression::of(bytes) {
+        Compression::Zstd => {
+            read_all(&mut zstd::stream::read::Decoder::with_buffer(bytes).ok()?.single_frame())?;
+        }
+        Compression::Gzip => drop(read_all(&mut flate2::read::GzDecoder::new(bytes))?),
+        Compression::Xz => kernel = first_xz_stream(bytes)?,
+        Compression::None => return None,
+    }
     kernel.contains_str(BANNER).then_some(kernel)
+}
+
+/// The reader of the library takes what follows a stream for damage.
+fn first_xz_stream(bytes: &[u8]) -> Option<Vec<u8>> {
+    use liblzma::stream::{Action, Status, Stream};
+    const STEP: usize = 1 << 20;
+    let mut stream = Stream::new_stream_decoder(u64::MAX, 0).ok()?;
+    let mut plain = Vec::new();
+    while plain.len() as u64 <= KERNEL_LIMIT {
+        plain.reserve(STEP);
+        let before = (stream.total_in(), stream.total_out());
+        let rest = bytes.get(usize::try_from(stream.total_in()).ok()?..)?;
+        if stream.process_vec(rest, &mut plain, Action::Run).ok()? == Status::StreamEnd {
+            return Some(plain);
+        }
+        if (stream.total_in(), stream.total_out()) == before {
+            break;
+        }
+    }
+    None
 }
 
 /// The compressed kernel in an image, decompressed.
@@ -179,6 +201,21 @@ mod tests {
         assert!([&b"bio_put"[..], b"io_put", b"kfree", b"free"].iter().all(|name| names.contains(name)));
         assert!(![&b"bio_pu"[..], b"k(free", b"zfree", b"\xff"].iter().any(|name| names.contains(name)));
         assert!(!Names::default().contains(b"kfree"));
+    }
+
+    #[test]
+    fn a_kernel_is_found_whatever_stands_around_its_stream() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("vmlinuz");
+        let kernel = b"\0Linux version 6.1\0kfree\0";
+        for compression in [testkit::Compression::Xz, testkit::Compression::Zstd, testkit::Compression::Gzip]
+        {
+            let stream = compression.compress(kernel);
+            let image = [&b"loader \xfd7zXZ\0 and more"[..], &stream, b"\x1a\0\0\0 the end"].concat();
+            std::fs::write(&path, image).unwrap();
+            let names = Names::read(&path).unwrap_or_else(|| panic!("{compression:?}"));
+            assert!(names.contains(b"kfree") && !names.contains(b"kmalloc"));
+        }
     }
 
     #[test]

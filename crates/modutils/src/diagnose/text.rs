@@ -135,15 +135,20 @@ fn vermagic_differs(module: &BString, kernel: &BString, whole: bool, say: &mut d
         only_module.retain(|word| Some(word.as_bytes().to_vec()) != of_module);
         only_kernel.retain(|word| Some(word.as_bytes().to_vec()) != of_kernel);
     }
-    let list = |words: &[&BStr]| match words {
-        [] => "nothing in its place".to_owned(),
-        words => words.iter().map(|word| format!("\"{}\"", shown(word))).collect::<Vec<_>>().join(" "),
+    let list = |words: &[&BStr]| {
+        words.iter().map(|word| format!("\"{}\"", shown(word))).collect::<Vec<_>>().join(" ")
     };
-    say(format!(
-        "It was built for another kernel: its vermagic has {}, this kernel's {}.",
-        list(&only_module),
-        list(&only_kernel)
-    ));
+    let (of_module, of_kernel) = (list(&only_module), list(&only_kernel));
+    say(match (only_module.as_slice(), only_kernel.as_slice()) {
+        ([], []) => "It was built for another kernel: its vermagic has other blanks or another order.".into(),
+        ([], _) => format!("It was built for another kernel: its vermagic lacks {of_kernel}."),
+        (_, []) => {
+            format!("It was built for another kernel: its vermagic has {of_module}, this kernel's has not.")
+        }
+        _ => format!(
+            "It was built for another kernel: its vermagic has {of_module}, this kernel's {of_kernel}."
+        ),
+    });
     say(format!("  module: {}", shown(module)));
     say(format!("  kernel: {}", shown(kernel)));
     say("  Install the module that was built for this kernel, or build it against this kernel's headers."

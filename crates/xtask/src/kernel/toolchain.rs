@@ -64,14 +64,18 @@ pub(super) fn rustc_version() -> Result<String> {
     process::output(Command::new("rustc").args(["--version", "--verbose"]))
 }
 
-/// Whether a libclang is where bindgen looks for it.
+/// Whether a libclang is where bindgen looks for it. Its relative for C++, `libclang-cpp`, is of no use to it.
 fn has_libclang() -> bool {
     let list = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
     let llvm = list.filter(|entry| entry.file_name().to_string_lossy().starts_with("llvm-"));
     let dirs = llvm.map(|entry| entry.path().join("lib")).chain(["/usr/lib/x86_64-linux-gnu".into()]);
     let files = dirs.flat_map(|dir| std::fs::read_dir(dir).into_iter().flatten().flatten());
+    let is_libclang = |name: &str| {
+        let rest = name.strip_prefix("libclang");
+        rest.is_some_and(|rest| rest.starts_with(".so") || rest.starts_with("-1") || rest.starts_with("-2"))
+    };
     std::env::var_os("LIBCLANG_PATH").is_some()
-        || files.map(|file| file.file_name()).any(|name| name.to_string_lossy().starts_with("libclang-"))
+        || files.map(|file| file.file_name()).any(|name| is_libclang(&name.to_string_lossy()))
 }
 
 /// Adds the sources of Rust's `core`, which the kernel compiles with its own flags.

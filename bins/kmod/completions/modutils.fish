@@ -1,0 +1,20 @@
+# Completion for fish of depmod, insmod, kmod, lsmod, modinfo, modprobe and rmmod.
+# `kmod complete` knows what a word may become; only paths are the shell's.
+
+function __modutils_complete
+    set -l current (commandline -ct)
+    for line in (kmod complete -- (commandline -opc) "$current" 2>/dev/null)
+        switch $line
+            case :files
+                __fish_complete_path "$current"
+            case :directories
+                __fish_complete_directories "$current"
+            case '*'
+                echo $line
+        end
+    end
+end
+
+for tool in depmod insmod kmod lsmod modinfo modprobe rmmod
+    complete --command $tool --no-files --arguments '(__modutils_complete)'
+end

@@ -1,0 +1,255 @@
+//! What a word may become: options, modules, parameters, kernels, fields.
+
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+};
+
+use bstr::ByteSlice;
+use clap::Command;
+use modutils::{
+    ModuleName, Release, Root,
+    kernel::Kernel,
+    lookup::{self, Context},
+    module::{Module, parameters},
+};
+
+use super::line::Line;
+use crate::{cli, kmod, report::Report};
+
+/// Something that the word may become.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Candidate {
+    /// The whole word.
+    pub(super) text: String,
+    description: String,
+}
+
+/// The fields that modules have, or that tools make of what they have.
+const FIELDS: [&str; 18] = [
+    "alias",
+    "author",
+    "depends",
+    "description",
+    "filename",
+    "firmware",
+    "import_ns",
+    "intree",
+    "license",
+    "name",
+    "parm",
+    "parmtype",
+    "signer",
+    "softdep",
+    "srcversion",
+    "vermagic",
+    "version",
+    "weakdep",
+];
+
+impl Candidate {
+    fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), description: String::new() }
+    }
+
+    /// Has the shell complete files.
+    fn files() -> Self {
+        Self::new(":files")
+    }
+
+    /// Has the shell complete directories.
+    fn directories() -> Self {
+        Self::new(":directories")
+    }
+
+    /// Prints it. A shell puts the text on its command line as it stands, so nothing is printed that
+    /// would be more than a word there; names in indexes and modules are anybody's.
+    pub(super) fn print(&self, report: &mut Report) {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.,:=+@/%".contains(&byte);
+        if !self.text.bytes().all(is_plain) {
+            return;
+        }
+        let description: String = self.description.chars().filter(|char| !char.is_control()).collect();
+        if description.is_empty() {
+            report.print_line(&self.text);
+        } else {
+            report.print_line(format!("{}\t{description}", self.text));
+        }
+    }
+}
+
+/// The options that begin like the word.
+pub(super) fn options(command: &Command, line: &Line) -> Vec<Candidate> {
+    let shown = command.get_arguments().filter(|arg| !arg.is_hide_set() && !arg.is_positional());
+    let both = shown.flat_map(|arg| {
+        let short = arg.get_short().map(|letter| format!("-{letter}"));
+        let longs = arg.get_long_and_visible_aliases().unwrap_or_default();
+        let longs = longs.into_iter().map(|long| format!("--{long}"));
+        let description = arg.get_help().map(ToString::to_string).unwrap_or_default();
+        short.into_iter().chain(longs).map(move |text| Candidate { text, description: description.clone() })
+    });
+    both.filter(|candidate| candidate.text.starts_with(line.current)).collect()
+}
+
+/// The values of an option that begin like what is written.
+pub(super) fn values(tool: &str, line: &Line, option: &str, written: &str) -> Vec<Candidate> {
+    let words: Vec<String> = match option {
+        "set-version" => releases(&root(line)),
+        "field" => FIELDS.map(str::to_owned).into(),
+        "format" if tool == "graph" => ["dot", "tree"].map(str::to_owned).into(),
+        "format" => kmod::FORMATS.map(str::to_owned).into(),
+        "basedir" | "cache" | "dirname" | "moduledir" | "outdir" => return vec![Candidate::directories()],
+        "config" | "filesyms" | "output" | "symvers" => return vec![Candidate::files()],
+        _ => return Vec::new(),
+    };
+    // `--option=` stays in front of a value in the same word.
+    let front = line.current.strip_suffix(written).unwrap_or_default();
+    let words = words.into_iter().filter(|word| word.starts_with(written));
+    words.map(|word| Candidate::new(format!("{front}{word}"))).collect()
+}
+
+/// The arguments of a tool that begin like the word.
+pub(super) fn arguments(tool: &str, line: &Line) -> Vec<Candidate> {
+    let first = line.arguments.first();
+    match (tool, first) {
+        ("kmod", None) => commands(line),
+        ("depmod", None) => {
+            let begins = |release: &String| release.starts_with(line.current);
+            let mut found: Vec<_> =
+                releases(&root(line)).into_iter().filter(begins).map(Candidate::new).collect();
+            if line.current.starts_with('/') {
+                found.push(Candidate::files());
+            }
+            found
+        }
+        ("depmod", _) | ("insmod", None) => vec![Candidate::files()],
+        ("insmod", Some(file)) => parameters_of(Path::new(file), line),
+        ("rmmod", _) => loaded(line),
+        ("modprobe", _) if line.has("remove") => loaded(line),
+        ("modprobe", Some(module)) if !line.has("all") => parameters(module, line),
+        ("modprobe", _) => modules(line, false),
+        ("blocked" | "graph", _) => modules(line, true),
+        ("check", Some(module)) if !line.has("all") => parameters(module, line),
+        ("check" | "modinfo" | "params", _) => {
+            let mut found = modules(line, true);
+            found.push(Candidate::files());
+            found
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn commands(line: &Line) -> Vec<Candidate> {
+    let named = |known: &kmod::KnownCommand| Candidate {
+        text: known.name.to_owned(),
+        description: known.about.to_owned(),
+    };
+    let found = kmod::COMMANDS.iter().filter(|known| known.name.starts_with(line.current)).map(named);
+    found.collect()
+}
+
+/// The modules in the indexes, and those that are built in where these count.
+fn modules(line: &Line, with_builtin: bool) -> Vec<Candidate> {
+    if lookup::is_path(line.current.as_bytes()) {
+        return vec![Candidate::files()];
+    }
+    let Some(context) = context(line) else { return Vec::new() };
+    let indexes = [Some(context.indexes.dep()), with_builtin.then(|| context.indexes.builtin())];
+    // An index that is missing or damaged offers nothing; whoever runs the tool is told why.
+    let tries = indexes.into_iter().flatten().filter_map(Result::ok).flatten();
+    let entries = tries.filter_map(|trie| trie.entries().ok()).flatten();
+    entries.filter_map(|(name, _)| named_like(line.current, &name)).collect()
+}
+
+/// The loaded modules.
+fn loaded(line: &Line) -> Vec<Candidate> {
+    let root = Root::default();
+    let modules = Kernel::running(&root).loaded_modules(&mut |_| ()).unwrap_or_default();
+    modules.iter().filter_map(|module| named_like(line.current, module.name.as_bytes())).collect()
+}
+
+/// A module's name, if the word begins like it: with `-` or `_` as it was typed.
+fn named_like(typed: &str, name: &[u8]) -> Option<Candidate> {
+    let name = name.to_str().ok()?;
+    let rest = name.strip_prefix(ModuleName::new(typed).as_bytes().to_str().ok()?)?;
+    Some(Candidate::new(format!("{typed}{rest}")))
+}
+
+/// The parameters of a module given by name or path.
+fn parameters(module: &OsStr, line: &Line) -> Vec<Candidate> {
+    if lookup::is_path(module.as_encoded_bytes()) {
+        return parameters_of(Path::new(module), line);
+    }
+    let file = context(line).and_then(|context| file_of(&context, module.as_encoded_bytes()));
+    file.map(|file| parameters_of(&file, line)).unwrap_or_default()
+}
+
+fn file_of(context: &Context, name: &[u8]) -> Option<PathBuf> {
+    let candidates = lookup::lookup(context, name).ok()?;
+    Some(context.indexes.dependency_line(&candidates.first()?.module).ok()??.path)
+}
+
+fn parameters_of(file: &Path, line: &Line) -> Vec<Candidate> {
+    let Ok(module) = Module::open(file) else { return Vec::new() };
+    let Ok(info) = module.modinfo() else { return Vec::new() };
+    let (parameters, _) = parameters::parse(&info);
+    let candidates = parameters.iter().filter_map(|parameter| {
+        let text = format!("{}=", parameter.name.to_str().ok()?);
+        let kind = parameter.kind.map(|kind| format!(" ({kind})")).unwrap_or_default();
+        let description = parameter.description.map(ToString::to_string).unwrap_or_default();
+        Some(Candidate { text, description: format!("{description}{kind}").trim().to_owned() })
+    });
+    candidates.filter(|candidate| candidate.text.starts_with(line.current)).collect()
+}
+
+/// The kernels that have a module directory.
+fn releases(root: &Root) -> Vec<String> {
+    let entries = std::fs::read_dir(root.all_modules()).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+}
+
+fn root(line: &Line) -> Root {
+    let root = Root::default();
+    match line.value(&["basedir", "dirname"]) {
+        Some(base) => root.with_base(cli::from_current_directory(base)),
+        None => root,
+    }
+}
+
+fn context(line: &Line) -> Option<Context> {
+    let release = match line.value(&["set-version"]) {
+        Some(release) => Release::new(release),
+        None => Release::running().ok()?,
+    };
+    Some(Context::without_configuration(root(line), &release))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::line::takes_value, *};
+
+    #[test]
+    fn a_module_is_offered_in_the_spelling_that_was_begun() {
+        let offered = |typed, name: &str| named_like(typed, name.as_bytes()).map(|candidate| candidate.text);
+        assert_eq!(offered("snd-h", "snd_hda_intel").as_deref(), Some("snd-hda_intel"));
+        assert_eq!(offered("", "ext4").as_deref(), Some("ext4"));
+        assert_eq!(offered("ext5", "ext4"), None);
+    }
+
+    #[test]
+    fn every_option_with_a_value_is_known_here_or_takes_a_free_text() {
+        let free = ["jobs", "symbol-prefix", "wait"];
+        for mut command in [crate::depmod::command(), crate::modinfo::command(), crate::modprobe::command()] {
+            command.build();
+            let with_value = |arg: &&clap::Arg| takes_value(arg) && !arg.is_positional();
+            for arg in command.get_arguments().filter(with_value) {
+                let line = Line::read(&command, &[], OsStr::new(""));
+                let id = arg.get_id().as_str();
+                let known = free.contains(&id)
+                    || id == "set-version"
+                    || !values(command.get_name(), &line, id, "").is_empty();
+                assert!(known, "{id}");
+            }
+        }
+    }
+}

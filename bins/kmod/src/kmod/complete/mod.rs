@@ -1,0 +1,74 @@
+//! `kmod complete`: what the word under the cursor may become, for the completions of bash, zsh and
+//! fish.
+//!
+//! The shells' own parts (`bins/kmod/completions`) are a few lines each: they hand over the words up
+//! to the cursor, the program's name first and the unfinished word last. Each answer is a line, with a
+//! tab and a description where there is one; `:files` and `:directories` have the shell complete
+//! paths, as it knows best how to.
+
+mod candidates;
+mod line;
+
+use std::{ffi::OsString, path::Path, process::ExitCode};
+
+use clap::Command;
+
+use self::{
+    candidates::Candidate,
+    line::{Line, Wanted},
+};
+use crate::{Invocation, depmod, insmod, lsmod, modinfo, modprobe, report::Report, rmmod};
+
+/// Runs the command. Words that nothing is known of have no answer, and that is no failure: a shell
+/// asks in the middle of typing.
+pub(super) fn run(invocation: &Invocation, mut report: Report) -> ExitCode {
+    let words = invocation.arguments.strip_prefix(&["--".into()]).unwrap_or(&invocation.arguments);
+    if let Some((mut command, words)) = command_of(words)
+        && let Some((current, before)) = words.split_last()
+    {
+        command.build();
+        let line = Line::read(&command, before, current);
+        let mut found = of(&command, &line);
+        found.sort();
+        found.dedup_by(|a, b| a.text == b.text);
+        for candidate in found {
+            candidate.print(&mut report);
+        }
+    }
+    report.finish(true)
+}
+
+/// The command line that the words belong to, and those after the program's name and kmod's command.
+fn command_of(words: &[OsString]) -> Option<(Command, &[OsString])> {
+    let (program, words) = words.split_first()?;
+    let name = Path::new(program).file_name()?.to_str()?;
+    let command = match name {
+        "depmod" => depmod::command(),
+        "insmod" => insmod::command(),
+        "lsmod" => lsmod::command(),
+        "modinfo" => modinfo::command(),
+        "modprobe" => modprobe::command(),
+        "rmmod" => rmmod::command(),
+        _ => return command_of_kmod(words),
+    };
+    Some((command, words))
+}
+
+fn command_of_kmod(words: &[OsString]) -> Option<(Command, &[OsString])> {
+    match words {
+        [_] => Some((super::command(), words)),
+        [command, rest @ ..] => {
+            let known = super::COMMANDS.iter().find(|known| known.name == command.as_os_str())?;
+            Some(((known.options)()?, rest))
+        }
+        [] => None,
+    }
+}
+
+fn of(command: &Command, line: &Line) -> Vec<Candidate> {
+    match line.wanted() {
+        Wanted::Option => candidates::options(command, line),
+        Wanted::Value { option, written } => candidates::values(command.get_name(), line, option, written),
+        Wanted::Argument => candidates::arguments(command.get_name(), line),
+    }
+}

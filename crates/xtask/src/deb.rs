@@ -1,0 +1,143 @@
+//! `cargo xtask deb`: a Debian package that takes over the tools while kmod stays installed.
+//!
+//! kmod must stay: others depend on it, and its library and hooks are used. So our binary lies in a directory of its
+//! own, the package's scripts put links to it in the place of kmod's programs, and dpkg-divert(1) has dpkg know where
+//! these have gone. Pages and completions of the same paths make room likewise. The scripts are in `deb/`.
+//!
+//! The package is called `modutils-rs`: Debian had a `modutils` for Linux 2.4, and others still exclude that.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::install::{self, Places};
+use crate::packages::{self, DPKG_DEB, GZIP};
+use crate::{dist, process, reference};
+
+/// The options of `cargo xtask deb`.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Where the package is put
+    #[arg(long, default_value = "target/dist")]
+    output: PathBuf,
+    /// The static binary to pack (default: built now)
+    #[arg(long)]
+    binary: Option<PathBuf>,
+}
+
+/// The package's scripts. `@ASIDE@` in them is what makes room: lines of a path and where it goes.
+const SCRIPTS: [(&str, &str); 4] = [
+    ("preinst", include_str!("deb/preinst")),
+    ("postinst", include_str!("deb/postinst")),
+    ("prerm", include_str!("deb/prerm")),
+    ("postrm", include_str!("deb/postrm")),
+];
+
+/// Makes the package and prints where it lies.
+///
+/// # Errors
+/// When the binary can't be built or the package not be packed.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let binary = match &options.binary {
+        Some(binary) => binary.clone(),
+        None => dist::static_binary()?,
+    };
+    let package = build(&binary, &options.output, env!("CARGO_PKG_VERSION"))?;
+    println!("{}", package.display());
+    Ok(())
+}
+
+/// Packs a binary as a package of a version, into a directory.
+///
+/// # Errors
+/// When something can't be read or written, or dpkg-deb fails.
+pub(crate) fn build(binary: &Path, output: &Path, version: &str) -> Result<PathBuf> {
+    packages::need(&[DPKG_DEB, GZIP])?;
+    let stage = tempfile::tempdir()?;
+    let root = stage.path();
+    // The directory that tempfile made is for us alone; it becomes the package's root.
+    fs::set_permissions(root, fs::Permissions::from_mode(0o755))?;
+    install::install(root, &Places::default(), binary)?;
+    fs::create_dir_all(root.join("usr/lib/modutils-rs"))?;
+    fs::rename(root.join("usr/bin/kmod"), root.join("usr/lib/modutils-rs/kmod"))?;
+    // The scripts make the links; the directories of configuration and the data for pkg-config are kmod's.
+    for not_ours in
+        ["usr/bin", "usr/sbin", "etc", "usr/lib/modprobe.d", "usr/lib/depmod.d", "usr/share/pkgconfig"]
+    {
+        fs::remove_dir_all(root.join(not_ours)).with_context(|| not_ours.to_owned())?;
+    }
+    compress_pages(&root.join("usr/share/man"))?;
+    let documents = root.join("usr/share/doc/modutils-rs");
+    fs::rename(root.join("usr/share/doc/modutils"), &documents)?;
+    fs::write(documents.join("copyright"), include_str!("deb/copyright"))?;
+    let control = root.join("DEBIAN");
+    fs::create_dir(&control)?;
+    fs::write(control.join("control"), control_file(version))?;
+    fs::write(control.join("triggers"), include_str!("deb/triggers"))?;
+    let aside = aside(root)?;
+    for (name, script) in SCRIPTS {
+        let path = control.join(name);
+        fs::write(&path, script.replace("@ASIDE@", aside.trim_end()))?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+    }
+    fs::create_dir_all(output)?;
+    let package = output.join(format!("modutils-rs_{version}_amd64.deb"));
+    process::output(
+        Command::new("dpkg-deb").args(["--root-owner-group", "--build"]).arg(root).arg(&package),
+    )?;
+    Ok(package)
+}
+
+fn control_file(version: &str) -> String {
+    format!(
+        "Package: modutils-rs\n\
+         Version: {version}\n\
+         Architecture: amd64\n\
+         Maintainer: The modutils developers <modutils@localhost>\n\
+         Depends: kmod, dpkg (>= 1.17.14)\n\
+         Section: admin\n\
+         Priority: optional\n\
+         Description: kernel-module tools in Rust, in the place of kmod's\n \
+         depmod, insmod, kmod, lsmod, modinfo, modprobe and rmmod in one program that\n \
+         needs no library. While this package is installed, its programs have the\n \
+         names of kmod's, which stay beside them as NAME.kmod.\n"
+    )
+}
+
+/// The files of ours whose paths other packages have too, and where theirs go. zsh takes every file of its directory
+/// whose name begins with `_`, so theirs get other names.
+fn aside(root: &Path) -> Result<String> {
+    let mut lines = String::new();
+    let taken = ["depmod.d.5", "modprobe.d.5", "modules.dep.5"].map(str::to_owned);
+    let tools = reference::TOOLS.iter().copied().chain(["kmod"]);
+    let pages = taken.into_iter().chain(tools.clone().map(|tool| format!("{tool}.8")));
+    for page in pages {
+        let section = page.chars().last().context("a page has a section")?;
+        let path = format!("/usr/share/man/man{section}/{page}.gz");
+        anyhow::ensure!(root.join(&path[1..]).exists(), "no page {path}");
+        lines.push_str(&format!("{path} /usr/share/man/man{section}/kmod-{page}.gz\n"));
+    }
+    for tool in tools.clone() {
+        let directory = "/usr/share/bash-completion/completions";
+        lines.push_str(&format!("{directory}/{tool} {directory}/{tool}.kmod\n"));
+    }
+    for tool in tools {
+        let directory = "/usr/share/zsh/site-functions";
+        lines.push_str(&format!("{directory}/_{tool} {directory}/kmod_{tool}\n"));
+    }
+    Ok(lines)
+}
+
+/// Compresses the pages, as Debian has them.
+fn compress_pages(man: &Path) -> Result<()> {
+    for section in fs::read_dir(man)? {
+        for page in fs::read_dir(section?.path())? {
+            process::output(Command::new("gzip").args(["-9", "--no-name"]).arg(page?.path()))?;
+        }
+    }
+    Ok(())
+}

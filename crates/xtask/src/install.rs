@@ -1,0 +1,254 @@
+//! `cargo xtask install`: the binary, the links by whose names it is a tool, pages, completions, configuration
+//! directories and the data for pkg-config, in the places where a distribution has kmod's.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+
+use crate::{dist, man, reference, workspace};
+
+/// The options of `cargo xtask install`.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Install below this directory, as packages are made
+    #[arg(long, default_value = "/")]
+    destdir: PathBuf,
+    #[command(flatten)]
+    places: Places,
+    /// Install the binary that needs nothing but the kernel, or the one that uses the C library
+    #[arg(long, value_enum, default_value_t = Kind::Static)]
+    kind: Kind,
+    /// Install this binary instead of building one
+    #[arg(long)]
+    binary: Option<PathBuf>,
+}
+
+/// Where things go, as seen by the system that they are for.
+#[derive(Args, Clone)]
+pub(crate) struct Places {
+    /// Where bin, share and lib are
+    #[arg(long, default_value = "/usr")]
+    pub(crate) prefix: PathBuf,
+    /// Where the tools are (default: PREFIX/sbin)
+    #[arg(long)]
+    pub(crate) sbindir: Option<PathBuf>,
+    /// Where the configuration of the machine is
+    #[arg(long, default_value = "/etc")]
+    pub(crate) sysconfdir: PathBuf,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self { prefix: "/usr".into(), sbindir: None, sysconfdir: "/etc".into() }
+    }
+}
+
+/// How the binary is linked.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+pub(crate) enum Kind {
+    /// Needs nothing but the kernel
+    Static,
+    /// Uses the C library
+    Dynamic,
+}
+
+/// Builds and installs.
+///
+/// # Errors
+/// When the build fails or something can't be written.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let binary = match (&options.binary, options.kind) {
+        (Some(binary), _) => binary.clone(),
+        (None, Kind::Static) => dist::static_binary()?,
+        (None, Kind::Dynamic) => dist::dynamic_binary()?,
+    };
+    let written = install(&options.destdir, &options.places, &binary)?;
+    println!("{written} files, links and directories below {}", options.destdir.display());
+    Ok(())
+}
+
+/// Installs a binary with all that belongs to it, and returns how many files, links and directories that were.
+///
+/// # Errors
+/// When something can't be read or written.
+pub(crate) fn install(destdir: &Path, places: &Places, binary: &Path) -> Result<usize> {
+    let workspace = workspace();
+    let mut into = Destination { destdir, count: 0 };
+    let (prefix, share) = (&places.prefix, places.prefix.join("share"));
+    let sbin = places.sbindir.clone().unwrap_or_else(|| prefix.join("sbin"));
+    let kmod = prefix.join("bin/kmod");
+    into.file(&kmod, 0o755, &fs::read(binary).with_context(|| binary.display().to_string())?)?;
+    for tool in reference::TOOLS {
+        into.link(&sbin.join(tool), &relative(&kmod, &sbin)?)?;
+    }
+    // Anybody may look at the loaded modules, and many have no sbin on their PATH.
+    into.link(&prefix.join("bin/lsmod"), Path::new("kmod"))?;
+    for page in man::pages(&workspace)? {
+        let section = man::section(&page).context("a page has a section")?;
+        let name = page.file_name().context("a page has a name")?;
+        into.file(&share.join(format!("man/man{section}")).join(name), 0o644, &fs::read(&page)?)?;
+    }
+    install_completions(&mut into, &workspace, &share)?;
+    for family in ["modprobe.d", "depmod.d"] {
+        into.directory(&places.sysconfdir.join(family))?;
+        into.directory(&prefix.join("lib").join(family))?;
+    }
+    into.file(&share.join("pkgconfig/kmod.pc"), 0o644, pkg_config(places).as_bytes())?;
+    for document in ["README.md", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT"] {
+        let bytes = fs::read(workspace.join(document)).context(document)?;
+        into.file(&share.join("doc/modutils").join(document), 0o644, &bytes)?;
+    }
+    Ok(into.count)
+}
+
+/// bash and fish look for a file by the name of the command that is completed.
+fn install_completions(into: &mut Destination, workspace: &Path, share: &Path) -> Result<()> {
+    let completions = workspace.join("bins/kmod/completions");
+    let read = |name: &str| fs::read(completions.join(name)).with_context(|| name.to_owned());
+    into.file(&share.join("zsh/site-functions/_modutils"), 0o644, &read("_modutils")?)?;
+    for (directory, file, ending) in [
+        ("bash-completion/completions", "modutils.bash", ""),
+        ("fish/vendor_completions.d", "modutils.fish", ".fish"),
+    ] {
+        let directory = share.join(directory);
+        into.file(&directory.join(format!("kmod{ending}")), 0o644, &read(file)?)?;
+        for tool in reference::TOOLS {
+            let target = format!("kmod{ending}");
+            into.link(&directory.join(format!("{tool}{ending}")), Path::new(&target))?;
+        }
+    }
+    Ok(())
+}
+
+/// What `pkg-config kmod` tells other packages: where modules and configuration are, and what can be read, in the
+/// words of kmod's own build options.
+fn pkg_config(places: &Places) -> String {
+    format!(
+        "prefix={prefix}\n\
+         sysconfdir={sysconfdir}\n\
+         distconfdir=${{prefix}}/lib\n\
+         module_directory=/lib/modules\n\
+         module_signatures=PKCS7 legacy\n\
+         module_compressions=zstd xz zlib\n\
+         \n\
+         Name: kmod\n\
+         Description: Tools to deal with kernel modules\n\
+         Version: {compatible}\n",
+        prefix = places.prefix.display(),
+        sysconfdir = places.sysconfdir.display(),
+        compatible = COMPATIBLE,
+    )
+}
+
+/// The version of kmod whose behaviour these tools have, which `kmod --version` tells too.
+const COMPATIBLE: &str = "34.2";
+
+/// A directory that is filled as if it were the root.
+struct Destination<'a> {
+    destdir: &'a Path,
+    count: usize,
+}
+
+impl Destination<'_> {
+    fn directory(&mut self, path: &Path) -> Result<()> {
+        let path = self.place(path);
+        self.count += 1;
+        fs::create_dir_all(&path).with_context(|| path.display().to_string())
+    }
+
+    /// Writes a file beside its place and renames it there: the one that is there may be running.
+    fn file(&mut self, path: &Path, mode: u32, bytes: &[u8]) -> Result<()> {
+        let path = self.ready(path)?;
+        let mut new = path.clone().into_os_string();
+        new.push(".new");
+        let write = || {
+            fs::write(&new, bytes)?;
+            fs::set_permissions(&new, fs::Permissions::from_mode(mode))?;
+            fs::rename(&new, &path)
+        };
+        write().with_context(|| path.display().to_string())
+    }
+
+    fn link(&mut self, path: &Path, target: &Path) -> Result<()> {
+        let path = self.ready(path)?;
+        if path.symlink_metadata().is_ok_and(|there| !there.is_dir()) {
+            fs::remove_file(&path)?;
+        }
+        symlink(target, &path).with_context(|| path.display().to_string())
+    }
+
+    /// The place of a path, in a directory that is there.
+    fn ready(&mut self, path: &Path) -> Result<PathBuf> {
+        let path = self.place(path);
+        let parent = path.parent().context("a path in a directory")?;
+        fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
+        self.count += 1;
+        Ok(path)
+    }
+
+    fn place(&self, path: &Path) -> PathBuf {
+        self.destdir.join(path.strip_prefix("/").unwrap_or(path))
+    }
+}
+
+/// The way to `target` from a directory: both absolute, as the system sees them.
+fn relative(target: &Path, from: &Path) -> Result<PathBuf> {
+    if !target.is_absolute() || !from.is_absolute() {
+        bail!("{} and {} must be absolute", target.display(), from.display());
+    }
+    let shared = target.components().zip(from.components()).take_while(|(a, b)| a == b).count();
+    let up = from.components().skip(shared).map(|_| "..");
+    Ok(up
+        .map(PathBuf::from)
+        .chain(target.components().skip(shared).map(|part| part.as_os_str().into()))
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_lead_to_the_binary_wherever_the_tools_are() {
+        let way = |target: &str, from: &str| relative(Path::new(target), Path::new(from)).unwrap();
+        assert_eq!(way("/usr/bin/kmod", "/usr/sbin"), Path::new("../bin/kmod"));
+        assert_eq!(way("/usr/bin/kmod", "/usr/bin"), Path::new("kmod"));
+        assert_eq!(way("/opt/m/bin/kmod", "/sbin"), Path::new("../opt/m/bin/kmod"));
+        assert!(relative(Path::new("usr"), Path::new("/sbin")).is_err());
+    }
+
+    #[test]
+    fn an_installation_has_each_tool_page_and_completion_and_can_be_repeated() {
+        let directory = tempfile::tempdir().unwrap();
+        let binary = directory.path().join("built");
+        fs::write(&binary, "binary").unwrap();
+        let root = directory.path().join("root");
+        let places =
+            Places { prefix: "/usr".into(), sbindir: Some("/sbin".into()), sysconfdir: "/etc".into() };
+        let first = install(&root, &places, &binary).unwrap();
+        assert_eq!(install(&root, &places, &binary).unwrap(), first);
+        for tool in reference::TOOLS {
+            assert_eq!(fs::read_link(root.join("sbin").join(tool)).unwrap(), Path::new("../usr/bin/kmod"));
+            assert!(root.join(format!("usr/share/man/man8/{tool}.8")).is_file(), "{tool}");
+            let bash = root.join("usr/share/bash-completion/completions").join(tool);
+            assert!(fs::read_to_string(bash).unwrap().contains(tool));
+            assert!(root.join(format!("usr/share/fish/vendor_completions.d/{tool}.fish")).is_file());
+        }
+        let mode = fs::metadata(root.join("usr/bin/kmod")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o755);
+        let data = fs::read_to_string(root.join("usr/share/pkgconfig/kmod.pc")).unwrap();
+        for variable in [
+            "sysconfdir=/etc",
+            "distconfdir=",
+            "module_directory=",
+            "module_compressions=",
+            "module_signatures=",
+        ] {
+            assert!(data.contains(&format!("\n{variable}")), "{variable}");
+        }
+        assert!(root.join("etc/modprobe.d").is_dir() && root.join("usr/lib/depmod.d").is_dir());
+    }
+}

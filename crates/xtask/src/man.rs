@@ -1,0 +1,200 @@
+//! `cargo xtask man`: the manual pages of `man/`, checked; the page of differences made anew.
+//!
+//! What these tools do otherwise than kmod is told once, in the tables of ARCHITECTURE.md, because tests hold
+//! these against both sides. `modutils-differences(7)` is made from them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::packages::{self, MANDOC};
+use crate::workspace;
+
+/// The page that is made from ARCHITECTURE.md.
+const DIFFERENCES: &str = "man/modutils-differences.7";
+
+/// Makes the page of differences, and checks all pages.
+///
+/// # Errors
+/// When a file can't be read or written, or mandoc finds fault with a page.
+pub(crate) fn run() -> Result<()> {
+    let workspace = workspace();
+    let architecture = fs::read_to_string(workspace.join("ARCHITECTURE.md")).context("ARCHITECTURE.md")?;
+    fs::write(workspace.join(DIFFERENCES), differences(&architecture)?).context(DIFFERENCES)?;
+    check()?;
+    println!("{} pages, without fault", pages(&workspace)?.len());
+    Ok(())
+}
+
+/// Has mandoc look for faults in all pages.
+///
+/// # Errors
+/// When it finds some.
+pub(crate) fn check() -> Result<()> {
+    packages::need(&[MANDOC])?;
+    let pages = pages(&workspace())?;
+    let out = Command::new(MANDOC.name).args(["-T", "lint", "-W", "style"]).args(&pages).output()?;
+    let said = String::from_utf8_lossy(&out.stdout);
+    // Whether a page that we mention is installed on this machine says nothing about ours.
+    let about_this_machine =
+        |line: &str| line.contains("outdated mandoc.db") || line.contains("referenced manual not found");
+    let faults: Vec<&str> = said.lines().filter(|line| !about_this_machine(line)).collect();
+    if !faults.is_empty() {
+        bail!("faults in manual pages:\n{}", faults.join("\n"));
+    }
+    Ok(())
+}
+
+/// The pages, in the order of their names.
+///
+/// # Errors
+/// When the directory can't be read.
+pub(crate) fn pages(workspace: &Path) -> Result<Vec<PathBuf>> {
+    let mut pages = Vec::new();
+    for entry in fs::read_dir(workspace.join("man")).context("man")? {
+        let path = entry?.path();
+        if section(&path).is_some() {
+            pages.push(path);
+        }
+    }
+    pages.sort();
+    Ok(pages)
+}
+
+/// The section that a page belongs to: the digit at the end of its name.
+pub(crate) fn section(page: &Path) -> Option<&str> {
+    let ending = page.extension()?.to_str()?;
+    (ending.len() == 1 && ending.bytes().all(|byte| byte.is_ascii_digit())).then_some(ending)
+}
+
+/// The page of differences, from the tables below *Differences from kmod*.
+fn differences(architecture: &str) -> Result<String> {
+    let (_, section) = architecture.split_once("\n## Differences from kmod\n").context("no such heading")?;
+    let section = section.split("\n## ").next().unwrap_or(section);
+    let mut page = String::from(HEAD);
+    let mut in_table = false;
+    for line in section.lines() {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        match (line.starts_with('|'), &cells[..]) {
+            (true, ["case" | "---", ..]) => {}
+            (true, [case, theirs, ours]) => {
+                if !in_table {
+                    page.push_str(".Bl -tag -width Ds\n");
+                }
+                in_table = true;
+                page.push_str(&format!(".It {}\n", macro_text(case)));
+                page.push_str(&text(&format!("kmod: {theirs}.")));
+                page.push_str(&text(&format!("Here: {ours}.")));
+            }
+            (true, _) => bail!("not three cells: {line}"),
+            (false, _) => {
+                if in_table {
+                    page.push_str(".El\n.Pp\n");
+                }
+                in_table = false;
+                page.push_str(&text(line));
+            }
+        }
+    }
+    if in_table {
+        page.push_str(".El\n");
+    }
+    page.push_str(TAIL);
+    Ok(page)
+}
+
+const HEAD: &str = "\
+.\\\" Made from ARCHITECTURE.md by `cargo xtask man`.
+.Dd November 24, 2026
+.Dt MODUTILS-DIFFERENCES 7
+.Os
+.Sh NAME
+.Nm modutils-differences
+.Nd where these tools do otherwise than kmod
+.Sh DESCRIPTION
+";
+
+const TAIL: &str = "\
+.Sh SEE ALSO
+.Xr modprobe.d 5 ,
+.Xr depmod 8 ,
+.Xr kmod 8 ,
+.Xr modinfo 8 ,
+.Xr modprobe 8
+";
+
+/// Text as lines of a page, none of which is taken for a request.
+fn text(markdown: &str) -> String {
+    let mut lines = String::new();
+    let mut width = 0;
+    for word in escaped(markdown).split_whitespace() {
+        let ends_sentence = lines.ends_with('.');
+        if width > 0 && (width + 1 + word.len() > 78 || ends_sentence) {
+            lines.push('\n');
+            width = 0;
+        }
+        if width > 0 {
+            lines.push(' ');
+            width += 1;
+        } else if word.starts_with(['.', '\'']) {
+            lines.push_str("\\&");
+        }
+        lines.push_str(word);
+        width += word.len();
+    }
+    if !lines.is_empty() {
+        lines.push('\n');
+    }
+    lines
+}
+
+/// Text in the line of a macro, none of whose words is taken for one.
+fn macro_text(markdown: &str) -> String {
+    let words = escaped(markdown);
+    words.split_whitespace().map(|word| format!("\\&{word}")).collect::<Vec<_>>().join(" ")
+}
+
+/// Markdown's code as quoted text, and nothing that roff would take for its own.
+fn escaped(markdown: &str) -> String {
+    let mut open = false;
+    let mut escaped = String::new();
+    for char in markdown.chars() {
+        match char {
+            '\\' => escaped.push_str("\\e"),
+            '-' => escaped.push_str("\\-"),
+            '"' => escaped.push_str("\\(dq"),
+            '`' => {
+                escaped.push_str(if open { "\\(cq" } else { "\\(oq" });
+                open = !open;
+            }
+            '*' => {}
+            '…' => escaped.push_str("..."),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_of_differences_is_that_of_the_tables() {
+        let workspace = workspace();
+        let architecture = fs::read_to_string(workspace.join("ARCHITECTURE.md")).unwrap();
+        let page = fs::read_to_string(workspace.join(DIFFERENCES)).unwrap();
+        assert!(page == differences(&architecture).unwrap(), "run `cargo xtask man`");
+        let rows = page.lines().filter(|line| line.starts_with(".It ")).count();
+        assert!(rows > 40, "{rows} rows");
+    }
+
+    #[test]
+    fn text_of_a_table_is_no_request_of_roff() {
+        assert_eq!(text("`-n` is *it*. .Ed \\x"), "\\(oq\\-n\\(cq is it.\n\\&.Ed \\ex\n");
+        assert_eq!(text(".ko"), "\\&.ko\n");
+        assert_eq!(macro_text("No name"), "\\&No \\&name");
+    }
+}

@@ -1,0 +1,176 @@
+//! `cargo xtask packaging`: the Debian package and the programs that call the tools, in roots of Debian 12 and 13.
+//!
+//! Each script of `integration/packaging` runs by chroot in a copy of a root that debootstrap made, with namespaces
+//! of its own for mounts and processes. What it leaves in `/result` is looked at here: an initial file system is
+//! booted, and must bring the machine to its root file system with drivers that are modules.
+
+mod root;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::cache::Cache;
+use crate::disk::{self, FileSystem};
+use crate::packages::{self, UNSHARE};
+use crate::qemu::{self, Machine, Next};
+use crate::scenarios::Outcome;
+use crate::{deb, dist, guest, workspace};
+
+/// The options of `cargo xtask packaging`.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Only in a root of this release (default: all)
+    #[arg(long, value_parser = root::SUITES)]
+    suite: Option<String>,
+    /// The static binary to pack (default: built now)
+    #[arg(long)]
+    binary: Option<PathBuf>,
+    /// Run only the scripts whose names contain this
+    script: Option<String>,
+}
+
+/// Runs the scripts and prints how many passed.
+///
+/// # Errors
+/// When one fails, or a root can't be made.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let binary = match &options.binary {
+        Some(binary) => binary.clone(),
+        None => dist::static_binary()?,
+    };
+    let suites =
+        root::SUITES.into_iter().filter(|suite| options.suite.as_deref().is_none_or(|only| only == *suite));
+    let mut outcomes = Vec::new();
+    for suite in suites {
+        outcomes.extend(run_in(&Cache::open()?, suite, &binary, options.script.as_deref())?);
+    }
+    let failed = outcomes.iter().filter(|outcome| !outcome.passed).count();
+    println!("{} scripts passed, {failed} failed", outcomes.len() - failed);
+    if failed > 0 {
+        bail!("{failed} scripts failed");
+    }
+    Ok(())
+}
+
+/// Runs all scripts in roots of all releases.
+///
+/// # Errors
+/// When a root or a package can't be made; a script that fails is an outcome.
+pub(crate) fn run_all(cache: &Cache, binary: &Path) -> Result<Vec<Outcome>> {
+    let mut outcomes = Vec::new();
+    for suite in root::SUITES {
+        outcomes.extend(run_in(cache, suite, binary, None)?);
+    }
+    Ok(outcomes)
+}
+
+fn run_in(cache: &Cache, suite: &str, binary: &Path, only: Option<&str>) -> Result<Vec<Outcome>> {
+    packages::need(&[UNSHARE])?;
+    let pristine = root::provide(cache, suite)?;
+    let dir = workspace().join("integration/packaging");
+    let mut scripts: Vec<PathBuf> = Vec::new();
+    for entry in fs::read_dir(&dir).with_context(|| dir.display().to_string())? {
+        let path = entry?.path();
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        if name != "lib" && only.is_none_or(|part| name.contains(part)) {
+            scripts.push(path);
+        }
+    }
+    scripts.sort();
+    println!("packaging in Debian's {suite}");
+    let mut outcomes = Vec::new();
+    for script in scripts {
+        let outcome = run_script(cache, &pristine, binary, &script)?;
+        outcome.print();
+        outcomes.push(outcome);
+    }
+    Ok(outcomes)
+}
+
+/// Runs a script in a fresh copy of a root.
+fn run_script(cache: &Cache, pristine: &Path, binary: &Path, script: &Path) -> Result<Outcome> {
+    let start = Instant::now();
+    let directory = tempfile::Builder::new().prefix("packaging").tempdir_in(cache.root())?;
+    let root = directory.path().join("root");
+    crate::process::run(Command::new("cp").args(["--archive", "--reflink=auto"]).arg(pristine).arg(&root))?;
+    let here = root.join("packaging");
+    fs::create_dir_all(&here)?;
+    fs::create_dir_all(root.join("result"))?;
+    for version in [env!("CARGO_PKG_VERSION"), concat!(env!("CARGO_PKG_VERSION"), "+next")] {
+        deb::build(binary, &here, version)?;
+    }
+    let workspace = workspace();
+    for library in ["integration/vm/lib.sh", "integration/packaging/lib.sh"] {
+        let name = if library.contains("vm") { "vm-lib.sh" } else { "lib.sh" };
+        fs::copy(workspace.join(library), here.join(name)).with_context(|| library.to_owned())?;
+    }
+    fs::copy(script, here.join("script.sh"))?;
+    let (passed, mut log) = in_root(&root)?;
+    let image = root.join("result/initrd.img");
+    let booted = if passed && image.is_file() { boot(cache, &root, &image, &mut log) } else { Ok(()) };
+    if let Err(error) = &booted {
+        log.push(format!("{error:#}"));
+    }
+    Ok(Outcome {
+        name: script.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+        passed: passed && booted.is_ok(),
+        seconds: format!("{:.1}", start.elapsed().as_secs_f64()),
+        log,
+    })
+}
+
+/// Runs `/packaging/script.sh` in a root; whether it succeeded, and what it said.
+fn in_root(root: &Path) -> Result<(bool, Vec<String>)> {
+    let inside = "mount -t proc proc /proc; cd /packaging; . ./vm-lib.sh; . ./lib.sh; . ./script.sh";
+    let output = Command::new("unshare")
+        .args(["--mount", "--pid", "--fork", "--kill-child", "chroot"])
+        .arg(root)
+        .args(["/bin/sh", "-euc", inside])
+        .env_clear()
+        .envs([("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), ("HOME", "/root"), ("LC_ALL", "C")])
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .stdin(Stdio::null())
+        .output()
+        .context("cannot start unshare")?;
+    let lines = [output.stdout, output.stderr].concat();
+    let lines = String::from_utf8_lossy(&lines).lines().map(str::to_owned).collect();
+    Ok((output.status.success(), lines))
+}
+
+/// Boots an initial file system with the root's kernel and a disk: it must find the root file system on it and start
+/// what is there, which tells the modules that brought it there.
+fn boot(cache: &Cache, root: &Path, image: &Path, log: &mut Vec<String>) -> Result<()> {
+    let kernel = disk::newest(&root.join("boot"), "vmlinuz-")?;
+    let busybox = guest::busybox(cache)?;
+    let disk = disk::image(FileSystem::Ext4, &busybox, &workspace().join("integration/vm/root-init"))?;
+    let machine = Machine {
+        kernel: &kernel,
+        initramfs: &fs::read(image)?,
+        parameters: "root=/dev/vda rootfstype=ext4 rw init=/init",
+        processors: 1,
+        accelerator: "tcg",
+        disk: Some(disk.path()),
+        timeout: Duration::from_secs(300),
+    };
+    let mut modules = String::new();
+    qemu::boot(&machine, |line| {
+        log.push(line.to_owned());
+        match line.strip_prefix("@@ ") {
+            Some("end") => return Next::PowerOff,
+            Some(said) => said.clone_into(&mut modules),
+            None => {}
+        }
+        Next::Read
+    })?;
+    // The file system is part of Debian's cloud kernels.
+    if !modules.split(' ').any(|loaded| loaded == "virtio_blk") {
+        bail!("the disk's driver is not loaded: {modules}");
+    }
+    log.push(format!("= booted to the root file system with {}", modules.trim()));
+    Ok(())
+}

@@ -1,0 +1,45 @@
+# Installed, upgraded, removed and purged, with kmod and without: links, pages and kmod's own files are right after
+# each, and kmod reinstalled meanwhile does not take its names back.
+state_of_kmod before
+
+taken_over() {
+    is_ours $tools
+    for page in depmod.8 kmod.8 modprobe.8 modprobe.d.5 modules.dep.5; do
+        section=${page##*.}
+        file=/usr/share/man/man$section/$page.gz
+        zcat "$file" | grep -q '^\.Os' || fail "$file is not our page"
+        [ -f "/usr/share/man/man$section/kmod-$page.gz" ] || fail "kmod's $page has gone"
+    done
+    grep -q 'kmod complete' /usr/share/bash-completion/completions/modprobe || fail "no completion"
+    [ -z "$(dpkg --verify modutils-rs)" ] || fail "files of ours are not as packed: $(dpkg --verify modutils-rs)"
+}
+
+given_back() {
+    state_of_kmod after
+    diff before after || fail "kmod's files are not as they were"
+    [ -z "$(dpkg-divert --list | grep modutils)" ] || fail "diversions are left: $(dpkg-divert --list | grep modutils)"
+    left=$(find /usr /bin/ /sbin/ /lib/ /etc -xdev -name '*.kmod*' -o -name 'kmod-*.gz' -o -path '*/lib/modutils*')
+    [ -z "$left" ] || fail "left: $left"
+    [ -z "$(dpkg --verify kmod)" ] || fail "kmod's files are not as packed"
+    is_kmods $tools
+}
+
+expect_status 0 dpkg --install "$package"
+taken_over
+
+expect_status 0 dpkg --install "$next_package"
+taken_over
+expect_status 0 dpkg --install "$package"
+taken_over
+
+expect_status 0 dpkg --install /var/cache/apt/archives/kmod_*.deb
+taken_over
+
+expect_status 0 dpkg --remove modutils-rs
+given_back
+
+expect_status 0 dpkg --install "$package"
+taken_over
+expect_status 0 dpkg --purge modutils-rs
+given_back
+echo "= $(wc -l <before) of kmod's files compared after removal and after purge"

@@ -1,0 +1,168 @@
+//! The completions in the shells that they are for.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use testkit::{ModuleBuilder, TestRoot};
+
+const COMPLETIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../bins/kmod/completions");
+
+/// A tree with two modules, and a directory for PATH that has the tools.
+struct Desk {
+    root: TestRoot,
+    tools: PathBuf,
+}
+
+impl Desk {
+    fn new() -> Desk {
+        let root = TestRoot::new();
+        let module = ModuleBuilder::new("snd_hda_intel").modinfo("license", "GPL");
+        let module = module.modinfo("parm", "index:Index value").modinfo("parmtype", "index:int");
+        root.add_module("kernel/snd-hda-intel.ko", &module.modinfo("parmtype", "probe:bool"));
+        root.add_module("kernel/snd-seq.ko", &ModuleBuilder::new("snd_seq").modinfo("license", "GPL"));
+        let tools = root.path().join("tools");
+        std::fs::create_dir(&tools).unwrap();
+        for tool in ["depmod", "insmod", "kmod", "lsmod", "modinfo", "modprobe", "rmmod"] {
+            std::os::unix::fs::symlink(testkit::under_test::kmod(), tools.join(tool)).unwrap();
+        }
+        let desk = Desk { root, tools };
+        let base = desk.base();
+        let made = desk.command("depmod").args(["-b", &base, desk.root.version()]).status().unwrap();
+        assert!(made.success());
+        desk
+    }
+
+    fn base(&self) -> String {
+        self.root.path().to_str().unwrap().to_owned()
+    }
+
+    /// A program, with our tools first on its PATH.
+    fn command(&self, program: &str) -> Command {
+        let path = format!("{}:{}", self.tools.display(), std::env::var("PATH").unwrap_or_default());
+        let mut command =
+            Command::new(if program == "depmod" { self.tools.join(program) } else { program.into() });
+        command.env("PATH", path).current_dir(self.root.path()).stdin(Stdio::null());
+        command
+    }
+
+    /// `modprobe` with this tree, and what is typed after it.
+    fn modprobe(&self, typed: &str) -> String {
+        format!("modprobe -d {} -S {} {typed}", self.base(), self.root.version())
+    }
+
+    /// The candidates that a shell's script prints, one on a line.
+    fn candidates(&self, shell: &str, arguments: &[&str]) -> Vec<String> {
+        let output = self.command(shell).args(arguments).output();
+        let output =
+            output.unwrap_or_else(|error| panic!("{shell} (`cargo xtask test` installs it): {error}"));
+        let text = String::from_utf8_lossy(&output.stdout).replace('\r', "");
+        let mut found: Vec<String> =
+            text.lines().filter(|line| !line.is_empty()).map(|line| line.trim_end().to_owned()).collect();
+        found.sort();
+        assert!(output.status.success(), "{shell}: {}", String::from_utf8_lossy(&output.stderr));
+        found
+    }
+
+    fn bash(&self, line: &str) -> Vec<String> {
+        let script = r#"set -u; . "$1"; COMP_LINE=$2 COMP_POINT=${#2}; complete -p "${2%% *}" >/dev/null; _modutils
+            printf '%s\n' "${COMPREPLY[@]}""#;
+        let file = Path::new(COMPLETIONS).join("modutils.bash");
+        self.candidates("bash", &["--norc", "-c", script, "bash", file.to_str().unwrap(), line])
+    }
+
+    fn fish(&self, line: &str) -> Vec<String> {
+        let script = r#"source $argv[1]; complete --do-complete $argv[2]"#;
+        let file = Path::new(COMPLETIONS).join("modutils.fish");
+        let found = self.candidates("fish", &["--no-config", "-c", script, file.to_str().unwrap(), line]);
+        found.iter().map(|line| line.split('\t').next().unwrap_or_default().to_owned()).collect()
+    }
+
+    /// In an interactive zsh of its own, as its completion works nowhere else: the words that it was given are
+    /// printed in the place of its list.
+    fn zsh(&self, line: &str) -> Vec<String> {
+        let script = r#"
+            zmodload zsh/zpty
+            zpty shell zsh -f -i
+            zpty -w shell "fpath=($1 \$fpath); autoload -Uz compinit; compinit -D -u; PS1='' PS2=''"
+            zpty -w shell 'compadd() {
+                local -a keep; builtin compadd -O keep "$@"; local one
+                for one in $keep; do print -r -- "candidate $one"; done
+                builtin compadd "$@"
+            }'
+            zpty -w shell 'widget() { zle complete-word; print -r -- "the end"; exit; }; zle -C complete-word complete-word _main_complete; zle -N widget; bindkey "^T" widget; print ready-$((1+1))'
+            zpty -r shell answer '*ready-2*'
+            zpty -w -n shell "$2"$'\x14'
+            zpty -r shell answer '*the end*'
+            print -r -- "$answer" | tr -d '\r' | sed -n 's/.*candidate //p'
+        "#;
+        let mut found = self.candidates("zsh", &["-f", "-c", script, "zsh", COMPLETIONS, line]);
+        found.dedup();
+        found
+    }
+
+    fn in_all(&self, line: &str) -> Vec<(&'static str, Vec<String>)> {
+        vec![("bash", self.bash(line)), ("fish", self.fish(line)), ("zsh", self.zsh(line))]
+    }
+}
+
+#[test]
+fn modules_are_completed_in_the_spelling_begun() {
+    let desk = Desk::new();
+    for (shell, found) in desk.in_all(&desk.modprobe("snd-")) {
+        assert_eq!(found, ["snd-hda_intel", "snd-seq"], "{shell}");
+    }
+}
+
+#[test]
+fn parameters_of_the_module_are_completed_after_it() {
+    let desk = Desk::new();
+    for (shell, found) in desk.in_all(&desk.modprobe("snd-hda-intel ")) {
+        assert_eq!(found, ["index=", "probe="], "{shell}");
+    }
+}
+
+#[test]
+fn options_are_completed() {
+    let desk = Desk::new();
+    for (shell, found) in desk.in_all("modprobe --show-d") {
+        assert_eq!(found, ["--show-depends"], "{shell}");
+    }
+}
+
+#[test]
+fn kernels_are_completed_where_one_is_asked_for() {
+    let desk = Desk::new();
+    let version = desk.root.version();
+    for (shell, found) in desk.in_all(&format!("modinfo -b {} -k ", desk.base())) {
+        assert_eq!(found, [version], "{shell}");
+    }
+}
+
+#[test]
+fn commands_of_kmod_are_completed() {
+    let desk = Desk::new();
+    for (shell, found) in desk.in_all("kmod stat") {
+        assert_eq!(found, ["static-nodes"], "{shell}");
+    }
+}
+
+#[test]
+fn files_are_completed_by_the_shell() {
+    let desk = Desk::new();
+    desk.root.write("here.ko", "");
+    for (shell, found) in desk.in_all("insmod her") {
+        assert_eq!(found, ["here.ko"], "{shell}");
+    }
+}
+
+#[test]
+fn loaded_modules_are_completed_for_removal() {
+    let desk = Desk::new();
+    let loaded = std::fs::read_to_string("/proc/modules").unwrap_or_default();
+    let mut loaded: Vec<String> =
+        loaded.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect();
+    loaded.sort();
+    for line in ["rmmod ", "modprobe -r "] {
+        assert_eq!(desk.bash(line), loaded, "{line}");
+    }
+}
