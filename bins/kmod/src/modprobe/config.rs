@@ -1,6 +1,11 @@
 //! The configuration and the indexes, printed as lines that modprobe.d would take.
 
-use modutils::{config::Origin, index::Trie};
+use std::thread;
+
+use modutils::{
+    config::Origin,
+    index::{Indexes, Trie},
+};
 
 use super::Tool;
 use crate::report::Report;
@@ -13,15 +18,28 @@ pub(super) fn show(tool: &Tool, report: &mut Report) -> bool {
     }
     configuration(tool, report);
     report.print("\n# End of configuration files. Dumping indexes now:\n\n");
-    let indexes = &tool.context.indexes;
-    let mut done = true;
-    for index in [indexes.alias(), indexes.symbols()] {
-        if let Err(error) = index.and_then(|index| index.map_or(Ok(()), |index| dump(index, report))) {
-            report.error(error.to_string());
-            done = false;
+    let directory = tool.context.indexes.directory().to_owned();
+    // The symbols are read by another processor meanwhile.
+    let symbols = thread::Builder::new().spawn(move || {
+        let mut lines = Vec::new();
+        let dumped = dump(Indexes::new(directory).symbols(), |chunk| lines.append(chunk));
+        (lines, dumped)
+    });
+    let aliases = dump(tool.context.indexes.alias(), |chunk| report.print(&*chunk));
+    let mut done = told(aliases, report);
+    done &= match symbols.map(thread::JoinHandle::join) {
+        Ok(Ok((lines, dumped))) => {
+            report.print(lines);
+            told(dumped, report)
         }
-    }
+        // Without a thread it is done here.
+        _ => told(dump(tool.context.indexes.symbols(), |chunk| report.print(&*chunk)), report),
+    };
     done
+}
+
+fn told(dumped: modutils::Result<()>, report: &mut Report) -> bool {
+    dumped.map_err(|error| report.error(error.to_string())).is_ok()
 }
 
 fn configuration(tool: &Tool, report: &mut Report) {
@@ -65,31 +83,24 @@ fn configuration(tool: &Tool, report: &mut Report) {
 /// How many bytes of lines are printed at once.
 const CHUNK: usize = 64 << 10;
 
-/// Appends a few bytes. Copies of a fixed size are made in place; for each other one musl's memcpy would
-/// be called, which is slow at such sizes.
-fn append(lines: &mut Vec<u8>, bytes: &[u8]) {
-    let (chunks, rest) = bytes.as_chunks::<8>();
-    for chunk in chunks {
-        lines.extend_from_slice(chunk);
-    }
-    for &byte in rest {
-        lines.push(byte);
-    }
-}
-
-fn dump(index: &Trie, report: &mut Report) -> modutils::Result<()> {
+/// Makes lines of an index and gives them away in chunks, which are empty again after that.
+fn dump(index: modutils::Result<Option<&Trie>>, mut give: impl FnMut(&mut Vec<u8>)) -> modutils::Result<()> {
+    let Some(index) = index? else { return Ok(()) };
     let mut lines = Vec::with_capacity(2 * CHUNK);
+    let mut chunk = |lines: &mut Vec<u8>| {
+        give(lines);
+        lines.clear();
+    };
     let dumped = index.for_each(&mut |key, value| {
         lines.extend_from_slice(b"alias ");
-        append(&mut lines, key);
+        lines.extend_from_slice(key);
         lines.push(b' ');
-        append(&mut lines, value);
+        lines.extend_from_slice(value);
         lines.push(b'\n');
         if lines.len() >= CHUNK {
-            report.print(&lines);
-            lines.clear();
+            chunk(&mut lines);
         }
     });
-    report.print(&lines);
+    chunk(&mut lines);
     dumped
 }

@@ -93,15 +93,21 @@ struct Tool<'a> {
 }
 
 impl Tool<'_> {
-    /// How plans are carried out, by the options.
+    /// How much of plans is carried out, by the options.
+    fn mode(&self) -> Mode {
+        match (self.options.show_depends, self.options.dry_run) {
+            (true, _) => Mode::Show,
+            (false, true) => Mode::DryRun,
+            (false, false) => Mode::Run,
+        }
+    }
+
+    /// How plans are carried out, by the options. It holds what commands find in their environment:
+    /// for many plans it is made once.
     fn execution(&self) -> Execution {
         let options = self.options;
         Execution {
-            mode: match (options.show_depends, options.dry_run) {
-                (true, _) => Mode::Show,
-                (false, true) => Mode::DryRun,
-                (false, false) => Mode::Run,
-            },
+            mode: self.mode(),
             first_time: options.first_time,
             force: options.force,
             force_unload: options.force.modversions && options.force.vermagic,
@@ -124,7 +130,7 @@ impl Tool<'_> {
         let is_command = |step: &Step| {
             matches!(step.action, plan::Action::RunInstall { .. } | plan::Action::RunRemove { .. })
         };
-        let runs = self.execution().mode == Mode::Run;
+        let runs = self.mode() == Mode::Run;
         (runs && plans.iter().flat_map(|plan| &plan.steps).any(is_command)).then(KeyboardIgnored::begin)
     }
 

@@ -99,6 +99,23 @@ impl IndexFile {
     }
 }
 
+/// The place of the first NUL. Most strings here are so short that to set up a search made for long
+/// ones would take longer than the search: eight bytes are looked at at once.
+fn find_nul(bytes: &[u8]) -> Option<usize> {
+    const LOWEST: u64 = 0x0101_0101_0101_0101;
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (place, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        // The lowest byte of which the uppermost bit is left is the first that is zero.
+        let zero = word.wrapping_sub(LOWEST) & !word & (LOWEST << 7);
+        if zero != 0 {
+            return place.checked_mul(8)?.checked_add(zero.trailing_zeros() as usize / 8);
+        }
+    }
+    let nul = rest.iter().position(|&byte| byte == 0)?;
+    (bytes.len() - rest.len()).checked_add(nul)
+}
+
 /// A place in the file, moving on as it is read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor<'a> {
@@ -134,11 +151,10 @@ impl<'a> Cursor<'a> {
 
     /// The bytes before the next NUL, which is passed over.
     pub(super) fn string(&mut self) -> Result<&'a [u8], Malformed> {
-        // Most are so short that a search made for long ones would lose time.
-        let mut end = self.rest.iter().position(|&byte| byte == 0);
+        let mut end = find_nul(self.rest);
         if end.is_none() {
             self.look_further()?;
-            end = self.rest.iter().position(|&byte| byte == 0);
+            end = find_nul(self.rest);
         }
         let Some(end) = end else { return Err(self.cut_short()) };
         let string = self.take(end)?;
@@ -166,5 +182,58 @@ impl<'a> Cursor<'a> {
 
     fn cut_short(&self) -> Malformed {
         Malformed::offset(self.at as u64, "the index ends before what should stand here")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn written(bytes: &[u8]) -> (tempfile::TempDir, IndexFile) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("test.bin");
+        std::fs::write(&path, bytes).unwrap();
+        let file = IndexFile::open(&path).unwrap();
+        (directory, file)
+    }
+
+    #[test]
+    fn what_lies_across_blocks_is_read_whole() {
+        let mut bytes = vec![b'x'; 5 << BLOCK_SHIFT];
+        bytes.push(0);
+        bytes.extend([1, 2, 3, 4]);
+        let (_directory, file) = written(&bytes);
+        for start in [0, 1, 1 << BLOCK_SHIFT, (1 << BLOCK_SHIFT) - 1, 5 << BLOCK_SHIFT] {
+            let mut cursor = Cursor::new(&file, start).unwrap();
+            assert_eq!(cursor.string().unwrap().len(), (5 << BLOCK_SHIFT) - start);
+            assert_eq!(cursor.number().unwrap(), 0x0102_0304);
+            assert!(cursor.number().is_err());
+        }
+        assert!(Cursor::new(&file, bytes.len() + 1).unwrap().take(1).is_err());
+    }
+
+    #[test]
+    fn a_lookup_reads_its_blocks_only() {
+        let (_directory, file) = written(&[b'x'; 10 << BLOCK_SHIFT]);
+        Cursor::new(&file, 3 << BLOCK_SHIFT).unwrap().take(OVERLAP + 5).unwrap();
+        let read: Vec<usize> = (0..10).filter(|&block| file.blocks[block].get().is_some()).collect();
+        assert_eq!((read, file.whole.get().is_some()), (vec![3], false));
+    }
+
+    #[test]
+    fn a_file_cut_short_in_its_place_is_an_error() {
+        let (directory, file) = written(&[b'x'; 4 << BLOCK_SHIFT]);
+        std::fs::write(directory.path().join("test.bin"), "x").unwrap();
+        let fault = Cursor::new(&file, 0).unwrap_err().to_string();
+        assert!(fault.ends_with("the index became shorter while it was read"), "{fault}");
+    }
+
+    proptest! {
+        #[test]
+        fn the_first_nul_is_found(bytes in prop::collection::vec(prop::sample::select(&[0_u8, 1, 0x7f, 0x80, 0xff][..]), 0..40)) {
+            prop_assert_eq!(find_nul(&bytes), bytes.iter().position(|&byte| byte == 0));
+        }
     }
 }

@@ -73,14 +73,9 @@ impl<'a> Node<'a> {
         Some(u32::from_be_bytes(*reference)).filter(|&reference| reference != 0)
     }
 
-    /// The bytes that have a child, ascending, each with the reference to it.
-    pub(super) fn children(&self) -> impl DoubleEndedIterator<Item = (u8, u32)> {
-        let (references, _) = self.children.as_chunks::<4>();
-        // There is none behind the byte 255, so that the sum does not wrap.
-        let byte = |place: usize| self.first.wrapping_add(place as u8);
-        let references = references.iter().enumerate();
-        let references = references.map(move |(place, table)| (byte(place), u32::from_be_bytes(*table)));
-        references.filter(|&(_, reference)| reference != 0)
+    /// The references to the children for each byte from one on, zero where there is no child.
+    pub(super) fn children(&self) -> (&'a [[u8; 4]], u8) {
+        (self.children.as_chunks().0, self.first)
     }
 
     /// How many bytes of the file the node takes without its values, at least one.
@@ -100,6 +95,11 @@ fn children<'a>(cursor: &mut Cursor<'a>) -> Result<(u8, &'a [u8]), Malformed> {
 }
 
 impl Values<'_> {
+    /// None of them.
+    pub(super) fn passed(self) -> Self {
+        Self { count: 0, ..self }
+    }
+
     /// Whether there is none.
     pub(super) fn is_empty(&self) -> bool {
         self.count == 0

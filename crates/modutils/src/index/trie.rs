@@ -199,19 +199,19 @@ struct Walk<'a, G: Guide> {
     values_first: bool,
     budget: Budget,
     key: Vec<u8>,
-    steps: Vec<Step<'a, G::Trail>>,
+    open: Vec<Open<'a, G::Trail>>,
 }
 
-/// What a walk still has to do, with the length of the key that leads there.
-struct Step<'a, T> {
+/// A node of which something is still to be done.
+struct Open<'a, T> {
+    /// The length of its key.
     key: usize,
     trail: T,
-    next: Next<'a>,
-}
-
-enum Next<'a> {
-    Child { reference: u32, byte: u8 },
-    Values(Values<'a>),
+    /// The references to its children from this byte on.
+    children: &'a [[u8; 4]],
+    byte: u8,
+    /// The values that come after them.
+    values: Values<'a>,
 }
 
 impl<'a, G: Guide> Walk<'a, G> {
@@ -219,7 +219,7 @@ impl<'a, G: Guide> Walk<'a, G> {
         let nodes = file.len();
         let keys = nodes.saturating_mul(MAX_EXPANSION).max(MIN_EXPANSION);
         let budget = Budget { nodes, keys };
-        Self { file, guide, values_first, budget, key: Vec::new(), steps: Vec::new() }
+        Self { file, guide, values_first, budget, key: Vec::new(), open: Vec::new() }
     }
 
     /// Calls `visit` with each key that begins at `node` and has values: `start` stands before it with
@@ -234,41 +234,50 @@ impl<'a, G: Guide> Walk<'a, G> {
     ) -> Result<(), Malformed> {
         self.key.clear();
         self.key.extend_from_slice(start);
-        self.enter(&node, passed, trail)?;
-        while let Some(Step { key, trail, next }) = self.steps.pop() {
-            self.key.truncate(key);
-            match next {
-                Next::Child { reference, byte } => {
-                    self.key.push(byte);
-                    self.enter(&Node::read(self.file, reference)?, 0, trail)?;
+        self.enter(node, passed, trail, visit)?;
+        while let Some(open) = self.open.last_mut() {
+            self.key.truncate(open.key);
+            let Some((reference, others)) = open.children.split_first() else {
+                let Open { trail, values, .. } = *open;
+                self.open.pop();
+                if !values.is_empty() {
+                    visit(&mut self.budget, &self.key, values, trail)?;
                 }
-                Next::Values(values) => visit(&mut self.budget, &self.key, values, trail)?,
+                continue;
+            };
+            let (byte, reference) = (open.byte, u32::from_be_bytes(*reference));
+            // There is none behind the byte 255.
+            (open.children, open.byte) = (others, byte.wrapping_add(1));
+            if reference != 0
+                && let Some(trail) = self.guide.follow(open.trail, byte)
+            {
+                self.key.push(byte);
+                self.enter(Node::read(self.file, reference)?, 0, trail, visit)?;
             }
         }
         Ok(())
     }
 
-    /// Puts a node's parts on the stack, those that come first on top.
-    fn enter(&mut self, node: &Node<'a>, passed: usize, trail: G::Trail) -> Result<(), Malformed> {
+    fn enter(
+        &mut self,
+        node: Node<'a>,
+        passed: usize,
+        trail: G::Trail,
+        visit: &mut impl FnMut(&mut Budget, &[u8], Values<'a>, G::Trail) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
         self.budget.spend(node.size().saturating_sub(passed))?;
         let prefix = node.prefix.get(passed..).unwrap_or_default();
-        let guide = self.guide;
-        let trail = prefix.iter().try_fold(trail, |trail, &byte| guide.follow(trail, byte));
+        let trail = prefix.iter().try_fold(trail, |trail, &byte| self.guide.follow(trail, byte));
         let Some(trail) = trail else { return Ok(()) };
         self.key.extend_from_slice(prefix);
-        let key = self.key.len();
-        let values =
-            (!node.values.is_empty()).then_some(Step { key, trail, next: Next::Values(node.values) });
-        let children = node.children().rev().filter_map(|(byte, reference)| {
-            let trail = guide.follow(trail, byte)?;
-            Some(Step { key, trail, next: Next::Child { reference, byte } })
-        });
-        if self.values_first {
-            self.steps.extend(children);
-            self.steps.extend(values);
-        } else {
-            self.steps.extend(values);
-            self.steps.extend(children);
+        let mut values = node.values;
+        if self.values_first && !values.is_empty() {
+            visit(&mut self.budget, &self.key, values, trail)?;
+            values = values.passed();
+        }
+        let (children, byte) = node.children();
+        if !children.is_empty() || !values.is_empty() {
+            self.open.push(Open { key: self.key.len(), trail, children, byte, values });
         }
         Ok(())
     }
