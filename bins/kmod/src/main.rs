@@ -3,6 +3,8 @@
 //! A tool is one file here, with a function `run` that reads as a recipe: parse the options, plan,
 //! act, print. [`report`] alone prints, logs and chooses the exit code.
 
+#[cfg(any(target_env = "musl", test))]
+mod allocator;
 mod cli;
 mod depmod;
 mod explain;
@@ -25,10 +27,9 @@ mod why;
 
 use std::{ffi::OsString, path::Path, process::ExitCode};
 
-/// musl's allocator has one lock for all threads, and gives larger pieces back to the system at once.
 #[cfg(target_env = "musl")]
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: allocator::Allocator = allocator::Allocator::new();
 
 /// How the process was called.
 pub struct Invocation {

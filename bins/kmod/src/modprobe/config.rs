@@ -21,7 +21,7 @@ pub(super) fn show(tool: &Tool, report: &mut Report) -> bool {
     let directory = tool.context.indexes.directory().to_owned();
     // The symbols are read by another processor meanwhile.
     let symbols = thread::Builder::new().spawn(move || {
-        let mut lines = Vec::new();
+        let mut lines = Vec::with_capacity(16 * CHUNK);
         let dumped = dump(Indexes::new(directory).symbols(), |chunk| lines.append(chunk));
         (lines, dumped)
     });

@@ -4,7 +4,9 @@
 //! that a foreign writer cuts short in its place would kill the process. Blocks stay in memory once
 //! read, so that nodes borrow from them and further lookups find them.
 
-use std::{cell::OnceCell, fs::File, io, os::unix::fs::FileExt, path::Path};
+use std::{cell::OnceCell, fs::File, io, ops::Deref, os::unix::fs::FileExt, path::Path};
+
+use memmap2::{MmapMut, MmapOptions};
 
 use crate::{
     Malformed, error_text,
@@ -23,7 +25,27 @@ pub(super) struct IndexFile {
     file: Option<File>,
     len: usize,
     blocks: Vec<OnceCell<Box<[u8]>>>,
-    whole: OnceCell<Box<[u8]>>,
+    whole: OnceCell<Whole>,
+}
+
+/// All bytes of a file.
+#[derive(Debug)]
+enum Whole {
+    Given(Vec<u8>),
+    /// Memory that the kernel provides at once, and not page by page as it is filled: an index of a
+    /// megabyte is read in half the time.
+    Read(MmapMut),
+}
+
+impl Deref for Whole {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Given(bytes) => bytes,
+            Self::Read(bytes) => bytes,
+        }
+    }
 }
 
 impl IndexFile {
@@ -41,7 +63,7 @@ impl IndexFile {
     /// The same of bytes in memory.
     pub(super) fn from_bytes(bytes: Vec<u8>) -> Self {
         let len = bytes.len();
-        Self { file: None, len, blocks: Vec::new(), whole: OnceCell::from(bytes.into_boxed_slice()) }
+        Self { file: None, len, blocks: Vec::new(), whole: OnceCell::from(Whole::Given(bytes)) }
     }
 
     /// How many bytes the file has.
@@ -68,7 +90,7 @@ impl IndexFile {
         let bytes = match block.get() {
             Some(bytes) => bytes,
             None => {
-                let bytes = self.read(at - start, (1 << BLOCK_SHIFT) + OVERLAP)?;
+                let bytes = self.read_block(at - start)?;
                 block.get_or_init(|| bytes)
             }
         };
@@ -79,23 +101,38 @@ impl IndexFile {
         if let Some(whole) = self.whole.get() {
             return Ok(whole);
         }
-        let bytes = self.read(0, self.len)?;
+        let bytes = match MmapOptions::new().len(self.len).populate().map_anon() {
+            Ok(mut bytes) => {
+                self.read(&mut bytes, 0)?;
+                Whole::Read(bytes)
+            }
+            Err(_) => {
+                let mut bytes = vec![0; self.len];
+                self.read(&mut bytes, 0)?;
+                Whole::Given(bytes)
+            }
+        };
         Ok(self.whole.get_or_init(|| bytes))
     }
 
     #[cold]
-    fn read(&self, start: usize, len: usize) -> Result<Box<[u8]>, Malformed> {
-        let Some(file) = &self.file else { return Ok(Box::default()) };
-        let mut bytes = vec![0; len.min(self.len.saturating_sub(start))].into_boxed_slice();
-        file.read_exact_at(&mut bytes, start as u64).map_err(|error| {
+    fn read_block(&self, start: usize) -> Result<Box<[u8]>, Malformed> {
+        let len = self.len.saturating_sub(start).min((1 << BLOCK_SHIFT) + OVERLAP);
+        let mut bytes = vec![0; len].into_boxed_slice();
+        self.read(&mut bytes, start)?;
+        Ok(bytes)
+    }
+
+    fn read(&self, bytes: &mut [u8], start: usize) -> Result<(), Malformed> {
+        let Some(file) = &self.file else { return Ok(()) };
+        file.read_exact_at(bytes, start as u64).map_err(|error| {
             if error.kind() == io::ErrorKind::UnexpectedEof {
                 return Malformed::offset(start as u64, "the index became shorter while it was read");
             }
             let errno = nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO));
             let what = format!("could not be read: {}", error_text(&error));
             Malformed::offset(start as u64, what).with_errno(errno)
-        })?;
-        Ok(bytes)
+        })
     }
 }
 
