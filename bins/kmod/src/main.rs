@@ -25,11 +25,6 @@ mod why;
 
 use std::{ffi::OsString, path::Path, process::ExitCode};
 
-/// musl's allocator has one lock for all threads, and gives larger pieces back to the system at once.
-#[cfg(target_env = "musl")]
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// How the process was called.
 pub struct Invocation {
     /// The program's name as the caller wrote it: getopt's messages begin with it.
