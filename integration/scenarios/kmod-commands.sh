@@ -20,4 +20,4 @@ expect_output "dummy is not loaded by its aliases (blacklist)  /proc/cmdline lin
 grep -qxF "    by name: modprobe dummy" out || fail "it does not say that its name loads it"
 expect_quiet /sbin/modprobe -r -a loop vfat
 # What zram needs was loaded before the kernel refused it.
-/sbin/modprobe -r -q zsmalloc || true
+for module in zsmalloc lz4_compress lz4hc_compress; do /sbin/rmmod $module 2>/dev/null || true; done
