@@ -3,13 +3,16 @@
 # kernels: 6.12
 # tools: ours
 # processors: 2
+# boot: no_timer_check
+
+# (On a busy machine the emulated timer is late, and with two processors the kernel takes that for a broken one.)
 
 kernel=/lib/modules/$(uname -r)/kernel
-names=$(find "$kernel/net/sched" "$kernel/net/netfilter" -name 'sch_*.ko*' -o -name 'nft_*.ko*' |
+names=$(find "$kernel/net/sched" "$kernel/net/netfilter" -name 'act_*.ko*' -o -name 'nft_*.ko*' -o -name 'sch_*.ko*' |
     sed 's,.*/,,; s,\.ko.*,,' | sort | head -n 60)
 [ "$(echo "$names" | wc -l)" -eq 60 ] || fail "not sixty modules to load"
 
-# timed LABEL COMMAND…: loads them; leaves their names in the file LABEL, and adds to LABEL.times.
+# timed LABEL COMMAND…: loads them; leaves what it said and their names in files, and adds to LABEL.times.
 timed() {
     label=$1
     shift
@@ -17,9 +20,10 @@ timed() {
     expect_status 0 "$@" $names
     read -r end _ </proc/uptime
     echo "$start $end" | awk '{ printf " %.2f", $2 - $1 }' >>"$label.times"
-    loaded >"$label"
-    [ "$(sort out | uniq -d | wc -l)" -eq 0 ] || fail "$label: a module twice"
-    unload_all
+    cp out "$label.said"
+    loaded >"$label.loaded"
+    # The newest first, as the kernel lists them: one process for nearly all.
+    busybox rmmod $(cut -d' ' -f1 /proc/modules | grep -xF -f "$label.loaded") || unload_all
     [ -z "$(loaded)" ] || fail "$label: left loaded: $(loaded)"
 }
 
@@ -29,18 +33,15 @@ for round in $(seq "${rounds:-2}"); do
     [ $((round % 2)) -eq 1 ] || order="packaged at_once sequence"
     for label in $order; do
         case $label in
-        sequence) timed sequence modprobe -v -a ;;
-        at_once) timed at_once modprobe -v -j 2 -a ;;
+        sequence) timed sequence /sbin/modprobe -v -a ;;
+        at_once) timed at_once /sbin/modprobe -v -j 2 -a ;;
         packaged) timed packaged /reference/sbin/modprobe -v -a ;;
         esac
     done
-    expect_same sequence at_once
-    expect_same sequence packaged
+    expect_same sequence.loaded packaged.loaded
+    expect_same sequence.loaded at_once.loaded
+    # What is said does not depend on which one was faster.
+    expect_same sequence.said at_once.said
+    [ "$(wc -l <sequence.said)" -eq "$(wc -l <sequence.loaded)" ] || fail "not one line for each module"
 done
-# What is said does not depend on which one was faster.
-modprobe -v -a $names >first
-unload_all
-modprobe -v -j 2 -a $names >second
-expect_same first second
-unload_all
-echo "= $(wc -l <sequence) modules, seconds in sequence$(cat sequence.times), -j 2$(cat at_once.times), packaged$(cat packaged.times)"
+echo "= $(wc -l <sequence.loaded) modules, seconds in sequence$(cat sequence.times), -j 2$(cat at_once.times), packaged$(cat packaged.times)"

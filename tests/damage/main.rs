@@ -59,7 +59,7 @@ fn nothing_is_wrong(wrong: &[String]) {
 
 #[test]
 fn no_damage_of_a_fixed_seed_makes_a_tool_misbehave() {
-    nothing_is_wrong(&run(1, 0..400, false, false));
+    nothing_is_wrong(&run(1, 0..300, false, false));
 }
 
 /// Other damage each time. The seed is printed when it fails, as is the way to repeat it.
@@ -68,7 +68,7 @@ fn no_damage_of_the_clocks_seed_makes_a_tool_misbehave() {
     let number = |name: &str| -> Option<u64> { env::var(name).ok()?.parse().ok() };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock past 1970").as_secs();
     let seed = number("MODUTILS_DAMAGE_SEED").unwrap_or(now);
-    let runs = number("MODUTILS_DAMAGE_RUNS").unwrap_or(400) as usize;
+    let runs = number("MODUTILS_DAMAGE_RUNS").unwrap_or(300) as usize;
     let reference = env::var_os("MODUTILS_DAMAGE_REFERENCE").is_some();
     match number("MODUTILS_DAMAGE_ONLY") {
         Some(only) => nothing_is_wrong(&run(seed, only as usize..only as usize + 1, reference, true)),

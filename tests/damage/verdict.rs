@@ -132,7 +132,8 @@ pub(crate) fn judge(
     }
 }
 
-/// Whether messages name a file and what is wrong with it. kmod names the module at most, which counts for it.
+/// Whether messages name a file and what is wrong with it. kmod names the module at most, which counts for it; and for
+/// both where the kernel refuses a module that the tool had no reason to look into.
 fn names(side: Side, said: &str, file: &str, kernel_refuses: bool) -> bool {
     let name = file.rsplit('/').next().expect("a file");
     let stem = name.split('.').next().expect("a name").replace('-', "_");
@@ -142,7 +143,8 @@ fn names(side: Side, said: &str, file: &str, kernel_refuses: bool) -> bool {
             !fault.is_empty() && (kernel_refuses || !BARE.contains(&fault))
         }
         Some(_) => true,
-        None => side != Side::Ours && (line.contains(name) || line.contains(&format!("'{stem}'"))),
+        None if line.contains(&format!("'{stem}'")) => side != Side::Ours || kernel_refuses,
+        None => side != Side::Ours && line.contains(name),
     })
 }
 

@@ -9,6 +9,7 @@ mod commands;
 mod completions;
 mod deny;
 mod depmod;
+mod depmod_cache;
 mod documents;
 mod durable;
 mod faults;

@@ -4,8 +4,10 @@ mod document;
 
 use std::{
     io::ErrorKind,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     process::ExitCode,
+    thread,
 };
 
 use clap::{ArgAction, ArgMatches, Command};
@@ -14,10 +16,12 @@ use modutils::{
     config::{DepmodConfig, Family},
     depmod::{
         self, Analysis, Checks, ModuleFile,
+        cache::{self, Known, Store},
         cycles::Cycles,
         facts::Facts,
         graph::Check,
         output, quick,
+        stamp::Stamp,
         symvers::{self, Source},
         write::OutputDirectory,
     },
@@ -58,6 +62,11 @@ pub fn command() -> Command {
         .arg(cli::value('o', "outdir", "DIR", "Root of the output (default: that of --basedir)"))
         .arg(cli::value('F', "filesyms", "FILE", "The kernel's symbols from its System.map"))
         .arg(cli::value('E', "symvers", "FILE", "The kernel's symbols and CRCs from its Module.symvers"))
+        .arg(cli::value('j', "jobs", "N", "Use so many threads (default: one for each processor)"))
+        // kmod's users abbreviate --config so.
+        .mut_arg("config", |config| config.alias("c"))
+        .arg(cli::long_value("cache", "DIR", "Keep what modules say here (default: /var/cache/modutils)"))
+        .arg(cli::long_flag("no-cache", "Read every module, and keep nothing"))
         .arg(arguments);
     cli::common(command)
 }
@@ -82,7 +91,13 @@ struct Options {
     warn_duplicates: bool,
     /// Print which module needs which symbol of which other.
     tell_needs: bool,
+    threads: NonZeroUsize,
+    /// Where to keep what modules say, for the next run.
+    cache: Option<PathBuf>,
 }
+
+/// Where facts are kept unless `--cache` says otherwise.
+const CACHE: &str = "/var/cache/modutils";
 
 fn options(matches: &ArgMatches, report: &mut Report) -> Result<Options, Failed> {
     report.set_threshold(match matches.get_count("verbose") {
@@ -95,6 +110,7 @@ fn options(matches: &ArgMatches, report: &mut Report) -> Result<Options, Failed>
     let kernel_symbols = [("symvers", Source::Symvers), ("filesyms", Source::SystemMap)]
         .into_iter()
         .find_map(|(id, source)| Some((source, cli::value_of(matches, id)?.into())));
+    let threads = threads(matches, report)?;
     let check = check(matches.get_flag("errsyms"), kernel_symbols.as_ref(), report);
     let (release, files) = release_and_files(matches, report)?;
 
@@ -113,19 +129,23 @@ fn options(matches: &ArgMatches, report: &mut Report) -> Result<Options, Failed>
     for external in &mut config.externals {
         *external = cli::from_current_directory(external.as_os_str());
     }
+    let files = Some(files).filter(|files| !files.is_empty() && !matches.get_flag("all") && !quick);
+    let cache = cache(matches).filter(|_| files.is_none());
     Ok(Options {
         directory: root.modules(&release),
         output: root.modules_below(&output, &release),
         show: matches.get_flag("show"),
         json: matches.get_flag("json"),
         config,
-        files: Some(files).filter(|files| !files.is_empty() && !matches.get_flag("all") && !quick),
+        files,
         quick,
         kernel_symbols,
         symbol_prefix,
         check,
         warn_duplicates: matches.get_flag("warn"),
         tell_needs: matches.get_count("verbose") > 0,
+        threads,
+        cache,
     })
 }
 
@@ -134,10 +154,15 @@ fn make_indexes(options: &Options, report: &mut Report) -> Result<(), Failed> {
     // Locked before anything is read: whoever writes last has also read last.
     let output = lock(options, report)?;
     let files = find_modules(options, report)?;
-    if options.quick && quick::is_current(&files, &options.output) {
+    let store = output.as_ref().and_then(|_| open_cache(options, report));
+    let known = store.as_ref().map_or_else(Known::default, |store| store.known(&options.directory));
+    if options.quick
+        && quick::is_current(&files, &options.output)
+        && !files.iter().any(|file| known.has_changed(file))
+    {
         return Ok(());
     }
-    let facts = read_facts(&files, report);
+    let (facts, stamps) = read_facts(&files, &known, options, report);
     let kernel_symbols = read_kernel_symbols(options, report)?;
     let checks = Checks {
         kernel_symbols: &kernel_symbols,
@@ -154,7 +179,16 @@ fn make_indexes(options: &Options, report: &mut Report) -> Result<(), Failed> {
     let analysis = depmod::analyse(&files, &facts, &checks, &mut |notice| report.notice(&notice));
     let analysis = analysis.map_err(|cycles| tell_cycles(&cycles, &files, report))?;
     match output {
-        Some(output) => write(&analysis, options, &output, report),
+        Some(output) => {
+            write(&analysis, options, &output, report)?;
+            // Last: what is kept must not tell -A of a file that the indexes do not know.
+            let kept =
+                store.map(|store| cache::keep(&store, &known, &options.directory, &files, &facts, &stamps));
+            if let Some(Err(error)) = kept {
+                report.notice(&Notice::new(Level::Debug, error.to_string()));
+            }
+            Ok(())
+        }
         None => {
             let texts = output::texts(&analysis, &mut |notice| report.notice(&notice));
             match options.json && options.show {
@@ -178,6 +212,12 @@ fn lock(options: &Options, report: &mut Report) -> Result<Option<OutputDirectory
     locked.map(Some).map_err(|error| tell(report, &error))
 }
 
+/// The cache; where it cannot be had, that is nothing to be told but to those who ask for all.
+fn open_cache(options: &Options, report: &mut Report) -> Option<Store> {
+    let opened = Store::open(options.cache.as_deref()?);
+    opened.map_err(|error| report.notice(&Notice::new(Level::Debug, error.to_string()))).ok()
+}
+
 fn find_modules(options: &Options, report: &mut Report) -> Result<Vec<ModuleFile>, Failed> {
     if let Some(files) = &options.files {
         let named = depmod::named(&options.directory, files, &mut |notice| report.notice(&notice));
@@ -192,10 +232,17 @@ fn find_modules(options: &Options, report: &mut Report) -> Result<Vec<ModuleFile
 }
 
 /// Reads all modules, behind a bar where that takes long. What is to be told is told after it.
-fn read_facts(files: &[ModuleFile], report: &mut Report) -> Vec<Facts> {
+fn read_facts(
+    files: &[ModuleFile],
+    known: &Known,
+    options: &Options,
+    report: &mut Report,
+) -> (Vec<Facts>, Vec<Option<Stamp>>) {
     let progress = Progress::new("modules read", files.len());
     let mut notices = Vec::new();
-    let facts = depmod::read_facts_counting(files, &|| progress.step(), &mut |notice| notices.push(notice));
+    let facts = depmod::read_facts(files, known, options.threads, &|| progress.step(), &mut |notice| {
+        notices.push(notice);
+    });
     drop(progress);
     notices.iter().for_each(|notice| report.notice(notice));
     facts
@@ -215,9 +262,8 @@ fn write(
     report: &mut Report,
 ) -> Result<(), Failed> {
     let mut sink = |notice: Notice| report.notice(&notice);
-    let indexes = output::indexes(analysis, &options.directory, options.warn_duplicates, &mut sink);
-    let mut files = output::texts(analysis, &mut sink);
-    files.append(&mut indexes.map_err(|error| tell(report, &error))?);
+    let made = output::all(analysis, &options.directory, options.warn_duplicates, options.threads, &mut sink);
+    let mut files = made.map_err(|error| tell(report, &error))?;
     output::in_order_of_replacement(&mut files);
     if report.is_incomplete() {
         return Err(incomplete("nothing is written", report));
@@ -276,6 +322,28 @@ fn symbol_prefix(matches: &ArgMatches, report: &mut Report) -> Result<Option<u8>
         [byte] => Ok(Some(*byte)),
         _ => Err(fatal(report, "-P only takes a single char")),
     }
+}
+
+/// As many threads as asked for, or as there are processors for us.
+fn threads(matches: &ArgMatches, report: &mut Report) -> Result<NonZeroUsize, Failed> {
+    let Some(jobs) = cli::value_of(matches, "jobs") else {
+        return Ok(thread::available_parallelism().unwrap_or(NonZeroUsize::MIN));
+    };
+    let number = jobs.to_str().and_then(|jobs| jobs.parse().ok());
+    number.ok_or_else(|| fatal(report, "-j takes a number of threads, at least 1"))
+}
+
+/// Where facts are kept. Below another root they are only where that is asked for: one-time trees and
+/// images are made there. A cache must be root's, so that others have none.
+fn cache(matches: &ArgMatches) -> Option<PathBuf> {
+    if matches.get_flag("no-cache") || !nix::unistd::geteuid().is_root() {
+        return None;
+    }
+    if let Some(directory) = cli::value_of(matches, "cache") {
+        return Some(cli::from_current_directory(&directory));
+    }
+    let elsewhere = ["basedir", "outdir"].iter().any(|id| cli::value_of(matches, id).is_some());
+    (!elsewhere).then(|| CACHE.into())
 }
 
 fn check(wanted: bool, kernel_symbols: Option<&(Source, PathBuf)>, report: &mut Report) -> Check {

@@ -4,7 +4,7 @@
 
 use bstr::BString;
 use modutils::{
-    Level, ModuleName, Release, Root,
+    Error, Level, ModuleName, Release, Root,
     diagnose::{in_use, not_found, not_removed},
     lookup::Context,
     module::Module,
@@ -14,10 +14,14 @@ use nix::errno::Errno;
 
 use crate::report::Report;
 
-/// Why a name means no module. Nothing is looked for where nobody would read it.
-pub fn not_found(context: &Context, name: &[u8], report: &Report) -> String {
+/// Why a name means no module. Nothing is looked for where nobody would read it, nor where the lookup
+/// has met an error: that is why, and it may not come again.
+pub fn not_found(context: &Context, name: &[u8], error: Option<&Error>, report: &Report) -> String {
     if !report.shows(Level::Error) {
         return String::new();
+    }
+    if let Some(error) = error {
+        return indented(&not_found::unreadable(error));
     }
     let lines: Vec<String> =
         not_found::causes(context, name).iter().flat_map(not_found::Cause::lines).collect();

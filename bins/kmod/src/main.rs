@@ -10,6 +10,8 @@ mod insmod;
 mod json;
 mod kmod;
 mod lsmod;
+#[cfg(all(target_arch = "x86_64", any(target_env = "musl", test)))]
+mod memory;
 mod modinfo;
 mod modprobe;
 mod parameters;

@@ -135,8 +135,8 @@ enum Meant {
     Builtin(ModuleName),
     /// A module whose line in `modules.dep` cannot be read.
     Unreadable(ModuleName, Error),
-    /// Nothing, as the message says; the name.
-    Nothing(Vec<u8>, Vec<u8>),
+    /// Nothing, as the message says; the name, and an error that was met on the way.
+    Nothing(Vec<u8>, Vec<u8>, Option<Error>),
 }
 
 /// What a file says of its module.
@@ -185,10 +185,9 @@ fn meant(context: &Context, argument: &OsStr, options: &Options) -> Vec<Meant> {
     };
     let not_found = [b"Module ", what, name, b" not found."].concat();
     match found {
-        Ok(candidates) if candidates.is_empty() => vec![Meant::Nothing(not_found, name.to_owned())],
+        Ok(candidates) if candidates.is_empty() => vec![Meant::Nothing(not_found, name.to_owned(), None)],
         Ok(candidates) => candidates.iter().map(|candidate| place_of(context, candidate)).collect(),
-        // What is wrong with an index is among the causes.
-        Err(_) => vec![Meant::Nothing(not_found, name.to_owned())],
+        Err(error) => vec![Meant::Nothing(not_found, name.to_owned(), Some(error))],
     }
 }
 
@@ -221,8 +220,8 @@ impl Output<'_> {
             Meant::File(path) => self.show_file(path, facts, report),
             Meant::Builtin(name) => self.show_builtin(context, name, report),
             Meant::Unreadable(name, error) => no_modinfo(name, error, report),
-            Meant::Nothing(message, name) => {
-                let why = explain::not_found(context, name, report);
+            Meant::Nothing(message, name, error) => {
+                let why = explain::not_found(context, name, error.as_ref(), report);
                 report.error([message.as_slice(), why.as_bytes()].concat());
                 false
             }

@@ -3,17 +3,19 @@
 //! They work on modules of Debian's kernel where `cargo xtask fetch` has put them, and else on some that the test kit
 //! makes, which are smaller and fewer: figures of the two don't compare. The first line says which they are.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use modutils::config::{DepmodConfig, ModprobeConfig};
+use modutils::depmod::cache::Known;
 use modutils::depmod::facts::{self, Facts};
 use modutils::depmod::graph::Check;
 use modutils::depmod::{self, Checks, ModuleFile, output};
 use modutils::elf::Elf;
-use modutils::file::Contents;
+use modutils::file::{Contents, Scratch};
 use modutils::index::{Trie, TrieBuilder};
 use testkit::{Compression, Crc, ModuleBuilder, cache};
 
@@ -51,7 +53,8 @@ static MODULES: LazyLock<Modules> = LazyLock::new(|| match cache::find_tree(TREE
 impl Modules {
     fn of(origin: String, path: &Path, directory: Option<tempfile::TempDir>) -> Modules {
         let files = depmod::tree(path, &DepmodConfig::default(), &mut |_| {}).expect("a module directory");
-        let facts = depmod::read_facts(&files, &mut |_| {});
+        let (facts, _) =
+            depmod::read_facts(&files, &Known::default(), NonZeroUsize::MIN, &|| (), &mut |_| {});
         Modules { origin, files, facts, _directory: directory }
     }
 
@@ -128,9 +131,10 @@ fn elf_view(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn module_facts(bencher: Bencher<'_, '_>) {
     let files: Vec<&ModuleFile> = MODULES.sample().collect();
+    let mut scratch = Scratch::default();
     bencher.counter(ItemsCount::new(files.len())).bench_local(|| {
         for file in &files {
-            black_box(facts::read(file));
+            black_box(facts::read(file, &mut scratch));
         }
     });
 }

@@ -107,13 +107,15 @@ pub fn without_causes(ours: &str, theirs: &str) -> String {
     kept
 }
 
-/// Whether a line begins as messages do: `TOOL: LEVEL: `.
+/// Whether a line begins as messages do: `TOOL: LEVEL: `, or as those of `kmod static-nodes`.
 fn is_message(line: &str) -> bool {
     let mut words = line.splitn(3, ": ");
     let is_tool = |tool: &str| !tool.is_empty() && tool.bytes().all(|byte| byte.is_ascii_lowercase());
-    words.next().is_some_and(is_tool)
-        && matches!(words.next(), Some("FATAL" | "ERROR" | "WARNING" | "NOTICE" | "INFO" | "DEBUG"))
-        && words.next().is_some()
+    let of_static_nodes = ["Error: ", "Warning: "].iter().any(|start| line.starts_with(start));
+    of_static_nodes
+        || words.next().is_some_and(is_tool)
+            && matches!(words.next(), Some("FATAL" | "ERROR" | "WARNING" | "NOTICE" | "INFO" | "DEBUG"))
+            && words.next().is_some()
 }
 
 fn sorted_lines(text: &[u8]) -> Vec<u8> {

@@ -64,7 +64,7 @@ pub fn plain(bytes: &[u8]) -> Vec<u8> {
     let mut plain = Vec::new();
     match bytes {
         [0x1f, 0x8b, ..] => return gunzip(bytes),
-        [0xfd, b'7', b'z', ..] => xz2::read::XzDecoder::new(bytes).read_to_end(&mut plain),
+        [0xfd, b'7', b'z', ..] => liblzma::read::XzDecoder::new(bytes).read_to_end(&mut plain),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => zstd::stream::copy_decode(bytes, &mut plain).map(|()| 0),
         _ => return bytes.to_vec(),
     }
@@ -90,13 +90,13 @@ fn zstd(bytes: &[u8], size: Option<u64>) -> Vec<u8> {
 
 /// `xz --check=crc32 --lzma2=dict=2MiB`: the decompressor of the kernel knows no other check.
 fn xz(bytes: &[u8]) -> Vec<u8> {
-    use xz2::stream::{Check, Filters, LzmaOptions, Stream};
+    use liblzma::stream::{Check, Filters, LzmaOptions, Stream};
     let mut options = LzmaOptions::new_preset(6).expect("a known preset");
     options.dict_size(2 << 20);
     let mut filters = Filters::new();
     filters.lzma2(&options);
     let stream = Stream::new_stream_encoder(&filters, Check::Crc32).expect("valid xz options");
-    let mut encoder = xz2::write::XzEncoder::new_stream(Vec::new(), stream);
+    let mut encoder = liblzma::write::XzEncoder::new_stream(Vec::new(), stream);
     encoder.write_all(bytes).expect("xz compresses");
     encoder.finish().expect("xz compresses")
 }

@@ -1,4 +1,4 @@
-//! A disk for a virtual machine: an ext4 file system with a shell and what is started there.
+//! A disk for a virtual machine: a file system with a shell and what is started there.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,15 +7,23 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use tempfile::NamedTempFile;
 
-use crate::packages::{self, MKE2FS};
+use crate::packages::{self, MKE2FS, MKSQUASHFS};
 use crate::process;
+
+/// The file system of a disk.
+#[derive(Clone, Copy)]
+pub(crate) enum FileSystem {
+    /// Which is part of many kernels.
+    Ext4,
+    /// Which is a module in all that we boot.
+    Squashfs,
+}
 
 /// Makes the image of a disk that has a busybox and an `/init`, and the directories that are mounted on.
 ///
 /// # Errors
-/// When a file can't be read or mke2fs fails.
-pub(crate) fn ext4(busybox: &Path, init: &Path) -> Result<NamedTempFile> {
-    packages::need(&[MKE2FS])?;
+/// When a file can't be read or the program that makes the file system fails.
+pub(crate) fn image(kind: FileSystem, busybox: &Path, init: &Path) -> Result<NamedTempFile> {
     let stage = tempfile::tempdir()?;
     for directory in ["bin", "sbin", "dev", "proc", "sys", "run", "tmp"] {
         fs::create_dir(stage.path().join(directory))?;
@@ -25,10 +33,21 @@ pub(crate) fn ext4(busybox: &Path, init: &Path) -> Result<NamedTempFile> {
     let executable = <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755);
     fs::set_permissions(stage.path().join("init"), executable)?;
     let image = NamedTempFile::new()?;
-    image.as_file().set_len(16 << 20)?;
-    let mut mke2fs = Command::new(MKE2FS.name);
-    mke2fs.args(["-q", "-F", "-t", "ext4", "-d"]).arg(stage.path()).arg(image.path());
-    process::output(&mut mke2fs)?;
+    match kind {
+        FileSystem::Ext4 => {
+            packages::need(&[MKE2FS])?;
+            image.as_file().set_len(16 << 20)?;
+            let mut mke2fs = Command::new(MKE2FS.name);
+            mke2fs.args(["-q", "-F", "-t", "ext4", "-d"]).arg(stage.path()).arg(image.path());
+            process::output(&mut mke2fs)?;
+        }
+        FileSystem::Squashfs => {
+            packages::need(&[MKSQUASHFS])?;
+            let mut mksquashfs = Command::new(MKSQUASHFS.name);
+            mksquashfs.arg(stage.path()).arg(image.path()).args(["-noappend", "-quiet", "-no-progress"]);
+            process::output(&mut mksquashfs)?;
+        }
+    }
     Ok(image)
 }
 

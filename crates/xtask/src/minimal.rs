@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::cache::Cache;
+use crate::disk::{self, FileSystem};
 use crate::initramfs::Initramfs;
 use crate::qemu::{self, Machine, Next};
 use crate::scenarios::Outcome;
 use crate::trees::Tree;
-use crate::{disk, guest, reference, workspace};
+use crate::{guest, reference, workspace};
 
 /// The modules without which there is no disk and no file system.
-const NEEDED: [&str; 3] = ["virtio_pci", "virtio_blk", "ext4"];
+const NEEDED: [&str; 2] = ["virtio_blk", "squashfs"];
 
 /// Boots the system with the kernel of a tree, and prints a row for it.
 ///
@@ -23,7 +24,7 @@ const NEEDED: [&str; 3] = ["virtio_pci", "virtio_blk", "ext4"];
 pub(crate) fn run(cache: &Cache, tree: &Tree, binary: &Path) -> Result<Outcome> {
     let start = Instant::now();
     let (busybox, scripts) = (guest::busybox(cache)?, workspace().join("integration/vm"));
-    let disk = disk::ext4(&busybox, &scripts.join("root-init"))?;
+    let disk = disk::image(FileSystem::Squashfs, &busybox, &scripts.join("root-init"))?;
     let archive = archive(tree, binary, &busybox, &scripts.join("minimal-init"))?;
     let machine = Machine {
         kernel: &tree.kernel(),

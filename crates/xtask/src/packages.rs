@@ -19,6 +19,8 @@ pub(crate) struct Program {
 pub(crate) const DEBOOTSTRAP: Program = Program { name: "debootstrap", package: "debootstrap" };
 /// Makes file systems.
 pub(crate) const MKE2FS: Program = Program { name: "mke2fs", package: "e2fsprogs" };
+/// Makes file systems that are only read.
+pub(crate) const MKSQUASHFS: Program = Program { name: "mksquashfs", package: "squashfs-tools" };
 /// Starts programs in namespaces of their own.
 pub(crate) const UNSHARE: Program = Program { name: "unshare", package: "util-linux" };
 /// Builds libFuzzer.

@@ -76,7 +76,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         stages
             .tests("tool tests", || libtest(&mut tests(&["--package", "modutils-tests", "--test", "tool"])));
         stages.tests("damaged files", || {
-            let runs = if options.full { "5000" } else { "400" };
+            let runs = if options.full { "5000" } else { "300" };
             let mut damage = tests(&["--package", "modutils-tests", "--test", "damage"]);
             libtest(damage.env("MODUTILS_DAMAGE_RUNS", runs))
         });

@@ -295,7 +295,12 @@ fn softdep() -> Vec<Case> {
             &[Claim::Prints("insmod @/alone.ko \ninsmod @/soft.ko \ninsmod @/lower.ko \ninsmod @/side.ko \n")],
         ),
         combined("modprobe modules.softdep", "holds other directives", "-D alone")
-            .file("lib/modules/6.12.0-fake/modules.softdep", "options alone x=1\\n"),
+            .file("lib/modules/6.12.0-fake/modules.softdep", "options alone x=1\\n")
+            .differs(
+                Row::DepmodLists,
+                &[Claim::Prints("insmod @/alone.ko \n")],
+                &[Claim::Prints("insmod @/alone.ko x=1 \n")],
+            ),
         combined("modprobe modules.softdep", "is masked", "-D soft").file("etc/modprobe.d/modules.softdep", ""),
     ]
 }

@@ -48,12 +48,14 @@ pub(crate) enum Row {
     OtherName,
     /// With standard error closed every tool logs; kmod's modprobe does, from when it has read its configuration.
     ClosedStderr,
+    /// `modules.softdep` and `modules.weakdep` hold dependencies of one module and nothing else.
+    DepmodLists,
     /// `--remove-holders` takes holders of holders, too, and does not mind that the module went with the last holder.
     RemoveHolders,
 }
 
 impl Row {
-    pub(crate) const ALL: [Row; 23] = [
+    pub(crate) const ALL: [Row; 24] = [
         Row::CmdlineBlacklistDash,
         Row::KilledCommand,
         Row::MissingDependency,
@@ -76,6 +78,7 @@ impl Row {
         Row::QuietConfig,
         Row::OtherName,
         Row::ClosedStderr,
+        Row::DepmodLists,
         Row::RemoveHolders,
     ];
 }

@@ -36,7 +36,11 @@ fn a_name_in_an_index_leads_nowhere_else() {
     let names = ["../../tmp", "..", ".", "/tmp", "../module"];
     root.write_module_file("modules.alias.bin", index(names.map(|name| ("evil", name))));
     root.write_module_file("modules.dep.bin", index(names.map(|name| (name, format!("{name}.ko:")))));
-    // None of them counts as loaded already, and no file of such a name is there.
+    let run = bounded(&root, 60, "modprobe", &["evil"]).fails();
+    assert!(run.err().contains("leads out of the module directory"), "{run:?}");
+    // None of the others counts as loaded already, and no file of such a name is there.
+    let names = [".", "/tmp"];
+    root.write_module_file("modules.alias.bin", index(names.map(|name| ("evil", name))));
     let run = bounded(&root, 60, "modprobe", &["evil"]).fails();
     assert_eq!(
         run.err().lines().filter(|line| line.contains("could not insert")).count(),

@@ -131,7 +131,7 @@ fn named(context: &Context, name: &[u8], document: &mut Option<Document>, report
         modules.push(named);
     }
     if modules.is_empty() {
-        let why = explain::not_found(context, name, report);
+        let why = explain::not_found(context, name, None, report);
         report.error([b"Module ", name, b" not found.", why.as_bytes()].concat());
         return false;
     }

@@ -106,7 +106,7 @@ fn beginnings(
         };
         if modules.is_empty() {
             done = false;
-            let why = explain::not_found(context, argument, report);
+            let why = explain::not_found(context, argument, None, report);
             report.error([b"Module ", argument, b" not found.", why.as_bytes()].concat());
         }
         from.extend(modules);

@@ -80,9 +80,12 @@ fn show(context: &Context, argument: &[u8], document: &mut Option<Document>, rep
     if argument.contains(&b'/') || (argument.contains_str(".ko") && path.is_file()) {
         return told(of_file(context, path, document, report), argument, report);
     }
-    let found = lookup::lookup(context, argument).unwrap_or_default();
+    let (found, error) = match lookup::lookup(context, argument) {
+        Ok(found) => (found, None),
+        Err(error) => (Vec::new(), Some(error)),
+    };
     if found.is_empty() {
-        let why = explain::not_found(context, argument, report);
+        let why = explain::not_found(context, argument, error.as_ref(), report);
         report.error([b"Module ", argument, b" not found.", why.as_bytes()].concat());
         return false;
     }

@@ -112,14 +112,15 @@ fn candidates(tool: &Tool, name: &[u8], report: &mut Report) -> Option<Vec<Candi
             }
         };
     }
-    match lookup::lookup(tool.context, name) {
-        Ok(found) if !found.is_empty() => return Some(found),
-        // What is wrong with an index is among the causes.
-        Ok(_) | Err(_) => {}
+    let found = lookup::lookup(tool.context, name);
+    if let Ok(found) = &found
+        && !found.is_empty()
+    {
+        return Some(found.clone());
     }
     let directory = tool.context.indexes.directory().as_os_str().as_encoded_bytes();
     let first = [b"Module ", name, b" not found in directory ", directory].concat();
-    let why = explain::not_found(tool.context, name, report);
+    let why = explain::not_found(tool.context, name, found.as_ref().err(), report);
     fatal(tool.options, report, [first.as_slice(), why.as_bytes()].concat());
     None
 }

@@ -32,10 +32,12 @@ pub(super) fn all(tool: &Tool, report: &mut Report) -> bool {
 }
 
 fn one(tool: &Tool, name: &[u8], report: &mut Report) -> End {
-    // What is wrong with an index is among the causes.
-    let candidates = lookup::lookup(tool.context, name).unwrap_or_default();
+    let (candidates, error) = match lookup::lookup(tool.context, name) {
+        Ok(candidates) => (candidates, None),
+        Err(error) => (Vec::new(), Some(error)),
+    };
     if candidates.is_empty() {
-        let why = explain::not_found(tool.context, name, report);
+        let why = explain::not_found(tool.context, name, error.as_ref(), report);
         return end(tool, report, &[b"Module ", name, b" not found.", why.as_bytes()].concat());
     }
     let mut done = true;

@@ -7,10 +7,12 @@ use bstr::{BString, ByteSlice};
 
 use crate::{
     Notice, Result,
+    elf::Elf,
+    file::{Contents, Scratch, open_regular},
     module::{Binding, Module},
 };
 
-use super::ModuleFile;
+use super::{ModuleFile, stamp::Stamp};
 
 /// The facts of one module.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,6 +53,16 @@ impl Strings {
         self.0.push(0);
     }
 
+    /// The strings as they stand in memory.
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Strings from their bytes; `None` where the last one has no end.
+    pub(super) fn from_bytes(bytes: Vec<u8>) -> Option<Self> {
+        bytes.last().is_none_or(|&last| last == 0).then_some(Self(bytes))
+    }
+
     /// The strings in order.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         self.0.split_inclusive(|&byte| byte == 0).map(|string| string.strip_suffix(b"\0").unwrap_or(string))
@@ -69,23 +81,42 @@ impl Facts {
     }
 }
 
+/// What reading one file gives.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// The facts that could be read.
+    pub facts: Facts,
+    /// One for each kind of facts that could not.
+    pub notices: Vec<Notice>,
+    /// Which file it was, as it stood before anything was read of it; `None` where it could not be
+    /// opened, or may be changed without a trace.
+    pub stamp: Option<Stamp>,
+}
+
 /// Reads one file. A damaged module has the facts that could be read, and a notice for each kind
 /// that could not.
-pub fn read(file: &ModuleFile) -> (Facts, Vec<Notice>) {
-    let mut facts = Facts::default();
-    let mut notices = Vec::new();
-    match Module::open(&file.path) {
-        Err(error) => notices.push(could_not_load("module", file, &error)),
+pub fn read(file: &ModuleFile, scratch: &mut Scratch) -> Reading {
+    let mut reading = Reading::default();
+    match open(file, scratch, &mut reading.stamp) {
+        Err(error) => reading.notices.push(could_not_load("module", file, &error)),
         Ok(module) => {
+            let facts = &mut reading.facts;
             if let Err(error) = facts.read_symbols(&module) {
-                notices.push(could_not_load("symbols from", file, &error));
+                reading.notices.push(could_not_load("symbols from", file, &error));
             }
             if let Err(error) = facts.read_modinfo(&module) {
-                notices.push(could_not_load("information from", file, &error));
+                reading.notices.push(could_not_load("information from", file, &error));
             }
+            scratch.recycle(module.into_contents());
         }
     }
-    (facts, notices)
+    reading
+}
+
+fn open(file: &ModuleFile, scratch: &mut Scratch, stamp: &mut Option<Stamp>) -> Result<Module> {
+    let (opened, metadata) = open_regular(&file.path)?;
+    *stamp = Stamp::settled(&metadata);
+    Module::from_elf(Elf::parse(Contents::read_from(&file.path, opened, metadata.len(), scratch)?)?)
 }
 
 impl Facts {
@@ -133,13 +164,14 @@ mod tests {
     use testkit::{Crc, ModuleBuilder};
 
     use super::*;
-    use crate::{ModuleName, elf::Elf, file::Contents};
+    use crate::ModuleName;
 
     fn read_bytes(bytes: &[u8]) -> (Facts, Vec<String>) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.ko");
         std::fs::write(&path, bytes).unwrap();
-        let (facts, notices) = read(&ModuleFile { name: ModuleName::new("a"), path, listed: "a.ko".into() });
+        let file = ModuleFile { name: ModuleName::new("a"), path, listed: "a.ko".into() };
+        let Reading { facts, notices, .. } = read(&file, &mut Scratch::default());
         let texts = notices
             .into_iter()
             .map(|notice| notice.message.to_string().replace(directory.path().to_str().unwrap(), "DIR"));

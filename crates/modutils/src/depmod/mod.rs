@@ -1,11 +1,13 @@
 //! The facts of a tree become the dependency graph and the `modules.*` files.
 //!
 //! The stages, each a file: [`scan`] finds module files, [`choose`] takes one of several copies,
-//! [`module_order`] sorts them, [`facts`] reads each, [`symbols`] and [`graph`] find who needs whom,
+//! [`module_order`] sorts them, [`facts`] reads each ([`parallel`], several at once) unless [`cache`]
+//! knows it by its [`stamp`], [`symbols`] and [`graph`] find who needs whom,
 //! [`order`] puts dependencies in their order or [`cycles`] says why there is none, [`output`] makes
 //! the files' contents and [`mod@write`] puts them into place.
 
 pub mod builtin;
+pub mod cache;
 pub mod choose;
 pub mod cycles;
 pub mod devname;
@@ -14,8 +16,10 @@ pub mod graph;
 pub mod module_order;
 pub mod order;
 pub mod output;
+pub mod parallel;
 pub mod quick;
 pub mod scan;
+pub mod stamp;
 pub mod symbols;
 pub mod symvers;
 pub mod write;
@@ -23,6 +27,7 @@ pub mod write;
 use std::{
     collections::HashSet,
     io,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
 };
 
@@ -30,13 +35,15 @@ use bstr::BString;
 use nix::errno::Errno;
 
 use self::{
+    cache::Known,
     cycles::Cycles,
-    facts::Facts,
+    facts::{Facts, Reading},
     graph::{Check, Graph},
     order::Order,
+    stamp::Stamp,
     symbols::{Owner, SymbolTable},
 };
-use crate::{ModuleName, Notice, Result, Sink, config::DepmodConfig};
+use crate::{ModuleName, Notice, Result, Sink, config::DepmodConfig, file::Scratch};
 
 /// A module file that the indexes will list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,24 +116,41 @@ pub fn named(directory: &Path, paths: &[PathBuf], sink: &mut Sink) -> Result<Vec
     Ok(files)
 }
 
-/// Reads all modules. What is wrong with one goes to the sink; the others are read all the same.
-pub fn read_facts(files: &[ModuleFile], sink: &mut Sink) -> Vec<Facts> {
-    read_facts_counting(files, &|| (), sink)
-}
+/// A module that holds more plain bytes than so many is read after the others, when no other one is
+/// in memory. The largest of Debian's, a graphics driver, holds 30 MB.
+const LARGE: u64 = 64 << 20;
 
-/// The same, calling `read_one` for each module that has been read.
-pub fn read_facts_counting(
+/// Reads all modules, or takes from the cache what it has of them. What is wrong with one goes to
+/// the sink, in module order; the others are read all the same. With the facts comes, where it has
+/// one, the stamp of the file that they are of. `read_one` is called for each module, by any thread.
+pub fn read_facts(
     files: &[ModuleFile],
+    known: &Known,
+    threads: NonZeroUsize,
     read_one: &(dyn Fn() + Sync),
     sink: &mut Sink,
-) -> Vec<Facts> {
-    let read = files.iter().map(|file| {
-        let (facts, notices) = facts::read(file);
-        read_one();
+) -> (Vec<Facts>, Vec<Option<Stamp>>) {
+    let read = parallel::map(
+        parallel::worthwhile(threads, files.len()),
+        files.len(),
+        || Scratch::with_limit(LARGE),
+        |scratch, index| {
+            let file = files.get(index)?;
+            let read = || Some(facts::read(file, scratch)).filter(|_| !scratch.was_exceeded());
+            let reading = known.reading(file).or_else(read);
+            read_one();
+            reading
+        },
+    );
+    let read = files.iter().zip(read).map(|(file, reading)| {
+        let Reading { facts, notices, stamp } =
+            reading.unwrap_or_else(|| facts::read(file, &mut Scratch::default()));
+        // What is told of a module is told in every run.
+        let stamp = stamp.filter(|_| notices.is_empty());
         notices.into_iter().for_each(&mut *sink);
-        facts
+        (facts, stamp)
     });
-    read.collect()
+    read.unzip()
 }
 
 /// Finds out who needs whom, and in which order.

@@ -1,9 +1,9 @@
 //! The contents of the `modules.*` files, text and index, from the facts and the graph.
 
-use std::path::Path;
+use std::{num::NonZeroUsize, path::Path};
 
-use super::{Analysis, builtin, devname};
-use crate::{Alias, Error, Malformed, Notice, Result, Sink, index::TrieBuilder};
+use super::{Analysis, builtin, devname, parallel};
+use crate::{Alias, Malformed, Notice, Result, Sink, index::TrieBuilder};
 
 /// A file to be written into the module directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,31 +27,54 @@ pub fn texts(analysis: &Analysis<'_>, sink: &mut Sink) -> Vec<OutputFile> {
     ]
 }
 
-/// The index files. `directory` is where `modules.builtin` and `modules.builtin.modinfo` are;
-/// `warn_duplicates` has an alias told that a module gives twice (`-w`).
+/// What makes an index. `directory` is where `modules.builtin` and `modules.builtin.modinfo` are;
+/// the flag has an alias told that a module gives twice.
+type Index = fn(&Analysis<'_>, &Path, bool, &mut Sink) -> Result<Vec<u8>, Malformed>;
+
+const INDEXES: [(&str, Index); 5] = [
+    ("modules.dep.bin", |analysis, _, _, sink| dep_index(analysis, sink)),
+    ("modules.alias.bin", |analysis, _, warn, sink| alias_index(analysis, warn, sink)),
+    ("modules.symbols.bin", |analysis, _, _, sink| symbols_index(analysis, sink)),
+    ("modules.builtin.bin", |_, directory, _, sink| builtin::names_index(directory, sink)),
+    ("modules.builtin.alias.bin", |_, directory, _, sink| builtin::aliases_index(directory, sink)),
+];
+
+/// All files, the indexes first; each is made by a thread, of which there are at most `threads`.
+/// `directory` is where `modules.builtin` and `modules.builtin.modinfo` are; `warn_duplicates` has an
+/// alias told that a module gives twice (`-w`).
 ///
 /// # Errors
 /// Where an index would be too large for its format.
-pub fn indexes(
+pub fn all(
     analysis: &Analysis<'_>,
     directory: &Path,
     warn_duplicates: bool,
+    threads: NonZeroUsize,
     sink: &mut Sink,
 ) -> Result<Vec<OutputFile>> {
-    let file = |name: &'static str, bytes: Result<Vec<u8>, Malformed>| match bytes {
-        Ok(bytes) => Ok(OutputFile { name, bytes }),
-        Err(fault) => Err(fault.at(&directory.join(name))),
-    };
-    let indexes: Result<Vec<_>, Error> = [
-        file("modules.dep.bin", dep_index(analysis, sink)),
-        file("modules.alias.bin", alias_index(analysis, warn_duplicates, sink)),
-        file("modules.symbols.bin", symbols_index(analysis, sink)),
-        file("modules.builtin.bin", builtin::names_index(directory, sink)),
-        file("modules.builtin.alias.bin", builtin::aliases_index(directory, sink)),
-    ]
-    .into_iter()
-    .collect();
-    indexes
+    let count = INDEXES.len().saturating_add(1);
+    let made = parallel::map(
+        threads,
+        count,
+        || (),
+        |(), number| {
+            let mut notices = Vec::new();
+            let mut sink = |notice| notices.push(notice);
+            let files = match INDEXES.get(number) {
+                Some((name, index)) => index(analysis, directory, warn_duplicates, &mut sink)
+                    .map(|bytes| vec![OutputFile { name, bytes }])
+                    .map_err(|fault| fault.at(&directory.join(name))),
+                None => Ok(texts(analysis, &mut sink)),
+            };
+            (files, notices)
+        },
+    );
+    let mut files = Vec::new();
+    for (made, notices) in made {
+        notices.into_iter().for_each(&mut *sink);
+        files.append(&mut made?);
+    }
+    Ok(files)
 }
 
 /// Puts the files into the order in which they are to replace the old ones: what readers look into
@@ -210,7 +233,7 @@ mod tests {
     use super::*;
     use crate::{
         config::DepmodConfig,
-        depmod::{self, Checks, graph::Check},
+        depmod::{self, Checks, cache::Known, graph::Check},
         index::Trie,
     };
 
@@ -238,11 +261,11 @@ mod tests {
         let mut notices = Vec::new();
         let mut sink = |notice: Notice| notices.push(notice.message.to_string());
         let files = depmod::tree(directory.path(), &DepmodConfig::default(), &mut sink).unwrap();
-        let facts = depmod::read_facts(&files, &mut sink);
+        let two = NonZeroUsize::new(2).unwrap();
+        let (facts, _) = depmod::read_facts(&files, &Known::default(), two, &|| (), &mut sink);
         let checks = Checks { kernel_symbols: &[], symbol_prefix: None, check: Check::Nothing };
         let analysis = depmod::analyse(&files, &facts, &checks, &mut sink).unwrap();
-        let mut made = texts(&analysis, &mut sink);
-        made.extend(indexes(&analysis, directory.path(), warn_duplicates, &mut sink).unwrap());
+        let made = all(&analysis, directory.path(), warn_duplicates, two, &mut sink).unwrap();
         (made, notices)
     }
 

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use super::facts::Facts;
 
 /// Symbols that modules need and nobody exports: the linker and the kernel's loader provide them.
@@ -28,7 +30,7 @@ pub struct Offer {
 /// All symbols offered, by name.
 #[derive(Debug)]
 pub struct SymbolTable<'a> {
-    offers: HashMap<&'a [u8], Offer>,
+    offers: HashMap<&'a [u8], Offer, RandomState>,
     prefix: Option<u8>,
 }
 
@@ -39,7 +41,8 @@ impl<'a> SymbolTable<'a> {
     pub fn new(kernel: &'a [(Vec<u8>, u64)], modules: &'a [Facts], prefix: Option<u8>) -> Self {
         let exports: usize = modules.iter().map(|facts| facts.export_crcs.len()).sum();
         let room = exports.saturating_add(kernel.len()).saturating_add(PROVIDED.len());
-        let mut table = Self { offers: HashMap::with_capacity(room), prefix };
+        let mut table =
+            Self { offers: HashMap::with_capacity_and_hasher(room, RandomState::default()), prefix };
         for name in PROVIDED {
             table.offers.insert(name.as_bytes(), Offer { owner: Owner::Kernel, crc: 0 });
         }

@@ -135,7 +135,7 @@ fn decompressed(bytes: &[u8]) -> Option<Vec<u8>> {
 
 /// The reader of the library takes what follows a stream for damage.
 fn first_xz_stream(bytes: &[u8]) -> Option<Vec<u8>> {
-    use xz2::stream::{Action, Status, Stream};
+    use liblzma::stream::{Action, Status, Stream};
     const STEP: usize = 1 << 20;
     let mut stream = Stream::new_stream_decoder(u64::MAX, 0).ok()?;
     let mut plain = Vec::new();

@@ -122,11 +122,7 @@ impl Cause {
                 vec![format!("This is the name of a file; the module is called {}.", shown(module))]
             }
             Self::NoDirectory { directory, running, others } => no_directory(directory, *running, others),
-            Self::Unreadable(Error::Malformed { path, fault }) => vec![
-                format!("{} is damaged: {fault}.", path.display()),
-                "  Run depmod to make it anew.".into(),
-            ],
-            Self::Unreadable(error) => vec![format!("{}.", capital(&error.to_string()))],
+            Self::Unreadable(error) => unreadable(error),
             Self::NoIndex { file } => {
                 vec![format!("There is no {}.", file.display()), "  Run depmod to make it.".into()]
             }
@@ -146,6 +142,16 @@ impl Cause {
             Self::NoAlias => vec!["No module of this kernel has an alias that matches this.".into()],
             Self::Unknown => vec!["No module of this kernel has this name or alias.".into()],
         }
+    }
+}
+
+/// What is said of an index that cannot be read, or is damaged: the lookup itself has found that.
+pub fn unreadable(error: &Error) -> Vec<String> {
+    match error {
+        Error::Malformed { path, fault } => {
+            vec![format!("{} is damaged: {fault}.", path.display()), "  Run depmod to make it anew.".into()]
+        }
+        error => vec![format!("{}.", capital(&error.to_string()))],
     }
 }
 

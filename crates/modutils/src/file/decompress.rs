@@ -3,9 +3,9 @@
 use std::io::{self, Read};
 
 use flate2::bufread::GzDecoder;
-use xz2::stream::{Action, Status, Stream};
+use liblzma::stream::{Action, Status, Stream};
 
-use super::Compression;
+use super::{Compression, libdeflate::Gzip};
 use crate::Malformed;
 
 /// The most bytes that a file may hold once decompressed: 1 GiB. The largest modules known, graphics
@@ -19,20 +19,122 @@ const XZ_CHUNK: usize = 64 << 10;
 /// The most memory that an xz decoder may take; a stream made by `xz -9` needs 65 MiB.
 const XZ_MEMORY_LIMIT: u64 = 256 << 20;
 
-/// Decompresses a whole file: one compressed stream, or several one after the other.
+/// Decompresses a whole file of at most [`SIZE_LIMIT`] plain bytes.
 ///
 /// # Errors
-/// A [`Malformed`] naming the offset in the compressed file where decoding stopped: the stream is
-/// damaged, cut short, followed by something else, or gives more than [`SIZE_LIMIT`] bytes.
+/// As [`Decompressor::decompress`].
 pub fn decompress(compression: Compression, bytes: Vec<u8>) -> Result<Vec<u8>, Malformed> {
     if compression == Compression::None {
         return Ok(bytes);
     }
-    decompress_bounded(compression, &bytes, SIZE_LIMIT)
+    let mut plain = Vec::new();
+    Decompressor::default().decompress(compression, &bytes, &mut plain, SIZE_LIMIT)?;
+    Ok(plain)
 }
 
-fn decompress_bounded(compression: Compression, bytes: &[u8], limit: u64) -> Result<Vec<u8>, Malformed> {
-    let mut plain = Vec::new();
+/// The most that a header's word for the plain size is believed: so many times the file's own size.
+/// Modules come to five times, seldom to ten. What claims more is decoded as far as it goes.
+const BELIEVED_RATIO: usize = 64;
+
+/// Decoders for one file after the other: what they have allocated serves again.
+#[derive(Debug, Default)]
+pub struct Decompressor {
+    gzip: Option<Gzip>,
+    zstd: Option<ZstdDecoder>,
+}
+
+/// The crate's type has no `Debug`.
+struct ZstdDecoder(zstd::bulk::Decompressor<'static>);
+
+impl std::fmt::Debug for ZstdDecoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ZstdDecoder")
+    }
+}
+
+impl Decompressor {
+    /// Decompresses a whole file into `plain`, which it replaces: one compressed stream, or several
+    /// one after the other.
+    ///
+    /// # Errors
+    /// A [`Malformed`] naming the offset in the compressed file where decoding stopped: the stream is
+    /// damaged, cut short, followed by something else, or gives more than `limit` bytes.
+    pub fn decompress(
+        &mut self,
+        compression: Compression,
+        bytes: &[u8],
+        plain: &mut Vec<u8>,
+        limit: u64,
+    ) -> Result<(), Malformed> {
+        let done = match compression {
+            Compression::None => {
+                plain.clear();
+                plain.extend_from_slice(bytes);
+                true
+            }
+            Compression::Gzip => self.whole_gzip(bytes, plain, limit).is_some(),
+            Compression::Zstd => self.whole_zstd(bytes, plain, limit).is_some(),
+            Compression::Xz => false,
+        };
+        // The quick ways know one stream that says how much it holds. What else there may be, and
+        // where and why a damaged stream stops, the decoders of streams tell.
+        if done { Ok(()) } else { decompress_streams(compression, bytes, plain, limit) }
+    }
+
+    /// Decodes a file that is one gzip member; `None` where it is anything else. The last four bytes
+    /// say how much it holds.
+    fn whole_gzip(&mut self, bytes: &[u8], plain: &mut Vec<u8>, limit: u64) -> Option<()> {
+        let claimed = u32::from_le_bytes(*bytes.last_chunk()?);
+        make_room(plain, u64::from(claimed), bytes, limit)?;
+        let decoder = match &mut self.gzip {
+            Some(decoder) => decoder,
+            none => none.insert(Gzip::new()?),
+        };
+        let read = decoder.member(bytes, plain)?;
+        (read == bytes.len() && plain.len() as u64 <= limit).then_some(())
+    }
+
+    /// Decodes a file that is one zstd frame with its size in the header, as zstd(1) makes them of
+    /// files; `None` where it is anything else.
+    fn whole_zstd(&mut self, bytes: &[u8], plain: &mut Vec<u8>, limit: u64) -> Option<()> {
+        let claimed = zstd::zstd_safe::get_frame_content_size(bytes).ok()??;
+        if zstd::zstd_safe::find_frame_compressed_size(bytes) != Ok(bytes.len()) {
+            return None;
+        }
+        make_room(plain, claimed, bytes, limit)?;
+        let decoder = match &mut self.zstd {
+            Some(decoder) => decoder,
+            none => none.insert(ZstdDecoder(zstd::bulk::Decompressor::new().ok()?)),
+        };
+        decoder.0.decompress_to_buffer(bytes, plain).ok()?;
+        (plain.len() as u64 <= limit).then_some(())
+    }
+}
+
+/// Empties `plain` and makes room for as much as the file claims to hold; `None` where the claim is
+/// not to be believed, or too much.
+fn make_room(plain: &mut Vec<u8>, claimed: u64, bytes: &[u8], limit: u64) -> Option<()> {
+    plain.clear();
+    let claimed = usize::try_from(claimed).ok().filter(|claimed| *claimed as u64 <= limit)?;
+    if claimed > bytes.len().saturating_mul(BELIEVED_RATIO) {
+        return None;
+    }
+    plain.try_reserve(claimed).ok()
+}
+
+fn decompress_streams(
+    compression: Compression,
+    bytes: &[u8],
+    plain: &mut Vec<u8>,
+    limit: u64,
+) -> Result<(), Malformed> {
+    // How far a decoder gets before it finds a fault depends on the room it has: unless for xz, which
+    // tells exactly, the room is not that of another file, so that the same file is told of alike.
+    if compression == Compression::Xz {
+        plain.clear();
+    } else {
+        *plain = Vec::new();
+    }
     let mut rest = bytes;
     while !rest.is_empty() {
         let offset = (bytes.len() - rest.len()) as u64;
@@ -41,7 +143,7 @@ fn decompress_bounded(compression: Compression, bytes: &[u8], limit: u64) -> Res
             return Err(Malformed::offset(offset, what));
         }
         let name = compression.name();
-        rest = match stream(compression, rest, &mut plain, limit) {
+        rest = match stream(compression, rest, plain, limit) {
             Ok(rest) => rest,
             Err((left, error)) => {
                 let offset = (bytes.len() - left.len()) as u64;
@@ -55,7 +157,7 @@ fn decompress_bounded(compression: Compression, bytes: &[u8], limit: u64) -> Res
             rest = without_padding(rest);
         }
     }
-    Ok(plain)
+    Ok(())
 }
 
 /// Whether another stream of this compression, or a part that its decoder skips, starts here.
@@ -107,10 +209,10 @@ fn xz_stream(rest: &mut &[u8], plain: &mut Vec<u8>, room: u64) -> io::Result<usi
     loop {
         plain.try_reserve(XZ_CHUNK.min(rest.len().saturating_mul(4)).max(32))?;
         let (read, written) = (stream.total_in(), stream.total_out());
-        let status = stream.process_vec(rest, plain, Action::Run)?;
+        let status = stream.process_vec(rest, plain, Action::Run);
         let consumed = usize::try_from(stream.total_in() - read).unwrap_or(usize::MAX);
         *rest = rest.get(consumed..).unwrap_or_default();
-        if matches!(status, Status::StreamEnd) || stream.total_out() >= room {
+        if matches!(status?, Status::StreamEnd) || stream.total_out() >= room {
             return Ok(plain.len());
         }
         if consumed == 0 && stream.total_out() == written {
@@ -142,6 +244,17 @@ mod tests {
 
     const FORMS: [(Writer, Compression); 3] =
         [(Writer::Gzip, Compression::Gzip), (Writer::Xz, Compression::Xz), (Writer::Zstd, Compression::Zstd)];
+
+    /// The quick ways and the decoders of streams must agree.
+    fn decompress_bounded(compression: Compression, bytes: &[u8], limit: u64) -> Result<Vec<u8>, Malformed> {
+        let (mut quick, mut slow) = (Vec::with_capacity(1 << 16), b"before".to_vec());
+        let result = Decompressor::default().decompress(compression, bytes, &mut quick, limit);
+        assert_eq!(result, decompress_streams(compression, bytes, &mut slow, limit));
+        result.map(|()| {
+            assert!(quick == slow);
+            quick
+        })
+    }
 
     fn text(result: Result<Vec<u8>, Malformed>) -> String {
         result.unwrap_err().to_string()
@@ -212,6 +325,45 @@ mod tests {
                 let error = text(decompress_bounded(compression, &streams, limit));
                 assert!(error.ends_with(&format!("holds more than {limit} bytes")), "{error}");
             }
+        }
+    }
+
+    #[test]
+    fn decoders_serve_for_one_file_after_the_other() {
+        let mut decompressor = Decompressor::default();
+        let mut plain = Vec::new();
+        for text in [&b"a long text, or one that is longer than the next"[..], b"short", b""] {
+            for (writer, compression) in FORMS {
+                let mut bytes = writer.compress(text);
+                decompressor.decompress(compression, &bytes, &mut plain, SIZE_LIMIT).unwrap();
+                assert_eq!(plain, text);
+                bytes.pop();
+                assert!(decompressor.decompress(compression, &bytes, &mut plain, SIZE_LIMIT).is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_gzip_member_twice_is_not_taken_for_one() {
+        let member = Writer::Gzip.compress(b"some bytes");
+        let twice = [&member[..], &member].concat();
+        assert_eq!(decompress(Compression::Gzip, twice).unwrap(), b"some bytessome bytes");
+        let tail = member[member.len() - 8..].to_vec();
+        assert!(decompress(Compression::Gzip, [member, tail].concat()).is_err());
+    }
+
+    /// A size in a header is a claim: memory is not taken on its word.
+    #[test]
+    fn a_size_that_is_not_to_be_believed_costs_no_memory() {
+        let mut plain = Vec::new();
+        let mut gzip = Writer::Gzip.compress(b"some bytes");
+        let size = gzip.len() - 4;
+        gzip[size..].copy_from_slice(&0x3000_0000_u32.to_le_bytes());
+        // A frame's header that says 768 MiB, and an empty last block.
+        let zstd = [0x28, 0xb5, 0x2f, 0xfd, 0xa0, 0, 0, 0, 0x30, 1, 0, 0];
+        for (compression, bytes) in [(Compression::Gzip, &gzip[..]), (Compression::Zstd, &zstd)] {
+            assert!(Decompressor::default().decompress(compression, bytes, &mut plain, SIZE_LIMIT).is_err());
+            assert!(plain.capacity() < 1 << 20, "{compression:?}");
         }
     }
 

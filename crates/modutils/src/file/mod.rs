@@ -2,11 +2,12 @@
 //!
 //! The compression is told by the first bytes, never by the name: distributions, and people, rename
 //! files. A compressed file is decompressed into memory at once, up to [`SIZE_LIMIT`]. A plain file
-//! stays open and is read piece by piece, because what the tools want of a module is a small part of
-//! it. It is read and not mapped: a file cut short while mapped kills the process, and for pieces of
+//! that is not small stays open and is read piece by piece, because what the tools want of a module is
+//! a small part of it. It is read and not mapped: a file cut short while mapped kills the process, and for pieces of
 //! this size reading is faster.
 
 mod decompress;
+mod libdeflate;
 
 use std::{
     borrow::Cow,
@@ -18,7 +19,7 @@ use std::{
 
 use nix::errno::Errno;
 
-pub use decompress::{SIZE_LIMIT, decompress};
+pub use decompress::{Decompressor, SIZE_LIMIT, decompress};
 
 use crate::{Error, Malformed, Result};
 
@@ -78,10 +79,59 @@ pub struct Contents {
 #[derive(Debug)]
 enum Source {
     File,
+    /// At the front of this memory.
     Memory(Vec<u8>),
 }
 
+/// Decoders and memory that serve for one file after the other.
+#[derive(Debug)]
+pub struct Scratch {
+    decompressor: Decompressor,
+    compressed: Vec<u8>,
+    plain: Vec<u8>,
+    limit: u64,
+    exceeded: bool,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self::with_limit(SIZE_LIMIT)
+    }
+}
+
+impl Scratch {
+    /// The most memory of a kind that is kept from one file to the next.
+    const KEPT: usize = 4 << 20;
+
+    /// For files that hold no more than `limit` plain bytes.
+    pub fn with_limit(limit: u64) -> Self {
+        let (compressed, plain) = (Vec::new(), Vec::new());
+        Self { decompressor: Decompressor::default(), compressed, plain, limit, exceeded: false }
+    }
+
+    /// Whether the file that was opened last, and refused, holds more than the limit.
+    pub fn was_exceeded(&self) -> bool {
+        self.exceeded
+    }
+
+    /// Takes the memory of a file back.
+    pub fn recycle(&mut self, contents: Contents) {
+        if let Source::Memory(bytes) = contents.source {
+            self.plain = bytes;
+        }
+        for memory in [&mut self.compressed, &mut self.plain] {
+            if memory.capacity() > Self::KEPT {
+                *memory = Vec::new();
+            }
+        }
+    }
+}
+
 impl Contents {
+    /// A plain file of so many bytes is read at once. It takes as long as the dozen reads for which
+    /// a larger one is cheaper.
+    const READ_AT_ONCE: u64 = 64 << 10;
+
     /// Opens a file, and decompresses it where it is compressed.
     ///
     /// # Errors
@@ -89,18 +139,49 @@ impl Contents {
     /// incomplete compressed stream or has bytes after its end, or is longer than [`SIZE_LIMIT`] as it
     /// stands or when decompressed.
     pub fn open(path: &Path) -> Result<Self> {
-        let (file, len) = open_regular(path)?;
-        if len > SIZE_LIMIT {
-            return Err(Malformed::file(format!("the file holds more than {SIZE_LIMIT} bytes")).at(path));
+        Self::open_with(path, &mut Scratch::default())
+    }
+
+    /// As [`Contents::open`], with memory and limit of `scratch`.
+    ///
+    /// # Errors
+    /// As [`Contents::open`].
+    pub fn open_with(path: &Path, scratch: &mut Scratch) -> Result<Self> {
+        let (file, metadata) = open_regular(path)?;
+        Self::read_from(path, file, metadata.len(), scratch)
+    }
+
+    /// As [`Contents::open_with`], of a regular file that is open already and says it has `len` bytes.
+    ///
+    /// # Errors
+    /// As [`Contents::open`].
+    pub(crate) fn read_from(path: &Path, file: File, len: u64, scratch: &mut Scratch) -> Result<Self> {
+        scratch.exceeded = len > scratch.limit;
+        if scratch.exceeded {
+            let limit = scratch.limit;
+            return Err(Malformed::file(format!("the file holds more than {limit} bytes")).at(path));
         }
-        let mut magic = [0; Compression::MAGIC_LEN];
-        let read = file.read_at(&mut magic, 0).map_err(Error::io("read", path))?;
-        let compression = Compression::of(magic.get(..read).unwrap_or_default());
-        let plain = Self { path: path.to_owned(), file: Some(file), compression, len, source: Source::File };
         if len == 0 {
             return Err(Malformed::file("the file is empty").at(path));
         }
-        if compression == Compression::None { Ok(plain) } else { plain.decompressed() }
+        let mut contents = Self {
+            path: path.to_owned(),
+            file: Some(file),
+            compression: Compression::None,
+            len,
+            source: Source::File,
+        };
+        let at_once = if len <= Self::READ_AT_ONCE { len } else { Compression::MAGIC_LEN as u64 };
+        contents.fill(&mut scratch.plain, 0, at_once)?;
+        contents.compression = Compression::of(start(&scratch.plain, at_once));
+        if contents.compression != Compression::None {
+            contents.fill(&mut scratch.plain, at_once, len)?;
+            std::mem::swap(&mut scratch.compressed, &mut scratch.plain);
+            contents.decompress(scratch)?;
+        } else if at_once == len {
+            contents.source = Source::Memory(std::mem::take(&mut scratch.plain));
+        }
+        Ok(contents)
     }
 
     /// Takes bytes that are in memory already, and decompresses them where they are compressed.
@@ -117,12 +198,28 @@ impl Contents {
         Ok(Self { path: path.to_owned(), file: None, compression, len, source: Source::Memory(bytes) })
     }
 
-    fn decompressed(mut self) -> Result<Self> {
-        let bytes = self.read_all()?.into_owned();
-        let bytes = decompress(self.compression, bytes).map_err(|fault| fault.at(&self.path))?;
-        self.len = bytes.len() as u64;
-        self.source = Source::Memory(bytes);
-        Ok(self)
+    /// Reads the range from `start` to `end` of the file to the same place of `buffer`.
+    fn fill(&self, buffer: &mut Vec<u8>, start: u64, end: u64) -> Result<()> {
+        let range = usize::try_from(start).ok().zip(usize::try_from(end).ok());
+        let (start_at, end) = range.ok_or_else(|| self.out_of_memory())?;
+        let missing = end.saturating_sub(buffer.len());
+        buffer.try_reserve(missing).map_err(|_| self.out_of_memory())?;
+        if missing > 0 {
+            buffer.resize(end, 0);
+        }
+        let (Some(file), Some(room)) = (&self.file, buffer.get_mut(start_at..end)) else { return Ok(()) };
+        file.read_exact_at(room, start).map_err(|error| self.read_error(error))
+    }
+
+    /// Decompresses what `scratch` has read of the file.
+    fn decompress(&mut self, scratch: &mut Scratch) -> Result<()> {
+        let Scratch { decompressor, compressed, plain, limit, .. } = scratch;
+        let done = decompressor.decompress(self.compression, start(compressed, self.len), plain, *limit);
+        scratch.exceeded = scratch.plain.len() as u64 > scratch.limit;
+        done.map_err(|fault| fault.at(&self.path))?;
+        self.len = scratch.plain.len() as u64;
+        self.source = Source::Memory(std::mem::take(&mut scratch.plain));
+        Ok(())
     }
 
     /// The path the file was opened by.
@@ -196,14 +293,14 @@ impl Contents {
     }
 }
 
-/// Opens a regular file, and returns its length with it.
-fn open_regular(path: &Path) -> Result<(File, u64)> {
+/// Opens a regular file.
+pub(crate) fn open_regular(path: &Path) -> Result<(File, Metadata)> {
     let (file, metadata) = open_at_once(path).map_err(Error::io("open", path))?;
     if !metadata.is_file() {
         let errno = if metadata.is_dir() { Errno::EISDIR } else { Errno::EINVAL };
         return Err(Malformed::file("not a regular file").with_errno(errno).at(path));
     }
-    Ok((file, metadata.len()))
+    Ok((file, metadata))
 }
 
 /// Reads a whole file of text or an index as it stands: a regular file, or `/dev/null`, which people
@@ -271,6 +368,11 @@ fn is_null(metadata: &Metadata) -> bool {
     metadata.file_type().is_char_device() && metadata.rdev() == nix::sys::stat::makedev(1, 3)
 }
 
+/// The first `len` bytes.
+fn start(bytes: &[u8], len: u64) -> &[u8] {
+    usize::try_from(len).ok().and_then(|len| bytes.get(..len)).unwrap_or_default()
+}
+
 /// Zeroed memory, or `None` where there is not enough: a sparse file may claim any length.
 fn zeroed(len: u64) -> Option<Vec<u8>> {
     let len = usize::try_from(len).ok()?;
@@ -306,6 +408,26 @@ mod tests {
                 let error = contents.read(offset, len).unwrap_err().to_string();
                 assert!(error.contains("m.ko: offset") && error.contains("ends at 0xa"), "{error}");
             }
+        }
+    }
+
+    #[test]
+    fn memory_of_another_file_does_not_show() {
+        let mut scratch = Scratch::with_limit(100_000);
+        for writer in [Writer::Plain, Writer::Gzip, Writer::Xz, Writer::Zstd, Writer::Plain] {
+            for plain in [&[1; 70_000][..], &[2; 100], &[3; 100_000], &[4; 3]] {
+                let (_directory, path) = written(&writer.compress(plain));
+                let contents = Contents::open_with(&path, &mut scratch).unwrap();
+                assert_eq!(*contents.read_all().unwrap(), *plain);
+                assert!(contents.read(0, plain.len() as u64 + 1).is_err());
+                scratch.recycle(contents);
+            }
+            let (_directory, path) = written(&writer.compress(&[5; 100_001]));
+            assert!(Contents::open_with(&path, &mut scratch).is_err());
+            assert!(scratch.was_exceeded());
+            let (_directory, path) = written(b"");
+            assert!(Contents::open_with(&path, &mut scratch).is_err());
+            assert!(!scratch.was_exceeded());
         }
     }
 
@@ -361,7 +483,7 @@ mod tests {
 
     #[test]
     fn a_file_cut_short_meanwhile_is_an_error() {
-        let (_directory, path) = written(b"0123456789");
+        let (_directory, path) = written(&[7; 100_000]);
         let contents = Contents::open(&path).unwrap();
         std::fs::write(&path, b"01").unwrap();
         let error = contents.read(0, 10).unwrap_err().to_string();

@@ -10,6 +10,7 @@
 use std::collections::HashMap;
 
 use bstr::{BStr, ByteSlice};
+use foldhash::fast::RandomState;
 use scroll::Pread;
 
 use crate::{
@@ -41,8 +42,8 @@ pub struct ExportedSymbol<'a> {
 /// What the symbol table says of each exported symbol besides its CRC.
 #[derive(Default)]
 struct Details<'a> {
-    gpl_only: HashMap<&'a [u8], bool>,
-    namespaces: HashMap<&'a [u8], &'a BStr>,
+    gpl_only: HashMap<&'a [u8], bool, RandomState>,
+    namespaces: HashMap<&'a [u8], &'a BStr, RandomState>,
 }
 
 /// The exported symbols of a file, in the order of their `__crc_` symbols, or else of their names in

@@ -57,6 +57,11 @@ impl Module {
         self.elf.path()
     }
 
+    /// Gives the file's contents back.
+    pub fn into_contents(self) -> Contents {
+        self.elf.into_contents()
+    }
+
     /// The module's name, which is that of the file.
     pub fn name(&self) -> &ModuleName {
         &self.name

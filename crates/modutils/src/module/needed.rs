@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use bstr::{BStr, ByteSlice};
+use foldhash::fast::RandomState;
 use goblin::elf::{
     header::{EM_SPARC, EM_SPARCV9},
     sym::STB_WEAK,
@@ -49,7 +50,8 @@ pub fn find<'a>(
     machine: u16,
     versions: &[SymbolVersion<'a>],
 ) -> Result<Vec<NeededSymbol<'a>>, Malformed> {
-    let mut places: HashMap<&BStr, usize> = HashMap::with_capacity(versions.len());
+    let mut places: HashMap<&BStr, usize, RandomState> =
+        HashMap::with_capacity_and_hasher(versions.len(), RandomState::default());
     for (place, version) in versions.iter().enumerate() {
         places.entry(version.name).or_insert(place);
     }

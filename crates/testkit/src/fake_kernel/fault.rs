@@ -92,7 +92,9 @@ impl Watch {
             What::Signal(signal) => {
                 // One that has gone needs none.
                 let _ = kill(Pid::from_raw(notification.pid as i32), signal);
-                Some(Answer::Continue)
+                // A process that is killed may still do the call if it is let through at once; it never sees
+                // this answer.
+                Some(if signal == Signal::SIGKILL { Answer::Fail(Errno::EINTR) } else { Answer::Continue })
             }
         }
     }

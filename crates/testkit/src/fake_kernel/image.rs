@@ -61,7 +61,7 @@ impl Image {
         let mut plain = Vec::new();
         let read = match algorithm {
             Some("gzip") => flate2::read::GzDecoder::new(bytes).read_to_end(&mut plain),
-            Some("xz") => xz2::read::XzDecoder::new(bytes).read_to_end(&mut plain),
+            Some("xz") => liblzma::read::XzDecoder::new(bytes).read_to_end(&mut plain),
             Some("zstd") => zstd::Decoder::new(bytes).and_then(|mut decoder| decoder.read_to_end(&mut plain)),
             _ => return Err(Errno::EOPNOTSUPP),
         };

@@ -98,7 +98,7 @@ pub(super) fn values(tool: &str, line: &Line, option: &str, written: &str) -> Ve
         "field" => FIELDS.map(str::to_owned).into(),
         "format" if tool == "graph" => ["dot", "tree"].map(str::to_owned).into(),
         "format" => kmod::FORMATS.map(str::to_owned).into(),
-        "basedir" | "dirname" | "moduledir" | "outdir" => return vec![Candidate::directories()],
+        "basedir" | "cache" | "dirname" | "moduledir" | "outdir" => return vec![Candidate::directories()],
         "config" | "filesyms" | "output" | "symvers" => return vec![Candidate::files()],
         _ => return Vec::new(),
     };

@@ -1,0 +1,257 @@
+//! The facts of a tree's modules, kept from one run of depmod to the next.
+//!
+//! Whoever installs one module runs depmod over thousands that it has read before. What it knows of
+//! those is kept in a file for each module directory; an entry counts for a module file that has the
+//! same path and the same [`Stamp`]. Nothing depends on the cache: whatever is wrong with it, the
+//! modules are read.
+//!
+//! The file, numbers in little-endian order:
+//!
+//! ```text
+//! magic       16 bytes, with the version of the form
+//! checksum    u32, CRC-32 of all that follows
+//! version     string, of this program: another one may know other facts
+//! directory   string, the module directory
+//! entries, each:
+//!   path      string
+//!   stamp     56 bytes
+//!   facts     string, see `facts.rs`
+//! ```
+//! A string is a u32 and so many bytes.
+
+mod facts;
+mod store;
+
+use std::{
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+pub use store::Store;
+
+use super::{
+    ModuleFile,
+    facts::{Facts, Reading},
+    stamp::Stamp,
+};
+use crate::Result;
+
+/// What the file begins with; the last two digits are the version of its form.
+const MAGIC: [u8; 16] = *b"modutils facts01";
+
+/// What a cache knows.
+#[derive(Debug, Default)]
+pub struct Known {
+    bytes: Vec<u8>,
+    entries: HashMap<PathBuf, (Stamp, std::ops::Range<usize>)>,
+}
+
+impl Known {
+    /// What the bytes of a cache say about the modules of a directory; nothing where they are
+    /// damaged, of another version or about another directory.
+    pub fn parse(bytes: Vec<u8>, directory: &Path) -> Self {
+        let entries = parse(&bytes, directory).unwrap_or_default();
+        Self { bytes, entries }
+    }
+
+    /// What reading a module file would give, where that is known.
+    pub(super) fn reading(&self, file: &ModuleFile) -> Option<Reading> {
+        let (stamp, range) = self.entries.get(&file.path)?;
+        let now = Stamp::of(&fs::metadata(&file.path).ok()?);
+        let facts = (now == *stamp).then(|| facts::decode(self.bytes.get(range.clone())?))??;
+        Some(Reading { facts, notices: Vec::new(), stamp: Some(now) })
+    }
+
+    /// Whether a module file is known and is not what it was.
+    pub fn has_changed(&self, file: &ModuleFile) -> bool {
+        let Some((stamp, _)) = self.entries.get(&file.path) else { return false };
+        fs::metadata(&file.path).map_or(true, |metadata| Stamp::of(&metadata) != *stamp)
+    }
+
+    /// Whether exactly these files are known, each in this state: then there is nothing to write.
+    fn is(&self, files: &[ModuleFile], stamps: &[Option<Stamp>]) -> bool {
+        let stamped = files.iter().zip(stamps).filter_map(|(file, stamp)| Some((file, (*stamp)?)));
+        let mut count = 0_usize;
+        let all = stamped
+            .inspect(|_| count = count.saturating_add(1))
+            .all(|(file, stamp)| self.entries.get(&file.path).is_some_and(|(known, _)| *known == stamp));
+        all && count == self.entries.len()
+    }
+}
+
+/// Keeps what has been read, for the next run.
+///
+/// # Errors
+/// Where the file cannot be written, or the system gives no place for it.
+pub fn keep(
+    store: &Store,
+    known: &Known,
+    directory: &Path,
+    files: &[ModuleFile],
+    facts: &[Facts],
+    stamps: &[Option<Stamp>],
+) -> Result<()> {
+    store.remove_strays()?;
+    let mut stamps = stamps.to_vec();
+    without_untrusted_times(files, &mut stamps);
+    if known.is(files, &stamps) {
+        return Ok(());
+    }
+    store.write(directory, &to_bytes(directory, files, facts, &stamps))
+}
+
+/// File systems whose change times are their own, by this machine's clock, and cannot be set
+/// (`include/uapi/linux/magic.h`): ext2 to 4, XFS, Btrfs, F2FS, bcachefs, ZFS, tmpfs. In an image
+/// made elsewhere (squashfs, erofs, also below an overlay) two builds may have all times alike; a
+/// server has a clock of its own; FAT keeps no change time.
+const WITH_CHANGE_TIMES: [u32; 7] =
+    [0xef53, 0x5846_5342, 0x9123_683e, 0xf2f5_2010, 0xca45_1a4e, 0x2fc1_2fc1, 0x0102_1994];
+
+/// Takes the stamp from files on other file systems.
+fn without_untrusted_times(files: &[ModuleFile], stamps: &mut [Option<Stamp>]) {
+    let mut trusted: HashMap<u64, bool> = HashMap::new();
+    for (file, place) in files.iter().zip(stamps) {
+        let Some(stamp) = place else { continue };
+        let known = trusted.entry(stamp.device()).or_insert_with(|| {
+            let kind = nix::sys::statfs::statfs(&file.path).map(|found| found.filesystem_type().0);
+            kind.is_ok_and(|kind| WITH_CHANGE_TIMES.contains(&(kind as u32)))
+        });
+        if !*known {
+            *place = None;
+        }
+    }
+}
+
+fn to_bytes(directory: &Path, files: &[ModuleFile], facts: &[Facts], stamps: &[Option<Stamp>]) -> Vec<u8> {
+    let mut body = Vec::new();
+    push_string(&mut body, env!("CARGO_PKG_VERSION").as_bytes());
+    push_string(&mut body, directory.as_os_str().as_encoded_bytes());
+    let mut encoded = Vec::new();
+    for ((file, facts), stamp) in files.iter().zip(facts).zip(stamps) {
+        let Some(stamp) = stamp else { continue };
+        push_string(&mut body, file.path.as_os_str().as_encoded_bytes());
+        body.extend_from_slice(&stamp.to_bytes());
+        encoded.clear();
+        facts::encode(facts, &mut encoded);
+        push_string(&mut body, &encoded);
+    }
+    let checksum = crc32fast::hash(&body).to_le_bytes();
+    [&MAGIC[..], &checksum, &body].concat()
+}
+
+fn parse(bytes: &[u8], directory: &Path) -> Option<HashMap<PathBuf, (Stamp, std::ops::Range<usize>)>> {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+
+    let (checksum, body) = bytes.strip_prefix(&MAGIC)?.split_first_chunk()?;
+    if crc32fast::hash(body) != u32::from_le_bytes(*checksum) {
+        return None;
+    }
+    let mut rest = body;
+    let version = take_string(&mut rest)?;
+    let about = take_string(&mut rest)?;
+    if version != env!("CARGO_PKG_VERSION").as_bytes() || about != directory.as_os_str().as_encoded_bytes() {
+        return None;
+    }
+    let mut entries = HashMap::new();
+    while !rest.is_empty() {
+        let path = PathBuf::from(OsStr::from_bytes(take_string(&mut rest)?));
+        let (stamp, after) = rest.split_first_chunk()?;
+        rest = after;
+        let len = take_string(&mut rest)?.len();
+        let end = bytes.len().checked_sub(rest.len())?;
+        entries.insert(path, (Stamp::from_bytes(stamp), end.checked_sub(len)?..end));
+    }
+    Some(entries)
+}
+
+/// Appends a string: its length and its bytes. One that is too long is stored as none.
+fn push_string(out: &mut Vec<u8>, string: &[u8]) {
+    let (len, string) = u32::try_from(string.len()).map_or((0, &[][..]), |len| (len, string));
+    out.extend_from_slice(&len.to_le_bytes());
+    out.extend_from_slice(string);
+}
+
+/// Takes a string from the front.
+fn take_string<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let (len, after) = rest.split_first_chunk()?;
+    let (string, after) = after.split_at_checked(usize::try_from(u32::from_le_bytes(*len)).ok()?)?;
+    *rest = after;
+    Some(string)
+}
+
+#[cfg(test)]
+mod sequences;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{ModuleName, depmod::facts::Need};
+
+    fn tree() -> (tempfile::TempDir, Vec<ModuleFile>, Vec<Facts>, Vec<Option<Stamp>>) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.ko");
+        std::fs::write(&path, "content").unwrap();
+        let stamp = Stamp::of(&std::fs::metadata(&path).unwrap());
+        let mut facts = Facts::default();
+        facts.aliases.push(b"one");
+        facts.aliases.push(b"");
+        for (name, crc) in [(&b"x"[..], Some(7)), (b"y", None), (b"z", Some(u64::MAX))] {
+            facts.exports.push(name);
+            facts.export_crcs.push(crc);
+            facts.needs.push(name);
+            facts.needs_how.push(Need { crc, weak: crc.is_none() });
+        }
+        let file = ModuleFile { name: ModuleName::new("a"), path, listed: "a.ko".into() };
+        (directory, vec![file], vec![facts], vec![Some(stamp)])
+    }
+
+    #[test]
+    fn what_is_kept_is_known_as_it_was() {
+        let (directory, files, facts, stamps) = tree();
+        let bytes = to_bytes(directory.path(), &files, &facts, &stamps);
+        let known = Known::parse(bytes, directory.path());
+        assert_eq!(known.reading(&files[0]).unwrap().facts, facts[0]);
+        assert!(!known.has_changed(&files[0]) && known.is(&files, &stamps));
+        assert!(!known.is(&files, &[None]) && !known.is(&[], &[]));
+        std::fs::write(&files[0].path, "another").unwrap();
+        std::fs::remove_file(&files[0].path).unwrap();
+        std::fs::write(&files[0].path, "content, longer").unwrap();
+        assert!(known.reading(&files[0]).is_none() && known.has_changed(&files[0]));
+    }
+
+    #[test]
+    fn a_module_without_a_stamp_is_not_kept() {
+        let (directory, files, facts, _) = tree();
+        let known = Known::parse(to_bytes(directory.path(), &files, &facts, &[None]), directory.path());
+        assert!(known.reading(&files[0]).is_none() && !known.has_changed(&files[0]));
+    }
+
+    #[test]
+    fn another_directory_or_version_and_any_damage_is_not_trusted() {
+        let (directory, files, facts, stamps) = tree();
+        let bytes = to_bytes(directory.path(), &files, &facts, &stamps);
+        assert!(Known::parse(bytes.clone(), Path::new("/elsewhere")).entries.is_empty());
+        for place in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[place] ^= 1;
+            assert!(Known::parse(damaged, directory.path()).entries.is_empty(), "{place}");
+            assert!(Known::parse(bytes[..place].to_vec(), directory.path()).entries.is_empty());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_with_a_right_checksum_are_read_or_refused(body: Vec<u8>, cut in 0..200_usize) {
+            let (directory, files, facts, stamps) = tree();
+            let sound = to_bytes(directory.path(), &files, &facts, &stamps);
+            for body in [&body[..], &[&sound[20..sound.len() - cut.min(sound.len() - 20)], &body].concat()] {
+                let checksum = crc32fast::hash(body).to_le_bytes();
+                let known = Known::parse([&MAGIC[..], &checksum, body].concat(), directory.path());
+                let _ = known.reading(&files[0]);
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Work spread over threads, its results in order.
+
+use std::{
+    num::NonZeroUsize,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+};
+
+/// So many threads as are worth starting for a tree of so many modules, of those allowed.
+pub fn worthwhile(threads: NonZeroUsize, modules: usize) -> NonZeroUsize {
+    threads.min(NonZeroUsize::new(modules / 16).unwrap_or(NonZeroUsize::MIN))
+}
+
+/// The results of `work` for the numbers below `count`, in their order. Each thread takes the next
+/// number that nobody has taken, so that none is idle while there is work; what it makes with `start`
+/// is its own from one number to the next.
+///
+/// Where the system gives fewer threads than asked for, those do it all. A thread that is started can
+/// still end the process where memory lacks (the runtime gives it a signal stack): there must be
+/// nothing half done at that time.
+pub fn map<State, T: Send>(
+    threads: NonZeroUsize,
+    count: usize,
+    start: impl Fn() -> State + Sync,
+    work: impl Fn(&mut State, usize) -> T + Sync,
+) -> Vec<T> {
+    let next = AtomicUsize::new(0);
+    let run = || {
+        let mut state = start();
+        let mut done = Vec::new();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= count {
+                return done;
+            }
+            done.push((number, work(&mut state, number)));
+        }
+    };
+    let mut results: Vec<Option<T>> = Vec::new();
+    results.resize_with(count, || None);
+    let mut take = |done: Vec<(usize, T)>| {
+        for (number, result) in done {
+            if let Some(place) = results.get_mut(number) {
+                *place = Some(result);
+            }
+        }
+    };
+    thread::scope(|scope| {
+        let others = (1..threads.get().min(count))
+            .map_while(|_| thread::Builder::new().spawn_scoped(scope, run).ok())
+            .collect::<Vec<_>>();
+        take(run());
+        for other in others {
+            match other.join() {
+                Ok(done) => take(done),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+    });
+    // Every number was taken by one thread, and every thread has ended.
+    results.into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_stand_in_order_whatever_the_number_of_threads() {
+        let expected: Vec<_> = (0..1000).map(|number| number * 2).collect();
+        for threads in [1, 2, 16] {
+            let threads = NonZeroUsize::new(threads).unwrap();
+            assert_eq!(map(threads, 1000, || (), |(), number| number * 2), expected);
+            assert_eq!(map(threads, 0, || (), |(), number| number), [0; 0]);
+        }
+    }
+}
