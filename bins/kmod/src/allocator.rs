@@ -16,11 +16,11 @@ use std::{
 use mimalloc::MiMalloc;
 
 /// The size of the piece: modprobe needs so much to load a module.
-const PIECE: usize = 256 << 10;
+const PIECE: usize = 512 << 10;
 /// So much of it gets its pages at once.
-const STEP: usize = 64 << 10;
+const STEP: usize = 128 << 10;
 /// Larger requests are mimalloc's.
-const LARGEST: usize = 16 << 10;
+const LARGEST: usize = 64 << 10;
 /// Stands for the address of the piece where there is none.
 const NONE: usize = 1;
 

@@ -3,7 +3,7 @@
 //! A tool is one file here, with a function `run` that reads as a recipe: parse the options, plan,
 //! act, print. [`report`] alone prints, logs and chooses the exit code.
 
-#[cfg(any(target_env = "musl", test))]
+#[cfg(all(target_arch = "x86_64", any(target_env = "musl", test)))]
 mod allocator;
 mod cli;
 mod depmod;
@@ -27,7 +27,7 @@ mod why;
 
 use std::{ffi::OsString, path::Path, process::ExitCode};
 
-#[cfg(target_env = "musl")]
+#[cfg(all(target_arch = "x86_64", target_env = "musl"))]
 #[global_allocator]
 static ALLOCATOR: allocator::Allocator = allocator::Allocator::new();
 

@@ -1,11 +1,6 @@
 //! The configuration and the indexes, printed as lines that modprobe.d would take.
 
-use std::thread;
-
-use modutils::{
-    config::Origin,
-    index::{Indexes, Trie},
-};
+use modutils::{config::Origin, index::Trie};
 
 use super::Tool;
 use crate::report::Report;
@@ -18,24 +13,11 @@ pub(super) fn show(tool: &Tool, report: &mut Report) -> bool {
     }
     configuration(tool, report);
     report.print("\n# End of configuration files. Dumping indexes now:\n\n");
-    let directory = tool.context.indexes.directory().to_owned();
-    // The symbols are read by another processor meanwhile.
-    let symbols = thread::Builder::new().spawn(move || {
-        let mut lines = Vec::with_capacity(16 * CHUNK);
-        let dumped = dump(Indexes::new(directory).symbols(), |chunk| lines.append(chunk));
-        (lines, dumped)
-    });
-    let aliases = dump(tool.context.indexes.alias(), |chunk| report.print(&*chunk));
-    let mut done = told(aliases, report);
-    done &= match symbols.map(thread::JoinHandle::join) {
-        Ok(Ok((lines, dumped))) => {
-            report.print(lines);
-            told(dumped, report)
-        }
-        // Without a thread it is done here.
-        _ => told(dump(tool.context.indexes.symbols(), |chunk| report.print(&*chunk)), report),
-    };
-    done
+    let indexes = &tool.context.indexes;
+    let aliases = dump(indexes.alias(), report);
+    let aliases = told(aliases, report);
+    let symbols = dump(indexes.symbols(), report);
+    told(symbols, report) && aliases
 }
 
 fn told(dumped: modutils::Result<()>, report: &mut Report) -> bool {
@@ -83,12 +65,12 @@ fn configuration(tool: &Tool, report: &mut Report) {
 /// How many bytes of lines are printed at once.
 const CHUNK: usize = 64 << 10;
 
-/// Makes lines of an index and gives them away in chunks, which are empty again after that.
-fn dump(index: modutils::Result<Option<&Trie>>, mut give: impl FnMut(&mut Vec<u8>)) -> modutils::Result<()> {
+/// Prints the keys of an index as lines.
+fn dump(index: modutils::Result<Option<&Trie>>, report: &mut Report) -> modutils::Result<()> {
     let Some(index) = index? else { return Ok(()) };
     let mut lines = Vec::with_capacity(2 * CHUNK);
     let mut chunk = |lines: &mut Vec<u8>| {
-        give(lines);
+        report.print(&*lines);
         lines.clear();
     };
     let dumped = index.for_each(&mut |key, value| {

@@ -98,7 +98,7 @@ pub fn users(root: &Root, module: &ModuleName, aliases: &[BString]) -> InUse {
     let mut users: Vec<User> =
         kernel.holders(module).unwrap_or_default().into_iter().map(User::Module).collect();
     let devices = Devices::of(root, module, aliases);
-    let hidden = files::users(root, module, aliases, &devices, &mut users);
+    let hidden = files::users(root, aliases, &devices, &mut users);
     devices.block_users(&mut users);
     network::sockets(root, module, &mut users);
     network::algorithms(root, module, &mut users);

@@ -71,14 +71,6 @@ impl IndexFile {
         self.len
     }
 
-    /// Reads all of the file at once, for a walk over all of it.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub(super) fn read_whole(&self) -> Result<(), Malformed> {
-        self.whole().map(drop)
-    }
-
     /// What is in memory from an offset on: at least what is left of its block, and nothing at the
     /// end of the file and behind it.
     fn piece(&self, at: usize) -> Result<&[u8], Malformed> {
@@ -97,7 +89,11 @@ impl IndexFile {
         Ok(bytes.get(start..).unwrap_or_default())
     }
 
-    fn whole(&self) -> Result<&[u8], Malformed> {
+    /// All bytes, which are read at once.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(super) fn whole(&self) -> Result<&[u8], Malformed> {
         if let Some(whole) = self.whole.get() {
             return Ok(whole);
         }
@@ -138,7 +134,7 @@ impl IndexFile {
 
 /// The place of the first NUL. Most strings here are so short that to set up a search made for long
 /// ones would take longer than the search: eight bytes are looked at at once.
-fn find_nul(bytes: &[u8]) -> Option<usize> {
+pub(super) fn find_nul(bytes: &[u8]) -> Option<usize> {
     const LOWEST: u64 = 0x0101_0101_0101_0101;
     let (words, rest) = bytes.as_chunks::<8>();
     for (place, word) in words.iter().enumerate() {

@@ -95,11 +95,6 @@ fn children<'a>(cursor: &mut Cursor<'a>) -> Result<(u8, &'a [u8]), Malformed> {
 }
 
 impl Values<'_> {
-    /// None of them.
-    pub(super) fn passed(self) -> Self {
-        Self { count: 0, ..self }
-    }
-
     /// Whether there is none.
     pub(super) fn is_empty(&self) -> bool {
         self.count == 0

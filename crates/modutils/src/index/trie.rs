@@ -8,8 +8,9 @@
 use std::path::{Path, PathBuf};
 
 use super::{
+    everything,
     file::IndexFile,
-    guide::{Everything, Guide, Query},
+    guide::Query,
     node::{Node, Values, root_reference},
 };
 use crate::{
@@ -19,9 +20,9 @@ use crate::{
 
 /// An index may hold keys that are this much larger, all together, than its file: what keys share
 /// stands in the file once. In a hostile file they could be quadratic in its size.
-const MAX_EXPANSION: usize = 64;
+pub(super) const MAX_EXPANSION: usize = 64;
 /// What the keys of a small file may come to all the same.
-const MIN_EXPANSION: usize = 1 << 20;
+pub(super) const MIN_EXPANSION: usize = 1 << 20;
 
 /// An index, of which is read what lookups touch.
 #[derive(Debug)]
@@ -103,12 +104,7 @@ impl Trie {
     }
 
     fn walk_all(&self, each: &mut impl FnMut(&[u8], &[u8])) -> Result<(), Malformed> {
-        let Some(root) = self.root else { return Ok(()) };
-        self.file.read_whole()?;
-        let mut walk = Walk::new(&self.file, &Everything, true);
-        walk.below(self.node(root)?, 0, b"", (), &mut |budget, key, values, ()| {
-            budget.each(values, key.len(), |_, value| each(key, value))
-        })
+        self.root.map_or(Ok(()), |root| everything::for_each(&self.file, root, each))
     }
 
     fn find(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Malformed> {
@@ -132,7 +128,7 @@ impl Trie {
         let mut found = Vec::new();
         let mut keep = |priority, value: &[u8]| found.push(TrieValue { priority, value: value.to_owned() });
         let guide = Query::new(query);
-        let mut walk = Walk::new(&self.file, &guide, false);
+        let mut walk = Walk::new(&self.file, &guide);
         let mut reference = self.root;
         let mut rest = query;
         while let Some(node) = reference.map(|reference| self.node(reference)).transpose()? {
@@ -167,7 +163,7 @@ impl Trie {
             };
             if is_wildcard(byte) {
                 // What is below was walked as a pattern, and is now entered literally.
-                walk = Walk::new(&self.file, &guide, false);
+                walk = Walk::new(&self.file, &guide);
             }
             reference = node.child(byte);
             rest = after;
@@ -192,21 +188,19 @@ struct Budget {
 }
 
 /// Visits the keys below nodes that its guide wants.
-struct Walk<'a, G: Guide> {
+struct Walk<'a> {
     file: &'a IndexFile,
-    guide: &'a G,
-    /// Where a node's values come: before its children or after them.
-    values_first: bool,
+    guide: &'a Query<'a>,
     budget: Budget,
     key: Vec<u8>,
-    open: Vec<Open<'a, G::Trail>>,
+    open: Vec<Open<'a>>,
 }
 
 /// A node of which something is still to be done.
-struct Open<'a, T> {
+struct Open<'a> {
     /// The length of its key.
     key: usize,
-    trail: T,
+    trail: u128,
     /// The references to its children from this byte on.
     children: &'a [[u8; 4]],
     byte: u8,
@@ -214,12 +208,12 @@ struct Open<'a, T> {
     values: Values<'a>,
 }
 
-impl<'a, G: Guide> Walk<'a, G> {
-    fn new(file: &'a IndexFile, guide: &'a G, values_first: bool) -> Self {
+impl<'a> Walk<'a> {
+    fn new(file: &'a IndexFile, guide: &'a Query<'a>) -> Self {
         let nodes = file.len();
         let keys = nodes.saturating_mul(MAX_EXPANSION).max(MIN_EXPANSION);
         let budget = Budget { nodes, keys };
-        Self { file, guide, values_first, budget, key: Vec::new(), open: Vec::new() }
+        Self { file, guide, budget, key: Vec::new(), open: Vec::new() }
     }
 
     /// Calls `visit` with each key that begins at `node` and has values: `start` stands before it with
@@ -229,12 +223,12 @@ impl<'a, G: Guide> Walk<'a, G> {
         node: Node<'a>,
         passed: usize,
         start: &[u8],
-        trail: G::Trail,
-        visit: &mut impl FnMut(&mut Budget, &[u8], Values<'a>, G::Trail) -> Result<(), Malformed>,
+        trail: u128,
+        visit: &mut impl FnMut(&mut Budget, &[u8], Values<'a>, u128) -> Result<(), Malformed>,
     ) -> Result<(), Malformed> {
         self.key.clear();
         self.key.extend_from_slice(start);
-        self.enter(node, passed, trail, visit)?;
+        self.enter(node, passed, trail)?;
         while let Some(open) = self.open.last_mut() {
             self.key.truncate(open.key);
             let Some((reference, others)) = open.children.split_first() else {
@@ -252,31 +246,21 @@ impl<'a, G: Guide> Walk<'a, G> {
                 && let Some(trail) = self.guide.follow(open.trail, byte)
             {
                 self.key.push(byte);
-                self.enter(Node::read(self.file, reference)?, 0, trail, visit)?;
+                self.enter(Node::read(self.file, reference)?, 0, trail)?;
             }
         }
         Ok(())
     }
 
-    fn enter(
-        &mut self,
-        node: Node<'a>,
-        passed: usize,
-        trail: G::Trail,
-        visit: &mut impl FnMut(&mut Budget, &[u8], Values<'a>, G::Trail) -> Result<(), Malformed>,
-    ) -> Result<(), Malformed> {
+    fn enter(&mut self, node: Node<'a>, passed: usize, trail: u128) -> Result<(), Malformed> {
         self.budget.spend(node.size().saturating_sub(passed))?;
         let prefix = node.prefix.get(passed..).unwrap_or_default();
         let trail = prefix.iter().try_fold(trail, |trail, &byte| self.guide.follow(trail, byte));
         let Some(trail) = trail else { return Ok(()) };
         self.key.extend_from_slice(prefix);
-        let mut values = node.values;
-        if self.values_first && !values.is_empty() {
-            visit(&mut self.budget, &self.key, values, trail)?;
-            values = values.passed();
-        }
         let (children, byte) = node.children();
-        if !children.is_empty() || !values.is_empty() {
+        if !children.is_empty() || !node.values.is_empty() {
+            let values = node.values;
             self.open.push(Open { key: self.key.len(), trail, children, byte, values });
         }
         Ok(())

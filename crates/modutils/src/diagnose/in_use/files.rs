@@ -14,19 +14,13 @@ use super::{
     User,
     devices::{Devices, Number, number},
 };
-use crate::{ModuleName, Root, config::lines::words, config::read};
+use crate::{Root, config::lines::words, config::read};
 
 /// Adds those that use a module's devices and file systems; whether there were processes that could not
 /// be looked into.
-pub(super) fn users(
-    root: &Root,
-    module: &ModuleName,
-    aliases: &[BString],
-    devices: &Devices,
-    users: &mut Vec<User>,
-) -> bool {
+pub(super) fn users(root: &Root, aliases: &[BString], devices: &Devices, users: &mut Vec<User>) -> bool {
     let (mut processes, mut mounts, mut hidden) = (Vec::new(), Vec::new(), false);
-    let kinds = Kinds { module, aliases };
+    let kinds = Kinds { aliases };
     let mut namespaces = HashSet::new();
     let own = root.system("/proc/self");
     namespaces.extend(fs::read_link(own.join("ns/mnt")).ok());
@@ -51,9 +45,9 @@ pub(super) fn users(
     hidden
 }
 
-/// The file systems that a module has: those called as it is, and those of its aliases `fs-TYPE`.
+/// The file systems that a module has: those of its aliases `fs-TYPE`. Its name says nothing: one called
+/// `proc` does not have `/proc`.
 struct Kinds<'a> {
-    module: &'a ModuleName,
     aliases: &'a [BString],
 }
 
@@ -61,8 +55,7 @@ impl Kinds<'_> {
     fn has(&self, kind: &[u8]) -> bool {
         // `fuse.sshfs` is a `fuse` that sshfs has mounted.
         let kind = kind.split_once_str(".").map_or(kind, |(kind, _)| kind);
-        ModuleName::new(kind) == *self.module
-            || self.aliases.iter().any(|alias| alias.strip_prefix(b"fs-") == Some(kind))
+        self.aliases.iter().any(|alias| alias.strip_prefix(b"fs-") == Some(kind))
     }
 }
 
@@ -183,10 +176,10 @@ mod tests {
              3 1 0:40 / /home/me rw - fuse.sshfs you: rw\nnonsense\n",
         );
         let found = |module: &str, aliases: &[&str]| {
-            let module = ModuleName::new(module);
+            let module = crate::ModuleName::new(module);
             let aliases: Vec<BString> = aliases.iter().map(|alias| BString::from(*alias)).collect();
             let mut found = Vec::new();
-            users(&root, &module, &aliases, &Devices::of(&root, &module, &aliases), &mut found);
+            users(&root, &aliases, &Devices::of(&root, &module, &aliases), &mut found);
             found.iter().map(User::line).collect::<Vec<_>>().join("\n")
         };
         assert_eq!(
@@ -194,12 +187,13 @@ mod tests {
             "A file system of type iso9660 is mounted on /mnt/a b (umount /mnt/a b)."
         );
         assert_eq!(found("isofs", &["fs-iso9660", "iso9660"]), found("loop", &[]));
-        assert_eq!(found("ext4", &[]), "A file system of type ext4 is mounted on / (umount /).");
+        assert_eq!(found("ext4", &["fs-ext4"]), "A file system of type ext4 is mounted on / (umount /).");
         assert_eq!(
-            found("fuse", &[]),
+            found("fuse", &["fs-fuse"]),
             "A file system of type fuse.sshfs is mounted on /home/me (umount /home/me)."
         );
         assert_eq!(found("vfat", &["fs-vfat"]), "");
+        assert_eq!(found("ext4", &[]), "", "a name is no type");
     }
 
     proptest! {
