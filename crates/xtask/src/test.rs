@@ -15,7 +15,7 @@ use crate::cache::Cache;
 use crate::dist::{self, cargo};
 use crate::packages::{self, CXX, FISH, GZIP, JSONSCHEMA, OPENSSL, PYTHON, QEMU, READELF, XZ, ZSH, ZSTD};
 use crate::scenarios::Outcome;
-use crate::{fuzz, kernel, man, packaging, reference, trees, vm, workspace};
+use crate::{fuzz, kernel, man, packaging, reference, tour, trees, vm, workspace};
 
 /// The options of `cargo xtask test`.
 #[derive(Args)]
@@ -89,6 +89,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             libtest(&mut tests(&["--package", "modutils-tests", "--test", "compliance"]))
         });
         stages.tests("scenarios in QEMU", || scenarios(|| vm::run_stock(cache, binary)));
+        stages.check("the README's tour", || tour::check(cache, binary));
         stages.check("the kernel with Rust", || kernel::provide(cache).map(drop));
         stages.tests("scenarios with the companion modules", || scenarios(|| vm::run_rust(cache, binary)));
         if options.full {
