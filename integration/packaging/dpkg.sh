@@ -1,5 +1,5 @@
-# Installed, upgraded, removed and purged, with kmod and without: links, pages and kmod's own files are right after
-# each, and kmod reinstalled meanwhile does not take its names back.
+# Installed, upgraded, removed and purged: links, pages and kmod's own files are right after each, and kmod reinstalled
+# or upgraded meanwhile does not take its names back.
 state_of_kmod before
 
 taken_over() {
@@ -32,7 +32,23 @@ taken_over
 expect_status 0 dpkg --install "$package"
 taken_over
 
-expect_status 0 dpkg --install /var/cache/apt/archives/kmod_*.deb
+kmod=$(ls /var/cache/apt/archives/kmod_*.deb)
+expect_status 0 dpkg --install "$kmod"
+taken_over
+
+# repack VERSION COMMAND: kmod as a package of another version, after the command has changed its files.
+repack() {
+    rm -rf repacked
+    dpkg-deb --raw-extract "$kmod" repacked
+    sed -i "s/^Version: .*/&$1/" repacked/DEBIAN/control
+    (cd repacked && rm DEBIAN/md5sums && eval "$2")
+    dpkg-deb --build repacked "kmod$1.deb" >/dev/null
+}
+repack +next 'echo "# next" >>usr/share/initramfs-tools/hooks/kmod'
+expect_status 0 dpkg --install --force-depends kmod+next.deb
+taken_over
+grep -qx "# next" /usr/share/initramfs-tools/hooks/kmod || fail "kmod is the old one"
+expect_status 0 dpkg --install "$kmod"
 taken_over
 
 expect_status 0 dpkg --remove modutils-rs
@@ -42,4 +58,19 @@ expect_status 0 dpkg --install "$package"
 taken_over
 expect_status 0 dpkg --purge modutils-rs
 given_back
+
+# Between Debian 12 and 13 kmod's programs went from /bin and /sbin to /usr: the names are taken over at the new places.
+if dpkg-query --listfiles kmod | grep -qx /sbin/modprobe; then
+    mv before at_first
+    repack +moved 'mv bin sbin usr/'
+    expect_status 0 dpkg --install --force-depends kmod+moved.deb
+    state_of_kmod before
+    expect_status 0 dpkg --install "$kmod"
+    expect_status 0 dpkg --install "$package"
+    expect_status 0 dpkg --install --force-depends kmod+moved.deb
+    taken_over
+    expect_status 0 dpkg --remove modutils-rs
+    given_back
+    mv at_first before
+fi
 echo "= $(wc -l <before) of kmod's files compared after removal and after purge"

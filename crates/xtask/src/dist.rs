@@ -2,6 +2,7 @@
 //! kernel, its pages and completions.
 
 mod machine;
+mod smoke;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -31,7 +32,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let machines = if options.machine.is_empty() { &[Machine::Amd64][..] } else { &options.machine };
     for &machine in machines {
         let binary = binary_for(machine)?;
-        let version = machine.smoke_test(&binary)?;
+        let version = match machine {
+            Machine::Amd64 => smoke::test(machine, &binary, None)?,
+            _ => smoke::test(machine, &binary, Some(&static_binary()?))?,
+        };
         show("static", &binary, &version)?;
         let archive = archive(machine, &binary)?;
         println!("archive  {:>6} KiB  {}", std::fs::metadata(&archive)?.len() / 1024, archive.display());

@@ -27,6 +27,7 @@ mod qemu;
 mod reference;
 mod scenarios;
 mod test;
+mod tour;
 mod trees;
 mod vm;
 
@@ -65,6 +66,8 @@ enum Task {
     Dist(dist::Options),
     /// Check the manual pages, and make the one that is made from ARCHITECTURE.md
     Man,
+    /// Make the tour of README.md anew, from a run in QEMU
+    Tour,
     /// Make a Debian package that takes over kmod's programs while kmod stays installed
     Deb(deb::Options),
     /// Try the Debian package, and the programs that call the tools, in roots of Debian 12 and 13
@@ -91,6 +94,7 @@ fn main() -> ExitCode {
         Task::Vm(options) => vm::run(&options),
         Task::Dist(options) => dist::run(&options),
         Task::Man => man::run(),
+        Task::Tour => tour::run(),
         Task::Deb(options) => deb::run(&options),
         Task::Packaging(options) => packaging::run(&options),
         Task::Install(options) => install::run(&options),

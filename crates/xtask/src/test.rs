@@ -13,9 +13,9 @@ use clap::Args;
 
 use crate::cache::Cache;
 use crate::dist::{self, cargo};
-use crate::packages::{self, FISH, GZIP, JSONSCHEMA, OPENSSL, PYTHON, QEMU, READELF, XZ, ZSH, ZSTD};
+use crate::packages::{self, CXX, FISH, GZIP, JSONSCHEMA, OPENSSL, PYTHON, QEMU, READELF, XZ, ZSH, ZSTD};
 use crate::scenarios::Outcome;
-use crate::{fuzz, kernel, man, packaging, reference, trees, vm, workspace};
+use crate::{fuzz, kernel, man, packaging, reference, tour, trees, vm, workspace};
 
 /// The options of `cargo xtask test`.
 #[derive(Args)]
@@ -46,7 +46,7 @@ struct Stages {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let mut stages = Stages::default();
     stages.check("programs", || {
-        packages::need(&[QEMU, READELF, OPENSSL, XZ, ZSTD, GZIP, PYTHON, JSONSCHEMA, FISH, ZSH])?;
+        packages::need(&[CXX, QEMU, READELF, OPENSSL, XZ, ZSTD, GZIP, PYTHON, JSONSCHEMA, FISH, ZSH])?;
         packages::need_components(&["rustfmt", "clippy"])
     });
     stages.check("fmt", || {
@@ -57,7 +57,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     });
     stages.check("clippy", || {
         let lint = ["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"];
-        quietly(cargo().args(lint))
+        quietly(cargo().args(lint))?;
+        // The fuzz targets are a workspace of their own, and have to follow the library.
+        let mut fuzz = cargo();
+        fuzz.args(["clippy", "--quiet", "--locked", "--manifest-path", "tests/fuzz/Cargo.toml"]);
+        fuzz.args(["--target-dir", "target/fuzz", "--", "--deny", "warnings"]);
+        quietly(fuzz.current_dir(workspace()))
     });
     stages.check("doc", || {
         let doc = ["doc", "--quiet", "--workspace", "--no-deps"];
@@ -84,6 +89,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             libtest(&mut tests(&["--package", "modutils-tests", "--test", "compliance"]))
         });
         stages.tests("scenarios in QEMU", || scenarios(|| vm::run_stock(cache, binary)));
+        stages.check("the README's tour", || tour::check(cache, binary));
         stages.check("the kernel with Rust", || kernel::provide(cache).map(drop));
         stages.tests("scenarios with the companion modules", || scenarios(|| vm::run_rust(cache, binary)));
         if options.full {

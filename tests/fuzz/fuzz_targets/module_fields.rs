@@ -6,8 +6,9 @@ use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
 use modutils::ModuleName;
-use modutils::depmod::{ModuleFile, facts};
-use modutils::file::Contents;
+use modutils::depmod::ModuleFile;
+use modutils::depmod::facts::{self, Reading};
+use modutils::file::{Contents, Scratch};
 use modutils_fuzz::files::MemoryFile;
 use modutils_fuzz::memory;
 use modutils_fuzz::module::{DamagedModule, check_facts};
@@ -43,7 +44,8 @@ fuzz_target!(|module: DamagedModule| {
         }
     });
     let file = ModuleFile { name: ModuleName::new("m"), path: file.path(), listed: "m.ko".into() };
-    let (facts, notices) = memory::within((1 << 20) + 64 * plain, || facts::read(&file));
+    let Reading { facts, notices, .. } =
+        memory::within((1 << 20) + 64 * plain, || facts::read(&file, &mut Scratch::default()));
     assert!(notices.len() <= 3);
     assert_eq!(facts.exports.iter().count(), facts.export_crcs.len());
     assert_eq!(facts.needs.iter().count(), facts.needs_how.len());

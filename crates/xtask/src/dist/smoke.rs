@@ -1,0 +1,103 @@
+//! What a release binary must do before it is packed, emulated where it is for another machine: write the indexes of a
+//! small tree with modules in every compression, show what is in them, and say the same as the one for this machine.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use testkit::{Compression, Crc, ModuleBuilder};
+
+use super::Machine;
+use crate::process;
+
+/// The files of modules, each of which needs a symbol of the one before it.
+const MODULES: [(&str, &str, Option<Compression>); 4] = [
+    ("plain", "ko", None),
+    ("zipped", "ko.gz", Some(Compression::Gzip)),
+    ("squeezed", "ko.xz", Some(Compression::Xz)),
+    ("upper", "ko.zst", Some(Compression::Zstd)),
+];
+
+/// Runs a machine's binary, beside that of this machine where it is another one, and returns what `--version` says.
+///
+/// # Errors
+/// When it does not do what it should, or not the same.
+pub(super) fn test(machine: Machine, binary: &Path, reference: Option<&Path>) -> Result<String> {
+    let directory = tempfile::tempdir()?;
+    let modules = directory.path().join("lib/modules/1.0");
+    fs::create_dir_all(&modules)?;
+    for (number, (name, ending, compression)) in MODULES.into_iter().enumerate() {
+        let module = module(name, number, compression);
+        fs::write(modules.join(format!("{name}.{ending}")), module.build())?;
+    }
+    let said = said_by(machine, binary, directory.path())?;
+    if let Some(reference) = reference {
+        let expected = said_by(Machine::Amd64, reference, directory.path())?;
+        for (what, bytes) in &expected {
+            if said.get(what) != Some(bytes) {
+                bail!("{} does not give the same as {}: {what}", binary.display(), reference.display());
+            }
+        }
+    }
+    let loads = said.get("modprobe").context("modprobe ran")?;
+    for (name, ..) in MODULES {
+        if !String::from_utf8_lossy(loads).contains(name) {
+            bail!("{} does not load {name}: {}", binary.display(), String::from_utf8_lossy(loads));
+        }
+    }
+    Ok(String::from_utf8_lossy(said.get("kmod").context("kmod ran")?).into_owned())
+}
+
+fn module(name: &str, number: usize, compression: Option<Compression>) -> ModuleBuilder {
+    let symbol = |number: usize| format!("symbol_{number}");
+    let mut module = ModuleBuilder::new(name)
+        .modinfo("license", "GPL")
+        .alias(format!("test:{name}*"))
+        .export(symbol(number), Crc::Absolute(1));
+    if let Some(before) = number.checked_sub(1) {
+        module = module.needs(symbol(before), 1);
+    }
+    match compression {
+        Some(compression) => module.compressed(compression),
+        None => module,
+    }
+}
+
+/// What each tool says about the tree, and the bytes of each index.
+fn said_by(machine: Machine, binary: &Path, base: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
+    let modules = base.join("lib/modules/1.0");
+    let directory = base.to_str().context("a temporary directory has a plain name")?;
+    let mut said = BTreeMap::new();
+    let mut runs = vec![("kmod", vec!["--version".to_owned()])];
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    runs.push(("depmod", words(&["-n", "-b", directory, "1.0"])));
+    runs.push(("depmod -w", words(&["-b", directory, "1.0"])));
+    runs.push(("modprobe", words(&["-d", directory, "-S", "1.0", "-D", "test:upper-1"])));
+    let mut files = Vec::new();
+    for entry in fs::read_dir(&modules)? {
+        let path = entry?.path();
+        let name = path.to_string_lossy().into_owned();
+        if name.contains(".ko") {
+            files.push(name);
+        } else {
+            // Of a run before.
+            fs::remove_file(path)?;
+        }
+    }
+    files.sort();
+    runs.push(("modinfo", files));
+    for (what, arguments) in runs {
+        let name = what.split(' ').next().unwrap_or(what);
+        let out = process::output(machine.command(binary, name)?.args(&arguments))?;
+        said.insert(what.to_owned(), out.into_bytes());
+    }
+    for entry in fs::read_dir(&modules)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name.starts_with("modules.") {
+            said.insert(name, fs::read(path)?);
+        }
+    }
+    Ok(said)
+}

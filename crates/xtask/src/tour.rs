@@ -1,0 +1,172 @@
+//! `cargo xtask tour`: the tour of README.md, from a real run.
+//!
+//! A virtual machine runs `integration/vm/tour.sh`; what it prints becomes the part of README.md between two marks. The
+//! tests run it too, and hold the README against it; only numbers may differ, as they do with a newer kernel.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::cache::Cache;
+use crate::guest::{self, Tools};
+use crate::packages::{self, PYTHON};
+use crate::qemu::{self, Machine, Next};
+use crate::{dist, trees, workspace};
+
+/// The marks in README.md; the first one ends with the version of the kernel that was booted.
+const BEGIN: &str = "<!-- From `cargo xtask tour`, on Linux ";
+const END: &str = "<!-- The tour ends. -->\n";
+
+/// What python3 does with a document of ours: a single line, as one types it.
+const READER: &str =
+    "import json, sys; print(*(m[\"signature\"][\"hash\"] for m in json.load(sys.stdin)[\"modules\"]))";
+
+/// Writes the tour into README.md.
+///
+/// # Errors
+/// When the machine does not come up, or README.md has no place for it.
+pub(crate) fn run() -> Result<()> {
+    let (release, tour) = tour(&Cache::open()?, &dist::static_binary()?)?;
+    let path = workspace().join("README.md");
+    let readme = fs::read_to_string(&path).context("README.md")?;
+    let (before, _, _, after) = parts(&readme)?;
+    fs::write(&path, format!("{before}{BEGIN}{release} -->\n{tour}{END}{after}")).context("README.md")?;
+    println!("README.md has the tour, on Linux {release}");
+    Ok(())
+}
+
+/// Whether README.md tells what these tools say.
+///
+/// # Errors
+/// When it does not.
+pub(crate) fn check(cache: &Cache, binary: &Path) -> Result<()> {
+    let readme = fs::read_to_string(workspace().join("README.md")).context("README.md")?;
+    let (_, _, told, _) = parts(&readme)?;
+    let (_, said) = tour(cache, binary)?;
+    let different = told.lines().zip(said.lines()).find(|(told, said)| shape(told) != shape(said));
+    if let Some((told, said)) = different {
+        bail!("README.md says `{told}`, the tools `{said}`: run `cargo xtask tour`");
+    }
+    if told.lines().count() != said.lines().count() {
+        bail!("the tour of README.md is not as long as it is now: run `cargo xtask tour`");
+    }
+    Ok(())
+}
+
+/// The text without its numbers: versions and CRCs are another kernel's when Debian has a newer one.
+fn shape(line: &str) -> String {
+    let word = |word: &str| -> String {
+        if word.starts_with("0x") {
+            return "0x".to_owned();
+        }
+        word.chars().filter(|char| !char.is_ascii_digit()).collect()
+    };
+    line.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// README.md: before the tour, its kernel's version, the tour, after it.
+fn parts(readme: &str) -> Result<(&str, &str, &str, &str)> {
+    let (before, rest) = readme.split_once(BEGIN).context("README.md has no place for the tour")?;
+    let (release, rest) = rest.split_once(" -->\n").context("README.md: the tour's first mark")?;
+    let (tour, after) = rest.split_once(END).context("README.md: the tour's last mark")?;
+    Ok((before, release, tour, after))
+}
+
+/// Boots a stock kernel with our tools; returns its version, and what the tour says.
+fn tour(cache: &Cache, binary: &Path) -> Result<(String, String)> {
+    let tree = trees::provide(cache, "trixie-cloud")?.context("no such tree")?;
+    let foreign = trees::provide(cache, "bookworm-cloud")?.context("no such tree")?;
+    let busybox = guest::busybox(cache)?;
+    let mut root = guest::base(&workspace(), &tree, &Tools::Ours(binary), &busybox, None)?;
+    guest::add_variants(&mut root, &tree, &foreign)?;
+    root.link("job", "/vm/tour.sh");
+    let machine = Machine {
+        kernel: &tree.kernel(),
+        initramfs: &root.finish(),
+        parameters: "",
+        disk: None,
+        processors: 1,
+        accelerator: "tcg",
+        timeout: Duration::from_secs(300),
+    };
+    let mut lines = Vec::new();
+    qemu::boot(&machine, |line| {
+        lines.push(line.trim_end().to_owned());
+        if line == "@@ end" { Next::PowerOff } else { Next::Read }
+    })?;
+    Ok((tree.version.clone(), markdown(&lines)?))
+}
+
+/// The lines of the machine as markdown: what is told, and below it what was typed and said.
+fn markdown(lines: &[String]) -> Result<String> {
+    let mut text = String::new();
+    let mut open = false;
+    let mut lines = lines.iter().skip_while(|line| !line.starts_with("@@tell "));
+    while let Some(line) = lines.next() {
+        if let Some(told) = line.strip_prefix("@@tell ") {
+            text.push_str(if open { "```\n" } else { "" });
+            text.push_str(&format!("\n{told}\n\n```\n"));
+            open = true;
+        } else if let Some(command) = line.strip_prefix("@@json ") {
+            let document: Vec<&str> =
+                lines.by_ref().take_while(|line| *line != "@@end json").map(String::as_str).collect();
+            text.push_str(&format!("$ {command} | python3 -c '{READER}'\n{}", read(&document.join("\n"))?));
+        } else if !line.starts_with("@@") && !is_kernels(line) {
+            text.push_str(&format!("{line}\n"));
+        }
+    }
+    Ok(text + "```\n\n")
+}
+
+/// Whether the kernel itself says this on its console, as it does when the emulator stood still for long.
+fn is_kernels(line: &str) -> bool {
+    line.strip_prefix('[')
+        .is_some_and(|rest| rest.trim_start().starts_with(|char: char| char.is_ascii_digit()))
+}
+
+/// What python3 says of a document.
+fn read(document: &str) -> Result<String> {
+    packages::need(&[PYTHON])?;
+    let mut python = Command::new(PYTHON.name)
+        .args(["-c", READER])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("python3")?;
+    std::io::Write::write_all(&mut python.stdin.take().context("a pipe")?, document.as_bytes())?;
+    let out = python.wait_with_output()?;
+    if !out.status.success() {
+        bail!("python3 cannot read {document}");
+    }
+    Ok(String::from_utf8(out.stdout)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_numbers_may_differ_from_the_readme() {
+        assert_eq!(shape("CRC 0x82164fbb, of 6.12.117"), shape("CRC 0x1f9b2b9a, of 6.12.120"));
+        assert_ne!(shape("needs 2 modules"), shape("needs 2 files"));
+    }
+
+    #[test]
+    fn what_is_typed_stands_below_what_is_told() {
+        let lines = [
+            "[    1.2] Linux",
+            "@@tell See:",
+            "$ lsmod",
+            "[   43.8] BUG",
+            "Module",
+            "@@tell And:",
+            "$ kmod",
+            "@@ end",
+        ];
+        let text = markdown(&lines.map(str::to_owned)).unwrap();
+        assert_eq!(text, "\nSee:\n\n```\n$ lsmod\nModule\n```\n\nAnd:\n\n```\n$ kmod\n```\n\n");
+    }
+}
