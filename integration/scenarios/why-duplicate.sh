@@ -2,5 +2,6 @@
 # tools: ours
 
 expect_quiet /sbin/modprobe fat
-expect_error ", which the module fat exports already." /sbin/insmod /refused/duplicate/fax.ko
+expect_error "  It exports symbols that the module fat exports already:" /sbin/insmod /refused/duplicate/fax.ko
+grep -q "^    fat_" err || fail "the symbol is not named"
 expect_quiet /sbin/modprobe -r fat

@@ -1,10 +1,14 @@
 //! `kmod check` on the kernels of a distribution: no false alarm and nothing that cannot be told, and of each
 //! kind of fault that is planted, the reason.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use testkit::{Run, TestRoot, cache, patch};
+use modutils_tests::little_kernel;
+use testkit::{FakeKernel, Run, Side, Start, TestRoot, cache, patch};
 
 /// A fault in a module that every tree has.
 struct Fault {
@@ -74,14 +78,108 @@ fn armhf_by_agreement() {
     sound_and_faulty("trixie-armhf");
 }
 
+/// The modules of Debian 12's kernel that Debian 13's does not have, in the tree of that one.
+#[test]
+fn each_module_of_another_kernel_is_named_and_no_other() {
+    let (old, new) = (cache::tree("bookworm-cloud"), cache::tree("trixie-cloud"));
+    let root = TestRoot::with_version(&new.version);
+    bring(&root, &new);
+    let own: BTreeSet<String> = files_below(&new.modules).iter().map(|path| name(path)).collect();
+    let mut planted = BTreeSet::new();
+    for path in files_below(&old.modules).iter().filter(|path| !own.contains(&name(path))) {
+        let listed = format!("updates/{}", path.file_name().expect("a name").to_string_lossy());
+        root.write_module_file(&listed, fs::read(path).expect("a module"));
+        planted.insert(listed);
+    }
+    assert!(planted.len() > 20, "{planted:?}");
+
+    let run = root.ours("kmod", &["check", "--all", "-S", &new.version]);
+    assert_eq!(run.code, Some(1));
+    let verdicts = verdicts(&run.out());
+    let named: BTreeSet<String> =
+        verdicts.iter().filter_map(|verdict| verdict.split(':').next()).map(str::to_owned).collect();
+    assert_eq!(named, planted);
+    for verdict in &verdicts {
+        let reasons = [
+            ": would not load\n",
+            "It was built for a kernel with another configuration: its struct module has ",
+            "It was built against other versions of symbols of the kernel than this one's:\n",
+            "    module_layout: CRC 0x",
+        ];
+        for reason in reasons.iter().filter(|reason| !verdict.contains(*reason)) {
+            // Of a long list the end is not shown.
+            assert!(reason.contains("CRC") && verdict.contains("  … and "), "no {reason:?} in {verdict}");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_not_called_damaged() {
+    let root = little_kernel();
+    let extra = root.path().join(root.module_path("kernel/drivers/extra.ko"));
+    fs::set_permissions(&extra, fs::Permissions::from_mode(0o0)).expect("a file of our own");
+    root.write_module_file("kernel/lib/base.ko", "no module");
+    let (out, _) = check_all_as_nobody(&root);
+    assert!(
+        out.contains("kernel/lib/base.ko: would not load\n  The file is damaged or no module: "),
+        "{out}"
+    );
+    let expected =
+        "kernel/drivers/extra.ko: cannot be told\n  The file cannot be read:\n    Permission denied\n";
+    assert!(out.contains(expected), "{out}");
+}
+
+#[test]
+fn what_is_not_there_is_an_error() {
+    let root = little_kernel();
+    let run = root.ours("kmod", &["check", "/tmp/nothing.ko"]).fails();
+    assert_eq!(run.err(), "kmod: ERROR: could not open /tmp/nothing.ko: No such file or directory\n");
+}
+
+#[test]
+fn a_tree_that_cannot_be_read_whole_is_not_said_to_load() {
+    let root = TestRoot::new();
+    root.create_dir(&root.module_path("kernel"));
+    let directory = root.path().join(root.module_path("kernel"));
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o0)).expect("a directory of our own");
+    let (out, code) = check_all_as_nobody(&root);
+    assert_eq!(code, Some(2), "{out}");
+}
+
+/// What it prints, and its exit code.
+fn check_all_as_nobody(root: &TestRoot) -> (String, Option<i32>) {
+    // Makes the binary's copy in the root.
+    let _ = root.invoke(Side::Ours, "kmod");
+    let start = Start::new("/ours/kmod").arg("check").arg("--all").user(65534);
+    let run = FakeKernel::new(root.path(), root.version()).run(&start);
+    (String::from_utf8(run.stdout).expect("UTF-8"), run.status.code())
+}
+
+/// Brings a kernel's whole tree, and its image.
+fn bring(root: &TestRoot, tree: &cache::Tree) {
+    root.bring_tree(tree, &|_| true);
+    let image = format!("boot/vmlinuz-{}", tree.version);
+    let cached = tree.modules.ancestors().nth(3).expect("lib/modules/VERSION in a root").join(&image);
+    root.write(&image, fs::read(cached).expect("the kernel's image"));
+}
+
+/// The module files of a tree.
+fn files_below(directory: &Path) -> Vec<PathBuf> {
+    let files = walkdir::WalkDir::new(directory).into_iter().flatten().map(walkdir::DirEntry::into_path);
+    files.filter(|path| path.to_string_lossy().contains(".ko") && path.is_file()).collect()
+}
+
+/// The module of a file, as the kernel calls it.
+fn name(path: &Path) -> String {
+    let name = path.file_name().expect("a name").to_string_lossy();
+    name.split('.').next().expect("a part").replace('-', "_")
+}
+
 /// Checks a tree, then the same with faults; returns the run on the sound one.
 fn sound_and_faulty(tree: &str) -> Run {
     let tree = cache::tree(tree);
     let root = TestRoot::with_version(&tree.version);
-    root.bring_tree(&tree, &|_| true);
-    let image = format!("boot/vmlinuz-{}", tree.version);
-    let cached = tree.modules.ancestors().nth(3).expect("lib/modules/VERSION in a root").join(&image);
-    root.write(&image, std::fs::read(cached).expect("the kernel's image"));
+    bring(&root, &tree);
     let check = || root.ours("kmod", &["check", "--all", "-S", &tree.version]);
 
     let sound = check().succeeds();

@@ -278,3 +278,65 @@ fn parameters_have_the_value_of_a_loaded_module() {
     assert_eq!((&modules[1]["parameters"], &modules[1]["filename"]), (&json!([]), &Value::Null));
     assert_eq!(modules[2]["parameters"][0]["name"], "x");
 }
+
+#[test]
+fn what_a_check_finds_is_told_with_both_sides() {
+    let root = indexed();
+    let odd = module("odd")
+        .modinfo("vermagic", "6.1.0 SMP")
+        .modinfo("parm", "depth:how deep")
+        .modinfo("parmtype", "depth:int")
+        .needs("helper_fn", 0x0f)
+        .needs("nowhere_fn", 0x01);
+    root.write("tmp/odd.ko", odd.build());
+    let run = root.ours("kmod", &["check", "--json", "/tmp/odd.ko", "depth=much", "dept=1"]).fails();
+    let document = document(&run);
+    assert_eq!((&document["kind"], &document["release"]), (&json!("check"), &json!(root.version())));
+    let odd = &document["modules"][0];
+    assert_eq!(
+        (&odd["name"], &odd["filename"], &odd["outcome"]),
+        (&json!("odd"), &json!("/tmp/odd.ko"), &json!("would_not_load"))
+    );
+    let of = |list: &str, kind: &str| {
+        let items = odd[list].as_array().expect("a list");
+        items.iter().find(|item| item["kind"] == kind).unwrap_or_else(|| panic!("{kind}: {odd}")).clone()
+    };
+    let version = of("reasons", "symbol_version");
+    assert_eq!((&version["subject"], &version["provider"]), (&json!("helper_fn"), &json!("helper")));
+    assert_eq!((&version["has"], &version["wanted"]), (&json!(0x0f), &json!(0x0e)));
+    let parameter = of("reasons", "parameter");
+    assert_eq!(
+        (&parameter["subject"], &parameter["has"], &parameter["wanted"]),
+        (&json!("depth"), &json!("much"), &json!("int"))
+    );
+    assert_eq!(of("notes", "unknown_parameter")["subject"], "dept");
+    assert_eq!(of("unknowns", "symbol")["subject"], "nowhere_fn");
+    // The words are those of the text.
+    let text = root.ours("kmod", &["check", "/tmp/odd.ko", "depth=much", "dept=1"]).fails().out();
+    for reason in odd["reasons"].as_array().expect("a list") {
+        let line = reason["text"][0].as_str().expect("words");
+        assert!(text.contains(line), "no {line:?} in {text}");
+    }
+}
+
+#[test]
+fn a_check_of_all_has_every_module_and_the_exit_code() {
+    let root = indexed();
+    root.write_module_file("kernel/lib/base.ko", "no module");
+    let run = root.ours("kmod", &["check", "--all", "--json"]);
+    let modules = document(&run)["modules"].clone();
+    let outcome = |name: &str| {
+        let modules = modules.as_array().expect("a list");
+        modules.iter().find(|module| module["name"] == name).expect("it is there")["outcome"].clone()
+    };
+    assert_eq!(modules.as_array().map(Vec::len), Some(5));
+    assert_eq!((outcome("base"), run.code), (json!("would_not_load"), Some(1)));
+    // Without a vermagic nothing loads; what is built in is there.
+    let inside = document(&root.ours("kmod", &["check", "--json", "inside"]).succeeds());
+    assert_eq!(
+        (&inside["modules"][0]["outcome"], &inside["modules"][0]["filename"]),
+        (&json!("would_load"), &Value::Null)
+    );
+    let nothing = root.ours("kmod", &["check", "--json", "nothing"]).fails();
+    assert_eq!(document(&nothing)["modules"], json!([]));
+}

@@ -162,3 +162,19 @@ fn a_number_of_jobs_that_is_none_is_told() {
     let run = configured("").ours("modprobe", &["-j", "0", "base"]).fails();
     assert_eq!(run.err(), "modprobe: ERROR: unexpected number of jobs '0'.\n");
 }
+
+#[test]
+fn install_commands_that_call_modprobe_for_one_another_come_to_an_end() {
+    let root = TestRoot::new();
+    root.ours("depmod", &[]).succeeds();
+    root.write(
+        "etc/modprobe.d/circle.conf",
+        "install one /ours/modprobe other\ninstall other echo >>/tmp/count; /ours/modprobe one\n",
+    );
+    let run = root.ours("modprobe", &["one"]).fails();
+    assert!(
+        run.err().contains("commands of modprobe.d call each other without end, 16 of them by now"),
+        "{run:?}"
+    );
+    assert_eq!(root.read("tmp/count").len(), 8);
+}

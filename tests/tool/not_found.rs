@@ -121,6 +121,16 @@ fn a_module_loaded_from_elsewhere() {
 }
 
 #[test]
+fn a_check_says_it_too() {
+    let root = little_kernel();
+    let run = root.ours("kmod", &["check", "top"]).fails();
+    assert!(run.err().contains("Module top not found in directory /lib/modules/"), "{run:?}");
+    assert!(run.err().contains("modules.dep.bin.\n    Run depmod to make it.\n"), "{run:?}");
+    let run = indexed().ours("kmod", &["check", "hepler"]).fails();
+    assert!(run.err().contains("\n  Did you mean helper?\n"), "{run:?}");
+}
+
+#[test]
 fn modinfo_and_removal_say_it_too() {
     let root = indexed();
     for (tool, args) in [("modinfo", &["hepler"][..]), ("modprobe", &["-r", "hepler"])] {

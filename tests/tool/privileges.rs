@@ -53,7 +53,13 @@ fn environment(outcome: &Outcome) -> Vec<String> {
 #[test]
 fn commands_find_the_callers_environment_without_what_misleads() {
     let outcome = run(&root(), "/ours/modprobe", None);
-    let expected = ["HOME=/home", "MODPROBE_MODULE=probe", "MODPROBE_OPTIONS=-b", "PATH=/nowhere:/bin"];
+    let expected = [
+        "HOME=/home",
+        "MODPROBE_MODULE=probe",
+        "MODPROBE_OPTIONS=-b",
+        "MODUTILS_DEPTH=1",
+        "PATH=/nowhere:/bin",
+    ];
     assert_eq!(environment(&outcome), expected);
 }
 
@@ -62,7 +68,7 @@ fn a_lesser_callers_environment_counts_for_nothing() {
     let root = root();
     let outcome = run(&root, "/suid/modprobe", Some(NOBODY));
     // Without a set-user-ID bit that works, these would be the caller's.
-    let expected = ["MODPROBE_MODULE=probe", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"];
+    let expected = ["MODPROBE_MODULE=probe", "MODUTILS_DEPTH=1", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"];
     assert_eq!(environment(&outcome), expected, "is the file system mounted with nosuid?");
     let same_user = run(&root, "/ours/modprobe", Some(NOBODY));
     assert!(environment(&same_user).contains(&"MODPROBE_OPTIONS=-b".to_owned()));

@@ -56,4 +56,6 @@ fn what_kmod_prints_too_has_no_colour() {
 fn short_work_leaves_no_trace_on_a_terminal() {
     let root = indexed();
     assert_eq!(shown(&root, "depmod", &[], &[("TERM", "xterm")]), "");
+    let check = ["check", "--all", "--verbose"];
+    assert_eq!(shown(&root, "kmod", &check, &[("TERM", "xterm")]), root.ours("kmod", &check).out());
 }

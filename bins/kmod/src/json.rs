@@ -1,4 +1,4 @@
-//! Machine-readable output: the documents that `man/modutils-json.md` describes and
+//! Machine-readable output: the documents that `man/modutils-json.7` describes and
 //! `man/modutils.schema.json` defines.
 //!
 //! A document is an object that says which form it has and who wrote it, and ends in a list. Items go
@@ -24,10 +24,26 @@ pub struct Document {
 impl Document {
     /// Begins a document of a kind (`modinfo`, `plan` …), by a tool, whose items make up `list`.
     pub fn begin(kind: &str, tool: &str, list: &str, report: &mut Report) -> Self {
+        Self::begin_about(kind, tool, &[], list, report)
+    }
+
+    /// The same, with members that concern all items.
+    pub fn begin_about(
+        kind: &str,
+        tool: &str,
+        about: &[(&str, Text)],
+        list: &str,
+        report: &mut Report,
+    ) -> Self {
         let version = env!("CARGO_PKG_VERSION");
         report.print(format!(
-            "{{\"schema\":\"{SCHEMA}\",\"kind\":\"{kind}\",\"tool\":\"{tool}\",\"version\":\"{version}\",\"{list}\":["
+            "{{\"schema\":\"{SCHEMA}\",\"kind\":\"{kind}\",\"tool\":\"{tool}\",\"version\":\"{version}\""
         ));
+        for (name, value) in about {
+            report.print(format!(",\"{name}\":"));
+            print(value, report);
+        }
+        report.print(format!(",\"{list}\":["));
         Self { is_empty: true }
     }
 
@@ -35,16 +51,20 @@ impl Document {
     pub fn item(&mut self, item: &impl Serialize, report: &mut Report) {
         report.print(if self.is_empty { "\n" } else { ",\n" });
         self.is_empty = false;
-        match serde_json::to_vec(item) {
-            Ok(text) => report.print(text),
-            // Only a map whose keys are no strings could not be written; ours are.
-            Err(error) => report.error(format!("could not write JSON: {error}")),
-        }
+        print(item, report);
     }
 
     /// Ends the document.
     pub fn end(self, report: &mut Report) {
         report.print(if self.is_empty { "]}\n" } else { "\n]}\n" });
+    }
+}
+
+fn print(value: &impl Serialize, report: &mut Report) {
+    match serde_json::to_vec(value) {
+        Ok(text) => report.print(text),
+        // Only a map whose keys are no strings could not be written; ours are.
+        Err(error) => report.error(format!("could not write JSON: {error}")),
     }
 }
 

@@ -3,6 +3,8 @@
 //! A tool is one file here, with a function `run` that reads as a recipe: parse the options, plan,
 //! act, print. [`report`] alone prints, logs and chooses the exit code.
 
+#[cfg(all(target_arch = "x86_64", any(target_env = "musl", test)))]
+mod allocator;
 mod cli;
 mod depmod;
 mod explain;
@@ -24,6 +26,10 @@ mod version;
 mod why;
 
 use std::{ffi::OsString, path::Path, process::ExitCode};
+
+#[cfg(all(target_arch = "x86_64", target_env = "musl"))]
+#[global_allocator]
+static ALLOCATOR: allocator::Allocator = allocator::Allocator::new();
 
 /// How the process was called.
 pub struct Invocation {

@@ -30,7 +30,7 @@ pub struct Report {
 impl Report {
     /// For a tool of that name, showing messages of `threshold` and graver ones.
     pub fn new(tool: &'static CStr, threshold: Level) -> Self {
-        let output = BufWriter::with_capacity(64 * 1024, io::stdout());
+        let output = BufWriter::with_capacity(16 * 1024, io::stdout());
         let threshold = Some(threshold);
         let (to_syslog, output_style) = (false, Style::of(&io::stdout()));
         let mut report = Self {

@@ -171,6 +171,8 @@ impl<'a> Member<'a> {
         Some(match Self::parse_one(high, seen) {
             Some((Self::Range(high, _), rest)) => (Self::Range(low, high), rest),
             Some((_, rest)) => (Self::Invalid, rest),
+            // Of a bracket the C library asks first whether a name follows, and then no more for a range.
+            None if pattern == b"[-" => (member, rest),
             None => (Self::Invalid, high),
         })
     }
@@ -333,6 +335,8 @@ mod tests {
         }
         check("[-", "[-", true);
         check("[a-b", "[a-b", true);
+        check("[x[-", "[x[-", true);
+        check("*[*[-", "*[[*[*[-", true);
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! /variants/SUFFIX/          the same few modules plain and compressed in each way, roots for `modprobe -d`
 //! /refused/                  modules that this kernel refuses
 //! /companions/               with the kernel that has Rust, instead of these two: see kernel/companions.rs
+//! /foreign/                  with them, a root with a stock kernel's modules, for `kmod check -d`
 //! ```
 
 use std::fs;
@@ -154,6 +155,15 @@ pub(crate) fn add_refused(root: &mut Initramfs, tree: &Tree, name: &str) -> Resu
     root.file(&format!("refused/signature/{name}.ko"), 0o644, &changed);
     root.file(&format!("refused/truncated/{name}.ko"), 0o644, &own[..own.len() / 2]);
     Ok(())
+}
+
+/// Adds `/foreign`: another kernel's modules, and its image.
+///
+/// # Errors
+/// When a file can't be read.
+pub(crate) fn add_foreign(root: &mut Initramfs, foreign: &Tree) -> Result<()> {
+    root.copy_tree(&foreign.modules(), &format!("foreign/lib/modules/{}", foreign.version))?;
+    root.copy(&foreign.kernel(), &format!("foreign/boot/vmlinuz-{}", foreign.version))
 }
 
 /// Adds `/companions`, all of it, and the companion modules as if installed: in the kernel's `extra`.

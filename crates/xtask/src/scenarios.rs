@@ -39,8 +39,8 @@ struct Boot {
 pub(crate) enum Extra<'a> {
     /// Some of a stock kernel's, compressed in each way, and those of another kernel, which this one refuses.
     Variants(&'a Tree),
-    /// The companion modules: the guest's kernel is the one with Rust.
-    Companions(&'a Path),
+    /// The companion modules, and a stock kernel's that they are not for: the guest's kernel is the one with Rust.
+    Companions(&'a Path, &'a Tree),
 }
 
 /// What became of a scenario.
@@ -100,7 +100,10 @@ fn run_in_one_boot(cache: &Cache, run: &Run, boot: &Boot, scenarios: &[&Scenario
     let mut root = guest::base(run.workspace, run.tree, &run.tools, &shell, Some(&packaged))?;
     match run.extra {
         Extra::Variants(foreign) => guest::add_variants(&mut root, run.tree, foreign)?,
-        Extra::Companions(dir) => guest::add_companions(&mut root, run.tree, dir)?,
+        Extra::Companions(dir, foreign) => {
+            guest::add_companions(&mut root, run.tree, dir)?;
+            guest::add_foreign(&mut root, foreign)?;
+        }
     }
     root.link("job", "/vm/run.sh");
     for scenario in scenarios {
@@ -146,7 +149,7 @@ fn applicable(run: &Run) -> Result<Vec<Scenario>> {
         let wanted = run.only.is_none_or(|part| name.contains(part));
         let kernel = match run.extra {
             Extra::Variants(_) => &run.tree.version,
-            Extra::Companions(_) => RUST,
+            Extra::Companions(..) => RUST,
         };
         if wanted && applies(&script, kernel, tools) {
             let parameters = header(&script, "# boot:").unwrap_or_default().trim().to_owned();

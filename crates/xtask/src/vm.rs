@@ -121,12 +121,12 @@ fn scenarios_on(
         )
         .with_context(|| format!("the guest with {}", tree.version))
     };
+    let tree = |name: &str| trees::provide(cache, name)?.context("no such tree");
     if name == RUST {
         let rust = kernel::provide(cache)?;
         let companions = kernel::companions::provide(cache, &rust)?;
-        return run(&rust.tree, Extra::Companions(&companions));
+        return run(&rust.tree, Extra::Companions(&companions, &tree(STOCK[1])?));
     }
-    let tree = |name: &str| trees::provide(cache, name)?.context("no such tree");
     let mut outcomes = Vec::new();
     if let Tools::Ours(binary) = tools
         && only.is_none_or(|part| "minimal-system".contains(part))

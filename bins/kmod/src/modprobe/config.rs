@@ -14,14 +14,14 @@ pub(super) fn show(tool: &Tool, report: &mut Report) -> bool {
     configuration(tool, report);
     report.print("\n# End of configuration files. Dumping indexes now:\n\n");
     let indexes = &tool.context.indexes;
-    let mut done = true;
-    for index in [indexes.alias(), indexes.symbols()] {
-        if let Err(error) = index.and_then(|index| index.map_or(Ok(()), |index| dump(index, report))) {
-            report.error(error.to_string());
-            done = false;
-        }
-    }
-    done
+    let aliases = dump(indexes.alias(), report);
+    let aliases = told(aliases, report);
+    let symbols = dump(indexes.symbols(), report);
+    told(symbols, report) && aliases
+}
+
+fn told(dumped: modutils::Result<()>, report: &mut Report) -> bool {
+    dumped.map_err(|error| report.error(error.to_string())).is_ok()
 }
 
 fn configuration(tool: &Tool, report: &mut Report) {
@@ -65,8 +65,14 @@ fn configuration(tool: &Tool, report: &mut Report) {
 /// How many bytes of lines are printed at once.
 const CHUNK: usize = 64 << 10;
 
-fn dump(index: &Trie, report: &mut Report) -> modutils::Result<()> {
+/// Prints the keys of an index as lines.
+fn dump(index: modutils::Result<Option<&Trie>>, report: &mut Report) -> modutils::Result<()> {
+    let Some(index) = index? else { return Ok(()) };
     let mut lines = Vec::with_capacity(2 * CHUNK);
+    let mut chunk = |lines: &mut Vec<u8>| {
+        report.print(&*lines);
+        lines.clear();
+    };
     let dumped = index.for_each(&mut |key, value| {
         lines.extend_from_slice(b"alias ");
         lines.extend_from_slice(key);
@@ -74,10 +80,9 @@ fn dump(index: &Trie, report: &mut Report) -> modutils::Result<()> {
         lines.extend_from_slice(value);
         lines.push(b'\n');
         if lines.len() >= CHUNK {
-            report.print(&lines);
-            lines.clear();
+            chunk(&mut lines);
         }
     });
-    report.print(&lines);
+    chunk(&mut lines);
     dumped
 }

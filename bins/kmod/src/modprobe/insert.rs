@@ -5,7 +5,7 @@ use std::{collections::HashSet, ffi::OsString, path::Path};
 use bstr::{BString, ByteSlice};
 use modutils::{
     Level, Notice,
-    kernel::{Event, Failure, Flow, Mode, Outcome, Refusal, Told, execute, execute_all},
+    kernel::{Event, Execution, Failure, Flow, Mode, Outcome, Refusal, Told, execute, execute_all},
     lookup::{self, Candidate, Known},
     plan::{self, LoadRequest, OnError, Step},
 };
@@ -23,14 +23,15 @@ pub(super) fn all(tool: &Tool, report: &mut Report) -> bool {
         _ => (arguments.as_slice(), BString::default()),
     };
     let request = LoadRequest { options, ignore_commands: tool.options.ignore_commands };
-    if tool.options.jobs.get() > 1 && tool.execution().mode == Mode::Run {
+    if tool.options.jobs.get() > 1 && tool.mode() == Mode::Run {
         return at_once(tool, names, &request, report);
     }
+    let execution = tool.execution();
     let mut known = Known::default();
     let mut done = true;
     for name in names {
         done &= with_plans(tool, bytes(name), &request, &mut known, report, &mut |target, plan, report| {
-            carry_out(tool, target, &plan, &mut shown, report)
+            carry_out(tool, &execution, target, &plan, &mut shown, report)
         });
     }
     done
@@ -133,19 +134,19 @@ fn in_file(path: &Path) -> std::io::Result<Candidate> {
 
 fn carry_out(
     tool: &Tool,
+    execution: &Execution,
     target: &Candidate,
     plan: &plan::Plan,
     shown: &mut HashSet<BString>,
     report: &mut Report,
 ) -> bool {
-    let execution = tool.execution();
     let mut watch = Watch::begin(&tool.context.root, execution.mode == Mode::Run);
     let _keyboard = tool.keyboard_for(std::slice::from_ref(plan));
     let mut tell = |event: Event| {
         tell(tool, target, &event, shown, &mut watch, report);
         Flow::Continue
     };
-    let outcome = execute(&tool.kernel, plan, &execution, &mut tell);
+    let outcome = execute(&tool.kernel, plan, execution, &mut tell);
     is_well(tool, target, outcome, report)
 }
 

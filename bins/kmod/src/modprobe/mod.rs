@@ -14,7 +14,7 @@ use std::{ffi::OsString, mem::ManuallyDrop, process::ExitCode};
 
 use modutils::{
     Level, Release, Root,
-    kernel::{Execution, Kernel, Mode},
+    kernel::{Execution, Kernel, Mode, Snapshot},
     lookup::Context,
     plan::{self, Step},
 };
@@ -65,7 +65,13 @@ fn act(options: &Options, report: &mut Report) -> bool {
     // The process ends with it: to give its many pieces back one by one would only take time.
     let context = ManuallyDrop::new(context);
     let shown = document::Shown::begin(options, report);
-    let tool = Tool { options, context: &context, kernel: Kernel::running(&root), shown };
+    let snapshot = Snapshot::default();
+    // What changes nothing may look at each module once.
+    let kernel = match options.dry_run {
+        true => Kernel::running(&root).with_snapshot(&snapshot),
+        false => Kernel::running(&root),
+    };
+    let tool = Tool { options, context: &context, kernel, shown };
     let done = match options.action {
         Action::ShowConfig => config::show(&tool, report),
         Action::ShowModversions => show::modversions(&tool, report),
@@ -87,15 +93,21 @@ struct Tool<'a> {
 }
 
 impl Tool<'_> {
-    /// How plans are carried out, by the options.
+    /// How much of plans is carried out, by the options.
+    fn mode(&self) -> Mode {
+        match (self.options.show_depends, self.options.dry_run) {
+            (true, _) => Mode::Show,
+            (false, true) => Mode::DryRun,
+            (false, false) => Mode::Run,
+        }
+    }
+
+    /// How plans are carried out, by the options. It holds what commands find in their environment:
+    /// for many plans it is made once.
     fn execution(&self) -> Execution {
         let options = self.options;
         Execution {
-            mode: match (options.show_depends, options.dry_run) {
-                (true, _) => Mode::Show,
-                (false, true) => Mode::DryRun,
-                (false, false) => Mode::Run,
-            },
+            mode: self.mode(),
             first_time: options.first_time,
             force: options.force,
             force_unload: options.force.modversions && options.force.vermagic,
@@ -118,7 +130,7 @@ impl Tool<'_> {
         let is_command = |step: &Step| {
             matches!(step.action, plan::Action::RunInstall { .. } | plan::Action::RunRemove { .. })
         };
-        let runs = self.execution().mode == Mode::Run;
+        let runs = self.mode() == Mode::Run;
         (runs && plans.iter().flat_map(|plan| &plan.steps).any(is_command)).then(KeyboardIgnored::begin)
     }
 

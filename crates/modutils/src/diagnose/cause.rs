@@ -221,6 +221,8 @@ pub enum Gap {
     Key(BString),
     /// Whether a module that it needs would load.
     Dependency(ModuleName),
+    /// What is in the file: the system did not let it be read, for this reason.
+    Contents(String),
 }
 
 /// Something worth telling that does not keep the module out.

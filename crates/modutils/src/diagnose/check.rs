@@ -9,22 +9,9 @@ use super::{
     examine::Question,
     gather,
     subject::Subject,
-    tree::{self, Tree, Verdict},
+    tree::{self, Target, Tree, Verdict},
 };
-use crate::{ModuleName, Release, Root, depmod::ModuleFile, index::Indexes};
-
-/// The kernel that is asked about.
-#[derive(Clone, Copy, Debug)]
-pub struct Target<'a> {
-    /// Where it is installed.
-    pub root: &'a Root,
-    /// Its release.
-    pub release: &'a Release,
-    /// Whether it is the running one.
-    pub is_running: bool,
-    /// How many threads may read modules; zero stands for one on each processor.
-    pub threads: usize,
-}
+use crate::{ModuleName, Result, depmod::ModuleFile, index::Indexes};
 
 /// How many modules are followed: more than any set of dependencies has.
 const MOST: usize = 512;
@@ -36,7 +23,7 @@ pub fn one(
     parameters: &[u8],
     files: impl FnOnce() -> Vec<ModuleFile>,
 ) -> Verdict {
-    let Target { root, release, is_running, threads } = *target;
+    let Target { root, release, is_running, .. } = *target;
     let directory = root.modules(release);
     let list = gather::build_list(&directory);
     let listed = subject.path.strip_prefix(&directory).map(|path| path.as_os_str().as_encoded_bytes());
@@ -47,11 +34,11 @@ pub fn one(
         && indexes.dep().is_ok_and(|index| index.is_some());
     let mut view = gather::for_one(root, release, subject, is_running);
     if view.table.as_ref().is_none_or(|table| !table.has_crcs) || !has_indexes {
-        let tree = Tree::read(root, release, &files(), is_running, threads);
-        return tree.examine_one(subject, &question, threads);
+        let tree = Tree::read(target, &files(), &|| {});
+        return tree.examine_one(subject, &question, target.threads);
     }
     // Every module that is needed, with its own dependencies.
-    let mut subjects: HashMap<ModuleName, Result<Subject, String>> = HashMap::new();
+    let mut subjects: HashMap<ModuleName, Result<Subject>> = HashMap::new();
     let mut order: Vec<ModuleName> = Vec::new();
     let mut verdict = tree::verdict(subject, &view, &question);
     let mut waiting: Vec<ModuleName> = verdict.dependencies().to_vec();
@@ -60,7 +47,7 @@ pub fn one(
             continue;
         }
         let Some(line) = indexes.dependency_line(&module).ok().flatten() else { continue };
-        let facts = Subject::open(&line.path).map_err(tree::fault);
+        let facts = Subject::open(&line.path);
         if let Ok(facts) = &facts {
             gather::add_providers(&indexes, &mut view, facts);
             waiting.extend(tree::verdict(facts, &view, &Question::default()).dependencies().iter().cloned());
@@ -71,7 +58,7 @@ pub fn one(
     let of_others = order.iter().filter_map(|module| {
         let verdict = match subjects.get(module)? {
             Ok(facts) => tree::verdict(facts, &view, &Question { is_of_build: true, ..Question::default() }),
-            Err(fault) => tree::damaged(fault),
+            Err(error) => Verdict::unread(error),
         };
         Some((module, verdict))
     });

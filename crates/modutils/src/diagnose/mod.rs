@@ -33,7 +33,7 @@ pub mod tree;
 pub mod value;
 mod vermagic;
 pub mod view;
-mod words;
+pub mod words;
 
 use std::path::Path;
 

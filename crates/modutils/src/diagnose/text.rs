@@ -3,44 +3,28 @@
 //! What comes from files is shown with control characters escaped and cut to a sane length: a
 //! module's strings must not write to the terminal what they like.
 
-use std::fmt::Write;
+mod gaps;
+mod symbols;
+
+pub use gaps::gaps;
 
 use bstr::{BStr, BString, ByteSlice};
 
 use super::{
-    cause::{Cause, Certainty, Finding, Gap, Insistence, Note, SignatureFault, SymbolFault},
+    cause::{Cause, Certainty, Finding, Insistence, Note, SignatureFault},
     refusal::{Explanation, Remark},
     subject::Subject,
     value::ValueFault,
     vermagic,
     view::Owner,
+    words::shown,
 };
-use crate::{ModuleName, kernel::State};
+use crate::kernel::State;
 
 /// How many of a kind are listed.
 const MOST: usize = 10;
 /// How many of the kernel's lines are quoted.
 const MOST_QUOTES: usize = 5;
-/// How long a string from a file is shown.
-const LONGEST: usize = 160;
-
-/// Bytes from outside for a person to read.
-pub fn shown(bytes: impl AsRef<[u8]>) -> String {
-    let bytes = bytes.as_ref();
-    let cut = bytes.get(..LONGEST).unwrap_or(bytes);
-    let mut text = String::new();
-    for letter in cut.to_str_lossy().chars() {
-        if letter.is_control() {
-            let _ = write!(text, "{}", letter.escape_default());
-        } else {
-            text.push(letter);
-        }
-    }
-    if cut.len() < bytes.len() {
-        text.push('…');
-    }
-    text
-}
 
 /// A refusal explained: lines without indentation, a deeper one indented by two blanks.
 pub fn explanation(subject: Option<&Subject>, explanation: &Explanation) -> Vec<String> {
@@ -59,12 +43,12 @@ pub fn explanation(subject: Option<&Subject>, explanation: &Explanation) -> Vec<
 pub fn findings(subject: Option<&Subject>, findings: &[Finding]) -> Vec<String> {
     let mut lines = Vec::new();
     for finding in findings {
-        if !matches!(finding.cause, Cause::Symbol { .. }) {
+        if !matches!(finding.cause, Cause::Symbol { .. } | Cause::Duplicate { .. }) {
             cause(subject, &finding.cause, &mut lines);
             unverified(&finding.certainty, &mut lines);
         }
     }
-    symbols(findings, &mut lines);
+    symbols::symbols(findings, &mut lines);
     lines
 }
 
@@ -96,10 +80,8 @@ fn cause(subject: Option<&Subject>, cause: &Cause, lines: &mut Vec<String>) {
             ));
             say("  Build it against the headers of this very kernel.".into());
         }
-        Cause::Symbol { .. } => {}
-        Cause::Duplicate { name, owner } => {
-            say(format!("It exports {}, which {} exports already.", shown(name), owned_by(owner)));
-        }
+        // Under headings of their own: see `symbols`.
+        Cause::Symbol { .. } | Cause::Duplicate { .. } => {}
         Cause::Value { name, value, fault } => value_refused(subject, name, value, fault.as_ref(), &mut say),
         Cause::Signature(fault) => signature(fault, &mut say),
         Cause::ModulesDisabled => {
@@ -120,7 +102,7 @@ fn cause(subject: Option<&Subject>, cause: &Cause, lines: &mut Vec<String>) {
         }
         Cause::NoMemory => say("The kernel has not enough memory for it.".into()),
         Cause::Dependency { module, why } => {
-            say(format!("It needs {module}, which would not load:"));
+            say(format!("It needs {}, which would not load:", shown(module)));
             why.iter().for_each(|line| say(format!("  {line}")));
         }
         Cause::Init(errno) => say(own_error(*errno)),
@@ -233,89 +215,7 @@ fn present(state: State) -> &'static str {
 fn owned_by(owner: &Owner) -> String {
     match owner {
         Owner::Kernel => "the kernel".into(),
-        Owner::Module(module) => format!("the module {module}"),
-    }
-}
-
-/// A symbol with what is wrong with it, in one line each, under one heading for each kind.
-fn symbols(findings: &[Finding], lines: &mut Vec<String>) {
-    let mut groups: Vec<(String, Vec<String>, Option<String>, &Certainty)> = Vec::new();
-    for finding in findings {
-        let Cause::Symbol { name, fault } = &finding.cause else { continue };
-        let (heading, line, advice) = symbol(name, fault);
-        match groups.iter_mut().find(|(other, ..)| *other == heading) {
-            Some((_, listed, ..)) => listed.push(line),
-            None => groups.push((heading, vec![line], advice, &finding.certainty)),
-        }
-    }
-    for (heading, listed, advice, certainty) in groups {
-        lines.push(heading);
-        lines.extend(listed.iter().take(MOST).map(|line| format!("  {line}")));
-        if listed.len() > MOST {
-            lines.push(format!("  … and {} more", listed.len() - MOST));
-        }
-        lines.extend(advice.map(|advice| format!("  {advice}")));
-        unverified(certainty, lines);
-    }
-}
-
-fn symbol(name: &BString, fault: &SymbolFault) -> (String, String, Option<String>) {
-    let plain = shown(name);
-    let rebuild = "Build the module against this very kernel, or install the one that belongs to it.";
-    match fault {
-        SymbolFault::Missing { listed: None } => (
-            "It needs symbols that neither this kernel nor any module known here exports:".into(),
-            plain,
-            Some("It was built for another kernel, or for one with other modules.".into()),
-        ),
-        SymbolFault::Missing { listed: Some(module) } => (
-            format!("It needs symbols of the module {module}, which is not installed:"),
-            plain,
-            Some("Install the package that has that module.".into()),
-        ),
-        SymbolFault::NotLoaded(module) => (
-            format!("It needs symbols of the module {module}, which is not loaded:"),
-            plain,
-            Some(format!("Load that first: modprobe {module}")),
-        ),
-        SymbolFault::Version { module, kernel, owner, witnesses } => (
-            format!("It was built against other versions of symbols of {} than this one's:", owned_by(owner)),
-            {
-                let by = witnesses.map_or(String::new(), |number| match number {
-                    1 => " (as 1 other module needs it)".into(),
-                    number => format!(" (as {number} other modules need it)"),
-                });
-                format!("{plain}: CRC {module:#010x}, not {kernel:#010x}{by}")
-            },
-            Some(rebuild.into()),
-        ),
-        SymbolFault::Disagrees { module } => (
-            "It was built against other versions of symbols than this kernel's:".into(),
-            match module {
-                Some(module) => format!("{plain}: CRC {module:#010x}; the kernel's is not known here"),
-                None => plain,
-            },
-            Some(rebuild.into()),
-        ),
-        SymbolFault::NoVersion { owner } => (
-            format!("It does not say which versions of symbols of {} it was built against:", owned_by(owner)),
-            plain,
-            Some(rebuild.into()),
-        ),
-        SymbolFault::GplOnly { owner, license } => (
-            format!(
-                "Its licence, {}, does not let it use symbols that {} exports for GPL modules only:",
-                license.as_ref().map_or("none".into(), |license| format!("\"{}\"", shown(license))),
-                owned_by(owner)
-            ),
-            plain,
-            None,
-        ),
-        SymbolFault::Namespace { namespace, .. } => (
-            format!("It uses symbols of the namespace {} without importing it:", shown(namespace)),
-            plain,
-            Some(format!("Its source needs MODULE_IMPORT_NS(\"{}\").", shown(namespace))),
-        ),
+        Owner::Module(module) => format!("the module {}", shown(module)),
     }
 }
 
@@ -358,66 +258,4 @@ pub fn parameters(subject: &Subject) -> Vec<String> {
         format!("{}{kind}{about}", shown(&parameter.name))
     };
     subject.parameters.iter().take(64).map(line).collect()
-}
-
-/// What would have to be known.
-pub fn gaps(gaps: &[Gap]) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut group = |heading: String, pick: &dyn Fn(&Gap) -> Option<String>| {
-        let listed: Vec<String> = gaps.iter().filter_map(pick).collect();
-        if !listed.is_empty() {
-            lines.push(heading);
-            lines.extend(listed.iter().take(MOST).map(|line| format!("  {line}")));
-            if listed.len() > MOST {
-                lines.push(format!("  … and {} more", listed.len() - MOST));
-            }
-        }
-    };
-    let is = |wanted: Gap| move |gap: &Gap| (*gap == wanted).then(String::new);
-    group("Whether anything exports these symbols is not known:".into(), &|gap| match gap {
-        Gap::Symbol(name) => Some(shown(name)),
-        _ => None,
-    });
-    group("The kernel's versions of these symbols are not known:".into(), &|gap| match gap {
-        Gap::Version(name) => Some(shown(name)),
-        _ => None,
-    });
-    group("Whether these symbols are for GPL modules only is not known:".into(), &|gap| match gap {
-        Gap::GplOnly(name) => Some(shown(name)),
-        _ => None,
-    });
-    group("These symbols may be in a namespace that it does not import:".into(), &|gap| match gap {
-        Gap::Namespace(name, namespace) => Some(format!("{}: {}", shown(name), shown(namespace))),
-        _ => None,
-    });
-    group("Whether the kernel has the signer's key is not known:".into(), &|gap| match gap {
-        Gap::Key(signer) => Some(shown(signer)),
-        _ => None,
-    });
-    group("It needs modules of which it cannot be told whether they would load:".into(), &|gap| match gap {
-        Gap::Dependency(module) => Some(module.to_string()),
-        _ => None,
-    });
-    let whole: [(Gap, &str); 2] = [
-        (Gap::Vermagic, "The kernel's vermagic is not known: no module of it is installed."),
-        (Gap::Machine, "The kernel's machine is not known: no module of it is installed."),
-    ];
-    for (gap, text) in whole {
-        if gaps.iter().any(|one| is(gap.clone())(one).is_some()) {
-            lines.push(text.into());
-        }
-    }
-    let symbols =
-        |gap: &Gap| matches!(gap, Gap::Symbol(_) | Gap::Version(_) | Gap::GplOnly(_) | Gap::Namespace(..));
-    if gaps.iter().any(symbols) {
-        lines.push(
-            "  The kernel's Module.symvers (of its headers package) or its image in /boot would tell.".into(),
-        );
-    }
-    lines
-}
-
-/// A module's name for the beginning of a line.
-pub fn name(module: &ModuleName) -> String {
-    shown(module)
 }

@@ -18,7 +18,20 @@ use super::{
     text,
     view::KernelView,
 };
-use crate::{ModuleName, Release, Root, depmod::ModuleFile};
+use crate::{Error, ModuleName, Release, Result, Root, depmod::ModuleFile, error_text};
+
+/// The kernel that is asked about.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// Where it is installed.
+    pub root: &'a Root,
+    /// Its release.
+    pub release: &'a Release,
+    /// Whether it is the running one.
+    pub is_running: bool,
+    /// How many threads may read modules; zero stands for one on each processor.
+    pub threads: usize,
+}
 
 /// A module of a tree.
 #[derive(Debug)]
@@ -26,7 +39,7 @@ pub struct Member {
     /// Its name by the file's.
     pub name: ModuleName,
     /// Its facts, or why they could not be read.
-    pub facts: Result<Subject, String>,
+    pub facts: Result<Subject>,
     /// Whether the kernel's own build made it.
     pub is_of_build: bool,
 }
@@ -76,21 +89,40 @@ impl Verdict {
             Outcome::WouldLoad
         }
     }
+
+    /// The verdict on a file whose facts could not be had. The kernel would not take what is damaged; of
+    /// what cannot be read nobody knows.
+    pub fn unread(error: &Error) -> Self {
+        match error {
+            Error::Malformed { fault, .. } => {
+                let finding = Finding::verified(Cause::Damaged(fault.to_string()));
+                Self { findings: vec![finding], ..Self::default() }
+            }
+            Error::Io { source, .. } => {
+                Self { gaps: vec![Gap::Contents(error_text(source))], ..Self::default() }
+            }
+        }
+    }
+
+    /// The verdict on what is part of the kernel.
+    pub fn built_in() -> Self {
+        Self { notes: vec![Note::BuiltIn], ..Self::default() }
+    }
 }
 
 impl Tree {
-    /// Reads all files, with as many threads; zero stands for one on each processor.
-    pub fn read(
-        root: &Root,
-        release: &Release,
-        files: &[ModuleFile],
-        is_running: bool,
-        threads: usize,
-    ) -> Self {
+    /// Reads all files; `step` is called after each of them, from any thread.
+    pub fn read(target: &Target, files: &[ModuleFile], step: &(dyn Fn() + Sync)) -> Self {
+        let Target { root, release, is_running, threads } = *target;
+        let open = |file: &ModuleFile| {
+            let facts = Subject::open(&file.path);
+            step();
+            facts
+        };
         // The kernel's list may be long and its image large: read beside the modules.
         let (mut view, facts) = std::thread::scope(|scope| {
             let beginnings = scope.spawn(|| gather::beginnings(root, release, is_running));
-            let facts = in_parallel(files, threads, |file| Subject::open(&file.path).map_err(fault));
+            let facts = in_parallel(files, threads, open);
             (beginnings.join().unwrap_or_default(), facts)
         });
         let list = gather::build_list(&root.modules(release));
@@ -107,7 +139,7 @@ impl Tree {
     /// Examines all modules; a verdict for each, in their order.
     pub fn examine(&self, threads: usize) -> Vec<Verdict> {
         let mut verdicts = in_parallel(&self.members, threads, |member| match &member.facts {
-            Err(fault) => damaged(fault),
+            Err(error) => Verdict::unread(error),
             Ok(subject) => {
                 let question = Question { is_of_build: member.is_of_build, ..Question::default() };
                 verdict(subject, &self.view, &question)
@@ -171,7 +203,7 @@ fn outcome(verdicts: &[Verdict], place: usize) -> Outcome {
 }
 
 impl Member {
-    fn new(file: &ModuleFile, facts: Result<Subject, String>, list: &BuildList) -> Self {
+    fn new(file: &ModuleFile, facts: Result<Subject>, list: &BuildList) -> Self {
         // Without the build's list every module in the kernel's own directory counts.
         let is_of_build =
             if list.is_empty() { file.listed.starts_with(b"kernel/") } else { list.contains(&file.listed) };
@@ -227,20 +259,6 @@ pub(super) fn verdict(subject: &Subject, view: &KernelView, question: &Question)
         notes: examination.notes,
         counts: examination.counts,
         dependencies: examination.dependencies,
-    }
-}
-
-/// The verdict on a file that could not be read.
-pub(super) fn damaged(fault: &str) -> Verdict {
-    let finding = Finding::verified(Cause::Damaged(fault.to_owned()));
-    Verdict { findings: vec![finding], ..Verdict::default() }
-}
-
-/// What is wrong with a file, without its path.
-pub(super) fn fault(error: crate::Error) -> String {
-    match error {
-        crate::Error::Malformed { fault, .. } => fault.to_string(),
-        other => other.to_string(),
     }
 }
 

@@ -2,15 +2,23 @@
 
 use bstr::ByteSlice;
 
-/// A text that may be printed: control characters are escaped, lest a name write to the terminal what
-/// it likes.
-pub(super) fn shown(bytes: impl AsRef<[u8]>) -> String {
+/// How long a text from a file is shown.
+const LONGEST: usize = 160;
+
+/// A text that may be printed: control characters are escaped and its length is bounded, lest a file write
+/// to the terminal what it likes.
+pub fn shown(bytes: impl AsRef<[u8]>) -> String {
+    let bytes = bytes.as_ref();
+    let cut = bytes.get(..LONGEST).unwrap_or(bytes);
     let mut text = String::new();
-    for letter in bytes.as_ref().to_str_lossy().chars() {
+    for letter in cut.to_str_lossy().chars() {
         match letter.is_control() {
             true => text.extend(letter.escape_default()),
             false => text.push(letter),
         }
+    }
+    if cut.len() < bytes.len() {
+        text.push('…');
     }
     text
 }

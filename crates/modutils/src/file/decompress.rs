@@ -185,7 +185,7 @@ fn stream<'a>(
         Compression::None => Ok(&[]),
         Compression::Gzip => {
             let mut decoder = GzDecoder::new(bytes);
-            let result = decoder.by_ref().take(room).read_to_end(plain);
+            let result = read_to_end(&mut decoder, plain, room);
             finish(result, decoder.into_inner())
         }
         Compression::Xz => {
@@ -196,7 +196,7 @@ fn stream<'a>(
         Compression::Zstd => {
             let decoder = zstd::stream::read::Decoder::with_buffer(bytes).map_err(|error| (bytes, error))?;
             let mut decoder = decoder.single_frame();
-            let result = decoder.by_ref().take(room).read_to_end(plain);
+            let result = read_to_end(&mut decoder, plain, room);
             finish(result, decoder.finish())
         }
     }
@@ -207,8 +207,9 @@ fn stream<'a>(
 fn xz_stream(rest: &mut &[u8], plain: &mut Vec<u8>, room: u64) -> io::Result<usize> {
     let mut stream = Stream::new_stream_decoder(XZ_MEMORY_LIMIT, 0)?;
     loop {
-        plain.try_reserve(XZ_CHUNK.min(rest.len().saturating_mul(4)).max(32))?;
         let (read, written) = (stream.total_in(), stream.total_out());
+        let bytes = XZ_CHUNK.min(rest.len().saturating_mul(4)).max(32);
+        make_more_room(plain, bytes, room.saturating_sub(written))?;
         let status = stream.process_vec(rest, plain, Action::Run);
         let consumed = usize::try_from(stream.total_in() - read).unwrap_or(usize::MAX);
         *rest = rest.get(consumed..).unwrap_or_default();
@@ -219,6 +220,43 @@ fn xz_stream(rest: &mut &[u8], plain: &mut Vec<u8>, room: u64) -> io::Result<usi
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
     }
+}
+
+/// The most that is asked of a decoder at once.
+const CHUNK: usize = 64 << 10;
+
+/// Appends what a decoder gives, up to `room` bytes, and returns how many.
+fn read_to_end(decoder: &mut impl Read, plain: &mut Vec<u8>, room: u64) -> io::Result<usize> {
+    let before = plain.len();
+    loop {
+        let (at, given) = (plain.len(), (plain.len() - before) as u64);
+        let left = room.saturating_sub(given);
+        let chunk = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
+        if chunk == 0 {
+            return Ok(plain.len() - before);
+        }
+        make_more_room(plain, chunk, left)?;
+        plain.resize(at.saturating_add(chunk), 0);
+        let read = decoder.read(plain.get_mut(at..).unwrap_or_default());
+        plain.truncate(at.saturating_add(*read.as_ref().unwrap_or(&0)));
+        match read {
+            Ok(0) => return Ok(plain.len() - before),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Makes room for so many more bytes: where memory has to be moved, for as many again as there are, but
+/// for no more than may come. What doubles beyond the limit would in the end take twice that.
+fn make_more_room(plain: &mut Vec<u8>, bytes: usize, left: u64) -> io::Result<()> {
+    if plain.capacity() - plain.len() < bytes {
+        let left = usize::try_from(left).unwrap_or(usize::MAX);
+        let more = if left / 2 <= plain.len() { left } else { plain.len() };
+        plain.try_reserve_exact(more.max(bytes))?;
+    }
+    Ok(())
 }
 
 fn finish(result: io::Result<usize>, rest: &[u8]) -> Result<&[u8], (&[u8], io::Error)> {

@@ -2,26 +2,6 @@
 
 use crate::glob::is_wildcard;
 
-/// Follows the bytes of a key from its beginning.
-pub(super) trait Guide {
-    /// What is known after some bytes.
-    type Trail: Copy;
-
-    /// What is known after one more byte; `None` where no key that goes on so is wanted.
-    fn follow(&self, trail: Self::Trail, byte: u8) -> Option<Self::Trail>;
-}
-
-/// Every key is wanted.
-pub(super) struct Everything;
-
-impl Guide for Everything {
-    type Trail = ();
-
-    fn follow(&self, (): (), _: u8) -> Option<()> {
-        Some(())
-    }
-}
-
 /// Keys are wanted that match a query, as shell patterns.
 ///
 /// A trail holds a bit for each length of the query's beginning that the key's beginning can match.
@@ -58,12 +38,9 @@ impl<'a> Query<'a> {
     pub(super) fn matches(&self, trail: u128) -> Option<bool> {
         (trail != UNKNOWN).then(|| trail & (1 << self.bytes.len()) != 0)
     }
-}
 
-impl Guide for Query<'_> {
-    type Trail = u128;
-
-    fn follow(&self, trail: u128, byte: u8) -> Option<u128> {
+    /// What is known after one more byte; `None` where no key that goes on so is wanted.
+    pub(super) fn follow(&self, trail: u128, byte: u8) -> Option<u128> {
         let all = (1 << self.bytes.len().min(LONGEST)) - 1;
         let next = match byte {
             _ if trail == UNKNOWN => UNKNOWN,

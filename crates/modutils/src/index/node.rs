@@ -6,8 +6,6 @@
 //! reference for each byte from the one to the other, zero where there is no child), values (a
 //! count, then for each a priority and a NUL-terminated string).
 
-use std::borrow::Cow;
-
 use super::file::{Cursor, IndexFile};
 use crate::Malformed;
 
@@ -38,13 +36,13 @@ pub(super) fn root_reference(file: &IndexFile) -> Result<u32, Malformed> {
 }
 
 /// A node, its parts found and known to lie within the file.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Node<'a> {
     /// The bytes that all keys below share, after those that lead here.
-    pub(super) prefix: Cow<'a, [u8]>,
+    pub(super) prefix: &'a [u8],
     first: u8,
     /// A reference of four bytes for each byte from the first.
-    children: Cow<'a, [u8]>,
+    children: &'a [u8],
     /// The node's values.
     pub(super) values: Values<'a>,
 }
@@ -61,10 +59,9 @@ impl<'a> Node<'a> {
     /// Reads the node at a reference.
     pub(super) fn read(file: &'a IndexFile, reference: u32) -> Result<Self, Malformed> {
         let mut cursor = Cursor::new(file, (reference & OFFSET_MASK) as usize)?;
-        let nothing = Cow::Borrowed(&[][..]);
-        let prefix = if reference & HAS_PREFIX == 0 { nothing.clone() } else { cursor.string()? };
+        let prefix = if reference & HAS_PREFIX == 0 { &[] } else { cursor.string()? };
         let (first, children) =
-            if reference & HAS_CHILDREN == 0 { (0, nothing) } else { children(&mut cursor)? };
+            if reference & HAS_CHILDREN == 0 { (0, &[][..]) } else { children(&mut cursor)? };
         let count = if reference & HAS_VALUES == 0 { 0 } else { cursor.number()? };
         Ok(Self { prefix, first, children, values: Values { count, cursor } })
     }
@@ -76,14 +73,9 @@ impl<'a> Node<'a> {
         Some(u32::from_be_bytes(*reference)).filter(|&reference| reference != 0)
     }
 
-    /// The bytes that have a child, ascending, each with the reference to it.
-    pub(super) fn children(&self) -> impl DoubleEndedIterator<Item = (u8, u32)> {
-        let (references, _) = self.children.as_chunks::<4>();
-        // There is none behind the byte 255, so that the sum does not wrap.
-        let byte = |place: usize| self.first.wrapping_add(place as u8);
-        let references = references.iter().enumerate();
-        let references = references.map(move |(place, table)| (byte(place), u32::from_be_bytes(*table)));
-        references.filter(|&(_, reference)| reference != 0)
+    /// The references to the children for each byte from one on, zero where there is no child.
+    pub(super) fn children(&self) -> (&'a [[u8; 4]], u8) {
+        (self.children.as_chunks().0, self.first)
     }
 
     /// How many bytes of the file the node takes without its values, at least one.
@@ -93,7 +85,7 @@ impl<'a> Node<'a> {
 }
 
 /// The byte of the first child, and the table of references.
-fn children<'a>(cursor: &mut Cursor<'a>) -> Result<(u8, Cow<'a, [u8]>), Malformed> {
+fn children<'a>(cursor: &mut Cursor<'a>) -> Result<(u8, &'a [u8]), Malformed> {
     let [first, last] = cursor.take(2)?.first_chunk().copied().unwrap_or_default();
     let Some(more) = last.checked_sub(first) else {
         return Err(Malformed::offset(cursor.at() as u64, "the children's range is upside down"));
@@ -110,7 +102,7 @@ impl Values<'_> {
 }
 
 impl<'a> Iterator for Values<'a> {
-    type Item = Result<(u32, Cow<'a, [u8]>), Malformed>;
+    type Item = Result<(u32, &'a [u8]), Malformed>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.count = self.count.checked_sub(1)?;

@@ -8,8 +8,9 @@
 use std::path::{Path, PathBuf};
 
 use super::{
+    everything,
     file::IndexFile,
-    guide::{Everything, Guide, Query},
+    guide::Query,
     node::{Node, Values, root_reference},
 };
 use crate::{
@@ -19,9 +20,9 @@ use crate::{
 
 /// An index may hold keys that are this much larger, all together, than its file: what keys share
 /// stands in the file once. In a hostile file they could be quadratic in its size.
-const MAX_EXPANSION: usize = 64;
+pub(super) const MAX_EXPANSION: usize = 64;
 /// What the keys of a small file may come to all the same.
-const MIN_EXPANSION: usize = 1 << 20;
+pub(super) const MIN_EXPANSION: usize = 1 << 20;
 
 /// An index, of which is read what lookups touch.
 #[derive(Debug)]
@@ -103,13 +104,7 @@ impl Trie {
     }
 
     fn walk_all(&self, each: &mut impl FnMut(&[u8], &[u8])) -> Result<(), Malformed> {
-        let Some(root) = self.root else { return Ok(()) };
-        let whole = self.file.whole()?;
-        let file = whole.as_ref().unwrap_or(&self.file);
-        let mut walk = Walk::new(file, &Everything, true);
-        walk.below(Node::read(file, root)?, 0, b"", (), &mut |budget, key, values, ()| {
-            budget.each(values, key.len(), |_, value| each(key, value))
-        })
+        self.root.map_or(Ok(()), |root| everything::for_each(&self.file, root, each))
     }
 
     fn find(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Malformed> {
@@ -117,9 +112,9 @@ impl Trie {
         let mut rest = key;
         // Every step takes a byte off the key, so that a cycle comes to an end.
         while let Some(mut node) = reference.map(|reference| self.node(reference)).transpose()? {
-            let Some(after) = rest.strip_prefix(&*node.prefix) else { return Ok(None) };
+            let Some(after) = rest.strip_prefix(node.prefix) else { return Ok(None) };
             let Some((&byte, after)) = after.split_first() else {
-                return node.values.next().map(|value| Ok(value?.1.into_owned())).transpose();
+                return node.values.next().map(|value| Ok(value?.1.to_owned())).transpose();
             };
             reference = node.child(byte);
             rest = after;
@@ -133,7 +128,7 @@ impl Trie {
         let mut found = Vec::new();
         let mut keep = |priority, value: &[u8]| found.push(TrieValue { priority, value: value.to_owned() });
         let guide = Query::new(query);
-        let mut walk = Walk::new(&self.file, &guide, false);
+        let mut walk = Walk::new(&self.file, &guide);
         let mut reference = self.root;
         let mut rest = query;
         while let Some(node) = reference.map(|reference| self.node(reference)).transpose()? {
@@ -162,13 +157,13 @@ impl Trie {
             let Some((&byte, after)) = rest.split_first() else {
                 for value in node.values {
                     let (priority, value) = value?;
-                    keep(priority, &value);
+                    keep(priority, value);
                 }
                 break;
             };
             if is_wildcard(byte) {
                 // What is below was walked as a pattern, and is now entered literally.
-                walk = Walk::new(&self.file, &guide, false);
+                walk = Walk::new(&self.file, &guide);
             }
             reference = node.child(byte);
             rest = after;
@@ -193,34 +188,32 @@ struct Budget {
 }
 
 /// Visits the keys below nodes that its guide wants.
-struct Walk<'a, G: Guide> {
+struct Walk<'a> {
     file: &'a IndexFile,
-    guide: &'a G,
-    /// Where a node's values come: before its children or after them.
-    values_first: bool,
+    guide: &'a Query<'a>,
     budget: Budget,
     key: Vec<u8>,
-    steps: Vec<Step<'a, G::Trail>>,
+    open: Vec<Open<'a>>,
 }
 
-/// What a walk still has to do, with the length of the key that leads there.
-struct Step<'a, T> {
+/// A node of which something is still to be done.
+struct Open<'a> {
+    /// The length of its key.
     key: usize,
-    trail: T,
-    next: Next<'a>,
+    trail: u128,
+    /// The references to its children from this byte on.
+    children: &'a [[u8; 4]],
+    byte: u8,
+    /// The values that come after them.
+    values: Values<'a>,
 }
 
-enum Next<'a> {
-    Child { reference: u32, byte: u8 },
-    Values(Values<'a>),
-}
-
-impl<'a, G: Guide> Walk<'a, G> {
-    fn new(file: &'a IndexFile, guide: &'a G, values_first: bool) -> Self {
+impl<'a> Walk<'a> {
+    fn new(file: &'a IndexFile, guide: &'a Query<'a>) -> Self {
         let nodes = file.len();
         let keys = nodes.saturating_mul(MAX_EXPANSION).max(MIN_EXPANSION);
         let budget = Budget { nodes, keys };
-        Self { file, guide, values_first, budget, key: Vec::new(), steps: Vec::new() }
+        Self { file, guide, budget, key: Vec::new(), open: Vec::new() }
     }
 
     /// Calls `visit` with each key that begins at `node` and has values: `start` stands before it with
@@ -230,46 +223,45 @@ impl<'a, G: Guide> Walk<'a, G> {
         node: Node<'a>,
         passed: usize,
         start: &[u8],
-        trail: G::Trail,
-        visit: &mut impl FnMut(&mut Budget, &[u8], Values<'a>, G::Trail) -> Result<(), Malformed>,
+        trail: u128,
+        visit: &mut impl FnMut(&mut Budget, &[u8], Values<'a>, u128) -> Result<(), Malformed>,
     ) -> Result<(), Malformed> {
         self.key.clear();
         self.key.extend_from_slice(start);
-        self.enter(&node, passed, trail)?;
-        while let Some(Step { key, trail, next }) = self.steps.pop() {
-            self.key.truncate(key);
-            match next {
-                Next::Child { reference, byte } => {
-                    self.key.push(byte);
-                    self.enter(&Node::read(self.file, reference)?, 0, trail)?;
+        self.enter(node, passed, trail)?;
+        while let Some(open) = self.open.last_mut() {
+            self.key.truncate(open.key);
+            let Some((reference, others)) = open.children.split_first() else {
+                let Open { trail, values, .. } = *open;
+                self.open.pop();
+                if !values.is_empty() {
+                    visit(&mut self.budget, &self.key, values, trail)?;
                 }
-                Next::Values(values) => visit(&mut self.budget, &self.key, values, trail)?,
+                continue;
+            };
+            let (byte, reference) = (open.byte, u32::from_be_bytes(*reference));
+            // There is none behind the byte 255.
+            (open.children, open.byte) = (others, byte.wrapping_add(1));
+            if reference != 0
+                && let Some(trail) = self.guide.follow(open.trail, byte)
+            {
+                self.key.push(byte);
+                self.enter(Node::read(self.file, reference)?, 0, trail)?;
             }
         }
         Ok(())
     }
 
-    /// Puts a node's parts on the stack, those that come first on top.
-    fn enter(&mut self, node: &Node<'a>, passed: usize, trail: G::Trail) -> Result<(), Malformed> {
+    fn enter(&mut self, node: Node<'a>, passed: usize, trail: u128) -> Result<(), Malformed> {
         self.budget.spend(node.size().saturating_sub(passed))?;
         let prefix = node.prefix.get(passed..).unwrap_or_default();
-        let guide = self.guide;
-        let trail = prefix.iter().try_fold(trail, |trail, &byte| guide.follow(trail, byte));
+        let trail = prefix.iter().try_fold(trail, |trail, &byte| self.guide.follow(trail, byte));
         let Some(trail) = trail else { return Ok(()) };
         self.key.extend_from_slice(prefix);
-        let key = self.key.len();
-        let values =
-            (!node.values.is_empty()).then_some(Step { key, trail, next: Next::Values(node.values) });
-        let children = node.children().rev().filter_map(|(byte, reference)| {
-            let trail = guide.follow(trail, byte)?;
-            Some(Step { key, trail, next: Next::Child { reference, byte } })
-        });
-        if self.values_first {
-            self.steps.extend(children);
-            self.steps.extend(values);
-        } else {
-            self.steps.extend(values);
-            self.steps.extend(children);
+        let (children, byte) = node.children();
+        if !children.is_empty() || !node.values.is_empty() {
+            let values = node.values;
+            self.open.push(Open { key: self.key.len(), trail, children, byte, values });
         }
         Ok(())
     }
@@ -288,7 +280,7 @@ impl Budget {
             self.spend(value.len().saturating_add(5))?;
             let left = self.keys.checked_sub(key);
             self.keys = left.ok_or_else(|| Malformed::file("the keys are out of proportion to the file"))?;
-            each(priority, &value);
+            each(priority, value);
         }
         Ok(())
     }

@@ -24,7 +24,15 @@ pub enum CommandFailure {
     /// It was killed by this signal.
     #[error("killed by signal {0}")]
     Killed(i32),
+    /// It was called by a command that was called by a command, and so on.
+    #[error("commands of modprobe.d call each other without end, {DEEPEST} of them by now")]
+    TooDeep,
 }
+
+/// How many commands may stand above one another: modprobes that call each other would fill the machine.
+const DEEPEST: u32 = 16;
+/// How deep we are, for commands that call modprobe again.
+const DEPTH: &str = "MODUTILS_DEPTH";
 
 /// Variables by which the dynamic loader, the C library or a shell is made to run or read something
 /// else than it would: ld.so(8), sh(1), bash(1). What ends in `*` stands for all that begin so.
@@ -85,12 +93,17 @@ fn is_misleading(name: &OsStr) -> bool {
 /// finds `environment` and nothing else.
 ///
 /// # Errors
-/// When the command cannot be started, ends with a code other than zero, or is killed.
+/// When the command cannot be started, ends with a code other than zero, is killed, or is one of many that
+/// call each other.
 pub fn run(
     command: &[u8],
     module: &ModuleName,
     environment: &[(OsString, OsString)],
 ) -> Result<(), CommandFailure> {
+    let depth = depth(environment);
+    if depth >= DEEPEST {
+        return Err(CommandFailure::TooDeep);
+    }
     let status = Command::new("/bin/sh")
         // The name by which the shell begins its messages.
         .arg0("sh")
@@ -99,6 +112,7 @@ pub fn run(
         .env_clear()
         .envs(environment.iter().map(|(name, value)| (name, value)))
         .env("MODPROBE_MODULE", OsStr::from_bytes(module.as_bytes()))
+        .env(DEPTH, (depth + 1).to_string())
         .status()
         .map_err(CommandFailure::NotStarted)?;
     match (status.code(), status.signal()) {
@@ -108,9 +122,25 @@ pub fn run(
     }
 }
 
+/// How many commands called each other until now.
+fn depth(environment: &[(OsString, OsString)]) -> u32 {
+    let value = environment.iter().find(|(name, _)| name == DEPTH).map(|(_, value)| value);
+    value.and_then(|value| value.to_str()?.parse().ok()).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn commands_do_not_call_each_other_without_end() {
+        let module = ModuleName::new("a");
+        let run =
+            |depth: &str| run(b"test \"$MODUTILS_DEPTH\" = 16", &module, &[(DEPTH.into(), depth.into())]);
+        assert!(run("15").is_ok());
+        assert!(matches!(run("16"), Err(CommandFailure::TooDeep)));
+        assert!(matches!(run("nonsense"), Err(CommandFailure::Exit(1))));
+    }
 
     #[test]
     fn a_command_knows_the_module_and_its_end_is_told() {

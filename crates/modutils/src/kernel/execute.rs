@@ -2,7 +2,7 @@
 
 mod parallel;
 
-use std::{collections::HashSet, ffi::OsString, time::Duration};
+use std::{collections::HashSet, ffi::OsString, path::Path, time::Duration};
 
 use bstr::BString;
 use nix::errno::Errno;
@@ -168,7 +168,7 @@ impl<'a, 'b> Run<'a, 'b> {
                 Action::Denied(line) if self.holds(step) => Some(Failure::Denied(line.clone())),
                 // The target alone is shown whether its file is there or not.
                 Action::Load { file, .. } if place != plan.target && !self.is_loaded(&step.module) => {
-                    missing(file)
+                    self.missing(file)
                 }
                 _ => None,
             };
@@ -177,6 +177,11 @@ impl<'a, 'b> Run<'a, 'b> {
             }
         }
         None
+    }
+
+    fn missing(&self, file: &Path) -> Option<Failure> {
+        let error = self.kernel.find_file(file).err()?;
+        Some(Failure::Missing(Error::io("open", file)(error)))
     }
 
     fn all(&mut self) -> Outcome {
@@ -261,7 +266,7 @@ impl<'a, 'b> Run<'a, 'b> {
         (self.tell)(Event::Begin(step))
     }
 
-    fn load(&self, step: &Step, file: &std::path::Path, options: &[u8]) -> Result<(), Failure> {
+    fn load(&self, step: &Step, file: &Path, options: &[u8]) -> Result<(), Failure> {
         let is_target = self.plan.steps.get(self.plan.target).is_some_and(|target| target == step);
         match self.kernel.insert(file, options, self.execution.force) {
             // Another process was faster: the module is there.
@@ -320,11 +325,6 @@ impl<'a, 'b> Run<'a, 'b> {
         let gone = i64::try_from(gone).unwrap_or(i64::MAX);
         self.kernel.references(module).is_some_and(|references| references > gone)
     }
-}
-
-fn missing(file: &std::path::Path) -> Option<Failure> {
-    let error = std::fs::metadata(file).err()?;
-    Some(Failure::Missing(Error::io("open", file)(error)))
 }
 
 #[cfg(test)]

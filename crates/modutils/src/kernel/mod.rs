@@ -11,6 +11,7 @@ mod load;
 mod log;
 mod modules;
 mod parameters;
+mod snapshot;
 mod sysfs;
 mod unload;
 
@@ -22,6 +23,7 @@ pub use load::{Force, Refusal};
 pub use log::LogMark;
 pub use modules::{LoadedModule, parse_modules};
 pub use parameters::PresentParameter;
+pub use snapshot::Snapshot;
 pub use sysfs::State;
 
 /// The running kernel, or what stands for it in a test.
@@ -29,16 +31,17 @@ pub use sysfs::State;
 pub struct Kernel<'a> {
     root: &'a Root,
     calls: &'a dyn Calls,
+    snapshot: Option<&'a Snapshot>,
 }
 
 impl<'a> Kernel<'a> {
     /// The kernel this process runs on, seen through the /proc and /sys of a root.
     pub fn running(root: &'a Root) -> Self {
-        Self { root, calls: &Linux }
+        Self { root, calls: &Linux, snapshot: None }
     }
 
     /// A kernel whose system calls are answered by `calls`.
     pub fn with_calls(root: &'a Root, calls: &'a dyn Calls) -> Self {
-        Self { root, calls }
+        Self { root, calls, snapshot: None }
     }
 }

@@ -36,8 +36,8 @@ impl Kernel<'_> {
         }
     }
 
-    /// Whether a module is in use: [`Kernel::state`] is [`State::Live`], at half the cost.
-    pub fn is_live(&self, module: &ModuleName) -> bool {
+    /// Whether a module is in use at this moment.
+    pub(super) fn is_live_now(&self, module: &ModuleName) -> bool {
         read(&self.module_file(module, "initstate")).is_ok_and(|state| state.trim_ascii() == b"live")
     }
 

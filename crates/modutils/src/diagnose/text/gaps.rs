@@ -1,0 +1,56 @@
+//! What would have to be known.
+
+use super::MOST;
+use crate::diagnose::{cause::Gap, words::shown};
+
+/// What would have to be known, one kind after the other, and where it could be found.
+pub fn gaps(gaps: &[Gap]) -> Vec<String> {
+    let mut groups: Vec<(&str, Vec<String>)> = Vec::new();
+    let mut sorted: Vec<&Gap> = gaps.iter().collect();
+    sorted.sort();
+    for gap in sorted {
+        let (heading, line) = in_words(gap);
+        match groups.last_mut() {
+            Some((other, listed)) if *other == heading => listed.extend(line),
+            _ => groups.push((heading, line.into_iter().collect())),
+        }
+    }
+    let mut lines = Vec::new();
+    for (heading, listed) in groups {
+        lines.push(heading.to_owned());
+        lines.extend(listed.iter().take(MOST).map(|line| format!("  {line}")));
+        if listed.len() > MOST {
+            lines.push(format!("  … and {} more", listed.len() - MOST));
+        }
+    }
+    let of_symbols =
+        |gap: &Gap| matches!(gap, Gap::Symbol(_) | Gap::Version(_) | Gap::GplOnly(_) | Gap::Namespace(..));
+    if gaps.iter().any(of_symbols) {
+        lines.push(
+            "  The kernel's Module.symvers (of its headers package) or its image in /boot would tell.".into(),
+        );
+    }
+    lines
+}
+
+/// The heading of its kind, and a line of its own below that.
+fn in_words(gap: &Gap) -> (&'static str, Option<String>) {
+    match gap {
+        Gap::Symbol(name) => ("Whether anything exports these symbols is not known:", Some(shown(name))),
+        Gap::Version(name) => ("The kernel's versions of these symbols are not known:", Some(shown(name))),
+        Gap::GplOnly(name) => {
+            ("Whether these symbols are for GPL modules only is not known:", Some(shown(name)))
+        }
+        Gap::Namespace(name, namespace) => (
+            "These symbols may be in a namespace that it does not import:",
+            Some(format!("{}: {}", shown(name), shown(namespace))),
+        ),
+        Gap::Vermagic => ("The kernel's vermagic is not known: no module of it is installed.", None),
+        Gap::Machine => ("The kernel's machine is not known: no module of it is installed.", None),
+        Gap::Key(signer) => ("Whether the kernel has the signer's key is not known:", Some(shown(signer))),
+        Gap::Dependency(module) => {
+            ("It needs modules of which it cannot be told whether they would load:", Some(shown(module)))
+        }
+        Gap::Contents(why) => ("The file cannot be read:", Some(shown(why))),
+    }
+}
