@@ -7,8 +7,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use modutils_tests::little_kernel;
-use testkit::{FakeKernel, Run, Side, Start, TestRoot, cache, patch};
+use modutils_tests::{add_ordered, little_kernel, module};
+use serde_json::Value;
+use testkit::damage::{self, Rng};
+use testkit::{Compression, Crc, FakeKernel, Run, Side, Start, TestRoot, cache, patch};
 
 /// A fault in a module that every tree has.
 struct Fault {
@@ -144,6 +146,38 @@ fn a_tree_that_cannot_be_read_whole_is_not_said_to_load() {
     fs::set_permissions(&directory, fs::Permissions::from_mode(0o0)).expect("a directory of our own");
     let (out, code) = check_all_as_nobody(&root);
     assert_eq!(code, Some(2), "{out}");
+}
+
+#[test]
+fn damaged_files_come_to_a_verdict() {
+    let root = TestRoot::new();
+    let sound = |name: &str| module(name).modinfo("vermagic", "1.0 SMP ").modinfo("license", "GPL");
+    add_ordered(&root, "kernel/base.ko", &sound("base").export("base_fn", Crc::Section(7)));
+    let top = sound("top").modinfo("parmtype", "depth:int").needs("base_fn", 7);
+    add_ordered(&root, "kernel/top.ko", &top);
+    root.ours("depmod", &[]).succeeds();
+    let image = root.read(&root.module_path("kernel/top.ko"));
+    let mut codes = BTreeSet::new();
+    for seed in 0..300 {
+        let rng = &mut Rng::with_seed(seed);
+        let (bytes, damage) = damage::module(&image, Compression::Plain, rng);
+        root.write("tmp/top.ko", bytes);
+        let run = root.ours("kmod", &["check", "--json", "/tmp/top.ko", "depth=1"]);
+        let said = String::from_utf8_lossy(&run.stderr);
+        assert!(matches!(run.code, Some(0..=2)) && said.is_empty(), "{seed}: {damage:?}: {run:?}");
+        let document: Value = serde_json::from_slice(&run.stdout).expect("JSON");
+        let item = &document["modules"][0];
+        let outcome = match run.code {
+            Some(0) => "would_load",
+            Some(1) => "would_not_load",
+            _ => "cannot_tell",
+        };
+        assert_eq!(item["outcome"], outcome, "{seed}: {item}");
+        let reasons = item["reasons"].as_array().expect("a list");
+        assert_eq!(reasons.is_empty(), run.code != Some(1), "{seed}: {item}");
+        codes.insert(run.code);
+    }
+    assert!(codes.contains(&Some(0)) && codes.contains(&Some(1)), "{codes:?}");
 }
 
 /// What it prints, and its exit code.

@@ -128,6 +128,11 @@ fn a_check_says_it_too() {
     assert!(run.err().contains("modules.dep.bin.\n    Run depmod to make it.\n"), "{run:?}");
     let run = indexed().ours("kmod", &["check", "hepler"]).fails();
     assert!(run.err().contains("\n  Did you mean helper?\n"), "{run:?}");
+    let run = root.ours("kmod", &["check", "--all", "-S", "1.2.3"]).fails();
+    assert!(
+        run.err().contains("\n  There is no /lib/modules/1.2.3: this kernel has no modules here.\n"),
+        "{run:?}"
+    );
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn a_lesser_callers_environment_counts_for_nothing() {
 #[test]
 fn an_interrupt_ends_the_command_and_not_modprobe() {
     let root = root();
-    root.write("etc/modprobe.d/some.conf", "install probe /bin/touch /tmp/begun; /bin/sleep 60\n");
+    root.write("etc/modprobe.d/some.conf", "install probe /bin/touch /tmp/begun; exec /bin/sleep 60\n");
     let _ = root.invoke(Side::Ours, "modprobe");
     let mut modprobe = Command::new("chroot");
     modprobe.arg(root.path()).args(["/ours/modprobe", "probe"]);

@@ -12,7 +12,7 @@ use std::{
 use bstr::BString;
 use clap::{Arg, ArgMatches};
 use modutils::{
-    Level, ModuleName, Release, Root,
+    Error, Level, ModuleName, Release, Root,
     config::{DepmodConfig, Family},
     depmod::{self, ModuleFile},
     diagnose::{
@@ -198,12 +198,7 @@ fn files(target: &Target, sink: &mut modutils::Sink) -> modutils::Result<Vec<Mod
 fn all(target: &Target, verbose: bool, json: bool, report: &mut Report) -> Outcome {
     let files = match files(target, &mut |notice| report.notice(&notice)) {
         Ok(files) => files,
-        Err(error) => {
-            if json {
-                begin(target, report).end(report);
-            }
-            return refuse(report, &error.to_string());
-        }
+        Err(error) => return refuse(report, &format!("{error}{}", no_directory(target, &error, report))),
     };
     let progress = Progress::new("modules read", files.len());
     let tree = Tree::read(target, &files, &|| progress.step());
@@ -239,6 +234,15 @@ fn all(target: &Target, verbose: bool, json: bool, report: &mut Report) -> Outco
         Outcome::WouldLoad if report.is_incomplete() => Outcome::CannotTell,
         outcome => outcome,
     }
+}
+
+/// Why a kernel has no module directory.
+fn no_directory(target: &Target, error: &Error, report: &Report) -> String {
+    if !error.is_not_found() {
+        return String::new();
+    }
+    let context = Context::without_configuration(target.root.clone(), target.release);
+    explain::not_found(&context, b"", None, report)
 }
 
 fn begin(target: &Target, report: &mut Report) -> Document {

@@ -33,8 +33,10 @@ pub fn explanation(subject: Option<&Subject>, explanation: &Explanation) -> Vec<
     lines.extend(explanation.remark.map(remark));
     let quotes = explanation.quotes.iter().take(MOST_QUOTES);
     lines.extend(quotes.map(|quote| format!("The kernel's log: {}", shown(quote))));
-    if explanation.quotes.len() > MOST_QUOTES {
-        lines.push(format!("… and {} lines more", explanation.quotes.len() - MOST_QUOTES));
+    match explanation.quotes.len().saturating_sub(MOST_QUOTES) {
+        0 => {}
+        1 => lines.push("… and 1 line more".into()),
+        more => lines.push(format!("… and {more} lines more")),
     }
     lines
 }
