@@ -64,10 +64,16 @@ pub(crate) fn build(binary: &Path, output: &Path, version: &str) -> Result<PathB
     install::install(root, &Places::default(), binary)?;
     fs::create_dir_all(root.join("usr/lib/modutils-rs"))?;
     fs::rename(root.join("usr/bin/kmod"), root.join("usr/lib/modutils-rs/kmod"))?;
-    // The scripts make the links; the directories of configuration and the data for pkg-config are kmod's.
-    for not_ours in
-        ["usr/bin", "usr/sbin", "etc", "usr/lib/modprobe.d", "usr/lib/depmod.d", "usr/share/pkgconfig"]
-    {
+    // The scripts make the links; the data for pkg-config and all but one directory of configuration are kmod's.
+    for not_ours in [
+        "usr/bin",
+        "usr/sbin",
+        "etc/modprobe.d",
+        "etc/depmod.d",
+        "usr/lib/modprobe.d",
+        "usr/lib/depmod.d",
+        "usr/share/pkgconfig",
+    ] {
         fs::remove_dir_all(root.join(not_ours)).with_context(|| not_ours.to_owned())?;
     }
     compress_pages(&root.join("usr/share/man"))?;

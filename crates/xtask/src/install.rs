@@ -92,14 +92,16 @@ pub(crate) fn install(destdir: &Path, places: &Places, binary: &Path) -> Result<
         into.file(&share.join(format!("man/man{section}")).join(name), 0o644, &fs::read(&page)?)?;
     }
     install_completions(&mut into, &workspace, &share)?;
-    for family in ["modprobe.d", "depmod.d"] {
+    for family in ["modprobe.d", "depmod.d", "modutils.d"] {
         into.directory(&places.sysconfdir.join(family))?;
         into.directory(&prefix.join("lib").join(family))?;
     }
     into.file(&share.join("pkgconfig/kmod.pc"), 0o644, pkg_config(places).as_bytes())?;
-    for document in ["README.md", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT"] {
+    for document in ["README.md", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "man/modutils.schema.json"]
+    {
         let bytes = fs::read(workspace.join(document)).context(document)?;
-        into.file(&share.join("doc/modutils").join(document), 0o644, &bytes)?;
+        let name = Path::new(document).file_name().context("a document has a name")?;
+        into.file(&share.join("doc/modutils").join(name), 0o644, &bytes)?;
     }
     Ok(into.count)
 }
@@ -250,5 +252,6 @@ mod tests {
             assert!(data.contains(&format!("\n{variable}")), "{variable}");
         }
         assert!(root.join("etc/modprobe.d").is_dir() && root.join("usr/lib/depmod.d").is_dir());
+        assert!(root.join("usr/share/doc/modutils/modutils.schema.json").is_file());
     }
 }
