@@ -25,6 +25,7 @@ macro_rules! tests_of {
             }
 
             tests_of!(@ depmod_writes_the_same_indexes);
+            tests_of!(@ depmod_writes_the_same_with_any_number_of_threads);
             tests_of!(@ depmod_dry_run_prints_the_same);
             tests_of!(@ modinfo_tells_the_same_of_every_file);
             tests_of!(@ modinfo_json_has_the_facts_of_the_text);
@@ -58,6 +59,17 @@ fn depmod_writes_the_same_indexes(bench: &Bench) {
     assert_eq!(bench.theirs.run.code, Some(0));
     assert!(bench.theirs.files["modules.dep"].split(|byte| *byte == b'\n').count() > bench.modules.len());
     same_indexes(&bench.ours.files, &bench.theirs.files);
+}
+
+fn depmod_writes_the_same_with_any_number_of_threads(bench: &Bench) {
+    for threads in ["1", "2", "16"] {
+        let place = format!("/threads/{threads}");
+        bench.root.ours("depmod", &["-j", threads, "-o", &place, bench.root.version()]).succeeds();
+        for (name, content) in &bench.ours.files {
+            let other = bench.root.read(&format!("{place}/{}", bench.root.module_path(name)));
+            assert!(other == *content, "{name} with {threads} threads");
+        }
+    }
 }
 
 fn depmod_dry_run_prints_the_same(bench: &Bench) {

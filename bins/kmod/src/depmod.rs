@@ -4,6 +4,7 @@ mod document;
 
 use std::{
     io::ErrorKind,
+    mem::ManuallyDrop,
     num::NonZeroUsize,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -20,7 +21,7 @@ use modutils::{
         cycles::Cycles,
         facts::Facts,
         graph::Check,
-        output, quick,
+        output, parallel, quick,
         stamp::Stamp,
         symvers::{self, Source},
         write::OutputDirectory,
@@ -153,7 +154,8 @@ fn options(matches: &ArgMatches, report: &mut Report) -> Result<Options, Failed>
 fn make_indexes(options: &Options, report: &mut Report) -> Result<(), Failed> {
     // Locked before anything is read: whoever writes last has also read last.
     let output = lock(options, report)?;
-    let files = find_modules(options, report)?;
+    // The end of the process gives memory back at once; piece by piece it takes as long as all writing.
+    let files = ManuallyDrop::new(find_modules(options, report)?);
     let store = output.as_ref().and_then(|_| open_cache(options, report));
     let known = store.as_ref().map_or_else(Known::default, |store| store.known(&options.directory));
     if options.quick
@@ -163,6 +165,7 @@ fn make_indexes(options: &Options, report: &mut Report) -> Result<(), Failed> {
         return Ok(());
     }
     let (facts, stamps) = read_facts(&files, &known, options, report);
+    let facts = ManuallyDrop::new(facts);
     let kernel_symbols = read_kernel_symbols(options, report)?;
     let checks = Checks {
         kernel_symbols: &kernel_symbols,
@@ -176,14 +179,17 @@ fn make_indexes(options: &Options, report: &mut Report) -> Result<(), Failed> {
             report.print([user, b" needs \"", symbol, b"\": ", owner, b"\n"].concat());
         });
     }
-    let analysis = depmod::analyse(&files, &facts, &checks, &mut |notice| report.notice(&notice));
-    let analysis = analysis.map_err(|cycles| tell_cycles(&cycles, &files, report))?;
+    let prepare =
+        || store.as_ref().and_then(|_| cache::prepare(&known, &options.directory, &files, &facts, &stamps));
+    let (prepared, analysis) = parallel::beside(options.threads, &prepare, || {
+        depmod::analyse(&files, &facts, &checks, &mut |notice| report.notice(&notice))
+    });
+    let analysis = ManuallyDrop::new(analysis.map_err(|cycles| tell_cycles(&cycles, &files, report))?);
     match output {
         Some(output) => {
             write(&analysis, options, &output, report)?;
             // Last: what is kept must not tell -A of a file that the indexes do not know.
-            let kept =
-                store.map(|store| cache::keep(&store, &known, &options.directory, &files, &facts, &stamps));
+            let kept = store.map(|store| cache::keep(&store, &options.directory, prepared));
             if let Some(Err(error)) = kept {
                 report.notice(&Notice::new(Level::Debug, error.to_string()));
             }

@@ -15,6 +15,7 @@ use clap::{ArgMatches, Command};
 use document::Item;
 use modutils::{
     Alias, Error, Level, ModuleName, Release, Root,
+    file::Scratch,
     lookup::{self, Candidate, Context},
     module::{ModInfo, Module, Signature, builtin::BuiltinInfo, parameters},
 };
@@ -118,7 +119,8 @@ fn show_all(options: &Options, report: &mut Report) -> bool {
     let mut output = Output { rendering: &options.rendering, document };
     let mut done = true;
     let mut subjects = options.arguments.iter().flat_map(|argument| meant(&context, argument, options));
-    ahead::in_order(&mut subjects, &|meant| meant.facts(&options.rendering), &mut |meant, facts| {
+    let facts = |scratch: &mut Scratch, meant: &Meant| meant.facts(&options.rendering, scratch);
+    ahead::in_order(&mut subjects, &Scratch::default, &facts, &mut |meant, facts| {
         done &= output.show(&context, &meant, facts, report);
     });
     if let Some(document) = output.document {
@@ -147,18 +149,19 @@ struct FileFacts {
 
 impl Meant {
     /// Reads a file, unless its place is all that was asked for.
-    fn facts(&self, rendering: &Rendering) -> Option<Result<FileFacts, Error>> {
+    fn facts(&self, rendering: &Rendering, scratch: &mut Scratch) -> Option<Result<FileFacts, Error>> {
         let Self::File(path) = self else { return None };
         let is_enough = rendering.is_place_enough(&Place::File(path.as_os_str().as_bytes()));
-        (!is_enough).then(|| FileFacts::read(path, rendering))
+        (!is_enough).then(|| FileFacts::read(path, rendering, scratch))
     }
 }
 
 impl FileFacts {
-    fn read(path: &Path, rendering: &Rendering) -> Result<Self, Error> {
-        let module = Module::open(path)?;
+    fn read(path: &Path, rendering: &Rendering, scratch: &mut Scratch) -> Result<Self, Error> {
+        let module = Module::open_with(path, scratch)?;
         let modinfo = module.modinfo_section()?.to_vec();
         let signature = if rendering.shows_signature() { module.signature()? } else { None };
+        scratch.recycle(module.into_contents());
         Ok(Self { modinfo, signature })
     }
 }

@@ -12,29 +12,36 @@ use std::{
 const WINDOW: usize = 64;
 
 /// Does `work` for each item and gives item and result to `each`, in the order of the items: by as
-/// many threads as there are processors, or, of a single item, here.
-pub fn in_order<T: Send, R: Send>(
+/// many threads as there are processors, or, of a single item, here. What a thread makes with `start`
+/// is its own from one item to the next.
+pub fn in_order<T: Send, R: Send, S>(
     items: &mut dyn Iterator<Item = T>,
-    work: &(dyn Fn(&T) -> R + Sync),
+    start: &(dyn Fn() -> S + Sync),
+    work: &(dyn Fn(&mut S, &T) -> R + Sync),
     each: &mut dyn FnMut(T, R),
 ) {
-    let alone = |item: T, each: &mut dyn FnMut(T, R)| {
-        let result = work(&item);
+    let alone = |item: T, state: &mut S, each: &mut dyn FnMut(T, R)| {
+        let result = work(state, &item);
         each(item, result);
     };
     let Some(first) = items.next() else { return };
-    let Some(second) = items.next() else { return alone(first, each) };
+    let Some(second) = items.next() else { return alone(first, &mut start(), each) };
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(WINDOW);
     let mut items = [first, second].into_iter().chain(items);
+    let all_alone = |items: &mut dyn Iterator<Item = T>, each: &mut dyn FnMut(T, R)| {
+        let mut state = start();
+        items.for_each(|item| alone(item, &mut state, each));
+    };
     if threads == 1 {
-        return items.for_each(|item| alone(item, each));
+        return all_alone(&mut items, each);
     }
     let (jobs, queue) = mpsc::channel::<(T, mpsc::SyncSender<(T, R)>)>();
     let queue = Mutex::new(queue);
     let serve = || {
+        let mut state = start();
         // The lock is held while one waits for a job: the others then wait for the lock.
         while let Ok((item, answer)) = queue.lock().map_err(drop).and_then(|jobs| jobs.recv().map_err(drop)) {
-            let result = work(&item);
+            let result = work(&mut state, &item);
             // Whoever asked has gone only where it panicked.
             let _ = answer.send((item, result));
         }
@@ -45,7 +52,7 @@ pub fn in_order<T: Send, R: Send>(
         let started =
             (0..threads).filter(|_| thread::Builder::new().spawn_scoped(scope, serve).is_ok()).count();
         if started == 0 {
-            return items.for_each(|item| alone(item, each));
+            return all_alone(&mut items, each);
         }
         let mut answers: VecDeque<mpsc::Receiver<(T, R)>> = VecDeque::with_capacity(WINDOW);
         loop {
@@ -74,7 +81,9 @@ mod tests {
 
     fn collected(count: usize, work: &(dyn Fn(&usize) -> usize + Sync)) -> Vec<(usize, usize)> {
         let mut results = Vec::new();
-        in_order(&mut (0..count), work, &mut |item, result| results.push((item, result)));
+        in_order(&mut (0..count), &|| (), &|(), item| work(item), &mut |item, result| {
+            results.push((item, result));
+        });
         results
     }
 
@@ -96,7 +105,7 @@ mod tests {
         let mut items = (0..10 * WINDOW).inspect(|_| {
             taken.fetch_add(1, Ordering::SeqCst);
         });
-        in_order(&mut items, &|_| (), &mut |_, ()| {
+        in_order(&mut items, &|| (), &|(), _| (), &mut |_, ()| {
             let given = given.fetch_add(1, Ordering::SeqCst);
             assert!(taken.load(Ordering::SeqCst) <= given + WINDOW + 2);
         });

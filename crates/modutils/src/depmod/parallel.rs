@@ -61,6 +61,26 @@ pub fn map<State, T: Send>(
     results.into_iter().flatten().collect()
 }
 
+/// Does some work in a thread of its own, where there may be two, and the rest of it here meanwhile. What
+/// [`map`] says of threads goes for this one, too.
+pub fn beside<T: Send, U>(
+    threads: NonZeroUsize,
+    work: &(dyn Fn() -> T + Sync),
+    meanwhile: impl FnOnce() -> U,
+) -> (T, U) {
+    thread::scope(|scope| {
+        let other = (threads > NonZeroUsize::MIN).then(|| thread::Builder::new().spawn_scoped(scope, work));
+        let here = meanwhile();
+        match other {
+            Some(Ok(other)) => match other.join() {
+                Ok(done) => (done, here),
+                Err(panic) => std::panic::resume_unwind(panic),
+            },
+            Some(Err(_)) | None => (work(), here),
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +92,7 @@ mod tests {
             let threads = NonZeroUsize::new(threads).unwrap();
             assert_eq!(map(threads, 1000, || (), |(), number| number * 2), expected);
             assert_eq!(map(threads, 0, || (), |(), number| number), [0; 0]);
+            assert_eq!(beside(threads, &|| 1, || 2), (1, 2));
         }
     }
 }

@@ -24,7 +24,11 @@ pub use versions::SymbolVersion;
 
 use nix::errno::Errno;
 
-use crate::{Error, Malformed, ModuleName, Result, elf::Elf, file::Contents};
+use crate::{
+    Error, Malformed, ModuleName, Result,
+    elf::Elf,
+    file::{Contents, Scratch},
+};
 
 /// A kernel module in a file.
 #[derive(Debug)]
@@ -39,7 +43,16 @@ impl Module {
     /// # Errors
     /// As [`Contents::open`] and [`Elf::parse`], and as [`Module::from_elf`].
     pub fn open(path: &Path) -> Result<Self> {
-        Self::from_elf(Elf::parse(Contents::open(path)?)?)
+        Self::open_with(path, &mut Scratch::default())
+    }
+
+    /// As [`Module::open`], with memory and limit of `scratch`, which can have it back
+    /// ([`Module::into_contents`], [`Scratch::recycle`]).
+    ///
+    /// # Errors
+    /// As [`Module::open`].
+    pub fn open_with(path: &Path, scratch: &mut Scratch) -> Result<Self> {
+        Self::from_elf(Elf::parse(Contents::open_with(path, scratch)?)?)
     }
 
     /// Takes an ELF file for a module. Whether it is one, the facts will tell: nothing is read yet.

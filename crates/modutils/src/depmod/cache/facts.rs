@@ -10,6 +10,13 @@ const WIDE: u8 = 2;
 /// The symbol may be missing.
 const WEAK: u8 = 4;
 
+/// So many bytes a module's facts take at most, unless CRCs are wide.
+pub(super) fn most_bytes(facts: &Facts) -> usize {
+    let strings = [&facts.aliases, &facts.softdeps, &facts.weakdeps, &facts.exports, &facts.needs];
+    let needs = facts.export_crcs.len().saturating_add(facts.needs_how.len()).saturating_mul(5);
+    strings.iter().fold(needs, |sum, strings| sum.saturating_add(strings.as_bytes().len()).saturating_add(4))
+}
+
 /// Appends a module's facts.
 pub(super) fn encode(facts: &Facts, out: &mut Vec<u8>) {
     for strings in [&facts.aliases, &facts.softdeps, &facts.weakdeps, &facts.exports, &facts.needs] {

@@ -40,6 +40,12 @@ use crate::Result;
 /// What the file begins with; the last two digits are the version of its form.
 const MAGIC: [u8; 16] = *b"modutils facts01";
 
+/// The bytes of the checksum.
+const CHECKSUM: usize = 4;
+
+/// About the bytes of an entry besides its path and its facts.
+const ENTRY: usize = 128;
+
 /// What a cache knows.
 #[derive(Debug, Default)]
 pub struct Known {
@@ -80,25 +86,27 @@ impl Known {
     }
 }
 
-/// Keeps what has been read, for the next run.
-///
-/// # Errors
-/// Where the file cannot be written, or the system gives no place for it.
-pub fn keep(
-    store: &Store,
+/// The bytes of a cache of what has been read, for [`keep`]; `None` where the one that is there says the
+/// same.
+pub fn prepare(
     known: &Known,
     directory: &Path,
     files: &[ModuleFile],
     facts: &[Facts],
     stamps: &[Option<Stamp>],
-) -> Result<()> {
-    store.remove_strays()?;
+) -> Option<Vec<u8>> {
     let mut stamps = stamps.to_vec();
     without_untrusted_times(files, &mut stamps);
-    if known.is(files, &stamps) {
-        return Ok(());
-    }
-    store.write(directory, &to_bytes(directory, files, facts, &stamps))
+    (!known.is(files, &stamps)).then(|| to_bytes(directory, files, facts, &stamps))
+}
+
+/// Keeps a cache that was prepared for the next run, and removes those that are of no use any more.
+///
+/// # Errors
+/// Where the file cannot be written, or the system gives no place for it.
+pub fn keep(store: &Store, directory: &Path, prepared: Option<Vec<u8>>) -> Result<()> {
+    store.remove_strays()?;
+    prepared.map_or(Ok(()), |bytes| store.write(directory, &bytes))
 }
 
 /// File systems whose change times are their own, by this machine's clock, and cannot be set
@@ -124,20 +132,29 @@ fn without_untrusted_times(files: &[ModuleFile], stamps: &mut [Option<Stamp>]) {
 }
 
 fn to_bytes(directory: &Path, files: &[ModuleFile], facts: &[Facts], stamps: &[Option<Stamp>]) -> Vec<u8> {
-    let mut body = Vec::new();
-    push_string(&mut body, env!("CARGO_PKG_VERSION").as_bytes());
-    push_string(&mut body, directory.as_os_str().as_encoded_bytes());
+    // Memory that doubles would be moved again and again.
+    let sizes = files.iter().zip(facts).map(|(file, facts)| {
+        file.path.as_os_str().len().saturating_add(facts::most_bytes(facts)).saturating_add(ENTRY)
+    });
+    let mut bytes = Vec::with_capacity(sizes.fold(ENTRY, usize::saturating_add));
+    bytes.extend_from_slice(&MAGIC);
+    bytes.extend_from_slice(&[0; CHECKSUM]);
+    push_string(&mut bytes, env!("CARGO_PKG_VERSION").as_bytes());
+    push_string(&mut bytes, directory.as_os_str().as_encoded_bytes());
     let mut encoded = Vec::new();
     for ((file, facts), stamp) in files.iter().zip(facts).zip(stamps) {
         let Some(stamp) = stamp else { continue };
-        push_string(&mut body, file.path.as_os_str().as_encoded_bytes());
-        body.extend_from_slice(&stamp.to_bytes());
+        push_string(&mut bytes, file.path.as_os_str().as_encoded_bytes());
+        bytes.extend_from_slice(&stamp.to_bytes());
         encoded.clear();
         facts::encode(facts, &mut encoded);
-        push_string(&mut body, &encoded);
+        push_string(&mut bytes, &encoded);
     }
-    let checksum = crc32fast::hash(&body).to_le_bytes();
-    [&MAGIC[..], &checksum, &body].concat()
+    let checksum = crc32fast::hash(bytes.get(MAGIC.len() + CHECKSUM..).unwrap_or_default());
+    if let Some(place) = bytes.get_mut(MAGIC.len()..MAGIC.len() + CHECKSUM) {
+        place.copy_from_slice(&checksum.to_le_bytes());
+    }
+    bytes
 }
 
 fn parse(bytes: &[u8], directory: &Path) -> Option<HashMap<PathBuf, (Stamp, std::ops::Range<usize>)>> {
