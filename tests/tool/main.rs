@@ -12,7 +12,6 @@ mod depmod;
 mod depmod_cache;
 mod documents;
 mod durable;
-mod facts;
 mod faults;
 mod json;
 mod modinfo;

@@ -15,7 +15,7 @@ use std::{
 
 use mimalloc::MiMalloc;
 
-/// The size of the piece: modprobe needs so much to load a module.
+/// The size of the piece, of which a modprobe that loads a module takes the larger part.
 const PIECE: usize = 512 << 10;
 /// So much of it gets its pages at once.
 const STEP: usize = 128 << 10;
@@ -123,11 +123,13 @@ impl Allocator {
 // is to a page. All other memory comes from mimalloc and goes back to it: `place` tells them apart, since
 // the mapping of the piece never ends.
 unsafe impl GlobalAlloc for Allocator {
+    // SAFETY: what the trait asks of the caller is all that is asked here.
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the layout is the caller's.
         self.take(layout).unwrap_or_else(|| unsafe { MiMalloc.alloc(layout) })
     }
 
+    // SAFETY: what the trait asks of the caller is all that is asked here.
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         match self.take(layout) {
             Some(pointer) => {
@@ -141,6 +143,7 @@ unsafe impl GlobalAlloc for Allocator {
         }
     }
 
+    // SAFETY: what the trait asks of the caller is all that is asked here.
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         match self.place(pointer) {
             Some(place) => {
@@ -151,6 +154,7 @@ unsafe impl GlobalAlloc for Allocator {
         }
     }
 
+    // SAFETY: what the trait asks of the caller is all that is asked here.
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         let Some(place) = self.place(pointer) else {
             // SAFETY: what does not lie in the piece is mimalloc's.

@@ -4,7 +4,6 @@ mod document;
 
 use std::{
     io::ErrorKind,
-    mem::ManuallyDrop,
     num::NonZeroUsize,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -154,8 +153,7 @@ fn options(matches: &ArgMatches, report: &mut Report) -> Result<Options, Failed>
 fn make_indexes(options: &Options, report: &mut Report) -> Result<(), Failed> {
     // Locked before anything is read: whoever writes last has also read last.
     let output = lock(options, report)?;
-    // The end of the process gives memory back at once; piece by piece it takes as long as all writing.
-    let files = ManuallyDrop::new(find_modules(options, report)?);
+    let files = find_modules(options, report)?;
     let store = output.as_ref().and_then(|_| open_cache(options, report));
     let known = store.as_ref().map_or_else(Known::default, |store| store.known(&options.directory));
     if options.quick
@@ -165,7 +163,6 @@ fn make_indexes(options: &Options, report: &mut Report) -> Result<(), Failed> {
         return Ok(());
     }
     let (facts, stamps) = read_facts(&files, &known, options, report);
-    let facts = ManuallyDrop::new(facts);
     let kernel_symbols = read_kernel_symbols(options, report)?;
     let checks = Checks {
         kernel_symbols: &kernel_symbols,
@@ -184,7 +181,7 @@ fn make_indexes(options: &Options, report: &mut Report) -> Result<(), Failed> {
     let (prepared, analysis) = parallel::beside(options.threads, &prepare, || {
         depmod::analyse(&files, &facts, &checks, &mut |notice| report.notice(&notice))
     });
-    let analysis = ManuallyDrop::new(analysis.map_err(|cycles| tell_cycles(&cycles, &files, report))?);
+    let analysis = analysis.map_err(|cycles| tell_cycles(&cycles, &files, report))?;
     match output {
         Some(output) => {
             write(&analysis, options, &output, report)?;

@@ -2,7 +2,7 @@
 //! session shows the companion modules.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -95,15 +95,8 @@ fn rust_kernel(cache: &Cache, options: &Options) -> Result<Option<RustKernel>> {
 /// Boots a kernel and shows what its guest says.
 fn session(tree: &Tree, root: Initramfs, options: &Options) -> Result<()> {
     let mut passed = false;
-    let machine = Machine {
-        kernel: &tree.kernel(),
-        initramfs: &root.finish(),
-        parameters: "",
-        disk: None,
-        processors: 1,
-        accelerator: &options.accelerator,
-        timeout: Duration::from_secs(300),
-    };
+    let (kernel, initramfs) = (tree.kernel(), root.finish());
+    let machine = Machine { accelerator: &options.accelerator, ..Machine::of(&kernel, &initramfs) };
     qemu::boot(&machine, |line| {
         match line {
             "@@ end" => return Next::PowerOff,

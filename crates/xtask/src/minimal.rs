@@ -2,7 +2,7 @@
 //! nothing else. It loads what its devices need, mounts a disk whose drivers are modules, and goes on from there.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Result, bail};
 
@@ -26,15 +26,8 @@ pub(crate) fn run(cache: &Cache, tree: &Tree, binary: &Path) -> Result<Outcome> 
     let (busybox, scripts) = (guest::busybox(cache)?, workspace().join("integration/vm"));
     let disk = disk::image(FileSystem::Squashfs, &busybox, &scripts.join("root-init"))?;
     let archive = archive(tree, binary, &busybox, &scripts.join("minimal-init"))?;
-    let machine = Machine {
-        kernel: &tree.kernel(),
-        initramfs: &archive,
-        parameters: "",
-        processors: 1,
-        accelerator: "tcg",
-        disk: Some(disk.path()),
-        timeout: Duration::from_secs(300),
-    };
+    let kernel = tree.kernel();
+    let machine = Machine { disk: Some(disk.path()), ..Machine::of(&kernel, &archive) };
     let mut log = Vec::new();
     let came_up = came_up(&machine, &mut log);
     if let Err(error) = &came_up {

@@ -9,7 +9,7 @@ mod root;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -148,14 +148,11 @@ fn boot(cache: &Cache, root: &Path, image: &Path, log: &mut Vec<String>) -> Resu
     let kernel = disk::newest(&root.join("boot"), "vmlinuz-")?;
     let busybox = guest::busybox(cache)?;
     let disk = disk::image(FileSystem::Ext4, &busybox, &workspace().join("integration/vm/root-init"))?;
+    let initramfs = fs::read(image)?;
     let machine = Machine {
-        kernel: &kernel,
-        initramfs: &fs::read(image)?,
         parameters: "root=/dev/vda rootfstype=ext4 rw init=/init",
-        processors: 1,
-        accelerator: "tcg",
         disk: Some(disk.path()),
-        timeout: Duration::from_secs(300),
+        ..Machine::of(&kernel, &initramfs)
     };
     let mut modules = String::new();
     qemu::boot(&machine, |line| {

@@ -32,6 +32,14 @@ pub(crate) struct Machine<'a> {
     pub(crate) timeout: Duration,
 }
 
+impl<'a> Machine<'a> {
+    /// A machine of one processor and no disk, that has five minutes.
+    pub(crate) fn of(kernel: &'a Path, initramfs: &'a [u8]) -> Self {
+        let timeout = Duration::from_secs(300);
+        Self { kernel, initramfs, parameters: "", disk: None, processors: 1, accelerator: "tcg", timeout }
+    }
+}
+
 /// What the reader of the serial port makes of a line.
 #[derive(PartialEq)]
 pub(crate) enum Next {

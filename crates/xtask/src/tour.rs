@@ -6,7 +6,6 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
@@ -83,17 +82,9 @@ fn tour(cache: &Cache, binary: &Path) -> Result<(String, String)> {
     let mut root = guest::base(&workspace(), &tree, &Tools::Ours(binary), &busybox, None)?;
     guest::add_variants(&mut root, &tree, &foreign)?;
     root.link("job", "/vm/tour.sh");
-    let machine = Machine {
-        kernel: &tree.kernel(),
-        initramfs: &root.finish(),
-        parameters: "",
-        disk: None,
-        processors: 1,
-        accelerator: "tcg",
-        timeout: Duration::from_secs(300),
-    };
+    let (kernel, initramfs) = (tree.kernel(), root.finish());
     let mut lines = Vec::new();
-    qemu::boot(&machine, |line| {
+    qemu::boot(&Machine::of(&kernel, &initramfs), |line| {
         lines.push(line.trim_end().to_owned());
         if line == "@@ end" { Next::PowerOff } else { Next::Read }
     })?;

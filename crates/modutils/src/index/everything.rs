@@ -1,12 +1,12 @@
 //! All keys of an index whose bytes are in memory.
 //!
 //! `modprobe -c` prints tens of thousands of lines, and the time it takes is that of this loop: a node's
-//! parts are slices here, and a fault is only found; what it is, [`Node`] tells.
+//! parts are slices here, and a fault is only found; what it is, [`Node`] is asked.
 
-use super::node::{HAS_CHILDREN, HAS_PREFIX, HAS_VALUES, Node, OFFSET_MASK};
 use super::{
+    budget::{Budget, Excess},
     file::{IndexFile, find_nul},
-    trie::{MAX_EXPANSION, MIN_EXPANSION},
+    node::{HAS_CHILDREN, HAS_PREFIX, HAS_VALUES, Node, OFFSET_MASK},
 };
 use crate::Malformed;
 
@@ -30,14 +30,14 @@ pub(super) fn for_each(
     each: &mut impl FnMut(&[u8], &[u8]),
 ) -> Result<(), Malformed> {
     let bytes = file.whole()?;
-    let mut left = Left::of(bytes.len());
+    let mut budget = Budget::of(bytes.len());
     let mut key = Vec::with_capacity(256);
     let mut open: Vec<Open<'_>> = Vec::with_capacity(64);
     let mut next = Some(root);
     loop {
         if let Some(reference) = next.take() {
-            let entered = enter(bytes, reference, &mut key, &mut left, each);
-            match entered.ok_or_else(|| fault(file, reference, &left))? {
+            let entered = enter(bytes, reference, &mut key, &mut budget, each);
+            match entered.map_err(|unsound| unsound.told(file, reference))? {
                 (_, []) => {}
                 (byte, children) => open.push(Open { key: key.len(), children, byte }),
             }
@@ -60,91 +60,77 @@ pub(super) fn for_each(
     }
 }
 
+/// Why a node is not one.
+enum Unsound {
+    /// It ends behind the file's end, or is none at all.
+    Parts,
+    Excess(Excess),
+}
+
+impl From<Excess> for Unsound {
+    fn from(excess: Excess) -> Self {
+        Self::Excess(excess)
+    }
+}
+
+impl Unsound {
+    /// What is wrong with the node at a reference.
+    #[cold]
+    fn told(self, file: &IndexFile, reference: u32) -> Malformed {
+        match self {
+            Self::Excess(excess) => excess.into(),
+            Self::Parts => {
+                let values = Node::read(file, reference).map(|node| node.values);
+                let fault = values.map_or_else(Some, |values| values.filter_map(Result::err).next());
+                fault.unwrap_or_else(|| Malformed::file("a node of the index is not whole"))
+            }
+        }
+    }
+}
+
 /// Adds a node's prefix to the key, gives its values, and returns its children with the byte of the
-/// first; `None` where it isn't sound.
+/// first.
 fn enter<'a>(
     bytes: &'a [u8],
     reference: u32,
     key: &mut Vec<u8>,
-    left: &mut Left,
+    budget: &mut Budget,
     each: &mut impl FnMut(&[u8], &[u8]),
-) -> Option<(u8, &'a [[u8; 4]])> {
-    let mut rest = bytes.get((reference & OFFSET_MASK) as usize..)?;
-    let mut size = 1_usize;
-    if reference & HAS_PREFIX != 0 {
-        let prefix = string(&mut rest)?;
-        key.extend_from_slice(prefix);
-        size = size.checked_add(prefix.len())?;
+) -> Result<(u8, &'a [[u8; 4]]), Unsound> {
+    let mut rest = bytes.get((reference & OFFSET_MASK) as usize..).ok_or(Unsound::Parts)?;
+    let prefix = if reference & HAS_PREFIX == 0 { &[][..] } else { string(&mut rest)? };
+    key.extend_from_slice(prefix);
+    let (first, table) = if reference & HAS_CHILDREN == 0 { (0, &[][..]) } else { children(&mut rest)? };
+    budget.node(prefix.len().saturating_add(table.as_flattened().len()).saturating_add(1))?;
+    let count = if reference & HAS_VALUES == 0 { 0 } else { number(&mut rest)? };
+    for _ in 0..count {
+        // Its priority does not matter here.
+        number(&mut rest)?;
+        let value = string(&mut rest)?;
+        budget.value(value, key.len())?;
+        each(key, value);
     }
-    let (mut first, mut children) = (0, &[][..]);
-    if reference & HAS_CHILDREN != 0 {
-        let (range, table) = rest.split_first_chunk::<2>()?;
-        let [from, to] = *range;
-        let count = usize::from(to.checked_sub(from)?).checked_add(1)?;
-        let (table, after) = table.split_at_checked(count.checked_mul(4)?)?;
-        (first, children, rest) = (from, table.as_chunks().0, after);
-        size = size.checked_add(table.len())?;
-    }
-    left.spend(size)?;
-    if reference & HAS_VALUES != 0 {
-        let mut count = number(&mut rest)?;
-        while count > 0 {
-            count = count.checked_sub(1)?;
-            number(&mut rest)?;
-            let value = string(&mut rest)?;
-            left.spend(value.len().checked_add(5)?)?;
-            left.keys = left.keys.checked_sub(key.len())?;
-            each(key, value);
-        }
-    }
-    Some((first, children))
+    Ok((first, table))
 }
 
-/// What a sound file could still have.
-struct Left {
-    /// Bytes of nodes.
-    nodes: usize,
-    /// Bytes of keys, each counted once for each of its values.
-    keys: usize,
-    overlap: bool,
-}
-
-impl Left {
-    fn of(len: usize) -> Self {
-        let keys = len.saturating_mul(MAX_EXPANSION).max(MIN_EXPANSION);
-        Self { nodes: len, keys, overlap: false }
-    }
-
-    fn spend(&mut self, bytes: usize) -> Option<()> {
-        let left = self.nodes.checked_sub(bytes);
-        self.overlap = left.is_none();
-        self.nodes = left?;
-        Some(())
-    }
-}
-
-/// Why a node was left.
-#[cold]
-fn fault(file: &IndexFile, reference: u32, left: &Left) -> Malformed {
-    if left.overlap {
-        return Malformed::file("nodes of the index overlap");
-    }
-    let node = match Node::read(file, reference) {
-        Ok(node) => node,
-        Err(fault) => return fault,
-    };
-    let unread = node.values.filter_map(Result::err).next();
-    unread.unwrap_or_else(|| Malformed::file("the keys are out of proportion to the file"))
-}
-
-fn number(rest: &mut &[u8]) -> Option<u32> {
-    let (number, after) = rest.split_first_chunk()?;
+fn children<'a>(rest: &mut &'a [u8]) -> Result<(u8, &'a [[u8; 4]]), Unsound> {
+    let (&[first, last], table) = rest.split_first_chunk().ok_or(Unsound::Parts)?;
+    let more = last.checked_sub(first).ok_or(Unsound::Parts)?;
+    let len = usize::from(more).saturating_add(1).saturating_mul(4);
+    let (table, after) = table.split_at_checked(len).ok_or(Unsound::Parts)?;
     *rest = after;
-    Some(u32::from_be_bytes(*number))
+    Ok((first, table.as_chunks().0))
 }
 
-fn string<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let (string, after) = rest.split_at_checked(find_nul(rest)?)?;
-    *rest = after.get(1..)?;
-    Some(string)
+fn number(rest: &mut &[u8]) -> Result<u32, Unsound> {
+    let (number, after) = rest.split_first_chunk().ok_or(Unsound::Parts)?;
+    *rest = after;
+    Ok(u32::from_be_bytes(*number))
+}
+
+fn string<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], Unsound> {
+    let end = find_nul(rest).ok_or(Unsound::Parts)?;
+    let (string, after) = rest.split_at_checked(end).ok_or(Unsound::Parts)?;
+    *rest = after.get(1..).unwrap_or_default();
+    Ok(string)
 }

@@ -4,6 +4,7 @@
 //! The text files beside them (`modules.dep`, `modules.alias`) are for people and for other
 //! programs; kmod's library never reads them, and neither does this one.
 
+mod budget;
 mod everything;
 mod file;
 mod guide;

@@ -8,6 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{
+    budget::Budget,
     everything,
     file::IndexFile,
     guide::Query,
@@ -17,12 +18,6 @@ use crate::{
     Error, Malformed, Result,
     glob::{fnmatch, is_wildcard},
 };
-
-/// An index may hold keys that are this much larger, all together, than its file: what keys share
-/// stands in the file once. In a hostile file they could be quadratic in its size.
-pub(super) const MAX_EXPANSION: usize = 64;
-/// What the keys of a small file may come to all the same.
-pub(super) const MIN_EXPANSION: usize = 1 << 20;
 
 /// An index, of which is read what lookups touch.
 #[derive(Debug)]
@@ -140,7 +135,7 @@ impl Trie {
             let trail = guide.start(rest);
             let mut try_pattern = |budget: &mut Budget, pattern: &[u8], values, trail| {
                 let matches = guide.matches(trail).unwrap_or_else(|| fnmatch(pattern, rest));
-                if matches { budget.each(values, pattern.len(), &mut keep) } else { Ok(()) }
+                if matches { give(budget, values, pattern.len(), &mut keep) } else { Ok(()) }
             };
             if !pattern.is_empty() {
                 let passed = literal.len();
@@ -179,14 +174,6 @@ impl Trie {
     }
 }
 
-/// How much more a sound file could have.
-struct Budget {
-    /// Bytes of nodes.
-    nodes: usize,
-    /// Bytes of keys, each counted once for each of its values.
-    keys: usize,
-}
-
 /// Visits the keys below nodes that its guide wants.
 struct Walk<'a> {
     file: &'a IndexFile,
@@ -210,9 +197,7 @@ struct Open<'a> {
 
 impl<'a> Walk<'a> {
     fn new(file: &'a IndexFile, guide: &'a Query<'a>) -> Self {
-        let nodes = file.len();
-        let keys = nodes.saturating_mul(MAX_EXPANSION).max(MIN_EXPANSION);
-        let budget = Budget { nodes, keys };
+        let budget = Budget::of(file.len());
         Self { file, guide, budget, key: Vec::new(), open: Vec::new() }
     }
 
@@ -253,7 +238,7 @@ impl<'a> Walk<'a> {
     }
 
     fn enter(&mut self, node: Node<'a>, passed: usize, trail: u128) -> Result<(), Malformed> {
-        self.budget.spend(node.size().saturating_sub(passed))?;
+        self.budget.node(node.size().saturating_sub(passed))?;
         let prefix = node.prefix.get(passed..).unwrap_or_default();
         let trail = prefix.iter().try_fold(trail, |trail, &byte| self.guide.follow(trail, byte));
         let Some(trail) = trail else { return Ok(()) };
@@ -267,29 +252,19 @@ impl<'a> Walk<'a> {
     }
 }
 
-impl Budget {
-    /// Gives each value of a key that is so long.
-    fn each(
-        &mut self,
-        values: Values<'_>,
-        key: usize,
-        mut each: impl FnMut(u32, &[u8]),
-    ) -> Result<(), Malformed> {
-        for value in values {
-            let (priority, value) = value?;
-            self.spend(value.len().saturating_add(5))?;
-            let left = self.keys.checked_sub(key);
-            self.keys = left.ok_or_else(|| Malformed::file("the keys are out of proportion to the file"))?;
-            each(priority, value);
-        }
-        Ok(())
+/// Gives each value of a key that is so long.
+fn give(
+    budget: &mut Budget,
+    values: Values<'_>,
+    key: usize,
+    mut each: impl FnMut(u32, &[u8]),
+) -> Result<(), Malformed> {
+    for value in values {
+        let (priority, value) = value?;
+        budget.value(value, key)?;
+        each(priority, value);
     }
-
-    fn spend(&mut self, bytes: usize) -> Result<(), Malformed> {
-        let left = self.nodes.checked_sub(bytes);
-        self.nodes = left.ok_or_else(|| Malformed::file("nodes of the index overlap"))?;
-        Ok(())
-    }
+    Ok(())
 }
 
 #[cfg(test)]
