@@ -225,7 +225,11 @@ impl<'a, 'b> Run<'a, 'b> {
             Condition::Never => shown,
             Condition::NotLoaded => shown || !self.is_loaded(&step.module),
             Condition::Loaded => shown || self.kernel.state(&step.module) != State::Absent,
-            Condition::Unused => self.kernel.references(&step.module) == Some(0),
+            Condition::Unused => match self.kernel.references(&step.module) {
+                Some(references) => references == 0,
+                // Nobody says who uses it: the kernel is asked, which keeps what is used.
+                None => self.is_loaded(&step.module),
+            },
         }
     }
 

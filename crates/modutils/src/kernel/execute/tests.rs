@@ -194,6 +194,15 @@ fn dependencies_go_only_when_unused_at_their_turn() {
 }
 
 #[test]
+fn whether_a_dependency_is_used_is_left_to_the_kernel_where_nothing_says_it() {
+    let machine = Machine::new(&MODULES, "").loaded("mid", 0).loaded("base", 0);
+    fs::remove_file(machine.directory.path().join("sys/module/base/refcnt")).unwrap();
+    let begun = vec!["begin mid".into(), "begin base".into()];
+    assert_eq!(machine.unload("mid", Mode::Run), (Outcome::Done, begun));
+    assert_eq!(machine.calls(), 2);
+}
+
+#[test]
 fn what_is_not_loaded_keeps_its_soft_dependencies() {
     let machine = Machine::new(&MODULES, "softdep mid pre: soft\n").loaded("soft", 0);
     assert_eq!(machine.unload("mid", Mode::Run), (Outcome::Needless, vec![]));
