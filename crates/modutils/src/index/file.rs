@@ -4,9 +4,7 @@
 //! that a foreign writer cuts short in its place would kill the process. Blocks stay in memory once
 //! read, so that nodes borrow from them and further lookups find them.
 
-use std::{cell::OnceCell, fs::File, io, ops::Deref, os::unix::fs::FileExt, path::Path};
-
-use memmap2::{MmapMut, MmapOptions};
+use std::{cell::OnceCell, fs::File, io, os::unix::fs::FileExt, path::Path};
 
 use crate::{
     Malformed, error_text,
@@ -32,27 +30,8 @@ pub(super) struct IndexFile {
     len: usize,
     blocks: Blocks,
     long_blocks: OnceCell<Blocks>,
-    whole: OnceCell<Whole>,
-}
-
-/// All bytes of a file.
-#[derive(Debug)]
-enum Whole {
-    Given(Vec<u8>),
-    /// Memory that the kernel provides at once, and not page by page as it is filled: an index of a
-    /// megabyte is read in half the time.
-    Read(MmapMut),
-}
-
-impl Deref for Whole {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            Self::Given(bytes) => bytes,
-            Self::Read(bytes) => bytes,
-        }
-    }
+    /// All bytes.
+    whole: OnceCell<Vec<u8>>,
 }
 
 impl IndexFile {
@@ -70,7 +49,7 @@ impl IndexFile {
     /// The same of bytes in memory.
     pub(super) fn from_bytes(bytes: Vec<u8>) -> Self {
         let len = bytes.len();
-        let whole = OnceCell::from(Whole::Given(bytes));
+        let whole = OnceCell::from(bytes);
         Self { file: None, len, blocks: Vec::new(), long_blocks: OnceCell::new(), whole }
     }
 
@@ -117,21 +96,12 @@ impl IndexFile {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub(super) fn whole(&self) -> Result<&[u8], Malformed> {
+    fn whole(&self) -> Result<&[u8], Malformed> {
         if let Some(whole) = self.whole.get() {
             return Ok(whole);
         }
-        let bytes = match MmapOptions::new().len(self.len).populate().map_anon() {
-            Ok(mut bytes) => {
-                self.read(&mut bytes, 0)?;
-                Whole::Read(bytes)
-            }
-            Err(_) => {
-                let mut bytes = vec![0; self.len];
-                self.read(&mut bytes, 0)?;
-                Whole::Given(bytes)
-            }
-        };
+        let mut bytes = vec![0; self.len];
+        self.read(&mut bytes, 0)?;
         Ok(self.whole.get_or_init(|| bytes))
     }
 
@@ -143,8 +113,16 @@ impl IndexFile {
         Ok(bytes)
     }
 
-    fn read(&self, bytes: &mut [u8], start: usize) -> Result<(), Malformed> {
-        let Some(file) = &self.file else { return Ok(()) };
+    /// Fills a buffer with the bytes from an offset on.
+    ///
+    /// # Errors
+    /// When they cannot be read, or are not there.
+    pub(super) fn read(&self, bytes: &mut [u8], start: usize) -> Result<(), Malformed> {
+        let Some(file) = &self.file else {
+            let known = self.whole.get().and_then(|whole| whole.get(start..)?.get(..bytes.len()));
+            bytes.copy_from_slice(known.ok_or_else(|| self.cut_short(start))?);
+            return Ok(());
+        };
         file.read_exact_at(bytes, start as u64).map_err(|error| {
             if error.kind() == io::ErrorKind::UnexpectedEof {
                 return Malformed::offset(start as u64, "the index became shorter while it was read");
@@ -153,6 +131,12 @@ impl IndexFile {
             let what = format!("could not be read: {}", error_text(&error));
             Malformed::offset(start as u64, what).with_errno(errno)
         })
+    }
+
+    /// That the file ends too early for what is at an offset.
+    #[cold]
+    pub(super) fn cut_short(&self, at: usize) -> Malformed {
+        Malformed::offset(at as u64, "the index ends before what should stand here")
     }
 }
 
@@ -234,14 +218,10 @@ impl<'a> Cursor<'a> {
     fn look_further(&mut self) -> Result<(), Malformed> {
         let longer = self.file.longer_piece(self.at, self.rest.len())?;
         if longer.len() <= self.rest.len() {
-            return Err(self.cut_short());
+            return Err(self.file.cut_short(self.at));
         }
         self.rest = longer;
         Ok(())
-    }
-
-    fn cut_short(&self) -> Malformed {
-        Malformed::offset(self.at as u64, "the index ends before what should stand here")
     }
 }
 
