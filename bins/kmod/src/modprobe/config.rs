@@ -74,6 +74,7 @@ fn dump(index: modutils::Result<Option<&Trie>>, report: &mut Report) -> modutils
         lines.clear();
     };
     let dumped = index.for_each_behind(b"alias ", &mut |start, value| {
+        lines.reserve(start.len() + value.len() + 2);
         lines.extend_from_slice(start);
         lines.push(b' ');
         lines.extend_from_slice(value);

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use bstr::ByteSlice;
+use crate::bytes;
 
 /// A line that says something: neither blank nor a comment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ fn take_line(bytes: &[u8]) -> (Cow<'_, [u8]>, u32, &[u8]) {
     let mut newlines = 0_u32;
     let mut rest = bytes;
     loop {
-        let end = rest.find_byteset(b"\n\\").unwrap_or(rest.len());
+        let end = rest.iter().position(|byte| matches!(byte, b'\n' | b'\\')).unwrap_or(rest.len());
         let (plain, special) = rest.split_at_checked(end).unwrap_or_default();
         append(&mut text, plain);
         rest = match special {
@@ -88,7 +88,7 @@ fn take_line(bytes: &[u8]) -> (Cow<'_, [u8]>, u32, &[u8]) {
             break;
         }
     }
-    if let Some(nul) = text.find_byte(0) {
+    if let Some(nul) = bytes::find(&text, 0) {
         match &mut text {
             Cow::Borrowed(text) => *text = text.get(..nul).unwrap_or_default(),
             Cow::Owned(text) => text.truncate(nul),
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     fn texts(bytes: &[u8]) -> Vec<(u32, String)> {
-        lines(bytes).map(|line| (line.number, line.text.to_str_lossy().into_owned())).collect()
+        lines(bytes).map(|line| (line.number, String::from_utf8(line.text.into_owned()).unwrap())).collect()
     }
 
     #[test]

@@ -174,7 +174,8 @@ impl Directive {
             b"options" => {
                 let (name, rest) = with_rest(rest, "options")?;
                 // Of all directives only this one is shown and handed on without its tabs.
-                Self::Options(name, rest.replace(b"\t", b" ").into())
+                let blank = |&byte: &u8| if byte == b'\t' { b' ' } else { byte };
+                Self::Options(name, rest.iter().map(blank).collect::<Vec<u8>>().into())
             }
             b"install" => with_rest(rest, "command").map(|(name, rest)| Self::Install(name, rest.into()))?,
             b"remove" => with_rest(rest, "command").map(|(name, rest)| Self::Remove(name, rest.into()))?,

@@ -36,15 +36,18 @@ impl Stack {
         if self.nodes.len() < room {
             self.nodes.resize(room.saturating_mul(2), Pending::default());
         }
+        let nodes = self.nodes.get_mut(self.len..).unwrap_or_default();
+        let mut count = 0_usize;
         let mut byte = last;
         for reference in table.iter().rev() {
             let reference = u32::from_be_bytes(*reference);
-            if let Some(place) = self.nodes.get_mut(self.len) {
+            if let Some(place) = nodes.get_mut(count) {
                 *place = Pending { reference, parent, byte };
             }
-            self.len = self.len.saturating_add(usize::from(reference != 0));
+            count = count.wrapping_add(usize::from(reference != 0));
             byte = byte.wrapping_sub(1);
         }
+        self.len = self.len.saturating_add(count);
     }
 
     fn pop(&mut self) -> Option<Pending> {
@@ -81,12 +84,10 @@ fn visit(
     let mut pending = Stack::default();
     let mut next = root;
     loop {
-        window.go_to((next & OFFSET_MASK) as usize);
-        let mut size = 1_usize;
+        let offset = (next & OFFSET_MASK) as usize;
+        window.go_to(offset);
         if next & HAS_PREFIX != 0 {
-            let prefix = window.string()?;
-            size = size.saturating_add(prefix.len());
-            key.extend_from_slice(prefix);
+            key.extend_from_slice(window.string()?);
         }
         if next & HAS_CHILDREN != 0 {
             let [first, last] = window.take(2)?.first_chunk().copied().unwrap_or_default();
@@ -95,21 +96,21 @@ fn visit(
                     Malformed::offset(window.at() as u64, "the children's range is upside down").into()
                 );
             };
-            let len = usize::from(more).saturating_add(1).saturating_mul(4);
+            let len = (usize::from(more) + 1) * 4;
             let parent = u32::try_from(key.len()).unwrap_or(u32::MAX);
             pending.push(window.take(len)?.as_chunks().0, last, parent);
-            size = size.saturating_add(len);
         }
-        budget.node(size).map_err(Malformed::from)?;
         if next & HAS_VALUES != 0 {
             for _ in 0..window.number()? {
                 // Its priority does not matter here.
-                window.number()?;
+                window.take(4)?;
                 let value = window.string()?;
-                budget.value(value, key.len().saturating_sub(start.len())).map_err(Malformed::from)?;
+                budget.key(key.len().wrapping_sub(start.len())).map_err(Malformed::from)?;
                 each(&key, value);
             }
         }
+        // One byte at least: a node may be nothing but a reference to it.
+        budget.node(window.at().wrapping_sub(offset).max(1)).map_err(Malformed::from)?;
         let Some(node) = pending.pop() else { return Ok(()) };
         key.truncate(node.parent as usize);
         key.push(node.byte);

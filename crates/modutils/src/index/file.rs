@@ -7,7 +7,9 @@
 use std::{cell::OnceCell, fs::File, io, os::unix::fs::FileExt, path::Path};
 
 use crate::{
-    Malformed, error_text,
+    Malformed,
+    bytes::find,
+    error_text,
     file::{TREE_FILE_LIMIT, open_bounded},
 };
 
@@ -145,23 +147,6 @@ fn blocks(len: usize) -> Blocks {
     vec![OnceCell::new(); len.div_ceil(1 << BLOCK_SHIFT)]
 }
 
-/// The place of the first NUL. Most strings here are so short that to set up a search made for long
-/// ones would take longer than the search: eight bytes are looked at at once.
-pub(super) fn find_nul(bytes: &[u8]) -> Option<usize> {
-    const LOWEST: u64 = 0x0101_0101_0101_0101;
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (place, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        // The lowest byte of which the uppermost bit is left is the first that is zero.
-        let zero = word.wrapping_sub(LOWEST) & !word & (LOWEST << 7);
-        if zero != 0 {
-            return place.checked_mul(8)?.checked_add(zero.trailing_zeros() as usize / 8);
-        }
-    }
-    let nul = rest.iter().position(|&byte| byte == 0)?;
-    (bytes.len() - rest.len()).checked_add(nul)
-}
-
 /// A place in the file, moving on as it is read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor<'a> {
@@ -193,7 +178,7 @@ impl<'a> Cursor<'a> {
     /// The bytes before the next NUL, which is passed over.
     pub(super) fn string(&mut self) -> Result<&'a [u8], Malformed> {
         loop {
-            if let Some(end) = find_nul(self.rest) {
+            if let Some(end) = find(self.rest, 0) {
                 let string = self.take(end)?;
                 self.take(1)?;
                 return Ok(string);
@@ -227,8 +212,6 @@ impl<'a> Cursor<'a> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     fn written(bytes: &[u8]) -> (tempfile::TempDir, IndexFile) {
@@ -271,12 +254,5 @@ mod tests {
         std::fs::write(directory.path().join("test.bin"), "x").unwrap();
         let fault = Cursor::new(&file, 0).unwrap_err().to_string();
         assert!(fault.ends_with("the index became shorter while it was read"), "{fault}");
-    }
-
-    proptest! {
-        #[test]
-        fn the_first_nul_is_found(bytes in prop::collection::vec(prop::sample::select(&[0_u8, 1, 0x7f, 0x80, 0xff][..]), 0..40)) {
-            prop_assert_eq!(find_nul(&bytes), bytes.iter().position(|&byte| byte == 0));
-        }
     }
 }

@@ -4,8 +4,8 @@
 //! file from its beginning to its end. Memory that is touched for the first time costs more than the bytes
 //! that come into it: the window's serves again and again.
 
-use super::file::{IndexFile, find_nul};
-use crate::Malformed;
+use super::file::IndexFile;
+use crate::{Malformed, bytes::find};
 
 /// The size of the window, which grows where something in the file is larger.
 const SIZE: usize = 32 << 10;
@@ -54,14 +54,15 @@ impl<'a> Window<'a> {
     /// The bytes before the next NUL, which is passed over.
     pub(super) fn string(&mut self) -> Result<&[u8], Fault> {
         let len = loop {
-            match find_nul(self.rest()) {
+            match find(self.rest(), 0) {
                 Some(len) => break len,
                 None => self.read_on()?,
             }
         };
         let from = self.place;
-        self.place = from.saturating_add(len).saturating_add(1);
-        Ok(self.bytes.get(from..).and_then(|bytes| bytes.get(..len)).unwrap_or_default())
+        let end = from.wrapping_add(len);
+        self.place = end.wrapping_add(1);
+        Ok(self.bytes.get(from..end).unwrap_or_default())
     }
 
     /// So many bytes.
@@ -70,7 +71,7 @@ impl<'a> Window<'a> {
             self.read_on()?;
         }
         let from = self.place;
-        self.place = from.saturating_add(len);
+        self.place = from.wrapping_add(len);
         Ok(self.bytes.get(from..self.place).unwrap_or_default())
     }
 
