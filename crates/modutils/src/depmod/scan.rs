@@ -69,10 +69,8 @@ fn scan_one(
     found: &mut Vec<Found>,
     sink: &mut Sink,
 ) -> Result<()> {
-    let could_not = Error::io("open directory", directory);
-    if let Err(error) = std::fs::read_dir(directory) {
-        return Err(could_not(error));
-    }
+    // It stays open: the C library, which has memory for one such handle then, maps none for each directory.
+    let _open = std::fs::read_dir(directory).map_err(Error::io("open directory", directory))?;
     let mut ways = Ways::default();
     let mut walk = WalkDir::new(directory).follow_links(true).sort_by_file_name().into_iter();
     while let Some(entry) = walk.next() {
