@@ -131,7 +131,9 @@ pub fn read_facts<'a>(
     read_one: &(dyn Fn() + Sync),
     sink: &mut Sink,
 ) -> (Vec<Facts<'a>>, Vec<Option<Stamp>>) {
-    let unknown: Vec<&ModuleFile> = files.iter().filter(|file| known.facts(file).is_none()).collect();
+    let known: Vec<Option<(&Facts<'a>, Stamp)>> = files.iter().map(|file| known.facts(file)).collect();
+    let unknown = files.iter().zip(&known).filter_map(|(file, known)| known.is_none().then_some(file));
+    let unknown: Vec<&ModuleFile> = unknown.collect();
     let read = parallel::map(
         parallel::worthwhile(threads, unknown.len()),
         unknown.len(),
@@ -143,8 +145,8 @@ pub fn read_facts<'a>(
         },
     );
     let mut read = read.into_iter();
-    let all = files.iter().map(|file| {
-        if let Some((facts, stamp)) = known.facts(file) {
+    let all = files.iter().zip(known).map(|(file, known)| {
+        if let Some((facts, stamp)) = known {
             read_one();
             return (facts.clone(), Some(stamp));
         }
