@@ -10,7 +10,7 @@ use crate::depmod::{
 fn rows<'a>(facts: &'a Facts<'_>) -> [&'a [u8]; 7] {
     let ([exports, export_crcs], [needs, needs_how]) = (facts.exports.as_bytes(), facts.needs.as_bytes());
     let [aliases, softdeps, weakdeps] =
-        [&facts.aliases, &facts.softdeps, &facts.weakdeps].map(|strings| strings.as_bytes());
+        [&facts.aliases, &facts.softdeps, &facts.weakdeps].map(Strings::as_bytes);
     [aliases, softdeps, weakdeps, exports, export_crcs, needs, needs_how]
 }
 
