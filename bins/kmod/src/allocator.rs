@@ -18,7 +18,7 @@ use mimalloc::MiMalloc;
 /// The size of the piece, of which a modprobe that loads a module takes the larger part.
 const PIECE: usize = 512 << 10;
 /// So much of it gets its pages at once.
-const STEP: usize = 128 << 10;
+const STEP: usize = 64 << 10;
 /// Larger requests are mimalloc's.
 const LARGEST: usize = 64 << 10;
 /// Stands for the address of the piece where there is none.

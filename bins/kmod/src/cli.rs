@@ -33,16 +33,59 @@ pub fn command(name: &'static str, about: &'static str) -> Command {
 
 /// The options every tool ends its list with. They act where they stand: what follows is not read.
 pub fn common(command: Command) -> Command {
-    command
-        .arg(
-            Arg::new("version")
-                .short('V')
-                .long("version")
-                .action(ArgAction::Version)
-                .help("Show the version"),
-        )
-        .version(env!("CARGO_PKG_VERSION"))
-        .arg(Arg::new("help").short('h').long("help").action(ArgAction::Help).help("Show this help"))
+    common_as_meant(command, Meant::ALL)
+}
+
+/// The same, as far as they are meant.
+pub fn common_as_meant(command: Command, meant: Meant) -> Command {
+    meant.add(meant.add(command.version(env!("CARGO_PKG_VERSION")), version_option()), help())
+}
+
+fn version_option() -> Arg {
+    flag('V', "version", "Show the version").action(ArgAction::Version)
+}
+
+fn help() -> Arg {
+    flag('h', "help", "Show this help").action(ArgAction::Help)
+}
+
+/// The options that a call can mean. To describe all that a tool has would be a third of what a short call
+/// takes, and most calls give two or three: what no word can mean need not be described.
+#[derive(Clone, Copy)]
+pub struct Meant<'a>(Option<&'a [OsString]>);
+
+impl<'a> Meant<'a> {
+    /// All options.
+    pub const ALL: Meant<'static> = Meant(None);
+
+    /// Those that the words of a command line can mean, and perhaps some more: a word may be the value of
+    /// an option. Help shows all of them.
+    pub fn by(words: &'a [OsString]) -> Self {
+        let meant = Self(Some(words));
+        if meant.includes(&help()) { Self(None) } else { meant }
+    }
+
+    /// Adds an option to a command.
+    pub fn add(self, command: Command, option: Arg) -> Command {
+        if self.includes(&option) { command.arg(option) } else { command }
+    }
+
+    fn includes(self, option: &Arg) -> bool {
+        let Some(words) = self.0 else { return true };
+        words.iter().any(|word| match word.as_bytes() {
+            b"--" => false,
+            [b'-', b'-', name @ ..] => {
+                let name = name.split(|&byte| byte == b'=').next().unwrap_or_default();
+                let is_begun = |long: &str| long.as_bytes().starts_with(name);
+                option.get_long().is_some_and(is_begun)
+                    || option.get_all_aliases().is_some_and(|aliases| aliases.into_iter().any(is_begun))
+            }
+            [b'-', letters @ ..] => option
+                .get_short()
+                .is_some_and(|short| letters.iter().any(|&letter| char::from(letter) == short)),
+            _ => false,
+        })
+    }
 }
 
 /// An option without a value, with a short and a long name.

@@ -2,7 +2,8 @@
 
 use std::ffi::OsString;
 
-use bstr::{BString, ByteSlice};
+use bstr::BString;
+use modutils::bytes;
 
 /// Joins parameters by blanks; empty ones at the beginning say nothing. A value with blanks in it is
 /// put in quotes, unless it begins with a quote: the kernel splits parameters at blanks outside of
@@ -14,7 +15,7 @@ pub fn join(words: &[OsString]) -> BString {
 }
 
 fn quoted(word: &[u8]) -> Vec<u8> {
-    match word.split_once_str("=") {
+    match bytes::split_once(word, b'=') {
         Some((name, value))
             if value.contains(&b' ') && !value.starts_with(b"\"") && !value.starts_with(b"'") =>
         {

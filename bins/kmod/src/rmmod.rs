@@ -2,9 +2,8 @@
 
 use std::{ffi::OsStr, path::Path, process::ExitCode};
 
-use bstr::ByteSlice;
 use modutils::{
-    Level, ModuleName, Release, Root,
+    Level, ModuleName, Release, Root, bytes,
     kernel::{Kernel, State},
     lookup::{self, Context},
 };
@@ -59,8 +58,8 @@ fn named(argument: &OsStr) -> Option<ModuleName> {
     if path.exists() {
         return ModuleName::from_path(path);
     }
-    let bytes = argument.as_encoded_bytes();
-    Some(ModuleName::new(bytes.split_once_str(".").map_or(bytes, |(name, _)| name)))
+    let name = argument.as_encoded_bytes();
+    Some(ModuleName::new(bytes::split_once(name, b'.').map_or(name, |(name, _)| name)))
 }
 
 fn remove(module: &ModuleName, force: bool, report: &mut Report) -> Result<(), Vec<u8>> {

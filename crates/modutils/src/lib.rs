@@ -42,6 +42,7 @@ mod name;
 mod notice;
 mod root;
 
+pub mod bytes;
 pub mod config;
 pub mod depmod;
 pub mod diagnose;

@@ -11,10 +11,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use bstr::{BString, ByteSlice};
+use bstr::BString;
 
 use crate::{
-    Alias, ModuleName, Release, Result, Root, Sink,
+    Alias, ModuleName, Release, Result, Root, Sink, bytes,
     config::{ModprobeConfig, Sources},
     index::{Indexes, Trie},
 };
@@ -114,7 +114,7 @@ pub fn lookup(context: &Context, query: &[u8]) -> Result<Vec<Candidate>> {
 /// # Errors
 /// When an index cannot be read.
 pub fn lookup_name(context: &Context, name: &[u8]) -> Result<Vec<Candidate>> {
-    let name = name.split_once_str(".").map_or(name, |(name, _)| name);
+    let name = bytes::split_once(name, b'.').map_or(name, |(name, _)| name);
     let module = ModuleName::new(name);
     let indexes = &context.indexes;
     let known = is_key(indexes.dep()?, module.as_bytes())? || is_builtin(context, &module)?;

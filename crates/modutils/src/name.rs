@@ -7,6 +7,8 @@ use std::{fmt, path::Path};
 
 use bstr::{BStr, BString, ByteSlice};
 
+use crate::bytes;
+
 /// A module's name as the kernel knows it: no dash, no extension.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ModuleName(BString);
@@ -21,7 +23,7 @@ impl ModuleName {
     /// `None` where the path has no file name or it starts with a dot.
     pub fn from_path(path: &Path) -> Option<Self> {
         let file_name = path.file_name()?.as_encoded_bytes();
-        let stem = file_name.split_once_str(".").map_or(file_name, |(stem, _)| stem);
+        let stem = bytes::split_once(file_name, b'.').map_or(file_name, |(stem, _)| stem);
         (!stem.is_empty()).then(|| Self::new(stem))
     }
 

@@ -12,7 +12,7 @@ use modutils_fuzz::memory;
 fuzz_target!(|text: &[u8]| {
     memory::within((1 << 20) + 512 * text.len(), || {
         let newlines = text.iter().filter(|&&byte| byte == b'\n').count();
-        let lines = lines::lines(text);
+        let lines: Vec<_> = lines::lines(text).collect();
         assert!(lines.windows(2).all(|pair| pair[0].number < pair[1].number));
         assert!(lines.iter().all(|line| line.number as usize <= newlines + 1));
         assert!(lines.iter().map(|line| line.text.len()).sum::<usize>() <= text.len());

@@ -62,20 +62,20 @@ fn configuration(tool: &Tool, report: &mut Report) {
     }
 }
 
-/// How many bytes of lines are printed at once.
-const CHUNK: usize = 64 << 10;
+/// How many bytes of lines are printed at once, and some more that a line may have.
+const CHUNK: usize = 32 << 10;
 
 /// Prints the keys of an index as lines.
 fn dump(index: modutils::Result<Option<&Trie>>, report: &mut Report) -> modutils::Result<()> {
     let Some(index) = index? else { return Ok(()) };
-    let mut lines = Vec::with_capacity(2 * CHUNK);
+    let mut lines = Vec::with_capacity(CHUNK + 4096);
     let mut chunk = |lines: &mut Vec<u8>| {
         report.print(&*lines);
         lines.clear();
     };
-    let dumped = index.for_each(&mut |key, value| {
-        lines.extend_from_slice(b"alias ");
-        lines.extend_from_slice(key);
+    let dumped = index.for_each_behind(b"alias ", &mut |start, value| {
+        lines.reserve(start.len() + value.len() + 2);
+        lines.extend_from_slice(start);
         lines.push(b' ');
         lines.extend_from_slice(value);
         lines.push(b'\n');

@@ -194,5 +194,5 @@ fn paths(words: Vec<OsString>) -> Option<Vec<std::path::PathBuf>> {
 
 /// The command line's description, for the tests and the completions.
 pub fn command() -> clap::Command {
-    cli::common(options::command())
+    options::command(cli::Meant::ALL)
 }

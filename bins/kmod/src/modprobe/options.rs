@@ -7,11 +7,15 @@ use std::{
     time::Duration,
 };
 
-use clap::{Arg, ArgAction, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use modutils::kernel::Force;
 
 use super::paths;
-use crate::{Invocation, cli, report::Report};
+use crate::{
+    Invocation,
+    cli::{self, Meant},
+    report::Report,
+};
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,49 +54,52 @@ pub(super) struct Options {
     pub arguments: Vec<OsString>,
 }
 
-/// The tool's options; each deprecated spelling is an option of its own, as getopt lists them.
-pub(super) fn command() -> Command {
+/// The tool's options as far as they are meant; each deprecated spelling is an option of its own, as
+/// getopt lists them.
+pub(super) fn command(meant: Meant) -> Command {
     let about = "Load or remove modules, with what they need";
-    let command = cli::command("modprobe", about).arg(cli::arguments("MODULE [PARAMETER]..."));
+    let mut command = cli::command("modprobe", about).arg(cli::arguments("MODULE [PARAMETER]..."));
+    let mut add = |option| command = meant.add(std::mem::take(&mut command), option);
     let old = |long| cli::long_flag(long, "An older spelling").hide(true);
-    command
-        .arg(cli::flag('a', "all", "Every argument is a module; failures stop nothing"))
-        .arg(cli::flag('r', "remove", "Remove modules and what they alone needed"))
-        .arg(old("remove-dependencies"))
-        .arg(cli::long_flag(
-            "remove-holders",
-            "With -r, also remove the modules that use it, and those that use them",
-        ))
-        .arg(cli::value('w', "wait", "MSEC", "With -r, wait this long for a module in use"))
-        .arg(
-            cli::flag('R', "resolve-alias", "Print the modules that a name means")
-                .visible_alias("show-alias"),
-        )
-        .arg(cli::value('j', "jobs", "N", "Load up to N modules at once that do not need each other"))
-        .arg(cli::long_flag("first-time", "Fail where there is nothing to do"))
-        .arg(
-            cli::flag('i', "ignore-install", "Leave out the module's own install or remove command")
-                .aliases(["ignore-remove", "ignore", "ignor", "igno", "ign", "ig"]),
-        )
-        .arg(cli::flag('b', "use-blacklist", "Leave out blacklisted modules, also when named"))
-        .arg(cli::flag('f', "force", "Leave out both checks below; with -r, remove by force"))
-        .arg(cli::long_flag("force-modversion", "Do not check the versions of symbols"))
-        .arg(cli::long_flag("force-vermagic", "Do not check the kernel's version"))
-        .arg(cli::flag('D', "show-depends", "Print what would be loaded, whatever is loaded now"))
-        .arg(old("showconfig"))
-        .arg(cli::flag('c', "show-config", "Print the configuration and the indexes"))
-        .arg(cli::json())
-        .arg(cli::long_flag("show-modversions", "Print the symbol versions that a module needs"))
-        .arg(old("dump-modversions"))
-        .arg(cli::long_flag("show-exports", "Print the symbols that a module exports"))
-        .arg(cli::flag('n', "dry-run", "Do nothing, print what would be done"))
-        .arg(old("show"))
-        .arg(repeated_value('C', "config", "FILE", "Read this file or directory instead of modprobe.d"))
-        .arg(cli::value('d', "dirname", "DIR", "Look for module directories below DIR"))
-        .arg(cli::value('S', "set-version", "VERSION", "Work for this kernel, not the running one"))
-        .arg(counted('s', "syslog", "Send messages to syslog"))
-        .arg(counted('q', "quiet", "Print no messages"))
-        .arg(counted('v', "verbose", "Print what is done, and more messages"))
+    add(cli::flag('a', "all", "Every argument is a module; failures stop nothing"));
+    add(cli::flag('r', "remove", "Remove modules and what they alone needed"));
+    add(old("remove-dependencies"));
+    add(cli::long_flag(
+        "remove-holders",
+        "With -r, also remove the modules that use it, and those that use them",
+    ));
+    add(cli::value('w', "wait", "MSEC", "With -r, wait this long for a module in use"));
+    add(cli::flag('R', "resolve-alias", "Print the modules that a name means").visible_alias("show-alias"));
+    add(cli::value('j', "jobs", "N", "Load up to N modules at once that do not need each other"));
+    add(cli::long_flag("first-time", "Fail where there is nothing to do"));
+    add(cli::flag('i', "ignore-install", "Leave out the module's own install or remove command").aliases([
+        "ignore-remove",
+        "ignore",
+        "ignor",
+        "igno",
+        "ign",
+        "ig",
+    ]));
+    add(cli::flag('b', "use-blacklist", "Leave out blacklisted modules, also when named"));
+    add(cli::flag('f', "force", "Leave out both checks below; with -r, remove by force"));
+    add(cli::long_flag("force-modversion", "Do not check the versions of symbols"));
+    add(cli::long_flag("force-vermagic", "Do not check the kernel's version"));
+    add(cli::flag('D', "show-depends", "Print what would be loaded, whatever is loaded now"));
+    add(old("showconfig"));
+    add(cli::flag('c', "show-config", "Print the configuration and the indexes"));
+    add(cli::json());
+    add(cli::long_flag("show-modversions", "Print the symbol versions that a module needs"));
+    add(old("dump-modversions"));
+    add(cli::long_flag("show-exports", "Print the symbols that a module exports"));
+    add(cli::flag('n', "dry-run", "Do nothing, print what would be done"));
+    add(old("show"));
+    add(repeated_value('C', "config", "FILE", "Read this file or directory instead of modprobe.d"));
+    add(cli::value('d', "dirname", "DIR", "Look for module directories below DIR"));
+    add(cli::value('S', "set-version", "VERSION", "Work for this kernel, not the running one"));
+    add(counted('s', "syslog", "Send messages to syslog"));
+    add(counted('q', "quiet", "Print no messages"));
+    add(counted('v', "verbose", "Print what is done, and more messages"));
+    cli::common_as_meant(command, meant)
 }
 
 fn repeated_value(short: char, long: &'static str, name: &'static str, help: &'static str) -> Arg {
@@ -110,17 +117,17 @@ impl Options {
     /// # Errors
     /// As [`cli::parse`]: everything has been said, and the error says whether it was asked for.
     pub(super) fn read(invocation: &Invocation, report: &mut Report) -> Result<Self, bool> {
-        let given = cli::parse(super::command(), invocation, report)?;
-        let any = |names: &[&str]| names.iter().any(|name| given.get_flag(name));
-        let count = |name| given.get_many::<bool>(name).into_iter().flatten().count();
-        let wait = match cli::value_of(&given, "wait") {
+        let command = command(Meant::by(&invocation.arguments));
+        let given = Given(cli::parse(command, invocation, report)?);
+        let any = |names: &[&str]| names.iter().any(|name| given.flag(name));
+        let wait = match given.value("wait") {
             Some(text) => Some(milliseconds(&text).ok_or_else(|| {
                 report.error([b"unexpected wait value '", text.as_encoded_bytes(), b"'."].concat());
                 false
             })?),
             None => None,
         };
-        let jobs = match cli::value_of(&given, "jobs") {
+        let jobs = match given.value("jobs") {
             Some(text) => jobs(&text).ok_or_else(|| {
                 report.error([b"unexpected number of jobs '", text.as_encoded_bytes(), b"'."].concat());
                 false
@@ -159,25 +166,50 @@ impl Options {
             wait: wait.filter(|wait| !wait.is_zero()),
             jobs,
             force,
-            config: paths(cli::values_of(&given, "config")),
-            dirname: cli::value_of(&given, "dirname").map(PathBuf::from),
-            release: cli::value_of(&given, "set-version"),
-            syslog: count("syslog") > 0,
-            quiet: count("quiet") > 0,
-            verbose: count("verbose"),
+            config: paths(given.values("config")),
+            dirname: given.value("dirname").map(PathBuf::from),
+            release: given.value("set-version"),
+            syslog: !given.places("syslog").is_empty(),
+            quiet: !given.places("quiet").is_empty(),
+            verbose: given.places("verbose").len(),
             inherited: inherited(&given),
-            arguments: cli::values_of(&given, cli::ARGUMENTS),
+            arguments: given.values(cli::ARGUMENTS),
         })
     }
 }
 
+/// What was given of the options. Those that were not meant are not there to be asked for.
+struct Given(ArgMatches);
+
+impl Given {
+    fn flag(&self, name: &str) -> bool {
+        matches!(self.0.try_get_one(name), Ok(Some(true)))
+    }
+
+    /// The last value of an option.
+    fn value(&self, name: &str) -> Option<OsString> {
+        self.values(name).pop()
+    }
+
+    /// All values of an option, or the positional arguments.
+    fn values(&self, name: &str) -> Vec<OsString> {
+        self.0.try_get_many(name).ok().flatten().into_iter().flatten().cloned().collect()
+    }
+
+    /// Where the option stands on the command line, each time.
+    fn places(&self, name: &str) -> Vec<usize> {
+        let is_there = matches!(self.0.try_contains_id(name), Ok(true));
+        is_there.then(|| self.0.indices_of(name)).flatten().into_iter().flatten().collect()
+    }
+}
+
 /// The options that go on to the modprobes of commands, in the order in which they were given.
-fn inherited(given: &clap::ArgMatches) -> Vec<Vec<u8>> {
+fn inherited(given: &Given) -> Vec<Vec<u8>> {
     let mut words: Vec<(usize, Vec<u8>)> = Vec::new();
-    let paths = given.indices_of("config").into_iter().flatten().zip(cli::values_of(given, "config"));
+    let paths = given.places("config").into_iter().zip(given.values("config"));
     words.extend(paths.map(|(place, path)| (place, [b"-C ", path.as_encoded_bytes()].concat())));
     for (name, word) in [("syslog", "-s"), ("quiet", "-q"), ("verbose", "-v")] {
-        words.extend(given.indices_of(name).into_iter().flatten().map(|place| (place, word.into())));
+        words.extend(given.places(name).into_iter().map(|place| (place, word.into())));
     }
     words.sort_by_key(|(place, _)| *place);
     words.into_iter().map(|(_, word)| word).collect()
@@ -213,7 +245,41 @@ fn milliseconds(text: &OsStr) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// What a command line gives: each option with its places and values, or the error.
+    fn read(command: Command, words: &[OsString]) -> Result<Vec<String>, String> {
+        let program = std::iter::once(OsString::from("modprobe"));
+        let matches = command.try_get_matches_from(program.chain(words.iter().cloned()));
+        let matches = matches.map_err(|error| {
+            format!("{:?} {:?}", error.kind(), error.get(clap::error::ContextKind::InvalidArg))
+        })?;
+        let of = |id: &clap::Id| {
+            let places: Vec<usize> = matches.indices_of(id.as_str()).into_iter().flatten().collect();
+            format!("{id} {places:?} {:?}", matches.get_raw(id.as_str()))
+        };
+        let source = |id: &&clap::Id| matches.value_source(id.as_str());
+        let given = matches.ids().filter(|id| source(id) == Some(clap::parser::ValueSource::CommandLine));
+        let mut given: Vec<String> = given.map(of).collect();
+        given.sort();
+        Ok(given)
+    }
+
+    proptest! {
+        #[test]
+        fn options_that_no_word_can_mean_are_not_missed(
+            words in prop::collection::vec(
+                "-{0,2}(show(-(co|d|mod|a|x)?)?|re(m(ove(-h)?)?)?|ign?|f(orce(-v)?)?|verbose|con(fig)?|[arRDcnCdSsqvVhwjfbx]{1,3})(=x?)?|--|-|x",
+                0..5,
+            )
+        ) {
+            let words: Vec<OsString> = words.into_iter().map(OsString::from).collect();
+            let read_by = |meant| read(command(meant), &words);
+            prop_assert_eq!(read_by(Meant::by(&words)), read_by(Meant::ALL));
+        }
+    }
 
     #[test]
     fn a_number_of_jobs_is_one_at_least() {

@@ -7,6 +7,7 @@ use std::{
     collections::{BTreeMap, btree_map::Entry},
     ffi::OsString,
     fs, io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -42,7 +43,12 @@ impl Family {
 
 /// The files to read, found so far: one for each name, in the order of names.
 #[derive(Debug, Default)]
-pub struct Files(BTreeMap<OsString, PathBuf>);
+pub struct Files {
+    by_name: BTreeMap<OsString, PathBuf>,
+    /// The directories of which nothing was amiss, by device and inode. `/lib` is `/usr/lib` in many
+    /// systems: what is there is known then.
+    read: Vec<(u64, u64)>,
+}
 
 impl Files {
     /// Adds what paths given by the caller or the system name: of a directory its `*.conf` files, any
@@ -50,7 +56,12 @@ impl Files {
     pub fn add(&mut self, paths: &[PathBuf], sink: &mut Sink) {
         for path in paths {
             match fs::metadata(path) {
-                Ok(metadata) if metadata.is_dir() => self.add_directory(path, sink),
+                Ok(metadata) if metadata.is_dir() => {
+                    let place = (metadata.dev(), metadata.ino());
+                    if !self.read.contains(&place) && self.add_directory(path, sink) {
+                        self.read.push(place);
+                    }
+                }
                 Ok(_) => self.add_file(path.clone()),
                 Err(error) if is_missing(&error) => {}
                 Err(error) => sink(Notice::of(Level::Error, &Error::io("read", path)(error))),
@@ -61,36 +72,51 @@ impl Files {
     /// Adds a file, unless one of its name is there already.
     pub fn add_file(&mut self, path: PathBuf) {
         let name = path.file_name().unwrap_or_default().to_owned();
-        if let Entry::Vacant(place) = self.0.entry(name) {
+        if let Entry::Vacant(place) = self.by_name.entry(name) {
             place.insert(path);
         }
     }
 
     /// The files in their order.
     pub fn into_paths(self) -> impl Iterator<Item = PathBuf> {
-        self.0.into_values()
+        self.by_name.into_values()
     }
 
-    fn add_directory(&mut self, directory: &Path, sink: &mut Sink) {
-        let entries = match fs::read_dir(directory) {
-            Ok(entries) => entries,
-            Err(error) => return sink(Notice::of(Level::Error, &Error::io("read", directory)(error))),
+    /// Adds a directory's files. Whether there was nothing to tell.
+    fn add_directory(&mut self, directory: &Path, sink: &mut Sink) -> bool {
+        let mut told = false;
+        let mut tell = |notice| {
+            told = true;
+            sink(notice);
         };
-        for entry in entries {
-            let path = match entry {
-                Ok(entry) => entry.path(),
-                Err(error) => return sink(Notice::of(Level::Error, &Error::io("read", directory)(error))),
-            };
-            if !is_configuration(&path) {
-                continue;
-            }
-            match fs::metadata(&path) {
-                Ok(metadata) if metadata.is_dir() => {
-                    sink(Notice::error(format!("{}: a directory, not read", path.display())));
+        let failed = |path: &Path, error| Notice::of(Level::Error, &Error::io("read", path)(error));
+        match fs::read_dir(directory) {
+            Ok(entries) => {
+                for entry in entries {
+                    match entry {
+                        Ok(entry) => self.add_entry(&entry.path(), &mut tell),
+                        Err(error) => {
+                            tell(failed(directory, error));
+                            break;
+                        }
+                    }
                 }
-                Ok(_) => self.add_file(path),
-                Err(error) => sink(Notice::of(Level::Error, &Error::io("read", &path)(error))),
             }
+            Err(error) => tell(failed(directory, error)),
+        }
+        !told
+    }
+
+    fn add_entry(&mut self, path: &Path, sink: &mut Sink) {
+        if !is_configuration(path) {
+            return;
+        }
+        match fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => {
+                sink(Notice::error(format!("{}: a directory, not read", path.display())));
+            }
+            Ok(_) => self.add_file(path.to_owned()),
+            Err(error) => sink(Notice::of(Level::Error, &Error::io("read", path)(error))),
         }
     }
 }

@@ -1,14 +1,16 @@
 //! The lines of a configuration file, as modprobe.d(5) and depmod.d(5) join and unescape them.
 
-use bstr::BString;
+use std::borrow::Cow;
+
+use crate::bytes;
 
 /// A line that says something: neither blank nor a comment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct Line<'a> {
     /// Where it begins in the file, counted from one.
     pub number: u32,
     /// Its text, continuations joined, backslashes gone.
-    pub text: BString,
+    pub text: Cow<'a, [u8]>,
 }
 
 /// Splits a file into its lines.
@@ -16,19 +18,21 @@ pub struct Line {
 /// A backslash before the end of a line joins the next one to it; before any other byte it only
 /// disappears. A `#` is a comment in the first column alone, and a comment too goes on after a
 /// backslash. A NUL ends a line's text, as it does for every reader of these files.
-pub fn lines(bytes: &[u8]) -> Vec<Line> {
-    let mut lines = Vec::new();
+pub fn lines(bytes: &[u8]) -> impl Iterator<Item = Line<'_>> {
     let mut rest = bytes;
-    let mut number = 1;
-    while !rest.is_empty() {
-        let (text, newlines, after) = take_line(rest);
-        if !is_silent(&text) {
-            lines.push(Line { number, text });
+    let mut next = 1_u32;
+    std::iter::from_fn(move || {
+        while !rest.is_empty() {
+            let (text, newlines, after) = take_line(rest);
+            let number = next;
+            next = next.saturating_add(newlines);
+            rest = after;
+            if !is_silent(&text) {
+                return Some(Line { number, text });
+            }
         }
-        number = number.saturating_add(newlines);
-        rest = after;
-    }
-    lines
+        None
+    })
 }
 
 /// Splits at the first blank or tab: a word, and what follows that one byte. Leading blanks are
@@ -55,14 +59,14 @@ fn is_silent(text: &[u8]) -> bool {
 }
 
 /// The first logical line, how many ends of line it took, and what follows it.
-fn take_line(bytes: &[u8]) -> (BString, u32, &[u8]) {
-    let mut text = Vec::new();
+fn take_line(bytes: &[u8]) -> (Cow<'_, [u8]>, u32, &[u8]) {
+    let mut text = Cow::Borrowed(&b""[..]);
     let mut newlines = 0_u32;
     let mut rest = bytes;
     loop {
         let end = rest.iter().position(|byte| matches!(byte, b'\n' | b'\\')).unwrap_or(rest.len());
         let (plain, special) = rest.split_at_checked(end).unwrap_or_default();
-        text.extend_from_slice(plain);
+        append(&mut text, plain);
         rest = match special {
             [] => &[],
             [b'\\', b'\n', after @ ..] => {
@@ -70,7 +74,7 @@ fn take_line(bytes: &[u8]) -> (BString, u32, &[u8]) {
                 after
             }
             [b'\\', escaped, after @ ..] => {
-                text.push(*escaped);
+                append(&mut text, std::slice::from_ref(escaped));
                 after
             }
             [b'\\'] => &[],
@@ -84,10 +88,22 @@ fn take_line(bytes: &[u8]) -> (BString, u32, &[u8]) {
             break;
         }
     }
-    if let Some(nul) = text.iter().position(|&byte| byte == 0) {
-        text.truncate(nul);
+    if let Some(nul) = bytes::find(&text, 0) {
+        match &mut text {
+            Cow::Borrowed(text) => *text = text.get(..nul).unwrap_or_default(),
+            Cow::Owned(text) => text.truncate(nul),
+        }
     }
-    (text.into(), newlines, rest)
+    (text, newlines, rest)
+}
+
+/// Adds bytes to a text: it is copied where it is of several pieces only.
+fn append<'a>(text: &mut Cow<'a, [u8]>, more: &'a [u8]) {
+    if text.is_empty() {
+        *text = Cow::Borrowed(more);
+    } else {
+        text.to_mut().extend_from_slice(more);
+    }
 }
 
 #[cfg(test)]
@@ -97,7 +113,7 @@ mod tests {
     use super::*;
 
     fn texts(bytes: &[u8]) -> Vec<(u32, String)> {
-        lines(bytes).into_iter().map(|line| (line.number, line.text.to_string())).collect()
+        lines(bytes).map(|line| (line.number, String::from_utf8(line.text.into_owned()).unwrap())).collect()
     }
 
     #[test]
@@ -128,7 +144,7 @@ mod tests {
     proptest! {
         #[test]
         fn numbers_ascend_and_no_line_holds_an_end_of_line(bytes in proptest::collection::vec(prop_oneof![Just(b'\\'), Just(b'\n'), Just(b'#'), any::<u8>()], 0..200)) {
-            let lines = lines(&bytes);
+            let lines: Vec<_> = lines(&bytes).collect();
             let last = bytes.iter().filter(|&&byte| byte == b'\n').count() as u32 + 1;
             prop_assert!(lines.windows(2).all(|pair| pair[0].number < pair[1].number));
             prop_assert!(lines.iter().all(|line| line.number <= last && !line.text.contains(&b'\n') && !line.text.contains(&0)));

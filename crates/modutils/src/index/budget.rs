@@ -52,6 +52,11 @@ impl Budget {
     /// Takes a value of a key that is so long.
     pub(super) fn value(&mut self, value: &[u8], key: usize) -> Result<(), Excess> {
         self.node(value.len().saturating_add(VALUE))?;
+        self.key(key)
+    }
+
+    /// Takes a key that is so long, for one of its values.
+    pub(super) fn key(&mut self, key: usize) -> Result<(), Excess> {
         self.keys = self.keys.checked_sub(key).ok_or(Excess::Keys)?;
         Ok(())
     }

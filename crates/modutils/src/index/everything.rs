@@ -1,136 +1,119 @@
-//! All keys of an index whose bytes are in memory.
+//! All keys of an index.
 //!
-//! `modprobe -c` prints tens of thousands of lines, and the time it takes is that of this loop: a node's
-//! parts are slices here, and a fault is only found; what it is, [`Node`] is asked.
+//! `modprobe -c` prints tens of thousands of lines, and the time it takes is that of this loop.
 
 use super::{
-    budget::{Budget, Excess},
-    file::{IndexFile, find_nul},
-    node::{HAS_CHILDREN, HAS_PREFIX, HAS_VALUES, Node, OFFSET_MASK},
+    budget::Budget,
+    file::IndexFile,
+    node::{HAS_CHILDREN, HAS_PREFIX, HAS_VALUES, OFFSET_MASK},
+    window::{Fault, Window},
 };
 use crate::Malformed;
 
-/// A node whose children are being visited.
-struct Open<'a> {
-    /// The length of its key.
-    key: usize,
-    /// The references to its children from this byte on.
-    children: &'a [[u8; 4]],
+/// A node that is still to be visited.
+#[derive(Clone, Copy, Default)]
+struct Pending {
+    reference: u32,
+    /// The length of its parent's key.
+    parent: u32,
+    /// The byte that leads to it.
     byte: u8,
 }
 
-/// Gives all keys below a node, each with each of its values: a node's own before its children's.
+/// The nodes still to be visited, the next one last.
+#[derive(Default)]
+struct Stack {
+    /// Those in front are of the stack, the others only room.
+    nodes: Vec<Pending>,
+    len: usize,
+}
+
+impl Stack {
+    /// Puts a node's children there, so that the first of them is the next. Most places of a table may
+    /// be empty, in no order that a processor could foresee: each is put there, and stays if it is a child.
+    fn push(&mut self, table: &[[u8; 4]], last: u8, parent: u32) {
+        let room = self.len.saturating_add(table.len());
+        if self.nodes.len() < room {
+            self.nodes.resize(room.saturating_mul(2), Pending::default());
+        }
+        let nodes = self.nodes.get_mut(self.len..).unwrap_or_default();
+        let mut count = 0_usize;
+        let mut byte = last;
+        for reference in table.iter().rev() {
+            let reference = u32::from_be_bytes(*reference);
+            if let Some(place) = nodes.get_mut(count) {
+                *place = Pending { reference, parent, byte };
+            }
+            count = count.wrapping_add(usize::from(reference != 0));
+            byte = byte.wrapping_sub(1);
+        }
+        self.len = self.len.saturating_add(count);
+    }
+
+    fn pop(&mut self) -> Option<Pending> {
+        self.len = self.len.checked_sub(1)?;
+        self.nodes.get(self.len).copied()
+    }
+}
+
+/// Gives all keys below a node, each behind `start` and with each of its values: a node's own before its
+/// children's.
 ///
 /// # Errors
-/// Where a reference leads out of the file, nodes overlap, or the keys are out of all proportion to the
-/// file. What was given before holds all the same.
+/// Where a reference leads out of the file, nodes overlap, the keys are out of all proportion to the
+/// file, or it cannot be read. What was given before holds all the same.
 pub(super) fn for_each(
     file: &IndexFile,
     root: u32,
+    start: &[u8],
     each: &mut impl FnMut(&[u8], &[u8]),
 ) -> Result<(), Malformed> {
-    let bytes = file.whole()?;
-    let mut budget = Budget::of(bytes.len());
-    let mut key = Vec::with_capacity(256);
-    let mut open: Vec<Open<'_>> = Vec::with_capacity(64);
-    let mut next = Some(root);
-    loop {
-        if let Some(reference) = next.take() {
-            let entered = enter(bytes, reference, &mut key, &mut budget, each);
-            match entered.map_err(|unsound| unsound.told(file, reference))? {
-                (_, []) => {}
-                (byte, children) => open.push(Open { key: key.len(), children, byte }),
-            }
-        }
-        let Some(node) = open.last_mut() else { return Ok(()) };
-        key.truncate(node.key);
-        while let Some((reference, others)) = node.children.split_first() {
-            let byte = node.byte;
-            // There is none behind the byte 255.
-            (node.children, node.byte) = (others, byte.wrapping_add(1));
-            if *reference != [0; 4] {
-                key.push(byte);
-                next = Some(u32::from_be_bytes(*reference));
-                break;
-            }
-        }
-        if next.is_none() {
-            open.pop();
-        }
-    }
+    visit(file, root, start, each).map_err(|fault| *fault)
 }
 
-/// Why a node is not one.
-enum Unsound {
-    /// It ends behind the file's end, or is none at all.
-    Parts,
-    Excess(Excess),
-}
-
-impl From<Excess> for Unsound {
-    fn from(excess: Excess) -> Self {
-        Self::Excess(excess)
-    }
-}
-
-impl Unsound {
-    /// What is wrong with the node at a reference.
-    #[cold]
-    fn told(self, file: &IndexFile, reference: u32) -> Malformed {
-        match self {
-            Self::Excess(excess) => excess.into(),
-            Self::Parts => {
-                let values = Node::read(file, reference).map(|node| node.values);
-                let fault = values.map_or_else(Some, |values| values.filter_map(Result::err).next());
-                fault.unwrap_or_else(|| Malformed::file("a node of the index is not whole"))
-            }
-        }
-    }
-}
-
-/// Adds a node's prefix to the key, gives its values, and returns its children with the byte of the
-/// first.
-fn enter<'a>(
-    bytes: &'a [u8],
-    reference: u32,
-    key: &mut Vec<u8>,
-    budget: &mut Budget,
+fn visit(
+    file: &IndexFile,
+    root: u32,
+    start: &[u8],
     each: &mut impl FnMut(&[u8], &[u8]),
-) -> Result<(u8, &'a [[u8; 4]]), Unsound> {
-    let mut rest = bytes.get((reference & OFFSET_MASK) as usize..).ok_or(Unsound::Parts)?;
-    let prefix = if reference & HAS_PREFIX == 0 { &[][..] } else { string(&mut rest)? };
-    key.extend_from_slice(prefix);
-    let (first, table) = if reference & HAS_CHILDREN == 0 { (0, &[][..]) } else { children(&mut rest)? };
-    budget.node(prefix.len().saturating_add(table.as_flattened().len()).saturating_add(1))?;
-    let count = if reference & HAS_VALUES == 0 { 0 } else { number(&mut rest)? };
-    for _ in 0..count {
-        // Its priority does not matter here.
-        number(&mut rest)?;
-        let value = string(&mut rest)?;
-        budget.value(value, key.len())?;
-        each(key, value);
+) -> Result<(), Fault> {
+    let mut budget = Budget::of(file.len());
+    let mut window = Window::new(file);
+    let mut key = Vec::with_capacity(256);
+    key.extend_from_slice(start);
+    let mut pending = Stack::default();
+    let mut next = root;
+    loop {
+        let offset = (next & OFFSET_MASK) as usize;
+        window.go_to(offset);
+        if next & HAS_PREFIX != 0 {
+            key.extend_from_slice(window.string()?);
+        }
+        if next & HAS_CHILDREN != 0 {
+            let [first, last] = window.take(2)?.first_chunk().copied().unwrap_or_default();
+            let Some(more) = last.checked_sub(first) else {
+                return Err(
+                    Malformed::offset(window.at() as u64, "the children's range is upside down").into()
+                );
+            };
+            let len = (usize::from(more) + 1) * 4;
+            let parent = u32::try_from(key.len()).unwrap_or(u32::MAX);
+            pending.push(window.take(len)?.as_chunks().0, last, parent);
+        }
+        if next & HAS_VALUES != 0 {
+            for _ in 0..window.number()? {
+                // Its priority does not matter here.
+                window.take(4)?;
+                let value = window.string()?;
+                budget.key(key.len().wrapping_sub(start.len())).map_err(Malformed::from)?;
+                each(&key, value);
+            }
+        }
+        // One byte at least: a node may be nothing but a reference to it.
+        budget.node(window.at().wrapping_sub(offset).max(1)).map_err(Malformed::from)?;
+        let Some(node) = pending.pop() else { return Ok(()) };
+        key.truncate(node.parent as usize);
+        key.push(node.byte);
+        next = node.reference;
     }
-    Ok((first, table))
-}
-
-fn children<'a>(rest: &mut &'a [u8]) -> Result<(u8, &'a [[u8; 4]]), Unsound> {
-    let (&[first, last], table) = rest.split_first_chunk().ok_or(Unsound::Parts)?;
-    let more = last.checked_sub(first).ok_or(Unsound::Parts)?;
-    let len = usize::from(more).saturating_add(1).saturating_mul(4);
-    let (table, after) = table.split_at_checked(len).ok_or(Unsound::Parts)?;
-    *rest = after;
-    Ok((first, table.as_chunks().0))
-}
-
-fn number(rest: &mut &[u8]) -> Result<u32, Unsound> {
-    let (number, after) = rest.split_first_chunk().ok_or(Unsound::Parts)?;
-    *rest = after;
-    Ok(u32::from_be_bytes(*number))
-}
-
-fn string<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], Unsound> {
-    let end = find_nul(rest).ok_or(Unsound::Parts)?;
-    let (string, after) = rest.split_at_checked(end).ok_or(Unsound::Parts)?;
-    *rest = after.get(1..).unwrap_or_default();
-    Ok(string)
 }

@@ -4,19 +4,25 @@
 //! that a foreign writer cuts short in its place would kill the process. Blocks stay in memory once
 //! read, so that nodes borrow from them and further lookups find them.
 
-use std::{cell::OnceCell, fs::File, io, ops::Deref, os::unix::fs::FileExt, path::Path};
-
-use memmap2::{MmapMut, MmapOptions};
+use std::{cell::OnceCell, fs::File, io, os::unix::fs::FileExt, path::Path};
 
 use crate::{
-    Malformed, error_text,
+    Malformed,
+    bytes::find,
+    error_text,
     file::{TREE_FILE_LIMIT, open_bounded},
 };
 
-/// The distance from one block to the next as a power of two: 8 KiB.
-const BLOCK_SHIFT: u32 = 13;
+/// The distance from one block to the next as a power of two: 4 KiB. Memory that is touched for the first
+/// time costs more than another look into the file.
+const BLOCK_SHIFT: u32 = 12;
 /// How much of the next block is read with one: what begins near a block's end seldom ends later.
-const OVERLAP: usize = 4 << 10;
+const OVERLAP: usize = 1 << 10;
+/// The same of a long block, for what did: lists of dependencies.
+const LONG_OVERLAP: usize = 16 << 10;
+
+/// Blocks of a file by their place, as far as they were read.
+type Blocks = Vec<OnceCell<Box<[u8]>>>;
 
 /// An index file, of which parts may be in memory.
 #[derive(Debug)]
@@ -24,28 +30,10 @@ pub(super) struct IndexFile {
     /// `None` where everything is in memory.
     file: Option<File>,
     len: usize,
-    blocks: Vec<OnceCell<Box<[u8]>>>,
-    whole: OnceCell<Whole>,
-}
-
-/// All bytes of a file.
-#[derive(Debug)]
-enum Whole {
-    Given(Vec<u8>),
-    /// Memory that the kernel provides at once, and not page by page as it is filled: an index of a
-    /// megabyte is read in half the time.
-    Read(MmapMut),
-}
-
-impl Deref for Whole {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            Self::Given(bytes) => bytes,
-            Self::Read(bytes) => bytes,
-        }
-    }
+    blocks: Blocks,
+    long_blocks: OnceCell<Blocks>,
+    /// All bytes.
+    whole: OnceCell<Vec<u8>>,
 }
 
 impl IndexFile {
@@ -56,14 +44,15 @@ impl IndexFile {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let (file, len) = open_bounded(path, TREE_FILE_LIMIT)?;
         let len = usize::try_from(len).unwrap_or_default();
-        let blocks = vec![OnceCell::new(); len.div_ceil(1 << BLOCK_SHIFT)];
-        Ok(Self { file: Some(file), len, blocks, whole: OnceCell::new() })
+        let (blocks, long_blocks) = (blocks(len), OnceCell::new());
+        Ok(Self { file: Some(file), len, blocks, long_blocks, whole: OnceCell::new() })
     }
 
     /// The same of bytes in memory.
     pub(super) fn from_bytes(bytes: Vec<u8>) -> Self {
         let len = bytes.len();
-        Self { file: None, len, blocks: Vec::new(), whole: OnceCell::from(Whole::Given(bytes)) }
+        let whole = OnceCell::from(bytes);
+        Self { file: None, len, blocks: Vec::new(), long_blocks: OnceCell::new(), whole }
     }
 
     /// How many bytes the file has.
@@ -77,12 +66,28 @@ impl IndexFile {
         if let Some(whole) = self.whole.get() {
             return Ok(whole.get(at..).unwrap_or_default());
         }
-        let Some(block) = self.blocks.get(at >> BLOCK_SHIFT) else { return Ok(&[]) };
+        self.in_block(&self.blocks, at, OVERLAP)
+    }
+
+    /// More of what is in memory from an offset on, where so many bytes of it were not enough: the block
+    /// with more after it, else the whole file. So long a thing is rare.
+    #[cold]
+    fn longer_piece(&self, at: usize, had: usize) -> Result<&[u8], Malformed> {
+        if at.saturating_add(had) >= self.len {
+            return Ok(&[]);
+        }
+        let long_blocks = self.long_blocks.get_or_init(|| blocks(self.len));
+        let piece = self.in_block(long_blocks, at, LONG_OVERLAP)?;
+        if piece.len() > had { Ok(piece) } else { Ok(self.whole()?.get(at..).unwrap_or_default()) }
+    }
+
+    fn in_block<'a>(&self, blocks: &'a Blocks, at: usize, overlap: usize) -> Result<&'a [u8], Malformed> {
+        let Some(block) = blocks.get(at >> BLOCK_SHIFT) else { return Ok(&[]) };
         let start = at & ((1 << BLOCK_SHIFT) - 1);
         let bytes = match block.get() {
             Some(bytes) => bytes,
             None => {
-                let bytes = self.read_block(at - start)?;
+                let bytes = self.read_block(at - start, overlap)?;
                 block.get_or_init(|| bytes)
             }
         };
@@ -93,34 +98,33 @@ impl IndexFile {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub(super) fn whole(&self) -> Result<&[u8], Malformed> {
+    fn whole(&self) -> Result<&[u8], Malformed> {
         if let Some(whole) = self.whole.get() {
             return Ok(whole);
         }
-        let bytes = match MmapOptions::new().len(self.len).populate().map_anon() {
-            Ok(mut bytes) => {
-                self.read(&mut bytes, 0)?;
-                Whole::Read(bytes)
-            }
-            Err(_) => {
-                let mut bytes = vec![0; self.len];
-                self.read(&mut bytes, 0)?;
-                Whole::Given(bytes)
-            }
-        };
+        let mut bytes = vec![0; self.len];
+        self.read(&mut bytes, 0)?;
         Ok(self.whole.get_or_init(|| bytes))
     }
 
     #[cold]
-    fn read_block(&self, start: usize) -> Result<Box<[u8]>, Malformed> {
-        let len = self.len.saturating_sub(start).min((1 << BLOCK_SHIFT) + OVERLAP);
+    fn read_block(&self, start: usize, overlap: usize) -> Result<Box<[u8]>, Malformed> {
+        let len = self.len.saturating_sub(start).min((1 << BLOCK_SHIFT) + overlap);
         let mut bytes = vec![0; len].into_boxed_slice();
         self.read(&mut bytes, start)?;
         Ok(bytes)
     }
 
-    fn read(&self, bytes: &mut [u8], start: usize) -> Result<(), Malformed> {
-        let Some(file) = &self.file else { return Ok(()) };
+    /// Fills a buffer with the bytes from an offset on.
+    ///
+    /// # Errors
+    /// When they cannot be read, or are not there.
+    pub(super) fn read(&self, bytes: &mut [u8], start: usize) -> Result<(), Malformed> {
+        let Some(file) = &self.file else {
+            let known = self.whole.get().and_then(|whole| whole.get(start..)?.get(..bytes.len()));
+            bytes.copy_from_slice(known.ok_or_else(|| self.cut_short(start))?);
+            return Ok(());
+        };
         file.read_exact_at(bytes, start as u64).map_err(|error| {
             if error.kind() == io::ErrorKind::UnexpectedEof {
                 return Malformed::offset(start as u64, "the index became shorter while it was read");
@@ -130,23 +134,17 @@ impl IndexFile {
             Malformed::offset(start as u64, what).with_errno(errno)
         })
     }
+
+    /// That the file ends too early for what is at an offset.
+    #[cold]
+    pub(super) fn cut_short(&self, at: usize) -> Malformed {
+        Malformed::offset(at as u64, "the index ends before what should stand here")
+    }
 }
 
-/// The place of the first NUL. Most strings here are so short that to set up a search made for long
-/// ones would take longer than the search: eight bytes are looked at at once.
-pub(super) fn find_nul(bytes: &[u8]) -> Option<usize> {
-    const LOWEST: u64 = 0x0101_0101_0101_0101;
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (place, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        // The lowest byte of which the uppermost bit is left is the first that is zero.
-        let zero = word.wrapping_sub(LOWEST) & !word & (LOWEST << 7);
-        if zero != 0 {
-            return place.checked_mul(8)?.checked_add(zero.trailing_zeros() as usize / 8);
-        }
-    }
-    let nul = rest.iter().position(|&byte| byte == 0)?;
-    (bytes.len() - rest.len()).checked_add(nul)
+/// Room for the blocks of so long a file.
+fn blocks(len: usize) -> Blocks {
+    vec![OnceCell::new(); len.div_ceil(1 << BLOCK_SHIFT)]
 }
 
 /// A place in the file, moving on as it is read.
@@ -174,54 +172,46 @@ impl<'a> Cursor<'a> {
 
     /// A number of four bytes.
     pub(super) fn number(&mut self) -> Result<u32, Malformed> {
-        if self.rest.len() < 4 {
-            self.look_further()?;
-        }
-        let Some((bytes, rest)) = self.rest.split_first_chunk() else { return Err(self.cut_short()) };
-        (self.at, self.rest) = (self.at.saturating_add(4), rest);
-        Ok(u32::from_be_bytes(*bytes))
+        Ok(u32::from_be_bytes(self.take(4)?.first_chunk().copied().unwrap_or_default()))
     }
 
     /// The bytes before the next NUL, which is passed over.
     pub(super) fn string(&mut self) -> Result<&'a [u8], Malformed> {
-        let mut end = find_nul(self.rest);
-        if end.is_none() {
+        loop {
+            if let Some(end) = find(self.rest, 0) {
+                let string = self.take(end)?;
+                self.take(1)?;
+                return Ok(string);
+            }
             self.look_further()?;
-            end = find_nul(self.rest);
         }
-        let Some(end) = end else { return Err(self.cut_short()) };
-        let string = self.take(end)?;
-        self.take(1)?;
-        Ok(string)
     }
 
     /// So many bytes.
     pub(super) fn take(&mut self, length: usize) -> Result<&'a [u8], Malformed> {
-        if self.rest.len() < length {
+        loop {
+            if let Some((bytes, rest)) = self.rest.split_at_checked(length) {
+                (self.at, self.rest) = (self.at.saturating_add(length), rest);
+                return Ok(bytes);
+            }
             self.look_further()?;
         }
-        let Some((bytes, rest)) = self.rest.split_at_checked(length) else { return Err(self.cut_short()) };
-        (self.at, self.rest) = (self.at.saturating_add(length), rest);
-        Ok(bytes)
     }
 
-    /// Where a block ends too early, the next ones are wanted, too; so long a thing is rare enough to
-    /// read everything.
+    /// Where a block ends too early, more of the file is wanted.
     #[cold]
     fn look_further(&mut self) -> Result<(), Malformed> {
-        self.rest = self.file.whole()?.get(self.at..).unwrap_or_default();
+        let longer = self.file.longer_piece(self.at, self.rest.len())?;
+        if longer.len() <= self.rest.len() {
+            return Err(self.file.cut_short(self.at));
+        }
+        self.rest = longer;
         Ok(())
-    }
-
-    fn cut_short(&self) -> Malformed {
-        Malformed::offset(self.at as u64, "the index ends before what should stand here")
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     fn written(bytes: &[u8]) -> (tempfile::TempDir, IndexFile) {
@@ -234,16 +224,19 @@ mod tests {
 
     #[test]
     fn what_lies_across_blocks_is_read_whole() {
-        let mut bytes = vec![b'x'; 5 << BLOCK_SHIFT];
+        let len = (2 << BLOCK_SHIFT) + LONG_OVERLAP;
+        let mut bytes = vec![b'x'; len];
         bytes.push(0);
         bytes.extend([1, 2, 3, 4]);
-        let (_directory, file) = written(&bytes);
-        for start in [0, 1, 1 << BLOCK_SHIFT, (1 << BLOCK_SHIFT) - 1, 5 << BLOCK_SHIFT] {
+        for start in [0, 1, 1 << BLOCK_SHIFT, (2 << BLOCK_SHIFT) - 1, 2 << BLOCK_SHIFT, len - 9, len] {
+            let (_directory, file) = written(&bytes);
             let mut cursor = Cursor::new(&file, start).unwrap();
-            assert_eq!(cursor.string().unwrap().len(), (5 << BLOCK_SHIFT) - start);
+            assert_eq!(cursor.string().unwrap().len(), len - start);
+            assert_eq!(file.whole.get().is_some(), start < 2 << BLOCK_SHIFT, "{start}");
             assert_eq!(cursor.number().unwrap(), 0x0102_0304);
             assert!(cursor.number().is_err());
         }
+        let (_directory, file) = written(&bytes);
         assert!(Cursor::new(&file, bytes.len() + 1).unwrap().take(1).is_err());
     }
 
@@ -261,12 +254,5 @@ mod tests {
         std::fs::write(directory.path().join("test.bin"), "x").unwrap();
         let fault = Cursor::new(&file, 0).unwrap_err().to_string();
         assert!(fault.ends_with("the index became shorter while it was read"), "{fault}");
-    }
-
-    proptest! {
-        #[test]
-        fn the_first_nul_is_found(bytes in prop::collection::vec(prop::sample::select(&[0_u8, 1, 0x7f, 0x80, 0xff][..]), 0..40)) {
-            prop_assert_eq!(find_nul(&bytes), bytes.iter().position(|&byte| byte == 0));
-        }
     }
 }

@@ -12,6 +12,7 @@ mod node;
 mod set;
 mod trie;
 mod trie_writer;
+mod window;
 
 pub use set::{DependencyLine, Indexes};
 pub use trie::{Trie, TrieValue};

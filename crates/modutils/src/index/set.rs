@@ -10,7 +10,7 @@ use std::{
 use bstr::ByteSlice;
 
 use super::Trie;
-use crate::{Malformed, ModuleName, Result};
+use crate::{Malformed, ModuleName, Result, bytes};
 
 /// The indexes that depmod leaves in a module directory.
 #[derive(Debug)]
@@ -115,7 +115,7 @@ impl DependencyLine {
     /// Reads a line; paths are relative to the module directory unless absolute, as those of external
     /// modules are. depmod writes no `..`: it would lead out of the directory.
     fn parse(directory: &Path, line: &[u8]) -> Result<Self, String> {
-        let (path, rest) = line.split_once_str(":").ok_or("has no colon")?;
+        let (path, rest) = bytes::split_once(line, b':').ok_or("has no colon")?;
         let absolute = |path: &[u8]| {
             if !path.starts_with(b"/") && path.split(|&byte| byte == b'/').any(|part| part == b"..") {
                 return Err(format!("leads out of the module directory: {}", path.as_bstr()));

@@ -85,7 +85,16 @@ impl Trie {
     /// [`Error::Malformed`] where a reference leads out of the file, nodes overlap, the keys are out of
     /// all proportion to the file, or it cannot be read. What was given before holds all the same.
     pub fn for_each(&self, each: &mut impl FnMut(&[u8], &[u8])) -> Result<()> {
-        self.walk_all(each).map_err(|fault| fault.at(&self.path))
+        self.for_each_behind(b"", each)
+    }
+
+    /// The same with each key behind some bytes, as a line begins.
+    ///
+    /// # Errors
+    /// As [`Trie::for_each`].
+    pub fn for_each_behind(&self, start: &[u8], each: &mut impl FnMut(&[u8], &[u8])) -> Result<()> {
+        let Some(root) = self.root else { return Ok(()) };
+        everything::for_each(&self.file, root, start, each).map_err(|fault| fault.at(&self.path))
     }
 
     /// All keys with their values, in the order of `modprobe -c`.
@@ -96,10 +105,6 @@ impl Trie {
         let mut entries = Vec::new();
         self.for_each(&mut |key, value| entries.push((key.to_owned(), value.to_owned())))?;
         Ok(entries)
-    }
-
-    fn walk_all(&self, each: &mut impl FnMut(&[u8], &[u8])) -> Result<(), Malformed> {
-        self.root.map_or(Ok(()), |root| everything::for_each(&self.file, root, each))
     }
 
     fn find(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Malformed> {

@@ -106,7 +106,7 @@ impl Kernel<'_> {
     fn module_directory(&self, module: &ModuleName) -> PathBuf {
         let name = match module.as_bytes() {
             b"." | b".." => b"!".to_vec(),
-            name => name.replace("/", "!"),
+            name => name.iter().map(|&byte| if byte == b'/' { b'!' } else { byte }).collect(),
         };
         self.root.system("/sys/module").join(OsStr::from_bytes(&name))
     }
