@@ -147,6 +147,13 @@ struct FileFacts {
     signature: Option<Signature>,
 }
 
+impl ahead::Kept for Option<Result<FileFacts, Error>> {
+    fn size(&self) -> usize {
+        let modinfo = self.as_ref().and_then(|facts| facts.as_ref().ok()).map_or(0, |facts| facts.modinfo.len());
+        size_of::<Self>() + modinfo
+    }
+}
+
 impl Meant {
     /// Reads a file, unless its place is all that was asked for.
     fn facts(&self, rendering: &Rendering, scratch: &mut Scratch) -> Option<Result<FileFacts, Error>> {
