@@ -245,3 +245,93 @@ impl<T, R> Drop for Ending<'_, T, R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// A result of some size.
+    #[derive(Debug, PartialEq)]
+    struct Sized(usize, usize);
+
+    impl Kept for Sized {
+        fn size(&self) -> usize {
+            self.1
+        }
+    }
+
+    fn collected(count: usize, work: &(dyn Fn(&usize) -> usize + Sync)) -> Vec<(usize, Sized)> {
+        let mut results = Vec::new();
+        let work = |_: &mut (), item: &usize| Sized(work(item), 8);
+        in_order(&mut (0..count), &|| (), &work, &mut |item, result| results.push((item, result)));
+        results
+    }
+
+    fn spin(rounds: usize) {
+        (0..rounds).for_each(|_| std::hint::spin_loop());
+    }
+
+    #[test]
+    fn results_come_in_the_order_of_the_items() {
+        for count in [0, 1, 2, 3, PUT - 1, PUT, PUT + 1, WORTH, WINDOW, WINDOW + 1, 3 * WINDOW + 1] {
+            let wanted: Vec<_> = (0..count).map(|item| (item, Sized(item * 2, 8))).collect();
+            let slow_first = |item: &usize| {
+                spin((count - item).min(50) * 50);
+                item * 2
+            };
+            assert_eq!(collected(count, &slow_first), wanted);
+            let first_is_slow = |item: &usize| {
+                spin(if item % 1500 == 0 { 1_000_000 } else { 0 });
+                item * 2
+            };
+            assert_eq!(collected(count, &first_is_slow), wanted);
+        }
+    }
+
+    #[test]
+    fn no_more_than_a_window_is_ahead() {
+        let (taken, given) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let mut items = (0..10 * WINDOW).inspect(|_| {
+            taken.fetch_add(1, Ordering::SeqCst);
+        });
+        in_order(&mut items, &|| (), &|(), _| Sized(0, 8), &mut |_, _| {
+            let given = given.fetch_add(1, Ordering::SeqCst);
+            assert!(taken.load(Ordering::SeqCst) <= given + WINDOW + PUT + 2);
+        });
+        assert_eq!(given.load(Ordering::SeqCst), 10 * WINDOW);
+    }
+
+    /// One thread is at the first item until the others have nothing to do any more.
+    #[test]
+    fn large_results_are_not_heaped_up() {
+        let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let (begun, given) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let work = |_: &mut (), item: &usize| {
+            begun.fetch_add(1, Ordering::SeqCst);
+            spin(if *item == 0 { 10_000_000 } else { 0 });
+            Sized(*item, KEPT / 2)
+        };
+        in_order(&mut (0..500), &|| (), &work, &mut |_, _| {
+            let given = given.fetch_add(1, Ordering::SeqCst);
+            // Three are more than may be kept; each thread may have one more in work.
+            assert!(threads == 1 || begun.load(Ordering::SeqCst) <= given + 2 * (3 + threads));
+        });
+        assert_eq!(given.load(Ordering::SeqCst), 500);
+    }
+
+    #[test]
+    fn a_panic_on_either_side_ends_all_threads() {
+        let ends = |in_work: bool| {
+            std::panic::catch_unwind(|| {
+                let work = |_: &mut (), item: &usize| {
+                    assert!(!in_work || *item != 700);
+                    Sized(*item, 8)
+                };
+                in_order(&mut (0..5 * WINDOW), &|| (), &work, &mut |item, _| assert!(in_work || item != 700));
+            })
+        };
+        assert!(ends(true).is_err() && ends(false).is_err());
+    }
+}
