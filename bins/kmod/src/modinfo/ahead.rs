@@ -283,7 +283,7 @@ mod tests {
             };
             assert_eq!(collected(count, &slow_first), wanted);
             let first_is_slow = |item: &usize| {
-                spin(if item % 1500 == 0 { 1_000_000 } else { 0 });
+                spin(if item.is_multiple_of(1500) { 1_000_000 } else { 0 });
                 item * 2
             };
             assert_eq!(collected(count, &first_is_slow), wanted);
