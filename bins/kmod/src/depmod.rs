@@ -7,6 +7,7 @@ use std::{
     num::NonZeroUsize,
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::OnceLock,
     thread,
 };
 
@@ -20,7 +21,8 @@ use modutils::{
         cycles::Cycles,
         facts::Facts,
         graph::Check,
-        output, parallel, quick,
+        output::{self, OutputFile, Sources},
+        parallel, quick,
         stamp::Stamp,
         symvers::{self, Source},
         write::OutputDirectory,
@@ -153,9 +155,17 @@ fn options(matches: &ArgMatches, report: &mut Report) -> Result<Options, Failed>
 fn make_indexes(options: &Options, report: &mut Report) -> Result<(), Failed> {
     // Locked before anything is read: whoever writes last has also read last.
     let output = lock(options, report)?;
-    let files = find_modules(options, report)?;
     let store = output.as_ref().and_then(|_| open_cache(options, report));
-    let known = store.as_ref().map_or_else(Known::default, |store| store.known(&options.directory));
+    let kept = OnceLock::new();
+    let known = || {
+        let Some(store) = &store else { return Known::default() };
+        let mut known =
+            Known::parse(kept.get_or_init(|| store.bytes(&options.directory)), &options.directory);
+        known.look();
+        known
+    };
+    let (known, files) = parallel::beside(options.threads, &known, || find_modules(options, report));
+    let files = files?;
     if options.quick
         && quick::is_current(&files, &options.output)
         && !files.iter().any(|file| known.has_changed(file))
@@ -176,31 +186,42 @@ fn make_indexes(options: &Options, report: &mut Report) -> Result<(), Failed> {
             report.print([user, b" needs \"", symbol, b"\": ", owner, b"\n"].concat());
         });
     }
-    let prepare =
-        || store.as_ref().and_then(|_| cache::prepare(&known, &options.directory, &files, &facts, &stamps));
-    let (prepared, analysis) = parallel::beside(options.threads, &prepare, || {
-        depmod::analyse(&files, &facts, &checks, &mut |notice| report.notice(&notice))
+    let Some(output) = output else {
+        let analysed = depmod::analyse(&files, &facts, &checks, &mut |notice| report.notice(&notice));
+        let analysis = analysed.map_err(|cycles| tell_cycles(&cycles, &files, report))?;
+        return print(&analysis, options, report);
+    };
+    // What needs no graph is made beside it.
+    let (directory, half) = (&options.directory, parallel::half(options.threads));
+    let sources =
+        Sources { files: &files, facts: &facts, directory, warn_duplicates: options.warn_duplicates };
+    let of_facts = || {
+        let cached = store.as_ref().and_then(|_| cache::prepare(&known, directory, &files, &facts, &stamps));
+        (cached, output::of_facts(&sources, half))
+    };
+    let ((cached, of_facts), of_graph) = parallel::beside(options.threads, &of_facts, || {
+        let analysed = depmod::analyse(&files, &facts, &checks, &mut |notice| report.notice(&notice));
+        analysed.map(|analysis| output::of_graph(&analysis, half))
     });
-    let analysis = analysis.map_err(|cycles| tell_cycles(&cycles, &files, report))?;
-    match output {
-        Some(output) => {
-            write(&analysis, options, &output, report)?;
-            // Last: what is kept must not tell -A of a file that the indexes do not know.
-            let kept = store.map(|store| cache::keep(&store, &options.directory, prepared));
-            if let Some(Err(error)) = kept {
-                report.notice(&Notice::new(Level::Debug, error.to_string()));
-            }
-            Ok(())
-        }
-        None => {
-            let texts = output::texts(&analysis, &mut |notice| report.notice(&notice));
-            match options.json && options.show {
-                true => document::print(&analysis, &texts, report),
-                false => texts.iter().for_each(|text| report.print(&text.bytes)),
-            }
-            if report.is_incomplete() { Err(incomplete("this is not all", report)) } else { Ok(()) }
-        }
+    let of_graph = of_graph.map_err(|cycles| tell_cycles(&cycles, &files, report))?;
+    let made = output::all([of_facts, of_graph], directory, &mut |notice| report.notice(&notice));
+    write(made.map_err(|error| tell(report, &error))?, &output, report)?;
+    // Last: what is kept must not tell -A of a file that the indexes do not know.
+    let kept = store.map(|store| cache::keep(&store, directory, cached));
+    if let Some(Err(error)) = kept {
+        report.notice(&Notice::new(Level::Debug, error.to_string()));
     }
+    Ok(())
+}
+
+/// Prints the text files, or a document, in place of writing any.
+fn print(analysis: &Analysis<'_>, options: &Options, report: &mut Report) -> Result<(), Failed> {
+    let texts = output::texts(analysis, &mut |notice| report.notice(&notice));
+    match options.json && options.show {
+        true => document::print(analysis, &texts, report),
+        false => texts.iter().for_each(|text| report.print(&text.bytes)),
+    }
+    if report.is_incomplete() { Err(incomplete("this is not all", report)) } else { Ok(()) }
 }
 
 /// Locks the output directory, unless there is none or the module directory is not there: then
@@ -235,12 +256,12 @@ fn find_modules(options: &Options, report: &mut Report) -> Result<Vec<ModuleFile
 }
 
 /// Reads all modules, behind a bar where that takes long. What is to be told is told after it.
-fn read_facts(
+fn read_facts<'a>(
     files: &[ModuleFile],
-    known: &Known,
+    known: &Known<'a>,
     options: &Options,
     report: &mut Report,
-) -> (Vec<Facts>, Vec<Option<Stamp>>) {
+) -> (Vec<Facts<'a>>, Vec<Option<Stamp>>) {
     let progress = Progress::new("modules read", files.len());
     let mut notices = Vec::new();
     let facts = depmod::read_facts(files, known, options.threads, &|| progress.step(), &mut |notice| {
@@ -258,15 +279,7 @@ fn read_kernel_symbols(options: &Options, report: &mut Report) -> Result<Vec<(Ve
 }
 
 /// Writes the files, those with the dependencies last: whoever sees them new sees all new.
-fn write(
-    analysis: &Analysis<'_>,
-    options: &Options,
-    output: &OutputDirectory,
-    report: &mut Report,
-) -> Result<(), Failed> {
-    let mut sink = |notice: Notice| report.notice(&notice);
-    let made = output::all(analysis, &options.directory, options.warn_duplicates, options.threads, &mut sink);
-    let mut files = made.map_err(|error| tell(report, &error))?;
+fn write(mut files: Vec<OutputFile>, output: &OutputDirectory, report: &mut Report) -> Result<(), Failed> {
     output::in_order_of_replacement(&mut files);
     if report.is_incomplete() {
         return Err(incomplete("nothing is written", report));

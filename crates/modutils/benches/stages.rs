@@ -35,7 +35,7 @@ fn main() {
 struct Modules {
     origin: String,
     files: Vec<ModuleFile>,
-    facts: Vec<Facts>,
+    facts: Vec<Facts<'static>>,
     /// Holds the files that the test kit made.
     _directory: Option<tempfile::TempDir>,
 }

@@ -70,8 +70,12 @@ impl Alias {
     /// # Errors
     /// [`BadBracket`] where the brackets do not pair.
     pub fn new(alias: impl AsRef<[u8]>) -> Result<Self, BadBracket> {
+        let alias = alias.as_ref();
+        if alias.find_byteset(b"[]").is_none() {
+            return Ok(Self(underscores(alias)));
+        }
         let mut inside = false;
-        let mut normal = alias.as_ref().to_vec();
+        let mut normal = alias.to_vec();
         for byte in &mut normal {
             match *byte {
                 b']' if !inside => return Err(BadBracket),

@@ -6,9 +6,10 @@ use std::path::Path;
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use modutils::depmod::facts::{Facts, Need};
+use modutils::depmod::facts::Facts;
 use modutils::depmod::graph::Check;
-use modutils::depmod::output::{all, texts};
+use modutils::depmod::output::{Sources, all, of_facts, of_graph, texts};
+use modutils::depmod::rows::Need;
 use modutils::depmod::{Checks, ModuleFile, analyse, tell_needs};
 use modutils::index::Trie;
 use modutils::{ModuleName, Notice};
@@ -65,8 +66,10 @@ fn check(modules: &[Module]) {
     let dep = written.iter().find(|file| file.name == "modules.dep").expect("a modules.dep");
     let lines: Vec<&[u8]> = dep.bytes.split_inclusive(|&byte| byte == b'\n').collect();
     assert_eq!(lines.len(), files.len());
-    let made =
-        all(&analysis, Path::new("/nonexistent"), true, NonZeroUsize::MIN, sink).expect("small indexes");
+    let directory = Path::new("/nonexistent");
+    let sources = Sources { files: &files, facts: &facts, directory, warn_duplicates: true };
+    let parts = [of_facts(&sources, NonZeroUsize::MIN), of_graph(&analysis, NonZeroUsize::MIN)];
+    let made = all(parts, directory, sink).expect("small indexes");
     for file in made.into_iter().filter(|file| file.name.ends_with(".bin")) {
         let trie = Trie::from_bytes(Path::new(file.name), file.bytes).expect("an index just written");
         let entries = trie.entries().expect("an index just written");
@@ -80,21 +83,19 @@ fn check(modules: &[Module]) {
     }
 }
 
-fn facts(module: &Module) -> Facts {
+fn facts(module: &Module) -> Facts<'static> {
     let mut facts = Facts::default();
     module.aliases.iter().for_each(|alias| facts.aliases.push(alias));
     module.softdeps.iter().for_each(|softdep| facts.softdeps.push(softdep));
     for (symbol, crc) in &module.exports {
-        facts.exports.push(format!("s{symbol}").as_bytes());
-        facts.export_crcs.push(crc.map(u64::from));
+        let need = Need { crc: crc.map(u64::from), weak: false };
+        facts.exports.push(format!("s{symbol}").as_bytes(), need);
     }
     if let Some(own) = &module.own {
-        facts.exports.push(own);
-        facts.export_crcs.push(None);
+        facts.exports.push(own, Need { crc: None, weak: false });
     }
     for (symbol, weak) in &module.needs {
-        facts.needs.push(format!(".s{symbol}").as_bytes());
-        facts.needs_how.push(Need { crc: Some(1), weak: *weak });
+        facts.needs.push(format!(".s{symbol}").as_bytes(), Need { crc: Some(1), weak: *weak });
     }
     facts
 }

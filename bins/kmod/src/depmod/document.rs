@@ -63,7 +63,7 @@ fn item<'a>(
         aliases: facts.aliases.iter().map(Text).collect(),
         softdeps: facts.softdeps.iter().map(Text).collect(),
         weakdeps: facts.weakdeps.iter().map(Text).collect(),
-        symbols: facts.exports.iter().map(Text).collect(),
+        symbols: facts.exports.iter().map(|(name, _)| Text(name)).collect(),
         device: devices.get(file.name.as_bytes()).copied(),
     }
 }

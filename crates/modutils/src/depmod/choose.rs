@@ -3,6 +3,7 @@
 use std::collections::{HashMap, hash_map::Entry};
 
 use bstr::ByteSlice;
+use foldhash::fast::RandomState;
 
 use super::{ModuleFile, scan::Found};
 use crate::{
@@ -27,7 +28,8 @@ enum Rank {
 ///
 /// A file whose name begins with a dot has no module name; it is named to the sink and left out.
 pub fn choose(found: Vec<Found>, config: &DepmodConfig, sink: &mut Sink) -> Vec<ModuleFile> {
-    let mut places: HashMap<ModuleName, usize> = HashMap::with_capacity(found.len());
+    let mut places: HashMap<ModuleName, usize, RandomState> = HashMap::default();
+    places.reserve(found.len());
     let mut chosen: Vec<(Rank, ModuleFile)> = Vec::with_capacity(found.len());
     for found in found {
         let Some(name) = ModuleName::from_path(&found.path) else {

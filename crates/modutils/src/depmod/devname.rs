@@ -2,7 +2,7 @@
 //!
 //! systemd-tmpfiles and udevd create them from this file (`kmod static-nodes`).
 
-use super::Analysis;
+use super::{ModuleFile, facts::Facts};
 use crate::{Notice, Sink};
 
 const HEADER: &[u8] = b"# Device nodes to trigger on-demand module loading.\n";
@@ -18,9 +18,9 @@ struct Device {
 
 /// The content of the file; empty where no module has a node. A module that names a node and no
 /// device number is told.
-pub fn text(analysis: &Analysis<'_>, sink: &mut Sink) -> Vec<u8> {
+pub fn text(files: &[ModuleFile], facts: &[Facts<'_>], sink: &mut Sink) -> Vec<u8> {
     let mut text = Vec::new();
-    for (file, facts) in analysis.files.iter().zip(analysis.facts) {
+    for (file, facts) in files.iter().zip(facts) {
         let name = file.name.as_bytes();
         match node(facts.aliases.iter()) {
             (Some(node), Some(Device { kind, major, minor })) => {

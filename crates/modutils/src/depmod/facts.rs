@@ -12,80 +12,32 @@ use crate::{
     module::{Binding, Module},
 };
 
-use super::{ModuleFile, stamp::Stamp};
+use super::{
+    ModuleFile,
+    rows::{Need, Strings, Symbols},
+    stamp::Stamp,
+};
 
-/// The facts of one module.
+/// The facts of one module: its own, or the cache's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
+pub struct Facts<'a> {
     /// The values of `alias=`.
-    pub aliases: Strings,
+    pub aliases: Strings<'a>,
     /// The values of `softdep=`.
-    pub softdeps: Strings,
+    pub softdeps: Strings<'a>,
     /// The values of `weakdep=`.
-    pub weakdeps: Strings,
-    /// The names of exported symbols.
-    pub exports: Strings,
-    /// Their CRCs, in the same order.
-    pub export_crcs: Vec<Option<u64>>,
-    /// The names of needed symbols, in the order of [`Module::needed_symbols`].
-    pub needs: Strings,
-    /// How each is needed, in the same order.
-    pub needs_how: Vec<Need>,
-}
-
-/// How a symbol is needed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Need {
-    /// The CRC that the module was built against.
-    pub crc: Option<u64>,
-    /// Whether the module loads without it.
-    pub weak: bool,
-}
-
-/// A row of strings in one piece of memory, each ended by a NUL. A tree has hundreds of thousands.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Strings(Vec<u8>);
-
-impl Strings {
-    /// Adds a string: up to its first NUL, should it have one.
-    pub fn push(&mut self, string: &[u8]) {
-        self.0.extend(string.iter().take_while(|&&byte| byte != 0));
-        self.0.push(0);
-    }
-
-    /// The strings as they stand in memory.
-    pub(super) fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// Strings from their bytes; `None` where the last one has no end.
-    pub(super) fn from_bytes(bytes: Vec<u8>) -> Option<Self> {
-        bytes.last().is_none_or(|&last| last == 0).then_some(Self(bytes))
-    }
-
-    /// The strings in order.
-    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.0.split_inclusive(|&byte| byte == 0).map(|string| string.strip_suffix(b"\0").unwrap_or(string))
-    }
-}
-
-impl Facts {
-    /// The exported symbols.
-    pub fn exported(&self) -> impl Iterator<Item = (&[u8], Option<u64>)> {
-        self.exports.iter().zip(self.export_crcs.iter().copied())
-    }
-
-    /// The needed symbols.
-    pub fn needed(&self) -> impl Iterator<Item = (&[u8], Need)> {
-        self.needs.iter().zip(self.needs_how.iter().copied())
-    }
+    pub weakdeps: Strings<'a>,
+    /// The exported symbols; none is weak.
+    pub exports: Symbols<'a>,
+    /// The needed symbols, in the order of [`Module::needed_symbols`].
+    pub needs: Symbols<'a>,
 }
 
 /// What reading one file gives.
 #[derive(Debug, Default)]
 pub struct Reading {
     /// The facts that could be read.
-    pub facts: Facts,
+    pub facts: Facts<'static>,
     /// One for each kind of facts that could not.
     pub notices: Vec<Notice>,
     /// Which file it was, as it stood before anything was read of it; `None` where it could not be
@@ -119,15 +71,14 @@ fn open(file: &ModuleFile, scratch: &mut Scratch, stamp: &mut Option<Stamp>) -> 
     Module::from_elf(Elf::parse(Contents::read_from(&file.path, opened, metadata.len(), scratch)?)?)
 }
 
-impl Facts {
+impl Facts<'_> {
     fn read_symbols(&mut self, module: &Module) -> Result<()> {
         for symbol in module.exported_symbols()? {
-            self.exports.push(symbol.name);
-            self.export_crcs.push(symbol.crc);
+            self.exports.push(symbol.name, Need { crc: symbol.crc, weak: false });
         }
         for symbol in module.needed_symbols()? {
-            self.needs.push(symbol.name);
-            self.needs_how.push(Need { crc: symbol.crc, weak: symbol.binding == Binding::Weak });
+            let need = Need { crc: symbol.crc, weak: symbol.binding == Binding::Weak };
+            self.needs.push(symbol.name, need);
         }
         Ok(())
     }
@@ -166,7 +117,7 @@ mod tests {
     use super::*;
     use crate::ModuleName;
 
-    fn read_bytes(bytes: &[u8]) -> (Facts, Vec<String>) {
+    fn read_bytes(bytes: &[u8]) -> (Facts<'static>, Vec<String>) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.ko");
         std::fs::write(&path, bytes).unwrap();
@@ -178,7 +129,7 @@ mod tests {
         (facts, texts.collect())
     }
 
-    fn strings(strings: &Strings) -> Vec<String> {
+    fn strings(strings: &Strings<'_>) -> Vec<String> {
         strings.iter().map(|string| String::from_utf8(string.to_vec()).unwrap()).collect()
     }
 
@@ -198,9 +149,9 @@ mod tests {
         assert_eq!(strings(&facts.aliases), ["one", "", "two"]);
         assert_eq!(strings(&facts.softdeps), ["pre: x"]);
         assert_eq!(strings(&facts.weakdeps), ["y z"]);
-        let exported: Vec<_> = facts.exported().collect();
-        assert_eq!(exported, [(&b"mine"[..], Some(7))]);
-        let needed: Vec<_> = facts.needed().filter(|(name, _)| *name != b"module_layout").collect();
+        let exported: Vec<_> = facts.exports.iter().collect();
+        assert_eq!(exported, [(&b"mine"[..], Need { crc: Some(7), weak: false })]);
+        let needed: Vec<_> = facts.needs.iter().filter(|(name, _)| *name != b"module_layout").collect();
         let theirs = (&b"theirs"[..], Need { crc: Some(9), weak: false });
         assert_eq!(needed, [theirs, (&b"perhaps"[..], Need { crc: None, weak: true })]);
     }
@@ -215,12 +166,12 @@ mod tests {
             ("__crc_".to_owned() + &"n".repeat(4000), "the symbols' names are out of proportion to the file"),
         ] {
             let (facts, notices) = read_bytes(&module_whose_symbols_are_all_named(&name));
-            assert!(facts.needs.iter().count() == 0 && facts.exports.iter().count() == 0);
+            assert!(facts.needs.is_empty() && facts.exports.is_empty());
             let expected = format!("failed to load symbols from DIR/a.ko: section .symtab: {cause}");
             assert_eq!(notices, [expected]);
         }
         let (facts, notices) = read_bytes(&module_whose_symbols_are_all_named("short"));
-        assert_eq!((facts.needs.iter().count(), notices.len()), (60_000, 0));
+        assert_eq!((facts.needs.len(), notices.len()), (60_000, 0));
     }
 
     fn module_whose_symbols_are_all_named(name: &str) -> Vec<u8> {

@@ -38,7 +38,7 @@ impl Graph {
     /// first needed.
     pub fn from_symbols(
         files: &[ModuleFile],
-        facts: &[Facts],
+        facts: &[Facts<'_>],
         table: &SymbolTable<'_>,
         check: Check,
         sink: &mut Sink,
@@ -48,7 +48,7 @@ impl Graph {
         let modules = (0_u32..).zip(files.iter().zip(facts));
         let direct = modules.map(|(user, (file, facts))| {
             let mut dependencies = Vec::new();
-            for (name, need) in facts.needed() {
+            for (name, need) in facts.needs.iter() {
                 let offer = table.find(name);
                 if check != Check::Nothing && !need.weak {
                     match offer {
@@ -110,7 +110,7 @@ fn about(file: &ModuleFile, what: &[u8], symbol: &[u8]) -> Notice {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ModuleName, depmod::facts::Need};
+    use crate::{ModuleName, depmod::rows::Need};
 
     fn file(name: &str) -> ModuleFile {
         ModuleFile {
@@ -120,20 +120,18 @@ mod tests {
         }
     }
 
-    fn facts(exports: &[(&str, u64)], needs: &[(&str, u64, bool)]) -> Facts {
+    fn facts(exports: &[(&str, u64)], needs: &[(&str, u64, bool)]) -> Facts<'static> {
         let mut facts = Facts::default();
         for (name, crc) in exports {
-            facts.exports.push(name.as_bytes());
-            facts.export_crcs.push(Some(*crc));
+            facts.exports.push(name.as_bytes(), Need { crc: Some(*crc), weak: false });
         }
         for (name, crc, weak) in needs {
-            facts.needs.push(name.as_bytes());
-            facts.needs_how.push(Need { crc: (*crc != 0).then_some(*crc), weak: *weak });
+            facts.needs.push(name.as_bytes(), Need { crc: (*crc != 0).then_some(*crc), weak: *weak });
         }
         facts
     }
 
-    fn graph(facts: &[Facts], kernel: &[(Vec<u8>, u64)], check: Check) -> (Graph, Vec<String>) {
+    fn graph(facts: &[Facts<'_>], kernel: &[(Vec<u8>, u64)], check: Check) -> (Graph, Vec<String>) {
         let files: Vec<_> = ["a", "b", "c"].iter().map(|name| file(name)).take(facts.len()).collect();
         let table = SymbolTable::new(kernel, facts, None);
         let mut notices = Vec::new();

@@ -1,8 +1,8 @@
 //! The facts of a tree become the dependency graph and the `modules.*` files.
 //!
 //! The stages, each a file: [`scan`] finds module files, [`choose`] takes one of several copies,
-//! [`module_order`] sorts them, [`facts`] reads each ([`parallel`], several at once) unless [`cache`]
-//! knows it by its [`stamp`], [`symbols`] and [`graph`] find who needs whom,
+//! [`module_order`] sorts them, [`facts`] reads each into [`rows`] ([`parallel`], several at once) unless
+//! [`cache`] knows it by its [`stamp`], [`symbols`] and [`graph`] find who needs whom,
 //! [`order`] puts dependencies in their order or [`cycles`] says why there is none, [`output`] makes
 //! the files' contents and [`mod@write`] puts them into place.
 
@@ -18,6 +18,7 @@ pub mod order;
 pub mod output;
 pub mod parallel;
 pub mod quick;
+pub mod rows;
 pub mod scan;
 pub mod stamp;
 pub mod symbols;
@@ -62,7 +63,7 @@ pub struct Analysis<'a> {
     /// The modules, in module order. Others refer to them by their index.
     pub files: &'a [ModuleFile],
     /// Their facts.
-    pub facts: &'a [Facts],
+    pub facts: &'a [Facts<'a>],
     /// For each, all modules it needs, in the order of its line in `modules.dep`.
     pub dependencies: Vec<Vec<u32>>,
     /// The symbols that modules export, sorted, each with the module.
@@ -123,26 +124,33 @@ const LARGE: u64 = 64 << 20;
 /// Reads all modules, or takes from the cache what it has of them. What is wrong with one goes to
 /// the sink, in module order; the others are read all the same. With the facts comes, where it has
 /// one, the stamp of the file that they are of. `read_one` is called for each module, by any thread.
-pub fn read_facts(
+pub fn read_facts<'a>(
     files: &[ModuleFile],
-    known: &Known,
+    known: &Known<'a>,
     threads: NonZeroUsize,
     read_one: &(dyn Fn() + Sync),
     sink: &mut Sink,
-) -> (Vec<Facts>, Vec<Option<Stamp>>) {
+) -> (Vec<Facts<'a>>, Vec<Option<Stamp>>) {
+    let known: Vec<Option<(&Facts<'a>, Stamp)>> = files.iter().map(|file| known.facts(file)).collect();
+    let unknown = files.iter().zip(&known).filter_map(|(file, known)| known.is_none().then_some(file));
+    let unknown: Vec<&ModuleFile> = unknown.collect();
     let read = parallel::map(
-        parallel::worthwhile(threads, files.len()),
-        files.len(),
+        parallel::worthwhile(threads, unknown.len()),
+        unknown.len(),
         || Scratch::with_limit(LARGE),
         |scratch, index| {
-            let file = files.get(index)?;
-            let read = || Some(facts::read(file, scratch)).filter(|_| !scratch.was_exceeded());
-            let reading = known.reading(file).or_else(read);
+            let reading = facts::read(unknown.get(index)?, scratch);
             read_one();
-            reading
+            Some(reading).filter(|_| !scratch.was_exceeded())
         },
     );
-    let read = files.iter().zip(read).map(|(file, reading)| {
+    let mut read = read.into_iter();
+    let all = files.iter().zip(known).map(|(file, known)| {
+        if let Some((facts, stamp)) = known {
+            read_one();
+            return (facts.clone(), Some(stamp));
+        }
+        let reading = read.next().flatten();
         let Reading { facts, notices, stamp } =
             reading.unwrap_or_else(|| facts::read(file, &mut Scratch::default()));
         // What is told of a module is told in every run.
@@ -150,7 +158,7 @@ pub fn read_facts(
         notices.into_iter().for_each(&mut *sink);
         (facts, stamp)
     });
-    read.unzip()
+    all.unzip()
 }
 
 /// Finds out who needs whom, and in which order.
@@ -159,7 +167,7 @@ pub fn read_facts(
 /// The cycles, where there are any.
 pub fn analyse<'a>(
     files: &'a [ModuleFile],
-    facts: &'a [Facts],
+    facts: &'a [Facts<'a>],
     checks: &Checks<'a>,
     sink: &mut Sink,
 ) -> Result<Analysis<'a>, Cycles> {
@@ -173,14 +181,14 @@ pub fn analyse<'a>(
 /// symbol's bare name, and who offers it, by module order and then as needed (`depmod --verbose`).
 pub fn tell_needs(
     files: &[ModuleFile],
-    facts: &[Facts],
+    facts: &[Facts<'_>],
     checks: &Checks<'_>,
     mut tell: impl FnMut(&ModuleFile, &[u8], &ModuleFile),
 ) {
     let table = SymbolTable::new(checks.kernel_symbols, facts, checks.symbol_prefix);
     for (user, facts) in files.iter().zip(facts) {
         let mut seen = HashSet::new();
-        for (symbol, _) in facts.needed() {
+        for (symbol, _) in facts.needs.iter() {
             let Some(Owner::Module(index)) = table.find(symbol).map(|offer| offer.owner) else { continue };
             if let Some(owner) = files.get(index as usize).filter(|_| seen.insert(index)) {
                 tell(user, table.bare(symbol), owner);

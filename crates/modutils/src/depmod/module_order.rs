@@ -5,7 +5,8 @@
 
 use std::{collections::HashMap, path::Path};
 
-use bstr::ByteSlice;
+use bstr::{BString, ByteSlice};
+use foldhash::fast::RandomState;
 
 use super::{ModuleFile, missing};
 use crate::{
@@ -22,12 +23,16 @@ pub fn sort(modules: &mut [ModuleFile], directory: &Path, sink: &mut Sink) {
         sink(missing("modules.order", directory, &error));
         Vec::new()
     });
-    let mut places = HashMap::new();
+    let mut places: HashMap<&[u8], usize, RandomState> = HashMap::default();
     for (place, line) in bytes.lines().enumerate() {
         places.entry(line).or_insert(place);
     }
     let place = |module: &ModuleFile| places.get(uncompressed(&module.listed)).copied().unwrap_or(usize::MAX);
-    modules.sort_by_cached_key(|module| (place(module), module.listed.clone()));
+    modules.sort_by_cached_key(|module| match place(module) {
+        usize::MAX => (usize::MAX, module.listed.clone()),
+        // No other one has the place.
+        place => (place, BString::default()),
+    });
 }
 
 /// The path without a compression's extension.

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroUsize, path::Path};
 
-use super::{Analysis, builtin, devname, parallel};
+use super::{Analysis, ModuleFile, builtin, devname, facts::Facts, parallel};
 use crate::{Alias, Malformed, Notice, Result, Sink, index::TrieBuilder};
 
 /// A file to be written into the module directory.
@@ -16,65 +16,112 @@ pub struct OutputFile {
 
 /// The text files, in the order in which `depmod -n` prints them.
 pub fn texts(analysis: &Analysis<'_>, sink: &mut Sink) -> Vec<OutputFile> {
+    let (files, facts) = (analysis.files, analysis.facts);
     let file = |name, bytes| OutputFile { name, bytes };
     vec![
         file("modules.dep", dep(analysis)),
-        file("modules.alias", alias(analysis)),
-        file("modules.softdep", softdep(analysis)),
-        file("modules.weakdep", weakdep(analysis)),
+        file("modules.alias", alias(files, facts)),
+        file("modules.softdep", softdep(files, facts)),
+        file("modules.weakdep", weakdep(files, facts)),
         file("modules.symbols", symbols(analysis)),
-        file("modules.devname", devname::text(analysis, sink)),
+        file("modules.devname", devname::text(files, facts, sink)),
     ]
 }
 
-/// What makes an index. `directory` is where `modules.builtin` and `modules.builtin.modinfo` are;
-/// the flag has an alias told that a module gives twice.
-type Index = fn(&Analysis<'_>, &Path, bool, &mut Sink) -> Result<Vec<u8>, Malformed>;
+/// What the files without dependencies are made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Sources<'a> {
+    /// The modules, in module order.
+    pub files: &'a [ModuleFile],
+    /// Their facts.
+    pub facts: &'a [Facts<'a>],
+    /// Where `modules.builtin` and `modules.builtin.modinfo` are.
+    pub directory: &'a Path,
+    /// Whether an alias is told that a module gives twice (`-w`).
+    pub warn_duplicates: bool,
+}
 
-const INDEXES: [(&str, Index); 5] = [
-    ("modules.dep.bin", |analysis, _, _, sink| dep_index(analysis, sink)),
-    ("modules.alias.bin", |analysis, _, warn, sink| alias_index(analysis, warn, sink)),
-    ("modules.symbols.bin", |analysis, _, _, sink| symbols_index(analysis, sink)),
-    ("modules.builtin.bin", |_, directory, _, sink| builtin::names_index(directory, sink)),
-    ("modules.builtin.alias.bin", |_, directory, _, sink| builtin::aliases_index(directory, sink)),
+/// What makes a file.
+enum Maker {
+    OfFacts(fn(&Sources<'_>, &mut Sink) -> Result<Vec<u8>, Malformed>),
+    OfGraph(fn(&Analysis<'_>, &mut Sink) -> Result<Vec<u8>, Malformed>),
+}
+use Maker::{OfFacts, OfGraph};
+
+/// All files. In this order is told what is to be told of them.
+const FILES: [(&str, Maker); 11] = [
+    ("modules.dep.bin", OfGraph(dep_index)),
+    ("modules.alias.bin", OfFacts(alias_index)),
+    ("modules.symbols.bin", OfGraph(symbols_index)),
+    ("modules.builtin.bin", OfFacts(|from, sink| builtin::names_index(from.directory, sink))),
+    ("modules.builtin.alias.bin", OfFacts(|from, sink| builtin::aliases_index(from.directory, sink))),
+    ("modules.dep", OfGraph(|analysis, _| Ok(dep(analysis)))),
+    ("modules.alias", OfFacts(|from, _| Ok(alias(from.files, from.facts)))),
+    ("modules.softdep", OfFacts(|from, _| Ok(softdep(from.files, from.facts)))),
+    ("modules.weakdep", OfFacts(|from, _| Ok(weakdep(from.files, from.facts)))),
+    ("modules.symbols", OfGraph(|analysis, _| Ok(symbols(analysis)))),
+    ("modules.devname", OfFacts(|from, sink| Ok(devname::text(from.files, from.facts, sink)))),
 ];
 
-/// All files, the indexes first; each is made by a thread, of which there are at most `threads`.
-/// `directory` is where `modules.builtin` and `modules.builtin.modinfo` are; `warn_duplicates` has an
-/// alias told that a module gives twice (`-w`).
+/// A file that was made, and what is to be told of it.
+#[derive(Debug)]
+struct Made {
+    name: &'static str,
+    bytes: Result<Vec<u8>, Malformed>,
+    notices: Vec<Notice>,
+}
+
+/// Some of the files, with their numbers in [`FILES`].
+#[derive(Debug)]
+pub struct Part(Vec<(usize, Made)>);
+
+/// Makes the files that need no graph, each in one of at most `threads` threads.
+pub fn of_facts(sources: &Sources<'_>, threads: NonZeroUsize) -> Part {
+    part(threads, |maker, sink| match maker {
+        OfFacts(make) => Some(make(sources, sink)),
+        OfGraph(_) => None,
+    })
+}
+
+/// Makes the others.
+pub fn of_graph(analysis: &Analysis<'_>, threads: NonZeroUsize) -> Part {
+    part(threads, |maker, sink| match maker {
+        OfGraph(make) => Some(make(analysis, sink)),
+        OfFacts(_) => None,
+    })
+}
+
+fn part(
+    threads: NonZeroUsize,
+    make: impl Fn(&Maker, &mut Sink) -> Option<Result<Vec<u8>, Malformed>> + Sync,
+) -> Part {
+    let made = parallel::map(
+        threads,
+        FILES.len(),
+        || (),
+        |(), number| {
+            let (name, maker) = FILES.get(number)?;
+            let mut notices = Vec::new();
+            let bytes = make(maker, &mut |notice| notices.push(notice))?;
+            Some((number, Made { name, bytes, notices }))
+        },
+    );
+    Part(made.into_iter().flatten().collect())
+}
+
+/// The files of both parts, the indexes first.
 ///
 /// # Errors
 /// Where an index would be too large for its format.
-pub fn all(
-    analysis: &Analysis<'_>,
-    directory: &Path,
-    warn_duplicates: bool,
-    threads: NonZeroUsize,
-    sink: &mut Sink,
-) -> Result<Vec<OutputFile>> {
-    let count = INDEXES.len().saturating_add(1);
-    let made = parallel::map(
-        threads,
-        count,
-        || (),
-        |(), number| {
-            let mut notices = Vec::new();
-            let mut sink = |notice| notices.push(notice);
-            let files = match INDEXES.get(number) {
-                Some((name, index)) => index(analysis, directory, warn_duplicates, &mut sink)
-                    .map(|bytes| vec![OutputFile { name, bytes }])
-                    .map_err(|fault| fault.at(&directory.join(name))),
-                None => Ok(texts(analysis, &mut sink)),
-            };
-            (files, notices)
-        },
-    );
-    let mut files = Vec::new();
-    for (made, notices) in made {
+pub fn all(parts: [Part; 2], directory: &Path, sink: &mut Sink) -> Result<Vec<OutputFile>> {
+    let mut made: Vec<_> = parts.into_iter().flat_map(|Part(made)| made).collect();
+    made.sort_by_key(|(number, _)| *number);
+    let files = made.into_iter().map(|(_, Made { name, bytes, notices })| {
         notices.into_iter().for_each(&mut *sink);
-        files.append(&mut made?);
-    }
-    Ok(files)
+        let bytes = bytes.map_err(|fault| fault.at(&directory.join(name)))?;
+        Ok(OutputFile { name, bytes })
+    });
+    files.collect()
 }
 
 /// Puts the files into the order in which they are to replace the old ones: what readers look into
@@ -142,9 +189,9 @@ fn dep_index(analysis: &Analysis<'_>, sink: &mut Sink) -> Result<Vec<u8>, Malfor
     trie.to_bytes()
 }
 
-fn alias(analysis: &Analysis<'_>) -> Vec<u8> {
+fn alias(files: &[ModuleFile], facts: &[Facts<'_>]) -> Vec<u8> {
     let mut text = b"# Aliases extracted from modules themselves.\n".to_vec();
-    for (file, facts) in analysis.files.iter().zip(analysis.facts) {
+    for (file, facts) in files.iter().zip(facts) {
         for alias in facts.aliases.iter() {
             push_line(&mut text, &[b"alias ", alias, b" ", file.name.as_bytes()]);
         }
@@ -152,13 +199,15 @@ fn alias(analysis: &Analysis<'_>) -> Vec<u8> {
     text
 }
 
-fn alias_index(analysis: &Analysis<'_>, warn: bool, sink: &mut Sink) -> Result<Vec<u8>, Malformed> {
+fn alias_index(sources: &Sources<'_>, sink: &mut Sink) -> Result<Vec<u8>, Malformed> {
     let mut trie = TrieBuilder::new();
-    for ((priority, file), facts) in (0..).zip(analysis.files).zip(analysis.facts) {
+    for ((priority, file), facts) in (0..).zip(sources.files).zip(sources.facts) {
         let mut seen = std::collections::HashSet::new();
         for alias in facts.aliases.iter() {
             let name = file.name.as_bytes();
-            if warn && let Ok(key) = Alias::new(alias) {
+            if sources.warn_duplicates
+                && let Ok(key) = Alias::new(alias)
+            {
                 let message = [b"duplicate module alias:\n", key.as_bytes(), b" ", name].concat();
                 if !seen.insert(key) {
                     sink(Notice::warning(message));
@@ -170,9 +219,9 @@ fn alias_index(analysis: &Analysis<'_>, warn: bool, sink: &mut Sink) -> Result<V
     trie.to_bytes()
 }
 
-fn softdep(analysis: &Analysis<'_>) -> Vec<u8> {
+fn softdep(files: &[ModuleFile], facts: &[Facts<'_>]) -> Vec<u8> {
     let mut text = b"# Soft dependencies extracted from modules themselves.\n".to_vec();
-    for (file, facts) in analysis.files.iter().zip(analysis.facts) {
+    for (file, facts) in files.iter().zip(facts) {
         for softdep in facts.softdeps.iter() {
             push_line(&mut text, &[b"softdep ", file.name.as_bytes(), b" ", softdep]);
         }
@@ -180,9 +229,9 @@ fn softdep(analysis: &Analysis<'_>) -> Vec<u8> {
     text
 }
 
-fn weakdep(analysis: &Analysis<'_>) -> Vec<u8> {
+fn weakdep(files: &[ModuleFile], facts: &[Facts<'_>]) -> Vec<u8> {
     let mut text = b"# Weak dependencies extracted from modules themselves.\n".to_vec();
-    for (file, facts) in analysis.files.iter().zip(analysis.facts) {
+    for (file, facts) in files.iter().zip(facts) {
         for weakdep in facts.weakdeps.iter() {
             push_line(&mut text, &[b"weakdep ", file.name.as_bytes(), b" ", weakdep]);
         }
@@ -265,7 +314,9 @@ mod tests {
         let (facts, _) = depmod::read_facts(&files, &Known::default(), two, &|| (), &mut sink);
         let checks = Checks { kernel_symbols: &[], symbol_prefix: None, check: Check::Nothing };
         let analysis = depmod::analyse(&files, &facts, &checks, &mut sink).unwrap();
-        let made = all(&analysis, directory.path(), warn_duplicates, two, &mut sink).unwrap();
+        let sources = Sources { files: &files, facts: &facts, directory: directory.path(), warn_duplicates };
+        let parts = [of_facts(&sources, two), of_graph(&analysis, two)];
+        let made = all(parts, directory.path(), &mut sink).unwrap();
         (made, notices)
     }
 

@@ -11,6 +11,11 @@ pub fn worthwhile(threads: NonZeroUsize, modules: usize) -> NonZeroUsize {
     threads.min(NonZeroUsize::new(modules / 16).unwrap_or(NonZeroUsize::MIN))
 }
 
+/// So many threads as each of two sides may have that work [`beside`] one another.
+pub fn half(threads: NonZeroUsize) -> NonZeroUsize {
+    NonZeroUsize::new(threads.get() / 2).unwrap_or(NonZeroUsize::MIN)
+}
+
 /// The results of `work` for the numbers below `count`, in their order. Each thread takes the next
 /// number that nobody has taken, so that none is idle while there is work; what it makes with `start`
 /// is its own from one number to the next.

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     ffi::OsStr,
+    fs::Metadata,
     io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -59,7 +60,13 @@ pub fn is_module_file(name: &OsStr) -> bool {
 
 /// How the indexes name a file: relative to the module directory, absolute elsewhere.
 pub(super) fn listed(directory: &Path, path: &Path) -> BString {
-    path.strip_prefix(directory).unwrap_or(path).as_os_str().as_encoded_bytes().into()
+    let bytes = path.as_os_str().as_encoded_bytes();
+    let below = bytes.strip_prefix(directory.as_os_str().as_encoded_bytes());
+    match below.and_then(|rest| rest.strip_prefix(b"/")) {
+        // As a walk finds it; Path's own way takes both apart.
+        Some(rest) if rest.first().is_some_and(|&first| first != b'/' && first != b'.') => rest.into(),
+        _ => path.strip_prefix(directory).unwrap_or(path).as_os_str().as_encoded_bytes().into(),
+    }
 }
 
 fn scan_one(
@@ -69,12 +76,12 @@ fn scan_one(
     found: &mut Vec<Found>,
     sink: &mut Sink,
 ) -> Result<()> {
-    let could_not = Error::io("open directory", directory);
-    if let Err(error) = std::fs::read_dir(directory) {
-        return Err(could_not(error));
-    }
+    // It stays open: the C library, which has memory for one such handle then, maps none for each directory.
+    let _open = std::fs::read_dir(directory).map_err(Error::io("open directory", directory))?;
     let mut ways = Ways::default();
-    let mut walk = WalkDir::new(directory).follow_links(true).sort_by_file_name().into_iter();
+    // Paths in one directory compare as their names do, which would have to be looked for in them.
+    let by_name = |a: &DirEntry, b: &DirEntry| a.path().as_os_str().cmp(b.path().as_os_str());
+    let mut walk = WalkDir::new(directory).follow_links(true).sort_by(by_name).into_iter();
     while let Some(entry) = walk.next() {
         match entry {
             Ok(entry) if entry.depth() > 0 && is_excluded(entry.file_name(), config) => {
@@ -111,15 +118,33 @@ fn scan_one(
 
 /// How often each directory was come by.
 #[derive(Default)]
-struct Ways(HashMap<(u64, u64), u32>);
+struct Ways {
+    counts: HashMap<(u64, u64), u32>,
+    /// Directories before the first link to one. Without links there is one way to each, and no
+    /// directory has to be looked at.
+    uncounted: Vec<PathBuf>,
+    has_links: bool,
+}
 
 impl Ways {
     fn count(&mut self, directory: &DirEntry) -> u32 {
+        if !self.has_links && !directory.path_is_symlink() {
+            self.uncounted.push(directory.path().to_owned());
+            return 1;
+        }
+        self.has_links = true;
+        for before in std::mem::take(&mut self.uncounted) {
+            let _ = self.add(std::fs::metadata(before));
+        }
         // What cannot be looked at cannot be entered either.
-        let Ok(metadata) = directory.metadata() else { return 0 };
-        let count = self.0.entry((metadata.dev(), metadata.ino())).or_default();
+        self.add(directory.metadata().map_err(io::Error::from)).unwrap_or_default()
+    }
+
+    fn add(&mut self, metadata: io::Result<Metadata>) -> Option<u32> {
+        let metadata = metadata.ok()?;
+        let count = self.counts.entry((metadata.dev(), metadata.ino())).or_default();
         *count = count.saturating_add(1);
-        *count
+        Some(*count)
     }
 }
 
@@ -206,6 +231,31 @@ mod tests {
         let config = DepmodConfig { externals, ..DepmodConfig::default() };
         let b = outside.path().join("b.ko").display().to_string();
         assert_eq!(listed_in(tree.path(), &config), (vec!["a.ko".to_owned(), b], 1));
+    }
+
+    #[test]
+    fn a_file_is_listed_by_its_path_below_the_module_directory() {
+        for (directory, path, expected) in [
+            ("/m", "/m/a/b.ko", "a/b.ko"),
+            ("/m/", "/m/a.ko", "a.ko"),
+            ("/m", "/m//a//b.ko", "a//b.ko"),
+            ("/m", "/m/./a.ko", "a.ko"),
+            ("/m", "/m/.a/b.ko", ".a/b.ko"),
+            ("/m", "/mm/a.ko", "/mm/a.ko"),
+            ("m", "/m/a.ko", "/m/a.ko"),
+        ] {
+            assert_eq!(listed(directory.as_ref(), path.as_ref()), expected, "{directory} {path}");
+        }
+    }
+
+    #[test]
+    fn a_directory_is_entered_by_sixteen_ways_also_those_before_the_first_link() {
+        let tree = tree(&["k/a.ko"]);
+        for number in 0..20 {
+            symlink("k", tree.path().join(format!("l{number:02}"))).unwrap();
+        }
+        let (found, notices) = listed_in(tree.path(), &DepmodConfig::default());
+        assert_eq!((found.len(), found[0].as_str(), notices), (16, "k/a.ko", 1));
     }
 
     #[test]

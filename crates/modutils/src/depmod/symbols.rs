@@ -38,8 +38,8 @@ impl<'a> SymbolTable<'a> {
     /// The symbols of the kernel, as far as they are known, and of all modules, in module order. A
     /// module's symbol counts before the kernel's of that name, and a later module's before an
     /// earlier one's. One byte `prefix` at the front of a name is no part of it (`-P`).
-    pub fn new(kernel: &'a [(Vec<u8>, u64)], modules: &'a [Facts], prefix: Option<u8>) -> Self {
-        let exports: usize = modules.iter().map(|facts| facts.export_crcs.len()).sum();
+    pub fn new(kernel: &'a [(Vec<u8>, u64)], modules: &'a [Facts<'_>], prefix: Option<u8>) -> Self {
+        let exports: usize = modules.iter().map(|facts| facts.exports.len()).sum();
         let room = exports.saturating_add(kernel.len()).saturating_add(PROVIDED.len());
         let mut table =
             Self { offers: HashMap::with_capacity_and_hasher(room, RandomState::default()), prefix };
@@ -50,8 +50,8 @@ impl<'a> SymbolTable<'a> {
             table.offers.insert(table.bare(name), Offer { owner: Owner::Kernel, crc: *crc });
         }
         for (index, facts) in (0..).zip(modules) {
-            for (name, crc) in facts.exported() {
-                let offer = Offer { owner: Owner::Module(index), crc: crc.unwrap_or_default() };
+            for (name, need) in facts.exports.iter() {
+                let offer = Offer { owner: Owner::Module(index), crc: need.crc.unwrap_or_default() };
                 table.offers.insert(table.bare(name), offer);
             }
         }

@@ -141,6 +141,7 @@ impl OutputDirectory {
         let mut done = 0;
         let mut replaced = replacements.iter().try_for_each(|Replacement { target, new, .. }| {
             again(|| fs::rename(new, target)).map_err(Error::io("rename a new file to", target))?;
+            temporaries.forget(new);
             done += 1;
             Ok(())
         });
@@ -315,7 +316,12 @@ fn again<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
 struct Temporaries<'a>(Vec<&'a Path>);
 
 impl Temporaries<'_> {
-    /// Removes all; those that were renamed are not there.
+    /// Leaves out a file that has got another name.
+    fn forget(&mut self, renamed: &Path) {
+        self.0.retain(|path| !std::ptr::eq(*path, renamed));
+    }
+
+    /// Removes all; an old file that was put back has its own name again.
     fn remove(mut self, sink: &mut Sink) {
         for path in std::mem::take(&mut self.0) {
             if let Err(error) = remove(path) {

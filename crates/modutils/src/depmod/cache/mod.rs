@@ -22,23 +22,16 @@
 mod facts;
 mod store;
 
-use std::{
-    collections::HashMap,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::HashMap, ffi::OsStr, fs, os::unix::ffi::OsStrExt, path::Path};
 
+use foldhash::fast::RandomState;
 pub use store::Store;
 
-use super::{
-    ModuleFile,
-    facts::{Facts, Reading},
-    stamp::Stamp,
-};
+use super::{ModuleFile, facts::Facts, stamp::Stamp};
 use crate::Result;
 
 /// What the file begins with; the last two digits are the version of its form.
-const MAGIC: [u8; 16] = *b"modutils facts01";
+const MAGIC: [u8; 16] = *b"modutils facts02";
 
 /// The bytes of the checksum.
 const CHECKSUM: usize = 4;
@@ -46,33 +39,54 @@ const CHECKSUM: usize = 4;
 /// About the bytes of an entry besides its path and its facts.
 const ENTRY: usize = 128;
 
-/// What a cache knows.
+/// What a cache knows of module files.
 #[derive(Debug, Default)]
-pub struct Known {
-    bytes: Vec<u8>,
-    entries: HashMap<PathBuf, (Stamp, std::ops::Range<usize>)>,
+pub struct Known<'a> {
+    entries: Vec<Entry<'a>>,
+    /// Where in these a path's is.
+    places: HashMap<&'a [u8], usize, RandomState>,
 }
 
-impl Known {
+/// What a cache knows of one.
+#[derive(Debug)]
+struct Entry<'a> {
+    path: &'a [u8],
+    /// The state in which it was.
+    stamp: Stamp,
+    /// The facts as bytes.
+    bytes: &'a [u8],
+    /// The facts, where the file is still in that state.
+    facts: Option<Facts<'a>>,
+}
+
+impl<'a> Known<'a> {
     /// What the bytes of a cache say about the modules of a directory; nothing where they are
-    /// damaged, of another version or about another directory.
-    pub fn parse(bytes: Vec<u8>, directory: &Path) -> Self {
-        let entries = parse(&bytes, directory).unwrap_or_default();
-        Self { bytes, entries }
+    /// damaged, of another version or about another directory. All files must be looked at
+    /// ([`Known::look`]) before facts count.
+    pub fn parse(bytes: &'a [u8], directory: &Path) -> Self {
+        let entries = parse(bytes, directory).unwrap_or_default();
+        let places = entries.iter().enumerate().map(|(place, entry)| (entry.path, place)).collect();
+        Self { entries, places }
     }
 
-    /// What reading a module file would give, where that is known.
-    pub(super) fn reading(&self, file: &ModuleFile) -> Option<Reading> {
-        let (stamp, range) = self.entries.get(&file.path)?;
-        let now = Stamp::of(&fs::metadata(&file.path).ok()?);
-        let facts = (now == *stamp).then(|| facts::decode(self.bytes.get(range.clone())?))??;
-        Some(Reading { facts, notices: Vec::new(), stamp: Some(now) })
+    /// Looks at each file, whether it is what it was.
+    pub fn look(&mut self) {
+        for entry in &mut self.entries {
+            let now = fs::metadata(OsStr::from_bytes(entry.path));
+            let is_same = now.is_ok_and(|now| Stamp::of(&now) == entry.stamp);
+            entry.facts = if is_same { facts::decode(entry.bytes) } else { None };
+        }
+    }
+
+    /// The facts of a module file that is what it was, and its stamp.
+    pub(super) fn facts(&self, file: &ModuleFile) -> Option<(&Facts<'a>, Stamp)> {
+        let entry = self.entry(file)?;
+        Some((entry.facts.as_ref()?, entry.stamp))
     }
 
     /// Whether a module file is known and is not what it was.
     pub fn has_changed(&self, file: &ModuleFile) -> bool {
-        let Some((stamp, _)) = self.entries.get(&file.path) else { return false };
-        fs::metadata(&file.path).map_or(true, |metadata| Stamp::of(&metadata) != *stamp)
+        self.entry(file).is_some_and(|entry| entry.facts.is_none())
     }
 
     /// Whether exactly these files are known, each in this state: then there is nothing to write.
@@ -81,18 +95,22 @@ impl Known {
         let mut count = 0_usize;
         let all = stamped
             .inspect(|_| count = count.saturating_add(1))
-            .all(|(file, stamp)| self.entries.get(&file.path).is_some_and(|(known, _)| *known == stamp));
+            .all(|(file, stamp)| self.entry(file).is_some_and(|entry| entry.stamp == stamp));
         all && count == self.entries.len()
+    }
+
+    fn entry(&self, file: &ModuleFile) -> Option<&Entry<'a>> {
+        self.entries.get(*self.places.get(file.path.as_os_str().as_bytes())?)
     }
 }
 
 /// The bytes of a cache of what has been read, for [`keep`]; `None` where the one that is there says the
 /// same.
 pub fn prepare(
-    known: &Known,
+    known: &Known<'_>,
     directory: &Path,
     files: &[ModuleFile],
-    facts: &[Facts],
+    facts: &[Facts<'_>],
     stamps: &[Option<Stamp>],
 ) -> Option<Vec<u8>> {
     let mut stamps = stamps.to_vec();
@@ -131,24 +149,27 @@ fn without_untrusted_times(files: &[ModuleFile], stamps: &mut [Option<Stamp>]) {
     }
 }
 
-fn to_bytes(directory: &Path, files: &[ModuleFile], facts: &[Facts], stamps: &[Option<Stamp>]) -> Vec<u8> {
+fn to_bytes(
+    directory: &Path,
+    files: &[ModuleFile],
+    facts: &[Facts<'_>],
+    stamps: &[Option<Stamp>],
+) -> Vec<u8> {
     // Memory that doubles would be moved again and again.
     let sizes = files.iter().zip(facts).map(|(file, facts)| {
-        file.path.as_os_str().len().saturating_add(facts::most_bytes(facts)).saturating_add(ENTRY)
+        file.path.as_os_str().len().saturating_add(facts::len(facts)).saturating_add(ENTRY)
     });
     let mut bytes = Vec::with_capacity(sizes.fold(ENTRY, usize::saturating_add));
     bytes.extend_from_slice(&MAGIC);
     bytes.extend_from_slice(&[0; CHECKSUM]);
     push_string(&mut bytes, env!("CARGO_PKG_VERSION").as_bytes());
     push_string(&mut bytes, directory.as_os_str().as_encoded_bytes());
-    let mut encoded = Vec::new();
     for ((file, facts), stamp) in files.iter().zip(facts).zip(stamps) {
-        let Some(stamp) = stamp else { continue };
+        let (Some(stamp), Ok(len)) = (stamp, u32::try_from(facts::len(facts))) else { continue };
         push_string(&mut bytes, file.path.as_os_str().as_encoded_bytes());
         bytes.extend_from_slice(&stamp.to_bytes());
-        encoded.clear();
-        facts::encode(facts, &mut encoded);
-        push_string(&mut bytes, &encoded);
+        bytes.extend_from_slice(&len.to_le_bytes());
+        facts::encode(facts, &mut bytes);
     }
     let checksum = crc32fast::hash(bytes.get(MAGIC.len() + CHECKSUM..).unwrap_or_default());
     if let Some(place) = bytes.get_mut(MAGIC.len()..MAGIC.len() + CHECKSUM) {
@@ -157,9 +178,7 @@ fn to_bytes(directory: &Path, files: &[ModuleFile], facts: &[Facts], stamps: &[O
     bytes
 }
 
-fn parse(bytes: &[u8], directory: &Path) -> Option<HashMap<PathBuf, (Stamp, std::ops::Range<usize>)>> {
-    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
-
+fn parse<'a>(bytes: &'a [u8], directory: &Path) -> Option<Vec<Entry<'a>>> {
     let (checksum, body) = bytes.strip_prefix(&MAGIC)?.split_first_chunk()?;
     if crc32fast::hash(body) != u32::from_le_bytes(*checksum) {
         return None;
@@ -170,14 +189,13 @@ fn parse(bytes: &[u8], directory: &Path) -> Option<HashMap<PathBuf, (Stamp, std:
     if version != env!("CARGO_PKG_VERSION").as_bytes() || about != directory.as_os_str().as_encoded_bytes() {
         return None;
     }
-    let mut entries = HashMap::new();
+    let mut entries = Vec::new();
     while !rest.is_empty() {
-        let path = PathBuf::from(OsStr::from_bytes(take_string(&mut rest)?));
+        let path = take_string(&mut rest)?;
         let (stamp, after) = rest.split_first_chunk()?;
         rest = after;
-        let len = take_string(&mut rest)?.len();
-        let end = bytes.len().checked_sub(rest.len())?;
-        entries.insert(path, (Stamp::from_bytes(stamp), end.checked_sub(len)?..end));
+        let bytes = take_string(&mut rest)?;
+        entries.push(Entry { path, stamp: Stamp::from_bytes(stamp), bytes, facts: None });
     }
     Some(entries)
 }
@@ -205,9 +223,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{ModuleName, depmod::facts::Need};
+    use crate::{ModuleName, depmod::rows::Need};
 
-    fn tree() -> (tempfile::TempDir, Vec<ModuleFile>, Vec<Facts>, Vec<Option<Stamp>>) {
+    fn tree() -> (tempfile::TempDir, Vec<ModuleFile>, Vec<Facts<'static>>, Vec<Option<Stamp>>) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.ko");
         std::fs::write(&path, "content").unwrap();
@@ -216,46 +234,52 @@ mod tests {
         facts.aliases.push(b"one");
         facts.aliases.push(b"");
         for (name, crc) in [(&b"x"[..], Some(7)), (b"y", None), (b"z", Some(u64::MAX))] {
-            facts.exports.push(name);
-            facts.export_crcs.push(crc);
-            facts.needs.push(name);
-            facts.needs_how.push(Need { crc, weak: crc.is_none() });
+            facts.exports.push(name, Need { crc, weak: false });
+            facts.needs.push(name, Need { crc, weak: crc.is_none() });
         }
         let file = ModuleFile { name: ModuleName::new("a"), path, listed: "a.ko".into() };
         (directory, vec![file], vec![facts], vec![Some(stamp)])
+    }
+
+    fn known<'a>(bytes: &'a [u8], directory: &Path) -> Known<'a> {
+        let mut known = Known::parse(bytes, directory);
+        known.look();
+        known
     }
 
     #[test]
     fn what_is_kept_is_known_as_it_was() {
         let (directory, files, facts, stamps) = tree();
         let bytes = to_bytes(directory.path(), &files, &facts, &stamps);
-        let known = Known::parse(bytes, directory.path());
-        assert_eq!(known.reading(&files[0]).unwrap().facts, facts[0]);
+        let mut known = known(&bytes, directory.path());
+        assert_eq!(known.facts(&files[0]).unwrap(), (&facts[0], stamps[0].unwrap()));
         assert!(!known.has_changed(&files[0]) && known.is(&files, &stamps));
         assert!(!known.is(&files, &[None]) && !known.is(&[], &[]));
         std::fs::write(&files[0].path, "another").unwrap();
         std::fs::remove_file(&files[0].path).unwrap();
         std::fs::write(&files[0].path, "content, longer").unwrap();
-        assert!(known.reading(&files[0]).is_none() && known.has_changed(&files[0]));
+        known.look();
+        assert!(known.facts(&files[0]).is_none() && known.has_changed(&files[0]));
     }
 
     #[test]
     fn a_module_without_a_stamp_is_not_kept() {
         let (directory, files, facts, _) = tree();
-        let known = Known::parse(to_bytes(directory.path(), &files, &facts, &[None]), directory.path());
-        assert!(known.reading(&files[0]).is_none() && !known.has_changed(&files[0]));
+        let bytes = to_bytes(directory.path(), &files, &facts, &[None]);
+        let known = known(&bytes, directory.path());
+        assert!(known.facts(&files[0]).is_none() && !known.has_changed(&files[0]));
     }
 
     #[test]
     fn another_directory_or_version_and_any_damage_is_not_trusted() {
         let (directory, files, facts, stamps) = tree();
         let bytes = to_bytes(directory.path(), &files, &facts, &stamps);
-        assert!(Known::parse(bytes.clone(), Path::new("/elsewhere")).entries.is_empty());
+        assert!(Known::parse(&bytes, Path::new("/elsewhere")).entries.is_empty());
         for place in 0..bytes.len() {
             let mut damaged = bytes.clone();
             damaged[place] ^= 1;
-            assert!(Known::parse(damaged, directory.path()).entries.is_empty(), "{place}");
-            assert!(Known::parse(bytes[..place].to_vec(), directory.path()).entries.is_empty());
+            assert!(Known::parse(&damaged, directory.path()).entries.is_empty(), "{place}");
+            assert!(Known::parse(&bytes[..place], directory.path()).entries.is_empty());
         }
     }
 
@@ -266,8 +290,8 @@ mod tests {
             let sound = to_bytes(directory.path(), &files, &facts, &stamps);
             for body in [&body[..], &[&sound[20..sound.len() - cut.min(sound.len() - 20)], &body].concat()] {
                 let checksum = crc32fast::hash(body).to_le_bytes();
-                let known = Known::parse([&MAGIC[..], &checksum, body].concat(), directory.path());
-                let _ = known.reading(&files[0]);
+                let bytes = [&MAGIC[..], &checksum, body].concat();
+                let _ = known(&bytes, directory.path()).facts(&files[0]);
             }
         }
     }

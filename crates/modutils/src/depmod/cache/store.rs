@@ -19,7 +19,6 @@ use nix::{
     unistd::{UnlinkatFlags, unlinkat},
 };
 
-use super::Known;
 use crate::{Error, Result, file::TREE_FILE_LIMIT};
 
 /// What the name of a cache ends in; before it stands the module directory's path.
@@ -59,10 +58,9 @@ impl Store {
         Ok(Self { path: path.to_owned(), handle })
     }
 
-    /// What is known of a module directory's modules; nothing where there is no cache to be trusted.
-    pub fn known(&self, directory: &Path) -> Known {
-        let read = file_name(directory).and_then(|name| self.read(&name).ok());
-        read.map_or_else(Known::default, |bytes| Known::parse(bytes, directory))
+    /// The bytes of a module directory's cache; none where there is no cache to be trusted.
+    pub fn bytes(&self, directory: &Path) -> Vec<u8> {
+        file_name(directory).and_then(|name| self.read(&name).ok()).unwrap_or_default()
     }
 
     fn read(&self, name: &[u8]) -> io::Result<Vec<u8>> {
