@@ -8,10 +8,11 @@ use std::{
     process::ExitCode,
 };
 
-use bstr::{BStr, ByteSlice};
+use bstr::ByteSlice;
 use modutils::{
-    Malformed, Release, Root,
-    config::{lines::words, read},
+    Release, Root,
+    config::read,
+    depmod::devname::{self, Device, Node},
 };
 
 use crate::{Invocation, cli, report::Report};
@@ -25,15 +26,6 @@ enum Format {
     Human,
     Tmpfiles,
     Devname,
-}
-
-/// A line of `modules.devname`.
-struct Node<'a> {
-    module: &'a BStr,
-    name: &'a BStr,
-    block: bool,
-    major: u32,
-    minor: u32,
 }
 
 /// Runs the command.
@@ -103,13 +95,12 @@ fn nodes(format: Format, output: Option<&Path>, report: &mut Report) -> bool {
 fn format_all(format: Format, text: &[u8], path: &Path, report: &mut Report) -> (Vec<u8>, bool) {
     let mut shown = Vec::new();
     let mut done = true;
-    for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.starts_with(b"#")) {
-        match Node::parse(line) {
-            Some(node) => node.write(format, &mut shown),
-            None => {
-                report.usage(&[b"Error: invalid devname entry: ", line].concat());
-                let fault = Malformed::line(number, "not MODULE NODE cMAJOR:MINOR or bMAJOR:MINOR");
-                report.usage(format!("  {}", fault.at(path)).as_bytes());
+    for node in devname::parse(text) {
+        match node {
+            Ok(node) => write(&node, format, &mut shown),
+            Err(bad) => {
+                report.usage(&[b"Error: invalid devname entry: ", bad.text.as_bytes()].concat());
+                report.usage(format!("  {}", bad.fault.at(path)).as_bytes());
                 done = false;
             }
         }
@@ -152,72 +143,44 @@ impl Format {
     }
 }
 
-impl<'a> Node<'a> {
-    /// `MODULE NAME cMAJOR:MINOR`, or `b` for a block device.
-    fn parse(line: &'a [u8]) -> Option<Self> {
-        let mut words = words(line);
-        let (module, name, device) = (words.next()?.as_bstr(), words.next()?.as_bstr(), words.next()?);
-        let (kind, numbers) = device.split_first()?;
-        let (major, minor) = numbers.to_str().ok()?.split_once(':')?;
-        let block = match kind {
-            b'b' => true,
-            b'c' => false,
-            _ => return None,
-        };
-        Some(Self { module, name, block, major: major.parse().ok()?, minor: minor.parse().ok()? })
-    }
-
-    fn write(&self, format: Format, shown: &mut Vec<u8>) {
-        let Self { major, minor, .. } = self;
-        let (letter, kind) = if self.block { ("b", "block") } else { ("c", "character") };
-        let parts: Vec<&[u8]> = match format {
-            Format::Human => vec![b"Module: ", self.module, b"\n\tDevice node: /dev/", self.name],
-            Format::Tmpfiles => {
-                if let Some((directory, _)) = self.name.rsplit_once_str("/") {
-                    shown.extend([b"d /dev/", directory, b" 0755 - - -\n"].concat());
-                }
-                vec![letter.as_bytes(), b"! /dev/", self.name]
+fn write(node: &Node<'_>, format: Format, shown: &mut Vec<u8>) {
+    let Node { module, name, device: Device { block, major, minor } } = *node;
+    let (letter, kind) = if block { ("b", "block") } else { ("c", "character") };
+    let (parts, end): (Vec<&[u8]>, String) = match format {
+        Format::Human => (
+            vec![b"Module: ", module, b"\n\tDevice node: /dev/", name],
+            format!("\n\t\tType: {kind} device\n\t\tMajor: {major}\n\t\tMinor: {minor}\n"),
+        ),
+        Format::Tmpfiles => {
+            if let Some((directory, _)) = name.rsplit_once_str("/") {
+                shown.extend([b"d /dev/", directory, b" 0755 - - -\n"].concat());
             }
-            Format::Devname => vec![self.module, b" ", self.name],
-        };
-        shown.extend(parts.concat());
-        let end = match format {
-            Format::Human => format!("\n\t\tType: {kind} device\n\t\tMajor: {major}\n\t\tMinor: {minor}\n"),
-            Format::Tmpfiles => format!(" 0600 - - - {major}:{minor}\n"),
-            Format::Devname => format!(" {letter}{major}:{minor}\n"),
-        };
-        shown.extend(end.into_bytes());
-    }
+            (vec![letter.as_bytes(), b"! /dev/", name], format!(" 0600 - - - {major}:{minor}\n"))
+        }
+        Format::Devname => return node.write(shown),
+    };
+    shown.extend(parts.concat());
+    shown.extend(end.into_bytes());
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn shown(format: Format, line: &str) -> Option<String> {
-        let mut shown = Vec::new();
-        Node::parse(line.as_bytes())?.write(format, &mut shown);
-        Some(String::from_utf8(shown).unwrap())
-    }
-
     #[test]
     fn a_node_has_three_forms() {
-        let line = "snd snd/seq b116:1";
+        let shown = |format| {
+            let device = Device { block: true, major: 116, minor: 1 };
+            let node = Node { module: "snd".into(), name: "snd/seq".into(), device };
+            let mut shown = Vec::new();
+            write(&node, format, &mut shown);
+            String::from_utf8(shown).unwrap()
+        };
         assert_eq!(
-            shown(Format::Human, line).unwrap(),
+            shown(Format::Human),
             "Module: snd\n\tDevice node: /dev/snd/seq\n\t\tType: block device\n\t\tMajor: 116\n\t\tMinor: 1\n"
         );
-        assert_eq!(
-            shown(Format::Tmpfiles, line).unwrap(),
-            "d /dev/snd 0755 - - -\nb! /dev/snd/seq 0600 - - - 116:1\n"
-        );
-        assert_eq!(shown(Format::Devname, line).unwrap(), "snd snd/seq b116:1\n");
-    }
-
-    #[test]
-    fn other_lines_are_no_nodes() {
-        for line in ["", "a b", "a b c1", "a b q1:2", "a b c1:x", "a b c1:99999999999"] {
-            assert_eq!(shown(Format::Devname, line), None, "{line}");
-        }
+        assert_eq!(shown(Format::Tmpfiles), "d /dev/snd 0755 - - -\nb! /dev/snd/seq 0600 - - - 116:1\n");
+        assert_eq!(shown(Format::Devname), "snd snd/seq b116:1\n");
     }
 }

@@ -1,19 +1,77 @@
 //! `modules.devname`: the device nodes that are there before their module is, to load it when opened.
 //!
-//! systemd-tmpfiles and udevd create them from this file (`kmod static-nodes`).
+//! depmod writes it; `kmod static-nodes` reads it for systemd-tmpfiles and udevd, which make the nodes.
+//! After a comment each line is `MODULE NODE cMAJOR:MINOR`, with a `b` for a block device.
+
+use bstr::{BStr, ByteSlice};
 
 use super::{ModuleFile, facts::Facts};
-use crate::{Notice, Sink};
+use crate::{Malformed, Notice, Sink, config::lines::words};
 
 const HEADER: &[u8] = b"# Device nodes to trigger on-demand module loading.\n";
 
+/// A line of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Node<'a> {
+    /// The module that is loaded.
+    pub module: &'a BStr,
+    /// The node's path below `/dev`.
+    pub name: &'a BStr,
+    /// What it stands for.
+    pub device: Device,
+}
+
 /// A device's number and kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Device {
-    /// `c` or `b`.
-    kind: u8,
-    major: u32,
-    minor: u32,
+pub struct Device {
+    /// Whether it is a block device; a character device otherwise.
+    pub block: bool,
+    /// The number of its driver.
+    pub major: u32,
+    /// Its own among the driver's.
+    pub minor: u32,
+}
+
+/// A line that is no node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadLine<'a> {
+    /// Its text.
+    pub text: &'a BStr,
+    /// Where it stands, and what would be one.
+    pub fault: Malformed,
+}
+
+/// The nodes that the text of `modules.devname` lists; all lines but comments are to be some.
+pub fn parse(text: &[u8]) -> impl Iterator<Item = Result<Node<'_>, BadLine<'_>>> {
+    let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.starts_with(b"#"));
+    lines.map(|(number, line)| {
+        let fault = || Malformed::line(number, "not MODULE NODE cMAJOR:MINOR or bMAJOR:MINOR");
+        Node::parse(line).ok_or_else(|| BadLine { text: line.as_bstr(), fault: fault() })
+    })
+}
+
+impl<'a> Node<'a> {
+    fn parse(line: &'a [u8]) -> Option<Self> {
+        let mut words = words(line);
+        let (module, name, device) = (words.next()?.as_bstr(), words.next()?.as_bstr(), words.next()?);
+        let (kind, numbers) = device.split_first()?;
+        let (major, minor) = numbers.to_str().ok()?.split_once(':')?;
+        let block = match kind {
+            b'b' => true,
+            b'c' => false,
+            _ => return None,
+        };
+        let device = Device { block, major: major.parse().ok()?, minor: minor.parse().ok()? };
+        Some(Self { module, name, device })
+    }
+
+    /// Appends the node as a line of the file.
+    pub fn write(&self, text: &mut Vec<u8>) {
+        let Device { block, major, minor } = self.device;
+        let letter = if block { 'b' } else { 'c' };
+        text.extend_from_slice(&[self.module.as_bytes(), b" ", self.name].concat());
+        text.extend_from_slice(format!(" {letter}{major}:{minor}\n").as_bytes());
+    }
 }
 
 /// The content of the file; empty where no module has a node. A module that names a node and no
@@ -21,18 +79,17 @@ struct Device {
 pub fn text(files: &[ModuleFile], facts: &[Facts<'_>], sink: &mut Sink) -> Vec<u8> {
     let mut text = Vec::new();
     for (file, facts) in files.iter().zip(facts) {
-        let name = file.name.as_bytes();
+        let module = file.name.as_bstr();
         match node(facts.aliases.iter()) {
-            (Some(node), Some(Device { kind, major, minor })) => {
+            (Some(name), Some(device)) => {
                 if text.is_empty() {
                     text.extend_from_slice(HEADER);
                 }
-                text.extend_from_slice(&[name, b" ", node, b" ", &[kind]].concat());
-                text.extend_from_slice(format!("{major}:{minor}\n").as_bytes());
+                Node { module, name: name.as_bstr(), device }.write(&mut text);
             }
             (Some(node), None) => {
                 let lacks = b") but lacks major and minor information. Ignoring.";
-                let message = [b"Module '", name, b"' has devname (", node, lacks].concat();
+                let message = [b"Module '", module.as_bytes(), b"' has devname (", node, lacks].concat();
                 sink(Notice::error(message));
             }
             (None, _) => {}
@@ -49,9 +106,9 @@ fn node<'a>(aliases: impl Iterator<Item = &'a [u8]>) -> (Option<&'a [u8]>, Optio
         if let Some(name) = alias.strip_prefix(b"devname:") {
             node = Some(name);
         } else if let Some(numbers) = alias.strip_prefix(b"char-major-") {
-            device = Device::parse(b'c', numbers).or(device);
+            device = Device::parse(false, numbers).or(device);
         } else if let Some(numbers) = alias.strip_prefix(b"block-major-") {
-            device = Device::parse(b'b', numbers).or(device);
+            device = Device::parse(true, numbers).or(device);
         }
         if node.is_some() && device.is_some() {
             break;
@@ -62,10 +119,10 @@ fn node<'a>(aliases: impl Iterator<Item = &'a [u8]>) -> (Option<&'a [u8]>, Optio
 
 impl Device {
     /// Reads `MAJOR-MINOR`, whatever follows; `None` for an alias of a whole major, `MAJOR-*`.
-    fn parse(kind: u8, numbers: &[u8]) -> Option<Self> {
+    fn parse(block: bool, numbers: &[u8]) -> Option<Self> {
         let (major, rest) = scan_number(numbers)?;
         let (minor, _) = scan_number(rest.strip_prefix(b"-")?)?;
-        Some(Self { kind, major, minor })
+        Some(Self { block, major, minor })
     }
 }
 
@@ -94,7 +151,7 @@ mod tests {
 
     fn of(aliases: &[&'static str]) -> (Option<&'static [u8]>, Option<Numbers>) {
         let (node, device) = node(aliases.iter().map(|alias| alias.as_bytes()));
-        (node, device.map(|device| (char::from(device.kind), device.major, device.minor)))
+        (node, device.map(|device| (if device.block { 'b' } else { 'c' }, device.major, device.minor)))
     }
 
     #[test]
@@ -107,6 +164,32 @@ mod tests {
     fn a_whole_major_is_no_number() {
         assert_eq!(of(&["devname:b", "block-major-7-*"]), (Some(&b"b"[..]), None));
         assert_eq!(of(&["char-major-10-200", "char-major-7-*", "devname:x"]).1, Some(('c', 10, 200)));
+    }
+
+    #[test]
+    fn what_is_written_reads_back_and_other_lines_are_told_with_their_numbers() {
+        let text = b"# comment\nsnd snd/seq b116:1\n\nvhost\tvhost-net  c10:238 more\r\n";
+        let read: Vec<_> = parse(text).collect();
+        let node = |module: &'static str, name: &'static str, block, major, minor| Node {
+            module: module.into(),
+            name: name.into(),
+            device: Device { block, major, minor },
+        };
+        assert_eq!(read[0], Ok(node("snd", "snd/seq", true, 116, 1)));
+        assert_eq!(read[1].as_ref().unwrap_err().fault.place, crate::Place::Line(3));
+        assert_eq!(read[2], Ok(node("vhost", "vhost-net", false, 10, 238)));
+        let mut written = Vec::new();
+        read.iter().flatten().for_each(|node| node.write(&mut written));
+        assert_eq!(written.as_bstr(), "snd snd/seq b116:1\nvhost vhost-net c10:238\n");
+    }
+
+    #[test]
+    fn other_lines_are_no_nodes() {
+        for line in ["a b", "a b c1", "a b q1:2", "a b c1:x", "a b c1:99999999999", "a b c1:1\u{e9}"] {
+            let read: Vec<_> = parse(line.as_bytes()).collect();
+            assert!(matches!(&read[..], [Err(bad)] if bad.text == line), "{line}");
+        }
+        assert_eq!(parse(b"").count(), 0);
     }
 
     /// As the packaged depmod of kmod 34 does.
