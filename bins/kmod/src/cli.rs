@@ -5,7 +5,7 @@
 use std::{
     ffi::{OsStr, OsString},
     os::unix::ffi::{OsStrExt, OsStringExt},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use clap::{
@@ -141,6 +141,9 @@ pub fn values_of(matches: &ArgMatches, id: &str) -> Vec<OsString> {
 
 /// A path as the tools show it: a relative one below the current directory, as written.
 pub fn from_current_directory(path: &OsStr) -> PathBuf {
+    if Path::new(path).is_absolute() {
+        return path.into();
+    }
     // Without a current directory a relative path is as good as lost, and stays as it is.
     std::env::current_dir().map_or_else(|_| path.into(), |directory| lookup::absolute(path, &directory))
 }

@@ -143,8 +143,17 @@ enum Meant {
 
 /// What a file says of its module.
 struct FileFacts {
+    /// Its `.modinfo`, as far as that is printed.
     modinfo: Vec<u8>,
     signature: Option<Signature>,
+}
+
+impl ahead::Kept for Option<Result<FileFacts, Error>> {
+    fn size(&self) -> usize {
+        let modinfo =
+            self.as_ref().and_then(|facts| facts.as_ref().ok()).map_or(0, |facts| facts.modinfo.len());
+        size_of::<Self>() + modinfo
+    }
 }
 
 impl Meant {
@@ -159,7 +168,7 @@ impl Meant {
 impl FileFacts {
     fn read(path: &Path, rendering: &Rendering, scratch: &mut Scratch) -> Result<Self, Error> {
         let module = Module::open_with(path, scratch)?;
-        let modinfo = module.modinfo_section()?.to_vec();
+        let modinfo = rendering.part(module.modinfo_section()?);
         let signature = if rendering.shows_signature() { module.signature()? } else { None };
         scratch.recycle(module.into_contents());
         Ok(Self { modinfo, signature })

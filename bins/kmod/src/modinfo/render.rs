@@ -1,6 +1,6 @@
 //! Facts as modinfo(8) prints them, byte for byte as kmod does. Pure: facts in, bytes out.
 
-use bstr::BStr;
+use bstr::{BStr, ByteSlice};
 use modutils::module::{ModInfo, Parameter, Signature};
 
 /// The column at which values start.
@@ -56,6 +56,21 @@ impl Rendering {
             b"parmtype" => self.wants(b"parmtype"),
             _ => self.field.is_none() || self.wants(key),
         }
+    }
+
+    /// What is needed of the bytes of a `.modinfo` section.
+    pub fn part(&self, section: &[u8]) -> Vec<u8> {
+        if self.field.is_none() {
+            return section.to_owned();
+        }
+        let mut part = Vec::new();
+        for string in section.split_str(b"\0") {
+            let key = string.split_once_str("=").map_or(string, |(key, _)| key);
+            if self.shows(key) || (self.shows_parameters() && key.starts_with(b"parm")) {
+                part.extend([string, b"\0"].concat());
+            }
+        }
+        part
     }
 
     /// Whether the signature, or a part of it, is part of what was asked for.

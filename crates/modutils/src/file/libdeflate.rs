@@ -23,34 +23,26 @@ impl Gzip {
         NonNull::new(unsafe { libdeflate_alloc_decompressor() }).map(Self)
     }
 
-    /// Decodes the member at the front of `bytes` into `plain`, which it replaces, as far as its
-    /// capacity goes. Returns how many bytes the member had; `None` where it is damaged or does not
-    /// fit, and `plain` is then empty.
-    pub(super) fn member(&mut self, bytes: &[u8], plain: &mut Vec<u8>) -> Option<usize> {
-        plain.clear();
+    /// Decodes the member at the front of `bytes` to the front of `plain`. Returns how many bytes the
+    /// member had and how many it holds; `None` where it is damaged or does not fit.
+    pub(super) fn member(&mut self, bytes: &[u8], plain: &mut [u8]) -> Option<(usize, usize)> {
         let (mut read, mut written) = (0, 0);
         // SAFETY: the decoder is one that libdeflate allocated, not freed before `drop`, and used by
         // one thread at a time since it is borrowed mutably. It reads at most `bytes.len()` bytes
-        // from a live slice, writes at most `capacity()` bytes to the vector's own memory, which
-        // nothing else refers to, and writes the two counts to live integers.
+        // from a live slice, writes at most `plain.len()` bytes to another one, and writes the two
+        // counts to live integers.
         let result = unsafe {
             libdeflate_gzip_decompress_ex(
                 self.0.as_ptr(),
                 bytes.as_ptr().cast(),
                 bytes.len(),
                 plain.as_mut_ptr().cast(),
-                plain.capacity(),
+                plain.len(),
                 &raw mut read,
                 &raw mut written,
             )
         };
-        if result != SUCCESS || written > plain.capacity() {
-            return None;
-        }
-        // SAFETY: on success libdeflate has initialised the first `written` bytes, and they are
-        // within the capacity.
-        unsafe { plain.set_len(written) };
-        Some(read)
+        (result == SUCCESS).then_some((read, written))
     }
 }
 
@@ -70,12 +62,12 @@ mod tests {
     #[test]
     fn a_member_is_decoded_and_measured() {
         let member = Writer::Gzip.compress(b"some bytes");
-        let mut plain = Vec::with_capacity(10);
+        let mut plain = [0; 20];
         let mut decoder = Gzip::new().unwrap();
         for tail in [&b""[..], b"tail"] {
             let bytes = [&member[..], tail].concat();
-            assert_eq!(decoder.member(&bytes, &mut plain), Some(member.len()));
-            assert_eq!(plain, b"some bytes");
+            assert_eq!(decoder.member(&bytes, &mut plain), Some((member.len(), 10)));
+            assert_eq!(plain[..10], *b"some bytes");
         }
     }
 
@@ -83,13 +75,9 @@ mod tests {
     fn what_is_damaged_or_does_not_fit_is_refused() {
         let member = Writer::Gzip.compress(b"some bytes");
         let mut decoder = Gzip::new().unwrap();
-        let mut plain = Vec::with_capacity(9);
-        assert_eq!(decoder.member(&member, &mut plain), None);
+        assert_eq!(decoder.member(&member, &mut [0; 9]), None);
         for end in 0..member.len() {
-            let mut plain = b"before".to_vec();
-            plain.reserve(100);
-            assert_eq!(decoder.member(&member[..end], &mut plain), None);
-            assert!(plain.is_empty());
+            assert_eq!(decoder.member(&member[..end], &mut [0; 100]), None);
         }
     }
 }

@@ -8,6 +8,7 @@
 
 mod decompress;
 mod libdeflate;
+mod pages;
 
 use std::{
     borrow::Cow,
@@ -19,7 +20,9 @@ use std::{
 
 use nix::errno::Errno;
 
-pub use decompress::{Decompressor, SIZE_LIMIT, decompress};
+use decompress::{Decompressor, Plain};
+pub use decompress::{SIZE_LIMIT, decompress};
+use pages::Pages;
 
 use crate::{Error, Malformed, Result};
 
@@ -79,16 +82,16 @@ pub struct Contents {
 #[derive(Debug)]
 enum Source {
     File,
-    /// At the front of this memory.
-    Memory(Vec<u8>),
+    Memory(Plain),
 }
 
 /// Decoders and memory that serve for one file after the other.
 #[derive(Debug)]
 pub struct Scratch {
     decompressor: Decompressor,
-    compressed: Vec<u8>,
-    plain: Vec<u8>,
+    /// The file as it stands.
+    compressed: Pages,
+    plain: Plain,
     limit: u64,
     exceeded: bool,
 }
@@ -105,7 +108,7 @@ impl Scratch {
 
     /// For files that hold no more than `limit` plain bytes.
     pub fn with_limit(limit: u64) -> Self {
-        let (compressed, plain) = (Vec::new(), Vec::new());
+        let (compressed, plain) = (Pages::default(), Plain::default());
         Self { decompressor: Decompressor::default(), compressed, plain, limit, exceeded: false }
     }
 
@@ -116,13 +119,16 @@ impl Scratch {
 
     /// Takes the memory of a file back.
     pub fn recycle(&mut self, contents: Contents) {
-        if let Source::Memory(bytes) = contents.source {
-            self.plain = bytes;
+        if let Source::Memory(plain) = contents.source {
+            self.plain = plain;
         }
-        for memory in [&mut self.compressed, &mut self.plain] {
-            if memory.capacity() > Self::KEPT {
-                *memory = Vec::new();
+        for pages in [&mut self.compressed, &mut self.plain.pages] {
+            if pages.capacity() > Self::KEPT {
+                *pages = Pages::default();
             }
+        }
+        if self.plain.streamed.capacity() > Self::KEPT {
+            self.plain.streamed = Vec::new();
         }
     }
 }
@@ -172,13 +178,15 @@ impl Contents {
             source: Source::File,
         };
         let at_once = if len <= Self::READ_AT_ONCE { len } else { Compression::MAGIC_LEN as u64 };
-        contents.fill(&mut scratch.plain, 0, at_once)?;
-        contents.compression = Compression::of(start(&scratch.plain, at_once));
+        contents.fill(&mut scratch.compressed, at_once)?;
+        contents.compression = Compression::of(scratch.compressed.bytes());
         if contents.compression != Compression::None {
-            contents.fill(&mut scratch.plain, at_once, len)?;
-            std::mem::swap(&mut scratch.compressed, &mut scratch.plain);
+            if at_once < len {
+                contents.fill(&mut scratch.compressed, len)?;
+            }
             contents.decompress(scratch)?;
         } else if at_once == len {
+            scratch.plain.exchange(&mut scratch.compressed);
             contents.source = Source::Memory(std::mem::take(&mut scratch.plain));
         }
         Ok(contents)
@@ -195,29 +203,24 @@ impl Contents {
         let compression = Compression::of(&bytes);
         let bytes = decompress(compression, bytes).map_err(|fault| fault.at(path))?;
         let len = bytes.len() as u64;
-        Ok(Self { path: path.to_owned(), file: None, compression, len, source: Source::Memory(bytes) })
+        Ok(Self { path: path.to_owned(), file: None, compression, len, source: Source::Memory(bytes.into()) })
     }
 
-    /// Reads the range from `start` to `end` of the file to the same place of `buffer`.
-    fn fill(&self, buffer: &mut Vec<u8>, start: u64, end: u64) -> Result<()> {
-        let range = usize::try_from(start).ok().zip(usize::try_from(end).ok());
-        let (start_at, end) = range.ok_or_else(|| self.out_of_memory())?;
-        let missing = end.saturating_sub(buffer.len());
-        buffer.try_reserve(missing).map_err(|_| self.out_of_memory())?;
-        if missing > 0 {
-            buffer.resize(end, 0);
-        }
-        let (Some(file), Some(room)) = (&self.file, buffer.get_mut(start_at..end)) else { return Ok(()) };
-        file.read_exact_at(room, start).map_err(|error| self.read_error(error))
+    /// Reads the first `len` bytes of the file.
+    fn fill(&self, pages: &mut Pages, len: u64) -> Result<()> {
+        let room = usize::try_from(len).ok().and_then(|len| pages.room(len).ok());
+        let (Some(file), Some(room)) = (&self.file, room) else { return Err(self.out_of_memory()) };
+        file.read_exact_at(room, 0).map_err(|error| self.read_error(error))
     }
 
     /// Decompresses what `scratch` has read of the file.
     fn decompress(&mut self, scratch: &mut Scratch) -> Result<()> {
         let Scratch { decompressor, compressed, plain, limit, .. } = scratch;
-        let done = decompressor.decompress(self.compression, start(compressed, self.len), plain, *limit);
-        scratch.exceeded = scratch.plain.len() as u64 > scratch.limit;
+        let done = decompressor.decompress(self.compression, compressed.bytes(), plain, *limit);
+        let len = plain.bytes().len() as u64;
+        scratch.exceeded = len > *limit;
         done.map_err(|fault| fault.at(&self.path))?;
-        self.len = scratch.plain.len() as u64;
+        self.len = len;
         self.source = Source::Memory(std::mem::take(&mut scratch.plain));
         Ok(())
     }
@@ -259,9 +262,10 @@ impl Contents {
         };
         let end = offset.checked_add(len).filter(|&end| end <= self.len).ok_or_else(past_end)?;
         match (&self.source, &self.file) {
-            (Source::Memory(bytes), _) => {
+            (Source::Memory(plain), _) => {
                 let range = usize::try_from(offset).ok().zip(usize::try_from(end).ok());
-                let bytes = range.and_then(|(start, end)| bytes.get(start..end)).ok_or_else(past_end)?;
+                let bytes =
+                    range.and_then(|(start, end)| plain.bytes().get(start..end)).ok_or_else(past_end)?;
                 Ok(Cow::Borrowed(bytes))
             }
             (Source::File, Some(file)) => {
@@ -366,11 +370,6 @@ pub(crate) fn open_at_once(path: &Path) -> io::Result<(File, Metadata)> {
 /// Whether this is `/dev/null`: device 1:3, `Documentation/admin-guide/devices.txt`.
 fn is_null(metadata: &Metadata) -> bool {
     metadata.file_type().is_char_device() && metadata.rdev() == nix::sys::stat::makedev(1, 3)
-}
-
-/// The first `len` bytes.
-fn start(bytes: &[u8], len: u64) -> &[u8] {
-    usize::try_from(len).ok().and_then(|len| bytes.get(..len)).unwrap_or_default()
 }
 
 /// Zeroed memory, or `None` where there is not enough: a sparse file may claim any length.
