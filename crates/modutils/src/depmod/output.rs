@@ -71,7 +71,7 @@ struct Made {
     notices: Vec<Notice>,
 }
 
-/// Some of the files, with their numbers in [`FILES`].
+/// Some of the files, with their numbers in `FILES`.
 #[derive(Debug)]
 pub struct Part(Vec<(usize, Made)>);
 
