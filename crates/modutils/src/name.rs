@@ -73,7 +73,7 @@ impl Alias {
     /// [`BadBracket`] where the brackets do not pair.
     pub fn new(alias: impl AsRef<[u8]>) -> Result<Self, BadBracket> {
         let alias = alias.as_ref();
-        if alias.find_byteset(b"[]").is_none() {
+        if bytes::find(alias, b'[').or_else(|| bytes::find(alias, b']')).is_none() {
             return Ok(Self(underscores(alias)));
         }
         let mut inside = false;
