@@ -4,6 +4,7 @@
 
 use std::ffi::{CString, c_char, c_int};
 
+// SAFETY: the declaration is that of fnmatch.h.
 unsafe extern "C" {
     fn fnmatch(pattern: *const c_char, text: *const c_char, flags: c_int) -> c_int;
 }

@@ -1,12 +1,14 @@
 //! What people configure: modprobe.d, depmod.d, modutils.d and the kernel command line.
 //!
 //! [`Family`] and [`Files`] say which files count, [`lines`](lines::lines) what a line of them is,
-//! [`ModprobeConfig`] what the lines of modprobe.d mean. Every line knows its [`Origin`].
+//! [`Directive`] what a line of modprobe.d says, [`ModprobeConfig`] what all of them mean. Every line
+//! knows its [`Origin`].
 
 mod by_name;
 pub mod cmdline;
 mod deny;
 pub mod depmod_d;
+mod directive;
 mod directories;
 pub mod lines;
 mod modprobe_d;
@@ -16,10 +18,10 @@ use std::{fmt, io, path::Path, sync::Arc};
 pub use by_name::{LinesByName, NamedLine};
 pub use deny::DenyLine;
 pub use depmod_d::DepmodConfig;
+pub use directive::Directive;
 pub use directories::{Family, Files};
 pub use modprobe_d::{
-    AliasLine, BlacklistLine, CommandLine, Directive, ModprobeConfig, OptionsLine, SoftdepLine, Sources,
-    WeakdepLine,
+    AliasLine, BlacklistLine, CommandLine, ModprobeConfig, OptionsLine, SoftdepLine, Sources, WeakdepLine,
 };
 
 use crate::file::read_bounded;
