@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use crate::dist::cargo;
+use crate::cargo;
 use crate::process;
 
 /// Runs cargo-deny.
@@ -13,5 +13,5 @@ pub(crate) fn run() -> Result<()> {
     if process::which("cargo-deny").is_none() {
         bail!("cargo-deny is missing: `cargo install --locked cargo-deny`");
     }
-    process::run(cargo().args(["deny", "check"]))
+    process::run(cargo::command().args(["deny", "check"]))
 }

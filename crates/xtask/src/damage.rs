@@ -6,8 +6,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::cache::Cache;
-use crate::dist::{self, cargo};
-use crate::{process, reference, trees};
+use crate::{cargo, dist, process, reference, trees};
 
 /// The options of `cargo xtask damage`.
 #[derive(Args)]
@@ -36,7 +35,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         trees::provide(&cache, name)?;
     }
     reference::provide(&cache, "kmod34")?;
-    let mut tests = cargo();
+    let mut tests = cargo::command();
     tests
         .args(["test", "--quiet", "--package", "modutils-tests", "--test", "damage", "clocks_seed"])
         .args(["--", "--nocapture"])

@@ -12,7 +12,7 @@ use clap::Args;
 
 use crate::install::{self, Places};
 use crate::packages::{self, READELF};
-use crate::{process, workspace};
+use crate::{cargo, process};
 
 pub(crate) use machine::Machine;
 
@@ -69,8 +69,9 @@ pub(crate) fn static_binary() -> Result<PathBuf> {
 /// # Errors
 /// When the build fails.
 pub(crate) fn dynamic_binary() -> Result<PathBuf> {
-    process::run(cargo().args(["build", "--release", "--quiet", "--package", "kmod"]))?;
-    Ok(target_directory().join("release/kmod"))
+    let mut build = cargo::command();
+    cargo::check("the dynamic binary", build.args(["build", "--release", "--package", "kmod"]))?;
+    Ok(cargo::target_directory().join("release/kmod"))
 }
 
 /// Builds a machine's static binary and checks that it is one: no loader, no library.
@@ -79,11 +80,11 @@ fn binary_for(machine: Machine) -> Result<PathBuf> {
     let target = machine.target();
     packages::need(&machine.programs())?;
     packages::need_target(target)?;
-    let mut cargo = cargo();
-    cargo.args(["build", "--release", "--quiet", "--package", "kmod", "--target", target]);
-    machine.prepare(&mut cargo);
-    process::run(&mut cargo)?;
-    let binary = target_directory().join(target).join("release/kmod");
+    let mut build = cargo::command();
+    build.args(["build", "--release", "--package", "kmod", "--target", target]);
+    machine.prepare(&mut build);
+    cargo::check("the static binary", &mut build)?;
+    let binary = cargo::target_directory().join(target).join("release/kmod");
     let headers = process::output(Command::new("readelf").args(["--wide", "-l", "-d"]).arg(&binary))?;
     for trace in ["INTERP", "(NEEDED)"] {
         if headers.contains(trace) {
@@ -98,7 +99,7 @@ fn archive(machine: Machine, binary: &Path) -> Result<PathBuf> {
     let name = format!("modutils-{}-{}", env!("CARGO_PKG_VERSION"), machine.name());
     let stage = tempfile::tempdir()?;
     install::install(&stage.path().join(&name), &Places::default(), binary)?;
-    let directory = target_directory().join("dist");
+    let directory = cargo::target_directory().join("dist");
     std::fs::create_dir_all(&directory)?;
     let archive = directory.join(format!("{name}.tar.gz"));
     let mut tar = Command::new("tar");
@@ -110,17 +111,4 @@ fn archive(machine: Machine, binary: &Path) -> Result<PathBuf> {
         .arg(&name);
     process::run(&mut tar)?;
     Ok(archive)
-}
-
-/// Where cargo puts what it builds.
-fn target_directory() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| workspace().join("target"), |dir| workspace().join(Path::new(&dir)))
-}
-
-/// The cargo that runs us, in the checkout.
-pub(crate) fn cargo() -> Command {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(workspace());
-    cargo
 }

@@ -4,8 +4,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::cache::Cache;
-use crate::dist::{self, cargo};
-use crate::{process, reference};
+use crate::{cargo, dist, process, reference};
 
 /// The options of `cargo xtask faults`.
 #[derive(Args)]
@@ -24,7 +23,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let cache = Cache::open()?;
     // Both run with the reference's C library and shell.
     reference::provide(&cache, "kmod34")?;
-    let mut command = cargo();
+    let mut command = cargo::command();
     command
         .args(["run", "--quiet", "--package", "modutils-tests", "--bin", "faults", "--"])
         .args(options.reference.then_some("--reference"))

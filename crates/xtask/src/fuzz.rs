@@ -15,9 +15,8 @@ use clap::Args;
 use wait4::Wait4;
 
 use crate::cache::Cache;
-use crate::dist::cargo;
 use crate::packages::{self, CXX, OPENSSL};
-use crate::{process, workspace};
+use crate::{cargo, process, workspace};
 
 /// How long each target runs in `cargo xtask test --full`.
 const SMOKE: Duration = Duration::from_secs(30);
@@ -113,14 +112,14 @@ fn run_each(targets: &[String], share: Duration) -> Result<Vec<Outcome>> {
 
 /// Builds all targets and returns the directory of the programs.
 fn build() -> Result<PathBuf> {
-    if process::output(cargo().args(["fuzz", "--version"])).is_err() {
+    if process::output(cargo::command().args(["fuzz", "--version"])).is_err() {
         eprintln!("cargo: installing cargo-fuzz");
-        process::run(cargo().args(["install", "--quiet", "--locked", "cargo-fuzz"]))?;
+        process::run(cargo::command().args(["install", "--quiet", "--locked", "cargo-fuzz"]))?;
     }
     let directory = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| workspace().join("target"), PathBuf::from)
         .join("fuzz");
-    let mut build = cargo();
+    let mut build = cargo::command();
     build.args(["fuzz", "build", "--fuzz-dir", "tests/fuzz", "--sanitizer", "none", "--target", MACHINE]);
     process::run(build.arg("--target-dir").arg(&directory).current_dir(workspace()))?;
     Ok(directory.join(MACHINE).join("release"))
@@ -128,7 +127,7 @@ fn build() -> Result<PathBuf> {
 
 /// Writes the seeds that are made from testkit.
 fn write_seeds(directory: &Path) -> Result<()> {
-    let mut seeds = cargo();
+    let mut seeds = cargo::command();
     seeds.args(["run", "--quiet", "--package", "modutils-tests", "--example", "fuzz-seeds", "--"]);
     process::run(seeds.arg(directory).current_dir(workspace()))
 }

@@ -6,6 +6,7 @@
 mod audit;
 mod bench;
 mod cache;
+mod cargo;
 mod damage;
 mod deb;
 mod demo;
@@ -23,6 +24,7 @@ mod mirror;
 mod packages;
 mod packaging;
 mod process;
+mod progress;
 mod qemu;
 mod reference;
 mod scenarios;

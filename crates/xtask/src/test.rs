@@ -3,19 +3,18 @@
 //! The tests of the tools run the static release binary, the one that people get: `MODUTILS_KMOD` names it,
 //! `MODUTILS_CACHE` the cache, and `MODUTILS_FULL=1` asks for every module tree whole.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::cache::Cache;
-use crate::dist::{self, cargo};
 use crate::packages::{self, CXX, FISH, GZIP, JSONSCHEMA, OPENSSL, PYTHON, QEMU, READELF, XZ, ZSH, ZSTD};
 use crate::scenarios::Outcome;
-use crate::{fuzz, kernel, man, packaging, reference, tour, trees, vm, workspace};
+use crate::{cargo, dist, fuzz, kernel, man, packaging, reference, tour, trees, vm, workspace};
 
 /// The options of `cargo xtask test`.
 #[derive(Args)]
@@ -50,23 +49,23 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         packages::need_components(&["rustfmt", "clippy"])
     });
     stages.check("fmt", || {
-        quietly(cargo().args(["fmt", "--all", "--check"]))?;
+        cargo::check("fmt", cargo::command().args(["fmt", "--all", "--check"]))?;
         // The fuzz targets are a workspace of their own.
         let manifest = workspace().join("tests/fuzz/Cargo.toml");
-        quietly(cargo().args(["fmt", "--check", "--manifest-path"]).arg(manifest))
+        cargo::check("fmt", cargo::command().args(["fmt", "--check", "--manifest-path"]).arg(manifest))
     });
     stages.check("clippy", || {
-        let lint = ["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"];
-        quietly(cargo().args(lint))?;
+        let lint = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
+        cargo::check("clippy", cargo::command().args(lint))?;
         // The fuzz targets are a workspace of their own, and have to follow the library.
-        let mut fuzz = cargo();
-        fuzz.args(["clippy", "--quiet", "--locked", "--manifest-path", "tests/fuzz/Cargo.toml"]);
+        let mut fuzz = cargo::command();
+        fuzz.args(["clippy", "--locked", "--manifest-path", "tests/fuzz/Cargo.toml"]);
         fuzz.args(["--target-dir", "target/fuzz", "--", "--deny", "warnings"]);
-        quietly(fuzz.current_dir(workspace()))
+        cargo::check("clippy", fuzz.current_dir(workspace()))
     });
     stages.check("doc", || {
-        let doc = ["doc", "--quiet", "--workspace", "--no-deps"];
-        quietly(cargo().args(doc).env("RUSTDOCFLAGS", "--deny warnings"))
+        let doc = ["doc", "--workspace", "--no-deps"];
+        cargo::check("doc", cargo::command().args(doc).env("RUSTDOCFLAGS", "--deny warnings"))
     });
     stages.check("manual pages", man::check);
     let mut prepared = None;
@@ -108,7 +107,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 /// `cargo test`, told where the cache and the binary under test are.
 fn cargo_test(arguments: &[&str], prepared: Option<&(Cache, PathBuf)>, full: bool) -> Command {
-    let mut command = cargo();
+    let mut command = cargo::command();
     command.arg("test").args(arguments);
     if let Some((cache, binary)) = prepared {
         command.env("MODUTILS_KMOD", binary).env("MODUTILS_CACHE", cache.root());
@@ -188,65 +187,15 @@ impl Stages {
     }
 }
 
-/// Runs a command and shows what it said only if it failed.
-fn quietly(command: &mut Command) -> Result<()> {
-    let out = command.stdin(Stdio::null()).output().context("cannot start cargo")?;
-    if !out.status.success() {
-        bail!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
-    }
-    Ok(())
-}
-
-/// Runs `cargo test` and sums up what each of its test programs says; shows all of it if something failed.
+/// Runs `cargo test` and counts its tests.
 fn libtest(command: &mut Command) -> Result<Count> {
-    let mut child = command
-        .args(["--quiet", "--no-fail-fast"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("cannot start cargo")?;
-    let stdout = child.stdout.take().context("cargo has an output")?;
-    let mut said = String::new();
-    let mut count = Count::default();
-    for line in BufReader::new(stdout).split(b'\n') {
-        let line = line?;
-        let line = String::from_utf8_lossy(&line);
-        if let Some(one) = result_of(&line) {
-            count.passed += one.passed;
-            count.failed += one.failed;
-        }
-        said.push_str(&line);
-        said.push('\n');
-    }
-    let status = child.wait()?;
-    if !status.success() {
-        println!("\n{said}");
-        // A test program that did not build, or died, has said nothing to count.
-        count.failed = count.failed.max(1);
-    }
-    Ok(count)
-}
-
-/// Reads libtest's `test result: ok. 3 passed; 0 failed; …`.
-fn result_of(line: &str) -> Option<Count> {
-    let words: Vec<&str> = line.strip_prefix("test result: ")?.split([' ', ';']).collect();
-    let before = |word: &str| {
-        let place = words.iter().position(|one| *one == word)?;
-        words.get(place.checked_sub(1)?)?.parse().ok()
-    };
-    Some(Count { passed: before("passed")?, failed: before("failed")? })
+    let (passed, failed) = cargo::libtest(command)?;
+    Ok(Count { passed, failed })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_result_line_of_libtest_is_counted_and_no_other() {
-        let line = "test result: FAILED. 12 passed; 3 failed; 1 ignored; 0 measured; 2 filtered out; finished in 0.52s";
-        assert_eq!(result_of(line), Some(Count { passed: 12, failed: 3 }));
-        assert_eq!(result_of("test result is 12 passed"), None);
-    }
 
     #[test]
     fn a_stage_that_breaks_makes_the_last_line_and_the_exit_say_so() {

@@ -1,17 +1,14 @@
-//! Shows how far a long build is: what it does, how many of make's lines it has printed, how long it has taken.
+//! The steps of a long build: their output goes to a log, and what is shown is how many lines make has printed.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, IsTerminal, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
 use crate::process;
-
-/// How often a line appears where it can't be rewritten in place.
-const PAUSE: Duration = Duration::from_secs(30);
+use crate::progress::Progress;
 
 /// How much of the log an error shows.
 const LAST_LINES: usize = 25;
@@ -21,10 +18,10 @@ const LAST_LINES: usize = 25;
 /// # Errors
 /// Those of `work`.
 pub(super) fn step(log: &Path, what: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
-    let mut shown = Shown::new(what);
+    let progress = Progress::new(&format!("kernel: {what}"));
     writeln!(open(log)?, "== {what}")?;
     work()?;
-    shown.end();
+    progress.end("done");
     Ok(())
 }
 
@@ -35,7 +32,8 @@ pub(super) fn step(log: &Path, what: &str, work: impl FnOnce() -> Result<()>) ->
 pub(super) fn command(log: &Path, what: &str, command: &mut Command) -> Result<()> {
     let mut file = open(log)?;
     writeln!(file, "== {what}: {}", process::shown(command))?;
-    let mut shown = Shown::new(what);
+    let mut progress = Progress::new(&format!("kernel: {what}"));
+    let mut lines = 0;
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(file.try_clone()?);
     let mut child = command.spawn().with_context(|| format!("cannot start {}", process::shown(command)))?;
     let output = child.stdout.take().context("the command has an output")?;
@@ -43,52 +41,15 @@ pub(super) fn command(log: &Path, what: &str, command: &mut Command) -> Result<(
         let mut line = line?;
         line.push(b'\n');
         file.write_all(&line)?;
-        shown.line();
+        lines += 1;
+        progress.update(|| format!("{lines} lines of output"));
     }
     let status = child.wait()?;
     if !status.success() {
         bail!("{what} failed ({status}); {} ends with\n{}", log.display(), end_of(log));
     }
-    shown.end();
+    progress.end(&format!("done, {lines} lines of output"));
     Ok(())
-}
-
-/// What the user sees of a step.
-struct Shown<'a> {
-    what: &'a str,
-    start: Instant,
-    last: Instant,
-    lines: u32,
-    pause: Duration,
-}
-
-impl Shown<'_> {
-    fn new(what: &str) -> Shown<'_> {
-        let terminal = std::io::stderr().is_terminal();
-        let pause = if terminal { Duration::from_millis(200) } else { PAUSE };
-        let shown = Shown { what, start: Instant::now(), last: Instant::now(), lines: 0, pause };
-        if terminal {
-            shown.print("\r");
-        }
-        shown
-    }
-
-    fn line(&mut self) {
-        self.lines += 1;
-        if self.last.elapsed() >= self.pause {
-            self.last = Instant::now();
-            self.print(if std::io::stderr().is_terminal() { "\r" } else { "\n" });
-        }
-    }
-
-    fn end(&mut self) {
-        self.print("\n");
-    }
-
-    fn print(&self, end: &str) {
-        let seconds = self.start.elapsed().as_secs();
-        eprint!("kernel: {:32} {:5} lines {seconds:4} s{end}", self.what, self.lines);
-    }
 }
 
 fn open(log: &Path) -> Result<File> {
