@@ -63,7 +63,10 @@ impl Cache {
         for path in [&draft, &entry] {
             fs::create_dir_all(path.parent().context("an entry lies in a directory")?)?;
         }
-        make(&draft).with_context(|| format!("cannot make {}", entry.display()))?;
+        if let Err(error) = make(&draft) {
+            let _ = if draft.is_dir() { fs::remove_dir_all(&draft) } else { fs::remove_file(&draft) };
+            return Err(error.context(format!("cannot make {}", entry.display())));
+        }
         fs::rename(&draft, &entry).with_context(|| format!("cannot create {}", entry.display()))?;
         Ok(entry)
     }

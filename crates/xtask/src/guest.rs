@@ -22,7 +22,7 @@ use testkit::patch;
 
 use crate::cache::Cache;
 use crate::initramfs::Initramfs;
-use crate::mirror::Mirror;
+use crate::mirror::{self, Unavailable};
 use crate::packages::{self, DPKG_DEB, GZIP, XZ, ZSTD};
 use crate::trees::{self, Tree};
 use crate::{process, reference};
@@ -186,7 +186,14 @@ pub(crate) fn add_companions(root: &mut Initramfs, tree: &Tree, dir: &Path) -> R
 pub(crate) fn busybox(cache: &Cache) -> Result<PathBuf> {
     cache.provide("guest/busybox", |draft| {
         packages::need(&[DPKG_DEB])?;
-        let deb = Mirror::default().package(cache, "trixie", "amd64", "busybox-static")?;
+        let busybox = |suite: &str| mirror::package(cache, suite, "amd64", "busybox-static", "");
+        let deb = busybox("trixie").or_else(|error| {
+            if !error.is::<Unavailable>() {
+                return Err(error);
+            }
+            eprintln!("mirror: {error:#}; looking in bookworm");
+            busybox("bookworm")
+        })?;
         let dir = tempfile::tempdir()?;
         reference::unpack(&deb, dir.path())?;
         let places = ["usr/bin/busybox", "bin/busybox"].map(|place| dir.path().join(place));

@@ -87,6 +87,8 @@ enum Task {
 }
 
 fn main() -> ExitCode {
+    // What lies in the cache and in packages is for everyone to read, whoever calls us.
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
     let done = match Arguments::parse().task {
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => test::run(&options),
@@ -108,7 +110,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("xtask: {error:#}");
+            eprintln!("xtask: {}", mirror::cause(&error));
             ExitCode::FAILURE
         }
     }

@@ -1,259 +1,283 @@
-//! The Debian mirror that this machine's apt uses: finding it, finding packages in it, downloading them.
+//! Debian packages from the mirror that this machine's apt uses.
 //!
-//! No host name stands here. `MODUTILS_MIRROR` names another mirror, or the only one on a machine without apt.
+//! No single download decides. A mirror's index can name a file that the mirror does not have (yet, or any more), so
+//! whatever is asked for has next choices: the next older version of the same index, then the other archives of the
+//! same release. A line says what was taken and why not the newest. Only when nothing is left, the error is
+//! [`Unavailable`].
 
-use std::cmp::Ordering;
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+mod download;
+mod index;
+mod site;
 
-use anyhow::{Context, Result, bail};
+use std::fmt;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
 
 use crate::cache::Cache;
 use crate::packages::{self, CURL, XZ};
-use crate::process;
+use download::Failure;
+use index::{Package, kernel_release, natural};
+use site::Archive;
 
-/// A Debian mirror and the package indexes read from it so far.
-#[derive(Default)]
-pub(crate) struct Mirror {
-    site: Option<String>,
-    indexes: HashMap<(String, String), String>,
+pub(crate) use site::main_site;
+
+/// A kernel of a Debian release.
+#[derive(Clone, Copy)]
+pub(crate) struct Kernel {
+    /// The release's code name.
+    pub(crate) suite: &'static str,
+    /// The version of Linux that the release has: `6.12`.
+    pub(crate) series: &'static str,
+    /// Debian's name of the architecture.
+    pub(crate) arch: &'static str,
+    /// What the kernel's release ends with.
+    pub(crate) flavour: &'static str,
+    /// Whether a kernel of another series will do where the release's own cannot be had.
+    pub(crate) any_series: bool,
 }
 
-/// A package of a mirror's index.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Package {
-    name: String,
-    file: String,
-    sha256: String,
+/// What could not be had from anywhere: the network's or the mirror's fault, not ours.
+#[derive(Debug)]
+pub(crate) struct Unavailable(String);
+
+impl Unavailable {
+    /// Of a download that failed.
+    pub(crate) fn new(error: &anyhow::Error) -> Unavailable {
+        Unavailable(format!("{error:#}"))
+    }
 }
 
-impl Mirror {
-    /// The package called `name`, in the cache.
-    ///
-    /// # Errors
-    /// When the mirror can't be found or read, or doesn't have it.
-    pub(crate) fn package(&mut self, cache: &Cache, suite: &str, arch: &str, name: &str) -> Result<PathBuf> {
-        self.newest(cache, suite, arch, &|found| found == name)
-            .with_context(|| format!("package {name} of {suite} for {arch}"))
-    }
+/// What an error says: of something that could not be had the file and the reason alone, of others all that led there.
+pub(crate) fn cause(error: &anyhow::Error) -> String {
+    error.downcast_ref::<Unavailable>().map_or_else(|| format!("{error:#}"), Unavailable::to_string)
+}
 
-    /// The kernel image package `linux-image-VERSION-FLAVOUR` of the newest version, in the cache.
-    ///
-    /// # Errors
-    /// When the mirror can't be found or read, or has none.
-    pub(crate) fn kernel(
-        &mut self,
-        cache: &Cache,
-        suite: &str,
-        arch: &str,
-        flavour: &str,
-    ) -> Result<PathBuf> {
-        self.newest(cache, suite, arch, &|found| is_kernel(found, flavour))
-            .with_context(|| format!("kernel {flavour} of {suite} for {arch}"))
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
+}
 
-    /// The file of a known path and checksum, in the cache.
-    ///
-    /// # Errors
-    /// When the mirror can't be found or read, or doesn't have it any more.
-    pub(crate) fn known(&mut self, cache: &Cache, file: &str, sha256: &str) -> Result<PathBuf> {
-        packages::need(&[CURL])?;
-        let package = Package { name: String::new(), file: file.to_owned(), sha256: sha256.to_owned() };
-        download(cache, &self.site()?, &package)
+impl std::error::Error for Unavailable {}
+
+/// Packages that belong together: of one version, in one archive.
+struct Choice {
+    packages: Vec<Package>,
+    /// Said when this choice is taken, because it is not quite what was asked for.
+    remark: Option<String>,
+}
+
+/// The package called `name` of a release whose version begins with `version` (`""` for any), in the cache.
+///
+/// # Errors
+/// [`Unavailable`] when no archive of the release has it; others when the cache cannot be written.
+pub(crate) fn package(cache: &Cache, suite: &str, arch: &str, name: &str, version: &str) -> Result<PathBuf> {
+    let choices = |packages: &[Package]| {
+        single(packages, |package| package.name == name && package.version.starts_with(version))
+    };
+    // What backports has is another version of the program.
+    let archives = Archive::of_release(suite).into_iter().filter(|archive| !archive.is_backports());
+    first_to_be_had(cache, archives, arch, &choices, &format!("package {name} of {suite} for {arch}"))
+        .and_then(only)
+}
+
+/// The packages that together hold a kernel's image and its modules, in the cache.
+///
+/// # Errors
+/// As [`package`].
+pub(crate) fn kernel(cache: &Cache, kernel: &Kernel) -> Result<Vec<PathBuf>> {
+    let Kernel { suite, series, arch, flavour, any_series } = *kernel;
+    let what = format!("kernel {series} {flavour} of {suite} for {arch}");
+    let of_series = |packages: &[Package]| kernels(packages, flavour, Some(series));
+    match first_to_be_had(cache, Archive::of_release(suite), arch, &of_series, &what) {
+        Err(error) if any_series && error.is::<Unavailable>() => {
+            eprintln!("mirror: {error}; looking for another series");
+            let any = |packages: &[Package]| kernels(packages, flavour, None);
+            first_to_be_had(cache, Archive::of_release(suite), arch, &any, &what)
+        }
+        result => result,
     }
+}
 
-    /// The newest package whose name begins with `prefix` and goes on with digits, in the cache.
-    ///
-    /// # Errors
-    /// As [`Mirror::package`].
-    pub(crate) fn kernel_source(&mut self, cache: &Cache, suite: &str, prefix: &str) -> Result<PathBuf> {
-        let is = |name: &str| {
-            let minor = name.strip_prefix(prefix);
-            minor.is_some_and(|minor| !minor.is_empty() && minor.bytes().all(|byte| byte.is_ascii_digit()))
+/// The file of a known path and checksum, in the cache.
+///
+/// # Errors
+/// As [`package`].
+pub(crate) fn known(cache: &Cache, file: &str, sha256: &str) -> Result<PathBuf> {
+    packages::need(&[CURL])?;
+    let package = Package { file: file.to_owned(), sha256: sha256.to_owned(), ..Package::default() };
+    download::package(cache, &main_site()?, &package).map_err(|error| match error.downcast_ref::<Failure>() {
+        Some(failure) => Unavailable(format!("{}: {failure}", package.file_name())).into(),
+        None => error,
+    })
+}
+
+/// The newest package of these archives whose name is `prefix` and a number, in the cache.
+///
+/// # Errors
+/// As [`package`].
+pub(crate) fn numbered(cache: &Cache, suites: &[&str], prefix: &str) -> Result<PathBuf> {
+    let is_wanted = |package: &Package| {
+        let number = package.name.strip_prefix(prefix);
+        number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let choices = |packages: &[Package]| single(packages, is_wanted);
+    let archives = suites.iter().map(|suite| Archive::main(suite));
+    let what = format!("{prefix}* of {}", suites.join(" or "));
+    first_to_be_had(cache, archives, "amd64", &choices, &what).and_then(only)
+}
+
+/// Downloads the first choice that can be had: the archives in their order, and in each the newest first.
+fn first_to_be_had(
+    cache: &Cache,
+    archives: impl IntoIterator<Item = Archive>,
+    arch: &str,
+    choices: &dyn Fn(&[Package]) -> Vec<Choice>,
+    what: &str,
+) -> Result<Vec<PathBuf>> {
+    packages::need(&[CURL, XZ])?;
+    let mut reasons = Vec::new();
+    for archive in archives {
+        let (site, packages) = match archive.site().and_then(|site| {
+            let packages = index::read(&site, &archive.suite, arch)?;
+            Ok((site, packages))
+        }) {
+            Ok(found) => found,
+            Err(error) => {
+                reasons.push(format!("{} for {arch}: {}", archive.suite, error.root_cause()));
+                continue;
+            }
         };
-        self.newest(cache, suite, "amd64", &is).with_context(|| format!("{prefix}* of {suite}"))
-    }
-
-    fn newest(
-        &mut self,
-        cache: &Cache,
-        suite: &str,
-        arch: &str,
-        is: &dyn Fn(&str) -> bool,
-    ) -> Result<PathBuf> {
-        packages::need(&[CURL, XZ])?;
-        let site = self.site()?;
-        let index = self.index(&site, suite, arch)?;
-        let found = packages_of(index).filter(|package| is(&package.name));
-        let newest = found.max_by(|a, b| natural(&a.file, &b.file)).context("the mirror does not have it")?;
-        download(cache, &site, &newest)
-    }
-
-    /// The mirror's address.
-    ///
-    /// # Errors
-    /// When it can't be found.
-    pub(crate) fn site(&mut self) -> Result<String> {
-        if self.site.is_none() {
-            let site = find_site()?;
-            eprintln!("mirror: {site}");
-            self.site = Some(site);
+        for choice in choices(&packages) {
+            let attempt = |package: &Package| {
+                download::package(cache, &site, package)
+                    .map_err(|error| (package.file_name().to_owned(), error))
+            };
+            match choice.packages.iter().map(attempt).collect::<Result<Vec<_>, _>>() {
+                Ok(files) => {
+                    choice.report(&archive, &reasons);
+                    return Ok(files);
+                }
+                Err((file, error)) => match error.downcast_ref::<Failure>() {
+                    Some(failure) => reasons.push(format!("{file}: {failure}")),
+                    None => return Err(error.context(file)),
+                },
+            }
         }
-        self.site.clone().context("no mirror")
     }
+    if reasons.is_empty() {
+        reasons.push("no archive names it".to_owned());
+    }
+    Err(Unavailable(format!("{} ({what})", reasons.join("; "))).into())
+}
 
-    /// The index of a suite's main packages.
-    fn index(&mut self, site: &str, suite: &str, arch: &str) -> Result<&str> {
-        let key = (suite.to_owned(), arch.to_owned());
-        if !self.indexes.contains_key(&key) {
-            eprintln!("mirror: reading the index of {suite} for {arch}");
-            let index = read_index(site, suite, arch)?;
-            self.indexes.insert(key.clone(), index);
+impl Choice {
+    /// Prints what was taken, and why, unless it is the newest of what was asked for.
+    fn report(&self, archive: &Archive, reasons: &[String]) {
+        let reasons = reasons.iter().map(String::as_str).chain(self.remark.as_deref());
+        let reasons: Vec<&str> = reasons.collect();
+        if let (Some(package), false) = (self.packages.first(), reasons.is_empty()) {
+            eprintln!("mirror: took {} of {} ({})", package.file_name(), archive.suite, reasons.join("; "));
         }
-        Ok(&self.indexes[&key])
     }
 }
 
-/// Where Debian's main archive is, as apt knows it.
-fn find_site() -> Result<String> {
-    const HELP: &str =
-        "set MODUTILS_MIRROR to the address of a Debian mirror (the directory that has dists/ and pool/)";
-    if let Some(site) = std::env::var("MODUTILS_MIRROR").ok().filter(|site| !site.is_empty()) {
-        return Ok(site.trim_end_matches('/').to_owned());
-    }
-    if process::which("apt-get").is_none() {
-        bail!("no apt on this machine: {HELP}");
-    }
-    let targets = || {
-        const FIELDS: &str = "$(ORIGIN)|$(LABEL)|$(CODENAME)|$(SITE)";
-        process::output(Command::new("apt-get").args(["indextargets", "--format", FIELDS]))
+/// The packages that are wanted, each a choice by itself, the newest first.
+fn single(packages: &[Package], is_wanted: impl Fn(&Package) -> bool) -> Vec<Choice> {
+    let mut found: Vec<&Package> = packages.iter().filter(|package| is_wanted(package)).collect();
+    found.sort_by(|a, b| natural(b.file_name(), a.file_name()));
+    found.into_iter().map(|package| Choice { packages: vec![package.clone()], remark: None }).collect()
+}
+
+/// The kernels of a flavour, the newest first. Up to 6.18 all is in `linux-image-RELEASE`; then the image moves to
+/// `linux-binary-RELEASE`, the modules to `linux-modules-RELEASE` and their lists to `linux-base-RELEASE`. Backports
+/// names binaries whose modules it has no more: no choice.
+fn kernels(packages: &[Package], flavour: &str, series: Option<&str>) -> Vec<Choice> {
+    const PARTS: [&str; 4] = ["linux-modules-", "linux-binary-", "linux-base-", "linux-image-"];
+    let is_of_series = |release: &str| {
+        let rest = series.map_or(Some("."), |series| release.strip_prefix(series));
+        rest.is_some_and(|rest| rest.starts_with('.'))
     };
-    let found = debian_site(&targets()?);
-    // A fresh container has no lists, so apt doesn't know yet whose archives its sources are.
-    let found = match found {
-        None => packages::apt_update().and_then(|()| Ok(debian_site(&targets()?))).context(HELP)?,
-        found => found,
+    let release = |package: &Package| {
+        kernel_release(package.name.strip_prefix("linux-image-")?, flavour).map(str::to_owned)
     };
-    let site = found.with_context(|| format!("apt knows no Debian archive: {HELP}"))?;
-    match site.strip_prefix("mirror+file:") {
-        Some(list) => Ok(first_of_list(Path::new(list))?),
-        None => Ok(site),
-    }
-}
-
-/// Picks the main archive from `ORIGIN|LABEL|CODENAME|SITE` lines: not the one for security, not someone else's.
-fn debian_site(targets: &str) -> Option<String> {
-    targets.lines().find_map(|line| {
-        let mut fields = line.split('|');
-        let (origin, label, codename, site) =
-            (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
-        let main = origin == "Debian" && label == "Debian" && !codename.contains('-');
-        (main && !site.is_empty()).then(|| site.trim_end_matches('/').to_owned())
-    })
-}
-
-/// The first address of a list of mirrors, see apt-transport-mirror(1).
-fn first_of_list(list: &Path) -> Result<String> {
-    let text = std::fs::read_to_string(list).with_context(|| list.display().to_string())?;
-    let site = text.split_whitespace().next().with_context(|| format!("{} is empty", list.display()))?;
-    Ok(site.trim_end_matches('/').to_owned())
-}
-
-/// Downloads and decompresses an index.
-fn read_index(site: &str, suite: &str, arch: &str) -> Result<String> {
-    let dir = tempfile::tempdir()?;
-    let packed = dir.path().join("Packages.xz");
-    get(&format!("{site}/dists/{suite}/main/binary-{arch}/Packages.xz"), &packed)?;
-    process::output(Command::new("xz").args(["--decompress", "--stdout"]).arg(&packed))
-}
-
-/// Downloads a package and checks it against the index.
-fn download(cache: &Cache, site: &str, package: &Package) -> Result<PathBuf> {
-    let name = package.file.rsplit('/').next().unwrap_or(&package.file);
-    cache.provide(&format!("debs/{name}"), |draft| {
-        eprintln!("mirror: fetching {name}");
-        get(&format!("{site}/{}", package.file), draft)?;
-        let sum = process::output(Command::new("sha256sum").arg("--binary").arg(draft))?;
-        if sum.split_whitespace().next() != Some(package.sha256.as_str()) {
-            bail!("{name} does not have the checksum {} that the mirror's index gives", package.sha256);
-        }
-        Ok(())
-    })
-}
-
-/// Downloads `url` to `file`.
-fn get(url: &str, file: &Path) -> Result<()> {
-    let flags =
-        ["--fail", "--silent", "--show-error", "--location", "--retry", "3", "--connect-timeout", "20"];
-    process::output(Command::new("curl").args(flags).arg("--output").arg(file).arg(url)).map(drop)
-}
-
-/// The packages of an index in Debian's control file format, see deb822(5).
-fn packages_of(index: &str) -> impl Iterator<Item = Package> {
-    index.split("\n\n").filter_map(|stanza| {
-        let field = |key: &str| stanza.lines().find_map(|line| line.strip_prefix(key)).map(str::to_owned);
-        Some(Package { name: field("Package: ")?, file: field("Filename: ")?, sha256: field("SHA256: ")? })
-    })
-}
-
-/// Whether `package` is `linux-image-VERSION-FLAVOUR`: all of VERSION's parts begin with a digit, which tells
-/// `6.12.1+deb13` + `amd64` from `6.12.1+deb13-cloud` + `amd64`.
-fn is_kernel(package: &str, flavour: &str) -> bool {
-    let version = package
-        .strip_prefix("linux-image-")
-        .and_then(|rest| rest.strip_suffix(flavour))
-        .and_then(|rest| rest.strip_suffix('-'));
-    version.is_some_and(|version| {
-        version.split('-').all(|part| part.starts_with(|first: char| first.is_ascii_digit()))
-    })
-}
-
-/// Compares with runs of digits taken as numbers: 6.12.94 before 6.12.107.
-fn natural(a: &str, b: &str) -> Ordering {
-    let numbers = |text: &str| -> Vec<u64> {
-        text.split(|c: char| !c.is_ascii_digit()).filter_map(|run| run.parse().ok()).collect()
+    let mut releases: Vec<String> = packages.iter().filter_map(release).collect();
+    releases.retain(|release| is_of_series(release));
+    releases.sort_by(|a, b| natural(b, a));
+    releases.dedup();
+    let choice = |release: &String| {
+        let of_part = |part: &&str| {
+            let name = format!("{part}{release}-{flavour}");
+            let found = packages.iter().filter(|package| package.name == name);
+            found.max_by(|a, b| natural(a.file_name(), b.file_name())).cloned()
+        };
+        let [modules, binary, ..] = PARTS.each_ref().map(of_part);
+        let packages: Vec<Package> = match (modules.is_some(), binary.is_some()) {
+            (false, true) => return None,
+            (true, _) => PARTS[..3].iter().filter_map(of_part).collect(),
+            (false, false) => PARTS[3..].iter().filter_map(of_part).collect(),
+        };
+        let remark = series.is_none().then(|| format!("another series: Linux {release}"));
+        Some(Choice { packages, remark })
     };
-    numbers(a).cmp(&numbers(b)).then_with(|| a.cmp(b))
+    releases.iter().filter_map(choice).collect()
+}
+
+/// The file of a choice of one package.
+fn only(files: Vec<PathBuf>) -> Result<PathBuf> {
+    files.into_iter().next().context("a choice has a package")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_main_archive_is_chosen_among_security_backports_and_others() {
-        let targets = "Debian|Debian-Security|bookworm-security|http://one/debian-security\n\
-                       Acme|Acme|stable|http://acme/apt\n\
-                       Debian|Debian|bookworm-updates|http://updates/debian\n\
-                       Debian|Debian|bookworm|http://main/debian/\n";
-        assert_eq!(debian_site(targets).as_deref(), Some("http://main/debian"));
-        assert_eq!(debian_site("|||http://main/debian\n"), None);
+    fn named(names: &[&str]) -> Vec<Package> {
+        let package = |name: &&str| Package {
+            name: (*name).to_owned(),
+            file: format!("pool/{name}_1_amd64.deb"),
+            ..Package::default()
+        };
+        names.iter().map(package).collect()
+    }
+
+    fn names(choices: &[Choice]) -> Vec<Vec<&str>> {
+        choices.iter().map(|choice| choice.packages.iter().map(|one| one.name.as_str()).collect()).collect()
     }
 
     #[test]
-    fn a_kernel_package_is_told_from_its_flavours_and_companions() {
-        assert!(is_kernel("linux-image-6.1.0-50-cloud-amd64", "cloud-amd64"));
-        assert!(is_kernel("linux-image-6.12.107+deb13-amd64", "amd64"));
-        assert!(!is_kernel("linux-image-6.12.107+deb13-cloud-amd64", "amd64"));
-        assert!(!is_kernel("linux-image-6.12.107+deb13-amd64-dbg", "amd64"));
-        assert!(!is_kernel("linux-image-6.12.107+deb13-amd64-unsigned", "amd64"));
-        assert!(!is_kernel("linux-image-cloud-amd64", "amd64"));
-    }
-
-    #[test]
-    fn versions_compare_by_number() {
+    fn kernels_of_the_series_come_newest_first() {
+        let packages = named(&[
+            "linux-image-6.12.94+deb13-amd64",
+            "linux-image-6.12.107+deb13-amd64",
+            "linux-image-6.12.107+deb13-cloud-amd64",
+            "linux-image-6.1.0-50-amd64",
+            "linux-image-amd64",
+        ]);
+        let found = kernels(&packages, "amd64", Some("6.12"));
         assert_eq!(
-            natural("linux-image-6.12.94+deb13_6.12.94-1", "linux-image-6.12.107+deb13_6.12.107-1"),
-            Ordering::Less
+            names(&found),
+            [["linux-image-6.12.107+deb13-amd64"], ["linux-image-6.12.94+deb13-amd64"]]
         );
-        assert_eq!(natural("linux-image-6.1.0-9", "linux-image-6.1.0-10"), Ordering::Less);
+        assert_eq!(names(&kernels(&packages, "amd64", Some("6.1"))), [["linux-image-6.1.0-50-amd64"]]);
     }
 
     #[test]
-    fn a_package_is_read_from_the_index() {
-        let index = "Package: a\nVersion: 1\nFilename: pool/a_1.deb\nSHA256: 00\n\nPackage: b\nVersion: 2\n";
-        let expected = Package { name: "a".into(), file: "pool/a_1.deb".into(), sha256: "00".into() };
-        assert_eq!(packages_of(index).collect::<Vec<_>>(), [expected]);
+    fn a_kernel_in_several_packages_is_one_choice_and_one_without_modules_is_none() {
+        let packages = named(&[
+            "linux-base-7.2.11+deb13-s390x",
+            "linux-binary-7.2.11+deb13-s390x",
+            "linux-image-7.2.11+deb13-s390x",
+            "linux-modules-7.2.11+deb13-s390x",
+            "linux-binary-7.3.0+deb13-s390x",
+            "linux-image-7.3.0+deb13-s390x",
+            "linux-image-7.9-s390x",
+        ]);
+        assert!(kernels(&packages, "s390x", Some("6.12")).is_empty());
+        let found = kernels(&packages, "s390x", None);
+        let parts = ["linux-modules", "linux-binary", "linux-base"];
+        assert_eq!(names(&found), [parts.map(|part| format!("{part}-7.2.11+deb13-s390x"))]);
+        assert_eq!(found[0].remark.as_deref(), Some("another series: Linux 7.2.11+deb13"));
     }
 }

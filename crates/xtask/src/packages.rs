@@ -90,7 +90,7 @@ pub(crate) fn need_target(target: &str) -> Result<()> {
         );
     }
     eprintln!("rustup: adding the target {target}");
-    process::run(Command::new("rustup").args(["target", "add", target]))
+    rustup(&["target", "add", target])
 }
 
 /// Adds components to the Rust toolchain if they aren't there, as after an installation with the minimal profile.
@@ -98,12 +98,7 @@ pub(crate) fn need_target(target: &str) -> Result<()> {
 /// # Errors
 /// When rustup is missing or fails.
 pub(crate) fn need_components(components: &[&str]) -> Result<()> {
-    // A component's program answers by itself; rustup's stand-in for a missing one fails.
-    let missing = components.iter().filter(|name| {
-        let program = if **name == "clippy" { "cargo-clippy" } else { **name };
-        process::output(Command::new(program).arg("--version")).is_err()
-    });
-    let missing: Vec<&str> = missing.copied().collect();
+    let missing: Vec<&str> = components.iter().copied().filter(|name| !has_component(name)).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -111,7 +106,30 @@ pub(crate) fn need_components(components: &[&str]) -> Result<()> {
         bail!("missing parts of the Rust toolchain: install {}", missing.join(" "));
     }
     eprintln!("rustup: adding {}", missing.join(" "));
-    process::run(Command::new("rustup").args(["component", "add"]).args(missing))
+    rustup(&[&["component", "add"], missing.as_slice()].concat())
+}
+
+/// Calls rustup to download something, again where it failed: it does not say whether the network did.
+///
+/// # Errors
+/// When it fails each time.
+pub(crate) fn rustup(words: &[&str]) -> Result<()> {
+    const PAUSES: [u64; 2] = [5, 20];
+    for pause in PAUSES {
+        match process::output(Command::new("rustup").args(words)) {
+            Ok(_) => return Ok(()),
+            Err(error) => eprintln!("{error:#}\nrustup: again in {pause} s"),
+        }
+        std::thread::sleep(std::time::Duration::from_secs(pause));
+    }
+    process::run(Command::new("rustup").args(words))
+}
+
+/// Whether the Rust toolchain has a component that is a program.
+pub(crate) fn has_component(name: &str) -> bool {
+    // A component's program answers by itself; rustup's stand-in for a missing one fails.
+    let program = if name == "clippy" { "cargo-clippy" } else { name };
+    process::output(Command::new(program).arg("--version")).is_ok()
 }
 
 /// Refreshes apt's package lists, as a fresh container needs.
@@ -135,11 +153,25 @@ fn install(packages: &[&str]) -> Result<()> {
         );
     }
     eprintln!("apt: installing {list}");
-    let install = || {
+    let install = |packages: &[&str]| {
         process::output(apt().args(["install", "--yes", "--no-install-recommends"]).args(packages)).map(drop)
     };
     // The first attempt fails where the package lists are missing or old.
-    install().or_else(|_| apt_update().and_then(|()| install()))
+    let Err(error) = install(packages).or_else(|_| apt_update().and_then(|()| install(packages))) else {
+        return Ok(());
+    };
+    if packages.len() == 1 {
+        return Err(error);
+    }
+    // One package that the mirror lacks keeps no other away.
+    let failures: Vec<String> = packages
+        .iter()
+        .filter_map(|package| install(&[package]).err().map(|error| format!("{package}: {error:#}")))
+        .collect();
+    if !failures.is_empty() {
+        bail!("{}", failures.join("\n"));
+    }
+    Ok(())
 }
 
 /// Whether apt is here and lets us install.
@@ -151,6 +183,7 @@ fn can_install() -> bool {
 /// `apt-get`, asking nothing.
 fn apt() -> Command {
     let mut apt = Command::new("apt-get");
-    apt.arg("--quiet").env("DEBIAN_FRONTEND", "noninteractive");
+    apt.args(["--quiet", "--option=Acquire::Retries=3", "--option=DPkg::Lock::Timeout=300"])
+        .env("DEBIAN_FRONTEND", "noninteractive");
     apt
 }

@@ -22,8 +22,16 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 /// # Errors
 /// As [`run`], with what the command said on standard error.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
+    output_of(command, Stdio::null())
+}
+
+/// The same with something to read.
+///
+/// # Errors
+/// As [`output`].
+pub(crate) fn output_of(command: &mut Command, input: Stdio) -> Result<String> {
     let out = command
-        .stdin(Stdio::null())
+        .stdin(input)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use crate::cache::Cache;
-use crate::mirror::Mirror;
+use crate::mirror;
 use crate::packages::{self, DPKG_DEB};
 use crate::process;
 
@@ -16,20 +16,23 @@ use crate::process;
 struct Reference {
     name: &'static str,
     suite: &'static str,
+    /// What the version of kmod and of its library begins with.
+    version: &'static str,
     /// What differs between the releases; [`COMMON`] is in both.
     packages: &'static [&'static str],
 }
 
 /// Debian 13's kmod 34 is what we compare with, Debian 12's kmod 30 tells whether older readers take our indexes.
 const REFERENCES: [Reference; 2] = [
-    Reference { name: "kmod34", suite: "trixie", packages: &["libssl3t64", "libsystemd0"] },
-    Reference { name: "kmod30", suite: "bookworm", packages: &["libssl3"] },
+    Reference { name: "kmod34", suite: "trixie", version: "34", packages: &["libssl3t64", "libsystemd0"] },
+    Reference { name: "kmod30", suite: "bookworm", version: "30", packages: &["libssl3"] },
 ];
 
+/// The packages whose version matters.
+const KMOD: [&str; 2] = ["kmod", "libkmod2"];
+
 /// kmod with its libraries, and a shell with the usual commands for install and remove commands of modprobe.d.
-const COMMON: [&str; 16] = [
-    "kmod",
-    "libkmod2",
+const COMMON: [&str; 14] = [
     "libc6",
     "liblzma5",
     "libzstd1",
@@ -63,9 +66,9 @@ pub(crate) fn provide(cache: &Cache, name: &str) -> Result<PathBuf> {
     cache.provide(&format!("reference/{name}"), |draft| {
         packages::need(&[DPKG_DEB])?;
         skeleton(draft)?;
-        let mut mirror = Mirror::default();
-        for package in COMMON.iter().chain(reference.packages) {
-            unpack(&mirror.package(cache, reference.suite, "amd64", package)?, draft)?;
+        for package in KMOD.iter().chain(&COMMON).chain(reference.packages) {
+            let version = if KMOD.contains(package) { reference.version } else { "" };
+            unpack(&mirror::package(cache, reference.suite, "amd64", package, version)?, draft)?;
         }
         for tool in TOOLS {
             let link = draft.join("usr/sbin").join(tool);

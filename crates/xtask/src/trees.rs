@@ -4,13 +4,15 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::cache::Cache;
-use crate::mirror::Mirror;
+use crate::mirror::{self, Kernel};
 use crate::packages::{self, DPKG_DEB, GZIP, XZ, ZSTD};
+use crate::progress::Progress;
 use crate::{process, reference};
 
 /// A tree by name.
@@ -21,8 +23,8 @@ struct Recipe {
 
 /// Where a tree comes from.
 enum Origin {
-    /// The newest kernel of a Debian release.
-    Debian { suite: &'static str, arch: &'static str, flavour: &'static str },
+    /// A kernel of a Debian release, of whichever version the mirror has.
+    Debian(Kernel),
     /// Another tree, each module passed through a program (which replaces the file).
     Derived {
         from: &'static str,
@@ -32,16 +34,23 @@ enum Origin {
     },
 }
 
+/// The trees of other machines are optional: nothing but bytes is compared there, and kernels of another series do.
 const RECIPES: [Recipe; 8] = [
-    debian("bookworm-cloud", "bookworm", "amd64", "cloud-amd64"),
-    debian("trixie-cloud", "trixie", "amd64", "cloud-amd64"),
-    debian("trixie-amd64", "trixie", "amd64", "amd64"),
-    debian("trixie-s390x", "trixie", "s390x", "s390x"),
-    debian("trixie-armhf", "trixie", "armhf", "armmp"),
+    debian("bookworm-cloud", BOOKWORM, "amd64", "cloud-amd64"),
+    debian("trixie-cloud", TRIXIE, "amd64", "cloud-amd64"),
+    debian("trixie-amd64", TRIXIE, "amd64", "amd64"),
+    optional("trixie-s390x", TRIXIE, "s390x", "s390x"),
+    optional("trixie-armhf", TRIXIE, "armhf", "armmp"),
     derived("trixie-amd64-plain", "trixie-amd64", ".ko.xz", XZ, &["--decompress", "--quiet"]),
     derived("trixie-amd64-zst", "trixie-amd64-plain", ".ko", ZSTD, &["--rm", "--quiet"]),
     derived("trixie-amd64-gz", "trixie-amd64-plain", ".ko", GZIP, &["--no-name"]),
 ];
+
+/// A release of Debian and the series of its kernel.
+type Release = (&'static str, &'static str);
+
+const BOOKWORM: Release = ("bookworm", "6.1");
+const TRIXIE: Release = ("trixie", "6.12");
 
 /// A kernel's files in the cache.
 pub(crate) struct Tree {
@@ -110,25 +119,28 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     RECIPES.iter().map(|recipe| recipe.name)
 }
 
+fn recipe(name: &str) -> Option<&'static Recipe> {
+    RECIPES.iter().find(|recipe| recipe.name == name)
+}
+
 /// The tree called `name`, from the cache or made now; none if there is no such tree.
 ///
 /// # Errors
 /// When a package can't be had or unpacked, or a module not recompressed.
 pub(crate) fn provide(cache: &Cache, name: &str) -> Result<Option<Tree>> {
-    let Some(recipe) = RECIPES.iter().find(|recipe| recipe.name == name) else { return Ok(None) };
+    let Some(recipe) = recipe(name) else { return Ok(None) };
     let root = cache.provide(&format!("trees/{name}"), |draft| match recipe.origin {
-        Origin::Debian { suite, arch, flavour } => {
+        Origin::Debian(kernel) => {
             packages::need(&[DPKG_DEB])?;
-            let deb = Mirror::default().kernel(cache, suite, arch, flavour)?;
-            unpack(&deb, draft)
+            unpack(&mirror::kernel(cache, &kernel)?, draft)
         }
         Origin::Derived { from, suffix, program, flags } => {
             packages::need(&[program])?;
             let from = provide(cache, from)?.context("derived from no tree")?;
-            eprintln!("trees: making {name}");
+            eprintln!("trees: making {name} from {}", from.version);
             process::run(Command::new("cp").arg("-a").arg(&from.root).arg(draft))?;
             let files = files_below(draft, suffix)?;
-            recompress(&files, || {
+            recompress(name, &files, || {
                 let mut command = Command::new(program.name);
                 command.args(flags);
                 command
@@ -167,28 +179,54 @@ fn open(root: PathBuf) -> Result<Tree> {
     Ok(Tree { version: only.file_name().to_string_lossy().into_owned(), root })
 }
 
-/// Unpacks a kernel package; keeps its modules and what it boots.
-fn unpack(deb: &Path, draft: &Path) -> Result<()> {
+/// Unpacks a kernel's packages; keeps its modules and what it boots.
+fn unpack(debs: &[PathBuf], draft: &Path) -> Result<()> {
     fs::create_dir(draft)?;
-    reference::unpack(deb, draft)?;
+    debs.iter().try_for_each(|deb| reference::unpack(deb, draft))?;
     let merged = draft.join("usr/lib/modules");
     if merged.is_dir() {
         fs::create_dir_all(draft.join("lib"))?;
         fs::rename(merged, draft.join("lib/modules"))?;
     }
-    fs::remove_dir_all(draft.join("usr"))?;
+    if draft.join("usr").exists() {
+        fs::remove_dir_all(draft.join("usr"))?;
+    }
+    let tree = open(draft.to_owned())?;
+    let kernel = tree.modules().join("kernel");
+    if !kernel.is_dir() {
+        bail!("{debs:?} hold no modules: no directory {}", kernel.display());
+    }
+    // From 7.2 on these lie with the modules.
+    fs::create_dir_all(draft.join("boot"))?;
+    for name in ["vmlinuz", "System.map", "config"] {
+        let (with_modules, in_boot) =
+            (tree.modules().join(name), draft.join(format!("boot/{name}-{}", tree.version)));
+        if with_modules.is_file() && !in_boot.exists() {
+            fs::hard_link(&with_modules, &in_boot).with_context(|| in_boot.display().to_string())?;
+        }
+    }
     Ok(())
 }
 
 /// Runs the program over all files, on every core.
-fn recompress(files: &[PathBuf], program: impl Fn() -> Command + Sync) -> Result<()> {
+fn recompress(name: &str, files: &[PathBuf], program: impl Fn() -> Command + Sync) -> Result<()> {
     let threads = std::thread::available_parallelism()?.get();
     // Small parts, dealt in turn: module sizes differ much, and a command line has its bounds.
     let parts: Vec<&[PathBuf]> = files.chunks(50).collect();
+    let progress = Mutex::new((0, Progress::new(&format!("trees: making {name}"))));
     let work = |thread: usize| -> Result<()> {
-        parts.iter().skip(thread).step_by(threads).try_for_each(|part| process::run(program().args(*part)))
+        for part in parts.iter().skip(thread).step_by(threads) {
+            process::run(program().args(*part))?;
+            if let Ok(mut progress) = progress.lock() {
+                progress.0 += part.len();
+                let done = progress.0;
+                progress.1.update(|| format!("{done} of {} modules", files.len()));
+            }
+        }
+        Ok(())
     };
     std::thread::scope(|scope| {
+        let work = &work;
         let workers: Vec<_> = (0..threads).map(|thread| scope.spawn(move || work(thread))).collect();
         for worker in workers {
             match worker.join() {
@@ -200,13 +238,14 @@ fn recompress(files: &[PathBuf], program: impl Fn() -> Command + Sync) -> Result
     })
 }
 
-const fn debian(
-    name: &'static str,
-    suite: &'static str,
-    arch: &'static str,
-    flavour: &'static str,
-) -> Recipe {
-    Recipe { name, origin: Origin::Debian { suite, arch, flavour } }
+const fn debian(name: &'static str, release: Release, arch: &'static str, flavour: &'static str) -> Recipe {
+    let (suite, series) = release;
+    Recipe { name, origin: Origin::Debian(Kernel { suite, series, arch, flavour, any_series: false }) }
+}
+
+const fn optional(name: &'static str, release: Release, arch: &'static str, flavour: &'static str) -> Recipe {
+    let (suite, series) = release;
+    Recipe { name, origin: Origin::Debian(Kernel { suite, series, arch, flavour, any_series: true }) }
 }
 
 const fn derived(

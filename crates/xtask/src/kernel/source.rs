@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::cache::Cache;
-use crate::mirror::Mirror;
+use crate::mirror::{self, Unavailable};
 use crate::packages::{self, DPKG_DEB, XZ};
 use crate::process;
 
@@ -27,14 +27,13 @@ const LEFT_OUT: [&str; 3] = ["*/drivers/gpu/drm/*.[ch]", "*/Documentation/*.rst"
 /// # Errors
 /// When neither the known version nor another can be had.
 pub(super) fn provide(cache: &Cache) -> Result<PathBuf> {
-    let mut mirror = Mirror::default();
     let (file, sha256) = KNOWN;
-    mirror.known(cache, file, sha256).or_else(|error| {
-        eprintln!("kernel: {error:#}\nkernel: looking for another 7.x source");
-        FALLBACKS
-            .iter()
-            .find_map(|suite| mirror.kernel_source(cache, suite, "linux-source-7.").ok())
-            .with_context(|| format!("no source of a kernel 7.x in {}", FALLBACKS.join(" or ")))
+    mirror::known(cache, file, sha256).or_else(|error| {
+        if !error.is::<Unavailable>() {
+            return Err(error);
+        }
+        eprintln!("kernel: {error:#}; looking for another 7.x source");
+        mirror::numbered(cache, &FALLBACKS, "linux-source-7.")
     })
 }
 

@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::cache::Cache;
+use crate::mirror::Unavailable;
 use crate::packages::{self, Program, XZ, ZSTD};
 use crate::process;
 
@@ -93,7 +94,7 @@ fn need_core_source() -> Result<()> {
         );
     }
     eprintln!("rustup: adding the component rust-src");
-    process::run(Command::new("rustup").args(["component", "add", "rust-src"]))
+    packages::rustup(&["component", "add", "rust-src"]).map_err(|error| Unavailable::new(&error).into())
 }
 
 /// Builds bindgen into the cache: half as fast as it could be, in a third of the time.

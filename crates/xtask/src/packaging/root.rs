@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::cache::Cache;
-use crate::mirror::Mirror;
+use crate::mirror;
 use crate::packages::{self, DEBOOTSTRAP};
 use crate::process;
 
@@ -36,7 +36,7 @@ pub(crate) fn provide(cache: &Cache, suite: &str) -> Result<PathBuf> {
     cache.provide(&format!("roots/{suite}"), |draft| {
         packages::need(&[DEBOOTSTRAP])?;
         eprintln!("packaging: making a root of {suite}, some minutes");
-        let site = Mirror::default().site()?;
+        let site = mirror::main_site()?;
         process::output(
             Command::new("debootstrap").args(["--variant=minbase", suite]).arg(draft).arg(&site),
         )?;
