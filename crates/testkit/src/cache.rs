@@ -1,12 +1,15 @@
 //! What `cargo xtask fetch` has put outside the checkout: the packaged kmods and the kernels' module trees.
 //!
-//! The cache lies at `$MODUTILS_CACHE`, else `$XDG_CACHE_HOME/modutils`, else `~/.cache/modutils`. In it,
+//! The cache lies at `$MODUTILS_CACHE`, else `$XDG_CACHE_HOME/modutils`, else `~/.cache/modutils`, where a
+//! `$HOME` that is no directory counts for nothing. In it,
 //! `reference/kmod34` and `reference/kmod30` are roots with Debian's packages unpacked, and `trees/NAME` holds
 //! `lib/modules/VERSION`. `$MODUTILS_REFERENCE_KMOD34` and `$MODUTILS_REFERENCE_KMOD30` name other such roots.
 
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+
+use crate::surroundings;
 
 /// The root that the packaged kmod `name` (`kmod34`, `kmod30`) was unpacked into.
 ///
@@ -56,6 +59,6 @@ fn root() -> PathBuf {
     };
     under("MODUTILS_CACHE", "")
         .or_else(|| under("XDG_CACHE_HOME", "modutils"))
-        .or_else(|| under("HOME", ".cache/modutils"))
-        .expect("MODUTILS_CACHE, XDG_CACHE_HOME or HOME says where the cache is")
+        .or_else(|| surroundings::home().map(|home| home.join(".cache/modutils")))
+        .expect("MODUTILS_CACHE, XDG_CACHE_HOME or a home says where the cache is")
 }

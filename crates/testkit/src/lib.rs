@@ -10,6 +10,8 @@
 //!
 //! [`FakeKernel`] answers the module system calls of the tools that run in such a root.
 //!
+//! [`surroundings`] keeps from all of these what tests could catch from whoever starts them.
+//!
 //! Everything here serves tests: what cannot work panics and says what to do about it.
 
 pub mod arch;
@@ -26,6 +28,7 @@ pub mod patch;
 pub mod root;
 pub mod run;
 pub mod signature;
+pub mod surroundings;
 pub mod under_test;
 pub mod versions;
 

@@ -18,9 +18,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 
+use nix::sys::stat::{Mode, SFlag, makedev, mknod};
+
 use crate::cache;
 use crate::module::ModuleBuilder;
 use crate::run::{Invocation, Run, Side};
+use crate::surroundings;
 use crate::under_test;
 
 /// A temporary directory that is a root. It goes away with this value.
@@ -80,6 +83,7 @@ impl TestRoot {
     }
 
     fn in_directory(version: &str, directory: PathBuf) -> TestRoot {
+        surroundings::settle();
         remove_orphans(&directory);
         let dir = tempfile::Builder::new()
             .prefix(&format!("modutils-root-{}-", std::process::id()))
@@ -275,10 +279,11 @@ impl TestRoot {
         }
         self.symlink("dash", "bin/sh");
         // Only root can make devices; without, a shell command that wants /dev/null says so itself.
-        let _ = Command::new("mknod")
-            .arg(self.path().join("dev/null"))
-            .args(["-m", "666", "c", "1", "3"])
-            .status();
+        let null = self.path().join("dev/null");
+        let mode = Mode::from_bits_truncate(0o666);
+        if mknod(&null, SFlag::S_IFCHR, mode, makedev(1, 3)).is_ok() {
+            fs::set_permissions(null, fs::Permissions::from_mode(0o666)).expect("a device of our own");
+        }
     }
 
     /// A side's `kmod` and the names it goes by, on first use.
@@ -294,7 +299,14 @@ impl TestRoot {
         // Several tests may share a root: whoever comes first wins, and nobody runs a half-made directory.
         let draft = tempfile::tempdir_in(self.path()).expect("a directory in the test root");
         fs::set_permissions(draft.path(), fs::Permissions::from_mode(0o755)).expect("a directory of our own");
-        link(&program, &draft.path().join("kmod"));
+        let kmod = draft.path().join("kmod");
+        if surroundings::is_for_everyone(&program) {
+            link(&program, &kmod);
+        } else {
+            // A link has the modes of the file, which is not ours to change.
+            copy_program(&program, &kmod);
+            fs::set_permissions(&kmod, fs::Permissions::from_mode(0o755)).expect("a file of our own");
+        }
         for tool in ["depmod", "insmod", "lsmod", "modinfo", "modprobe", "rmmod"] {
             symlink("kmod", draft.path().join(tool)).expect("a symbolic link in the test root");
         }
@@ -366,10 +378,12 @@ fn link(from: &Path, to: &Path) {
         Err(_) if from.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o111 == 0) => {
             fs::copy(from, to).unwrap_or_else(|error| panic!("cannot copy {}: {error}", from.display()));
         }
-        Err(_) => {
-            // By a program: a file that we had open for writing could not be run while another test starts one.
-            let copied = Command::new("cp").arg("--no-dereference").arg(from).arg(to).status();
-            assert!(copied.is_ok_and(|status| status.success()), "cannot copy {}", from.display());
-        }
+        Err(_) => copy_program(from, to),
     }
+}
+
+/// By another process: a file that we had open for writing could not be run while another test starts one.
+fn copy_program(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("--no-dereference").arg(from).arg(to).status();
+    assert!(copied.is_ok_and(|status| status.success()), "cannot copy {}", from.display());
 }

@@ -7,6 +7,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::surroundings;
+
 /// Whose tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Side {
@@ -32,7 +34,8 @@ impl Side {
 /// Runs a command line in a terminal, and ends as it does.
 const IN_TERMINAL: &str = "import os, pty, sys\nsys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
 
-/// A tool about to run. Its environment holds only `PATH`, with the tool's own side first.
+/// A tool about to run. Its environment holds only `PATH`, with the tool's own side first; no signal is ignored or
+/// blocked, whatever our own caller does with signals.
 #[derive(Debug)]
 pub struct Invocation {
     root: PathBuf,
@@ -106,7 +109,7 @@ impl Invocation {
     /// As [`Invocation::run`], and without python.
     pub fn run_in_terminal(&self) -> Run {
         let confined = self.confined();
-        let mut command = Command::new("python3");
+        let mut command = surroundings::program("python3");
         command.args(["-c", IN_TERMINAL]).arg(confined.get_program()).args(confined.get_args());
         self.run_as(command)
     }
@@ -114,7 +117,9 @@ impl Invocation {
     /// The command line that runs it in the root, unable to load or remove modules.
     fn confined(&self) -> Command {
         let mut command = Command::new("setpriv");
-        command.args(["--bounding-set=-sys_module", "--inh-caps=-sys_module", "env", "-i"]);
+        command
+            .args(["--bounding-set=-sys_module", "--inh-caps=-sys_module", "env"])
+            .args(surroundings::AFRESH);
         command.args(self.env.iter().map(|(name, value)| {
             let mut assignment = name.clone();
             assignment.push("=");

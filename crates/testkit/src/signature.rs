@@ -5,7 +5,8 @@
 //! of the signer and the key's identifier in the clear before the signature.
 
 use std::path::Path;
-use std::process::Command;
+
+use crate::surroundings::program;
 
 /// The text every signed module ends in.
 pub const MAGIC: &[u8] = b"~Module signature appended~\n";
@@ -77,12 +78,12 @@ impl SigningKey {
 }
 
 fn openssl(dir: &Path, command: &[&str], more: &[&str]) {
-    let output = Command::new("openssl")
+    let output = program("openssl")
         .current_dir(dir)
         .args(command)
         .args(more)
         .output()
-        .expect("the program openssl, which signs test modules (package openssl)");
+        .expect("openssl, which signs test modules");
     assert!(output.status.success(), "openssl {command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 

@@ -1,9 +1,13 @@
 //! The binary under test.
 
 use std::env;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+
+use crate::surroundings;
 
 /// Our `kmod`: the one `$MODUTILS_KMOD` names, else the workspace's own, brought up to date once for each test
 /// program and in the same profile.
@@ -18,11 +22,12 @@ pub fn kmod() -> &'static Path {
 /// The directory of the build's own temporary files, most likely on one file system with the cache.
 pub(crate) fn scratch() -> PathBuf {
     let scratch = profile_dir().parent().expect("a target directory").join("tmp");
-    std::fs::create_dir_all(&scratch).expect("the target directory is writable");
+    fs::create_dir_all(&scratch).expect("the target directory is writable");
     scratch
 }
 
 fn build() -> PathBuf {
+    surroundings::settle();
     let profile_dir = profile_dir();
     let profile = match profile_dir.file_name().and_then(|name| name.to_str()) {
         Some("debug") | None => "dev",
@@ -35,7 +40,12 @@ fn build() -> PathBuf {
         .status()
         .expect("cargo runs");
     assert!(status.success(), "the binary under test does not build");
-    profile_dir.join("kmod")
+    let kmod = profile_dir.join("kmod");
+    if !surroundings::is_for_everyone(&kmod) {
+        // It was built before, by someone with a umask.
+        fs::set_permissions(&kmod, Permissions::from_mode(0o755)).expect("a file of our build");
+    }
+    kmod
 }
 
 /// `target/debug`, or another profile's directory: the test program is in its `deps`.

@@ -3,9 +3,9 @@
 //! Writer and readers of this project could agree on a mistake; these tests are why they do not.
 
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::Arc as Shared;
 
+use testkit::surroundings::program;
 use testkit::{
     Arch, Compression, Crc, Export, ExportTables, Loaded, ModuleBuilder, Section, Side, Signature,
     SigningKey, TestRoot, VersionTables,
@@ -32,7 +32,7 @@ fn readelf(module: &[u8], args: &[&str]) -> String {
     let path = dir.path().join("module.ko");
     std::fs::write(&path, module).expect("a file");
     let output =
-        Command::new("readelf").args(args).arg("-W").arg(path).output().expect("readelf (package binutils)");
+        program("readelf").args(args).arg("-W").arg(path).output().expect("readelf (package binutils)");
     let complaints = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success() && complaints.is_empty(), "{complaints}");
     String::from_utf8_lossy(&output.stdout).into_owned()
@@ -257,7 +257,7 @@ fn compressors_and_the_packaged_kmod_read_compressed_modules() {
         root.write(&path, rich(Arch::X86_64).compressed(compression).build());
         let outside = root.path().join(&path);
         let output =
-            Command::new(tool).arg("-dc").arg(&outside).output().unwrap_or_else(|_| panic!("needs {tool}"));
+            program(tool).arg("-dc").arg(&outside).output().unwrap_or_else(|_| panic!("needs {tool}"));
         assert!(output.status.success() && output.stdout == plain, "{tool}");
         // Debian builds kmod without zlib.
         if compression != Compression::Gzip {
@@ -265,11 +265,8 @@ fn compressors_and_the_packaged_kmod_read_compressed_modules() {
             assert_eq!(modinfo.out(), "GPL\n");
         }
     }
-    let list = Command::new("xz")
-        .args(["--robot", "-lvv"])
-        .arg(root.path().join("tmp/rich.ko.xz"))
-        .output()
-        .expect("xz");
+    let list =
+        program("xz").args(["--robot", "-lvv"]).arg(root.path().join("tmp/rich.ko.xz")).output().expect("xz");
     let list = String::from_utf8_lossy(&list.stdout).into_owned();
     assert!(list.contains("CRC32") && list.contains("--lzma2=dict=2MiB"), "{list}");
 }
@@ -285,7 +282,7 @@ fn openssl_and_the_packaged_modinfo_read_a_pkcs7_signature() {
     let file = |name: &str| -> PathBuf { dir.path().join(name) };
     std::fs::write(file("content"), &unsigned).expect("a file");
     std::fs::write(file("message"), &signed[unsigned.len()..signed.len() - 40]).expect("a file");
-    let verify = Command::new("openssl")
+    let verify = program("openssl")
         .args(["cms", "-verify", "-binary", "-inform", "DER", "-noverify", "-in"])
         .arg(file("message"))
         .arg("-content")

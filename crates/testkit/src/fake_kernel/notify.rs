@@ -83,8 +83,8 @@ pub(super) fn supervise(command: &mut Command, heard: Heard) -> io::Result<Hando
     Ok(Handover(ours))
 }
 
-/// Makes `command` start in a root and a directory of it, with some descriptors closed, and without the capability to
-/// load modules, should a call ever pass the filter.
+/// Makes `command` start in a root and a directory of it, with some descriptors closed, with no signal ignored or
+/// blocked, and without the capability to load modules, should a call ever pass the filter.
 pub(super) fn enter(command: &mut Command, root: PathBuf, directory: PathBuf, closed: Vec<RawFd>) {
     const CAP_SYS_MODULE: libc::c_ulong = 16;
     let hook = move || {
@@ -92,6 +92,12 @@ pub(super) fn enter(command: &mut Command, root: PathBuf, directory: PathBuf, cl
         nix::unistd::chdir(&directory)?;
         // SAFETY: drops a capability of the child; the arguments are integers.
         Errno::result(unsafe { libc::prctl(libc::PR_CAPBSET_DROP, CAP_SYS_MODULE, 0, 0, 0) })?;
+        // Our own caller may have been in the background, or nohup(1).
+        for signal in 1..=libc::SIGRTMAX() {
+            // SAFETY: no handler is set. Of some signals the C library or the kernel allows nothing to be said.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
+        nix::sys::signal::SigSet::empty().thread_set_mask()?;
         for fd in &closed {
             // SAFETY: a standard stream of the child, which nothing uses between here and its program.
             unsafe { libc::close(*fd) };
