@@ -1,10 +1,10 @@
 //! What depmod does with its options and arguments, and with directories that lack something.
 
 use std::os::unix::fs::MetadataExt;
-use std::process::Command;
 
 use modutils_tests::{add_ordered, little_kernel, module, same_depmod, same_dry_run, same_run, text};
 use testkit::compare::{same, same_indexes, without_repeats};
+use testkit::surroundings::program;
 use testkit::{Crc, Indexes, Run, Side, TestRoot};
 
 /// Runs both sides and compares what they say and what they leave in a directory, which is emptied between them.
@@ -342,7 +342,7 @@ fn an_output_that_cannot_be_written_leaves_all_old_ones_of_ours() {
         let before = root.indexes();
         add_ordered(&root, "kernel/new.ko", &module("new").alias("new-*"));
         let script = "trap '' XFSZ; ulimit -f 0; exec /usr/sbin/chroot \"$0\" \"$1\"";
-        let mut shell = Command::new("sh");
+        let mut shell = program("sh");
         shell.args(["-c", script]).arg(root.path()).arg(format!("/{}/depmod", side.dir()));
         let output = shell.output().expect("a shell");
         let said = String::from_utf8_lossy(&output.stderr);

@@ -1,9 +1,10 @@
 //! lsmod, rmmod, insmod and kmod, as far as they go without a kernel to change.
 
 use std::fs::File;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use modutils_tests::{little_kernel, same_run};
+use testkit::surroundings::program;
 use testkit::{Loaded, ModuleBuilder, Side, TestRoot};
 
 fn running() -> TestRoot {
@@ -122,8 +123,8 @@ fn into_full(root: &TestRoot, side: Side, args: &[&str]) -> Output {
     // Brings the side's tools into the root.
     root.invoke(side, "kmod");
     let tool = format!("/{}/{}", side.dir(), args[0]);
-    let mut command = Command::new("/usr/sbin/chroot");
-    command.arg(root.path()).arg(tool).args(&args[1..]).env_clear().stdout(full);
+    let mut command = program("chroot");
+    command.arg(root.path()).arg(tool).args(&args[1..]).stdout(full);
     command.output().expect("chroot(8)")
 }
 

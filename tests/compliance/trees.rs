@@ -4,11 +4,11 @@
 //! whole. The packaged kmod cannot read gzip, so that tree is compared with its plain twin.
 
 use std::collections::BTreeSet;
-use std::process::Command;
 use std::sync::OnceLock;
 
 use modutils_tests::same_dry_run;
 use testkit::compare::{same, same_indexes, same_text, without_repeats};
+use testkit::surroundings::program;
 use testkit::{Run, Side, cache};
 
 use crate::bench::{Bench, Take, spread};
@@ -95,8 +95,7 @@ fn modinfo_json_has_the_facts_of_the_text(bench: &Bench) {
         bench.root.run(if readable { Side::Kmod34 } else { Side::Ours }, "modinfo", &with(&["-0"], &paths));
     std::fs::write(&document, &json.stdout).expect("written");
     std::fs::write(&text, &shown.succeeds().stdout).expect("written");
-    let compared =
-        Command::new("python3").args(["-c", include_str!("facts.py")]).args([document, text]).output();
+    let compared = program("python3").args(["-c", include_str!("facts.py")]).args([document, text]).output();
     let compared = compared.expect("python3");
     assert!(compared.status.success(), "{}", String::from_utf8_lossy(&compared.stderr));
     assert_eq!(String::from_utf8_lossy(&compared.stdout).trim(), paths.len().to_string());

@@ -5,12 +5,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use modutils_tests::{add_ordered, little_kernel, module};
 use serde_json::Value;
 use testkit::damage::{self, Rng};
-use testkit::{Compression, Crc, FakeKernel, Run, Side, Start, TestRoot, cache, patch};
+use testkit::{Compression, Crc, FakeKernel, Run, Side, Start, TestRoot, cache, patch, surroundings};
 
 /// A fault in a module that every tree has.
 struct Fault {
@@ -258,7 +257,8 @@ fn plant(root: &TestRoot, fault: &Fault) {
 }
 
 fn decompressed(program: &str, path: &Path) -> Vec<u8> {
-    let output = Command::new(program).args(["-d", "-c"]).arg(path).output().expect("a decompressor");
+    let output =
+        surroundings::program(program).args(["-d", "-c"]).arg(path).output().expect("a decompressor");
     assert!(output.status.success(), "{program} {}", path.display());
     output.stdout
 }

@@ -1,9 +1,9 @@
 //! The completions in the shells that they are for.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use testkit::{ModuleBuilder, TestRoot};
+use testkit::{ModuleBuilder, TestRoot, surroundings};
 
 const COMPLETIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../bins/kmod/completions");
 
@@ -38,10 +38,14 @@ impl Desk {
 
     /// A program, with our tools first on its PATH.
     fn command(&self, program: &str) -> Command {
-        let path = format!("{}:{}", self.tools.display(), std::env::var("PATH").unwrap_or_default());
-        let mut command =
-            Command::new(if program == "depmod" { self.tools.join(program) } else { program.into() });
-        command.env("PATH", path).current_dir(self.root.path()).stdin(Stdio::null());
+        let mut path = self.tools.clone().into_os_string();
+        path.push(":");
+        path.push(surroundings::path());
+        // No terminal is there, and what a user has set up for these shells is not there either.
+        let home = self.root.path().as_os_str();
+        let environment = [("PATH", &*path), ("HOME", home), ("TERM", "dumb".as_ref())];
+        let mut command = surroundings::program_with(program, &environment);
+        command.current_dir(self.root.path());
         command
     }
 
@@ -52,9 +56,7 @@ impl Desk {
 
     /// The candidates that a shell's script prints, one on a line.
     fn candidates(&self, shell: &str, arguments: &[&str]) -> Vec<String> {
-        let output = self.command(shell).args(arguments).output();
-        let output =
-            output.unwrap_or_else(|error| panic!("{shell} (`cargo xtask test` installs it): {error}"));
+        let output = self.command(shell).args(arguments).output().expect("a shell");
         let text = String::from_utf8_lossy(&output.stdout).replace('\r', "");
         let mut found: Vec<String> =
             text.lines().filter(|line| !line.is_empty()).map(|line| line.trim_end().to_owned()).collect();

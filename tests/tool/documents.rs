@@ -35,10 +35,16 @@ fn man(page: &str) -> PathBuf {
 
 /// What our binary, called by the first word, prints.
 fn run(words: &[&str]) -> String {
+    let output = command(words).output().expect("our binary runs");
+    String::from_utf8(output.stdout).expect("help is text")
+}
+
+/// Our binary, called by the first word, with the others. What it says must not hang on the caller's environment.
+fn command(words: &[&str]) -> Command {
     let mut command = Command::new(testkit::under_test::kmod());
     std::os::unix::process::CommandExt::arg0(&mut command, words[0]);
-    let output = command.args(&words[1..]).output().expect("our binary runs");
-    String::from_utf8(output.stdout).expect("help is text")
+    command.args(&words[1..]).env_clear();
+    command
 }
 
 /// The options that a help text lists: in the lines of options, and among aliases.
@@ -112,9 +118,7 @@ fn a_page_describes_no_option_that_there_is_not() {
             let mut call: Vec<&str> = words.iter().map(String::as_str).collect();
             let with_value = format!("{option}=");
             call.push(if option.starts_with("--") { &with_value } else { &option });
-            let mut command = Command::new(testkit::under_test::kmod());
-            std::os::unix::process::CommandExt::arg0(&mut command, call[0]);
-            let output = command.args(&call[1..]).arg("--help").output().expect("our binary runs");
+            let output = command(&call).arg("--help").output().expect("our binary runs");
             let said = String::from_utf8_lossy(&output.stderr);
             let unknown = ["unrecognized option", "invalid option"].iter().any(|text| said.contains(text));
             assert!(!unknown, "{page} describes {option}: {said}");

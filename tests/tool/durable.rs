@@ -6,16 +6,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use modutils_tests::{add_ordered, little_kernel, module};
+use testkit::surroundings::program;
 use testkit::{Side, TestRoot};
 
 fn with_umask(root: &TestRoot, umask: &str, arguments: &str) {
     let command = format!("umask {umask}; exec /ours/depmod {arguments}");
     let _ = root.invoke(Side::Ours, "depmod");
-    let run = std::process::Command::new("chroot")
-        .arg(root.path())
-        .args(["/bin/sh", "-c", &command])
-        .output()
-        .expect("chroot(8)");
+    let run =
+        program("chroot").arg(root.path()).args(["/bin/sh", "-c", &command]).output().expect("chroot(8)");
     assert!(run.status.success(), "{run:?}");
 }
 

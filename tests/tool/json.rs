@@ -1,10 +1,10 @@
 //! `--json`: every document is what `man/modutils.schema.json` says, and says what the text says.
 
 use std::path::Path;
-use std::process::Command;
 
 use modutils_tests::{little_kernel, module};
 use serde_json::{Value, json};
+use testkit::surroundings::program;
 use testkit::{Loaded, Run, TestRoot};
 
 /// The schema that people get, except that it takes no member that it does not name: a reader must pass over such a
@@ -36,7 +36,7 @@ pub fn document(run: &Run) -> Value {
     let (schema, instance) = (scratch.path().join("schema.json"), scratch.path().join("document.json"));
     std::fs::write(&schema, strict_schema().to_string()).expect("written");
     std::fs::write(&instance, &run.stdout).expect("written");
-    let judged = Command::new("jsonschema").arg("-i").arg(&instance).arg(&schema).output();
+    let judged = program("jsonschema").arg("-i").arg(&instance).arg(&schema).output();
     let judged = judged.expect("jsonschema, of the Debian package python3-jsonschema");
     assert!(judged.status.success(), "{run:?}\n{}", String::from_utf8_lossy(&judged.stderr));
     serde_json::from_slice(&run.stdout).expect("JSON")

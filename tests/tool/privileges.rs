@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use modutils_tests::little_kernel;
+use testkit::surroundings::program;
 use testkit::{FakeKernel, Outcome, Side, Start, TestRoot};
 
 const NOBODY: u32 = 65534;
@@ -80,14 +81,14 @@ fn an_interrupt_ends_the_command_and_not_modprobe() {
     let root = root();
     root.write("etc/modprobe.d/some.conf", "install probe /bin/touch /tmp/begun; exec /bin/sleep 60\n");
     let _ = root.invoke(Side::Ours, "modprobe");
-    let mut modprobe = Command::new("chroot");
+    let mut modprobe = program("chroot");
     modprobe.arg(root.path()).args(["/ours/modprobe", "probe"]);
     let child = modprobe.process_group(0).stderr(Stdio::piped()).spawn().expect("chroot(8)");
     while !root.exists("tmp/begun") {
         thread::sleep(Duration::from_millis(10));
     }
     let interrupt = format!("kill -INT -{}", child.id());
-    assert!(Command::new("sh").args(["-c", &interrupt]).status().expect("a shell").success());
+    assert!(program("sh").args(["-c", &interrupt]).status().expect("a shell").success());
     let outcome = child.wait_with_output().expect("a child");
     assert_eq!(outcome.status.code(), Some(1), "{outcome:?}");
     let said = String::from_utf8_lossy(&outcome.stderr).into_owned();
