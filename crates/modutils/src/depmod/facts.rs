@@ -159,6 +159,7 @@ mod tests {
     /// A file of a few kilobytes, once compressed, made depmod take gigabytes.
     #[test]
     fn symbols_that_share_a_long_name_are_refused() {
+        testkit::surroundings::settle();
         for (name, cause) in [
             ("n".repeat(1 << 20), "a symbol's name is longer than any name is"),
             ("n".repeat(4096), "the symbols' names are out of proportion to the file"),

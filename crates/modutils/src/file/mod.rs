@@ -453,6 +453,7 @@ mod tests {
 
     #[test]
     fn a_file_beyond_the_limit_is_refused_before_it_is_read() {
+        testkit::surroundings::settle();
         for magic in [&b"\x7fELF"[..], b"\x28\xb5\x2f\xfd"] {
             let (_directory, path) = written(magic);
             File::options().write(true).open(&path).unwrap().set_len(SIZE_LIMIT + 1).unwrap();

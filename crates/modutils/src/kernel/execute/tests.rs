@@ -210,7 +210,7 @@ fn what_is_not_loaded_keeps_its_soft_dependencies() {
 
 #[test]
 fn what_went_with_its_holder_is_unloaded() {
-    let machine = Machine::new(&MODULES, "remove mid rm -r $SYSFS/mid $SYSFS/base\n")
+    let machine = Machine::new(&MODULES, "remove mid rm -r \"$SYSFS/mid\" \"$SYSFS/base\"\n")
         .loaded("base", 1)
         .loaded("mid", 0)
         .held("base", "mid");

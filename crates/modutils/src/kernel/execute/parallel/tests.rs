@@ -216,7 +216,7 @@ fn a_missing_file_keeps_its_plan_from_beginning() {
 
 #[test]
 fn a_command_runs_alone_in_its_place() {
-    let config = "install cmd test -e $SYSFS/a && ! test -e $SYSFS/b\n";
+    let config = "install cmd test -e \"$SYSFS/a\" && ! test -e \"$SYSFS/b\"\n";
     let machine = Machine::named(&["a:", "cmd:", "b:"], config);
     let told = machine.load(&["a", "cmd", "b"], 3);
     assert_eq!(told, ["0 begins a", "0 Done", "1 begins cmd", "1 Done", "2 begins b", "2 Done"]);
