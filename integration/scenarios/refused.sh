@@ -1,4 +1,5 @@
 # A module that the kernel refuses: the tools say so and exit with 1.
+# needs: other-kernel
 
 format() {
     expect_error "insmod: ERROR: could not insert module $1: Invalid module format" /sbin/insmod "$1"

@@ -1,5 +1,6 @@
 # A session on both sides: modules compressed in each way, and modules that the kernel refuses.
 # tools: ours
+# needs: other-kernel
 
 . /vm/alike.sh
 

@@ -1,5 +1,6 @@
 # A module of another kernel that has the same vermagic but for the release: its versions of symbols differ.
 # tools: ours
+# needs: other-kernel
 
 expect_error "  It was built against other versions of symbols" /sbin/insmod /refused/other-kernel/dummy.ko
 grep -q "^    module_layout: CRC 0x" err || fail "the symbol is not named"

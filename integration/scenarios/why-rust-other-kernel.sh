@@ -2,6 +2,7 @@
 # each with its reasons, and no other.
 # kernels: rust
 # tools: ours
+# needs: other-kernel
 
 release=$(ls /foreign/lib/modules)
 updates=/foreign/lib/modules/$release/updates

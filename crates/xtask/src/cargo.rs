@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use crate::process;
 use crate::progress::Progress;
 use crate::workspace;
 
@@ -77,6 +78,20 @@ pub(crate) fn libtest(command: &mut Command) -> Result<(usize, usize)> {
         failed = failed.max(1);
     }
     Ok((passed, failed))
+}
+
+/// The names of the workspace's test programs, but for those of one package.
+///
+/// # Errors
+/// When cargo does not say.
+pub(crate) fn test_programs_outside_of(package: &str) -> Result<Vec<String>> {
+    let metadata = process::output(command().args(["metadata", "--no-deps", "--format-version", "1"]))?;
+    let metadata: serde_json::Value = serde_json::from_str(&metadata).context("cargo metadata")?;
+    let list = |value: &serde_json::Value| value.as_array().cloned().unwrap_or_default();
+    let packages = list(&metadata["packages"]).into_iter().filter(|one| one["name"] != package);
+    let targets = packages.flat_map(|package| list(&package["targets"]));
+    let tests = targets.filter(|target| list(&target["kind"]).iter().any(|kind| kind == "test"));
+    Ok(tests.filter_map(|target| target["name"].as_str().map(str::to_owned)).collect())
 }
 
 /// Runs a command to its end, showing what `detail` makes of its lines; returns what it said on both streams.

@@ -95,11 +95,11 @@ pub(crate) fn base(
     Ok(root)
 }
 
-/// Adds `/variants` and `/refused`.
+/// Adds `/variants` and `/refused`, with a module of another kernel where there is one.
 ///
 /// # Errors
 /// When a module is missing or a program fails.
-pub(crate) fn add_variants(root: &mut Initramfs, tree: &Tree, foreign: &Tree) -> Result<()> {
+pub(crate) fn add_variants(root: &mut Initramfs, tree: &Tree, foreign: Option<&Tree>) -> Result<()> {
     packages::need(&[XZ, ZSTD, GZIP])?;
     for variant in VARIANTS {
         let suffix = variant.suffix;
@@ -112,7 +112,9 @@ pub(crate) fn add_variants(root: &mut Initramfs, tree: &Tree, foreign: &Tree) ->
             root.file(&format!("{modules}/kernel/{name}.{suffix}"), 0o644, &packed);
         }
     }
-    root.file("refused/other-kernel/dummy.ko", 0o644, &plain_module(foreign, "dummy")?);
+    if let Some(foreign) = foreign {
+        root.file("refused/other-kernel/dummy.ko", 0o644, &plain_module(foreign, "dummy")?);
+    }
     add_faulty(root, tree)?;
     add_refused(root, tree, "dummy")
 }

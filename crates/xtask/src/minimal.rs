@@ -10,7 +10,7 @@ use crate::cache::Cache;
 use crate::disk::{self, FileSystem};
 use crate::initramfs::Initramfs;
 use crate::qemu::{self, Machine, Next};
-use crate::scenarios::Outcome;
+use crate::scenarios::{Outcome, Verdict};
 use crate::trees::Tree;
 use crate::{guest, reference, workspace};
 
@@ -35,7 +35,7 @@ pub(crate) fn run(cache: &Cache, tree: &Tree, binary: &Path) -> Result<Outcome> 
     }
     let outcome = Outcome {
         name: format!("minimal-system-{}", tree.version),
-        passed: came_up.is_ok(),
+        verdict: if came_up.is_ok() { Verdict::Passed } else { Verdict::Failed },
         seconds: format!("{:.1}", start.elapsed().as_secs_f64()),
         log,
     };

@@ -20,6 +20,7 @@ use download::Failure;
 use index::{Package, kernel_release, natural};
 use site::Archive;
 
+pub(crate) use download::received;
 pub(crate) use site::main_site;
 
 /// A kernel of a Debian release.

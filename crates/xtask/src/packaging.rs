@@ -18,7 +18,7 @@ use crate::cache::Cache;
 use crate::disk::{self, FileSystem};
 use crate::packages::{self, UNSHARE};
 use crate::qemu::{self, Machine, Next};
-use crate::scenarios::Outcome;
+use crate::scenarios::{Outcome, Verdict};
 use crate::{deb, dist, guest, workspace};
 
 /// The options of `cargo xtask packaging`.
@@ -49,7 +49,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     for suite in suites {
         outcomes.extend(run_in(&Cache::open()?, suite, &binary, options.script.as_deref())?);
     }
-    let failed = outcomes.iter().filter(|outcome| !outcome.passed).count();
+    let failed = outcomes.iter().filter(|outcome| !outcome.passed()).count();
     println!("{} scripts passed, {failed} failed", outcomes.len() - failed);
     if failed > 0 {
         bail!("{failed} scripts failed");
@@ -118,7 +118,7 @@ fn run_script(cache: &Cache, pristine: &Path, binary: &Path, script: &Path) -> R
     }
     Ok(Outcome {
         name: script.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
-        passed: passed && booted.is_ok(),
+        verdict: if passed && booted.is_ok() { Verdict::Passed } else { Verdict::Failed },
         seconds: format!("{:.1}", start.elapsed().as_secs_f64()),
         log,
     })

@@ -43,6 +43,12 @@ pub(crate) fn output_of(command: &mut Command, input: Stdio) -> Result<String> {
     String::from_utf8(out.stdout).with_context(|| format!("output of {}", shown(command)))
 }
 
+/// How many gigabytes of the disk the files below a directory take, if `du` can tell.
+pub(crate) fn disk_usage(directory: &std::path::Path) -> Option<f64> {
+    let said = output(Command::new("du").args(["--summarize", "--block-size=1"]).arg(directory)).ok()?;
+    Some(said.split_whitespace().next()?.parse::<f64>().ok()? / 1e9)
+}
+
 /// The program called `name` on PATH.
 pub(crate) fn which(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;

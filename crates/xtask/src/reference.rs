@@ -18,14 +18,22 @@ struct Reference {
     suite: &'static str,
     /// What the version of kmod and of its library begins with.
     version: &'static str,
+    /// Whether the tests can do without it.
+    optional: bool,
     /// What differs between the releases; [`COMMON`] is in both.
     packages: &'static [&'static str],
 }
 
 /// Debian 13's kmod 34 is what we compare with, Debian 12's kmod 30 tells whether older readers take our indexes.
 const REFERENCES: [Reference; 2] = [
-    Reference { name: "kmod34", suite: "trixie", version: "34", packages: &["libssl3t64", "libsystemd0"] },
-    Reference { name: "kmod30", suite: "bookworm", version: "30", packages: &["libssl3"] },
+    Reference {
+        name: "kmod34",
+        suite: "trixie",
+        version: "34",
+        optional: false,
+        packages: &["libssl3t64", "libsystemd0"],
+    },
+    Reference { name: "kmod30", suite: "bookworm", version: "30", optional: true, packages: &["libssl3"] },
 ];
 
 /// The packages whose version matters.
@@ -55,6 +63,11 @@ pub(crate) const TOOLS: [&str; 6] = ["depmod", "insmod", "lsmod", "modinfo", "mo
 /// The references by name.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     REFERENCES.iter().map(|reference| reference.name)
+}
+
+/// Whether the tests can do without the reference, and count those that need it as skipped.
+pub(crate) fn is_optional(name: &str) -> bool {
+    REFERENCES.iter().any(|reference| reference.name == name && reference.optional)
 }
 
 /// The root directory of the packaged kmod called `name`, from the cache or made now.

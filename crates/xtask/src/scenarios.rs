@@ -3,7 +3,8 @@
 //! A scenario's first comment says what it shows. Header lines can say where it runs:
 //! `# kernels: 6.12` (prefixes of the version; `rust` is the kernel with the companion modules, and without the line
 //! a scenario runs on all the others), `# tools: ours` (or `reference`), `# boot: PARAMETERS` in a machine of its
-//! own, whose kernel has these parameters too, and `# processors: NUMBER` in one that has more than one.
+//! own, whose kernel has these parameters too, and `# processors: NUMBER` in one that has more than one. With
+//! `# needs: other-kernel` it uses modules of a kernel that is not the guest's.
 //! The guest's `vm/run.sh` reports on the serial port in lines that begin with `@@`, see [`Report`].
 
 use std::fs;
@@ -26,6 +27,8 @@ struct Scenario {
     name: String,
     script: String,
     boot: Boot,
+    /// Whether it uses the modules of another kernel.
+    needs_other: bool,
 }
 
 /// The machine that a scenario wants.
@@ -38,21 +41,35 @@ struct Boot {
 /// The modules that a guest has beside those of its kernel.
 pub(crate) enum Extra<'a> {
     /// Some of a stock kernel's, compressed in each way, and those of another kernel, which this one refuses.
-    Variants(&'a Tree),
+    Variants(Other<'a>),
     /// The companion modules, and a stock kernel's that they are not for: the guest's kernel is the one with Rust.
-    Companions(&'a Path, &'a Tree),
+    Companions(&'a Path, Other<'a>),
 }
+
+/// The modules of a kernel that is not the guest's, or why they cannot be had: the scenarios that need them then fail.
+pub(crate) type Other<'a> = Result<&'a Tree, &'a str>;
 
 /// What became of a scenario.
 pub(crate) struct Outcome {
     /// The file's name without its ending.
     pub(crate) name: String,
     /// Whether it did what it should.
-    pub(crate) passed: bool,
+    pub(crate) verdict: Verdict,
     /// How long it took in the guest.
     pub(crate) seconds: String,
     /// What it said, if it failed.
     pub(crate) log: Vec<String>,
+}
+
+/// Whether a scenario did what it should.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Verdict {
+    /// It did.
+    Passed,
+    /// It did not, or could not be run.
+    Failed,
+    /// It was not run, for this reason.
+    Skipped(String),
 }
 
 /// Where and how to run scenarios.
@@ -78,15 +95,27 @@ pub(crate) struct Run<'a> {
 /// # Errors
 /// When the guest can't be made or booted, hangs, or ends before the last scenario.
 pub(crate) fn run(cache: &Cache, run: &Run) -> Result<Vec<Outcome>> {
-    let scenarios = applicable(run)?;
+    let kernel = match run.extra {
+        Extra::Variants(_) => run.tree.version.as_str(),
+        Extra::Companions(..) => RUST,
+    };
+    let (Extra::Variants(other) | Extra::Companions(_, other)) = run.extra;
+    let mut scenarios = applicable(run.workspace, kernel, &run.tools)?;
+    scenarios.retain(|scenario| run.only.is_none_or(|part| scenario.name.contains(part)));
     if scenarios.is_empty() {
         bail!("no scenario applies");
+    }
+    let mut outcomes = Vec::new();
+    if let Err(cause) = other {
+        let (needy, others): (Vec<_>, Vec<_>) =
+            scenarios.into_iter().partition(|scenario| scenario.needs_other);
+        outcomes.extend(needy.into_iter().map(|scenario| Outcome::failed(scenario.name, cause)));
+        scenarios = others;
     }
     // Scenarios with the same kernel parameters share a boot; those without any come first.
     let mut boots: Vec<&Boot> = scenarios.iter().map(|scenario| &scenario.boot).collect();
     boots.sort_unstable();
     boots.dedup();
-    let mut outcomes = Vec::new();
     for boot in boots {
         let together: Vec<&Scenario> = scenarios.iter().filter(|scenario| scenario.boot == *boot).collect();
         outcomes.extend(run_in_one_boot(cache, run, boot, &together)?);
@@ -99,10 +128,12 @@ fn run_in_one_boot(cache: &Cache, run: &Run, boot: &Boot, scenarios: &[&Scenario
     let (shell, packaged) = (guest::busybox(cache)?, reference::provide(cache, "kmod34")?);
     let mut root = guest::base(run.workspace, run.tree, &run.tools, &shell, Some(&packaged))?;
     match run.extra {
-        Extra::Variants(foreign) => guest::add_variants(&mut root, run.tree, foreign)?,
-        Extra::Companions(dir, foreign) => {
+        Extra::Variants(other) => guest::add_variants(&mut root, run.tree, other.ok())?,
+        Extra::Companions(dir, other) => {
             guest::add_companions(&mut root, run.tree, dir)?;
-            guest::add_foreign(&mut root, foreign)?;
+            if let Ok(other) = other {
+                guest::add_foreign(&mut root, other)?;
+            }
         }
     }
     root.link("job", "/vm/run.sh");
@@ -134,28 +165,32 @@ fn run_in_one_boot(cache: &Cache, run: &Run, boot: &Boot, scenarios: &[&Scenario
     Ok(report.outcomes)
 }
 
+/// The names of the scenarios for a kernel (its version, or `rust`) and these tools.
+///
+/// # Errors
+/// When they cannot be read.
+pub(crate) fn names(workspace: &Path, kernel: &str, tools: &Tools) -> Result<Vec<String>> {
+    Ok(applicable(workspace, kernel, tools)?.into_iter().map(|scenario| scenario.name).collect())
+}
+
 /// The scenarios for this kernel and these tools, in the order of their names.
-fn applicable(run: &Run) -> Result<Vec<Scenario>> {
-    let dir = run.workspace.join("integration/scenarios");
+fn applicable(workspace: &Path, kernel: &str, tools: &Tools) -> Result<Vec<Scenario>> {
+    let dir = workspace.join("integration/scenarios");
     let mut found = Vec::new();
     for entry in fs::read_dir(&dir).with_context(|| dir.display().to_string())? {
         let path = entry?.path();
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let script = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        let tools = match run.tools {
+        let tools = match tools {
             Tools::Ours(_) => "ours",
             Tools::Reference => "reference",
         };
-        let wanted = run.only.is_none_or(|part| name.contains(part));
-        let kernel = match run.extra {
-            Extra::Variants(_) => &run.tree.version,
-            Extra::Companions(..) => RUST,
-        };
-        if wanted && applies(&script, kernel, tools) {
+        if applies(&script, kernel, tools) {
             let parameters = header(&script, "# boot:").unwrap_or_default().trim().to_owned();
             let processors = header(&script, "# processors:").unwrap_or("1").trim().parse();
             let processors = processors.with_context(|| format!("{}: # processors:", path.display()))?;
-            found.push(Scenario { name, script, boot: Boot { processors, parameters } });
+            let needs_other = header(&script, "# needs:").is_some_and(|needs| needs.contains("other-kernel"));
+            found.push(Scenario { name, script, boot: Boot { processors, parameters }, needs_other });
         }
     }
     found.sort_by(|a, b| a.name.cmp(&b.name));
@@ -198,7 +233,7 @@ impl Report {
             (Some(result @ ("pass" | "fail")), Some(name), seconds) => {
                 let outcome = Outcome {
                     name: name.to_owned(),
-                    passed: result == "pass",
+                    verdict: if result == "pass" { Verdict::Passed } else { Verdict::Failed },
                     seconds: seconds.unwrap_or("?").to_owned(),
                     log: std::mem::take(&mut self.log),
                 };
@@ -213,12 +248,37 @@ impl Report {
 }
 
 impl Outcome {
+    /// Of something that could not be run; its row is printed.
+    pub(crate) fn failed(name: impl Into<String>, cause: &str) -> Outcome {
+        let log = cause.lines().map(str::to_owned).collect();
+        let outcome = Outcome { name: name.into(), verdict: Verdict::Failed, seconds: "-".to_owned(), log };
+        outcome.print();
+        outcome
+    }
+
+    /// Of scenarios that are not run.
+    pub(crate) fn all_skipped(names: &[String], cause: &str) -> Vec<Outcome> {
+        let verdict = Verdict::Skipped(cause.to_owned());
+        let skipped = |name: &String| Outcome {
+            name: name.clone(),
+            verdict: verdict.clone(),
+            seconds: "-".to_owned(),
+            log: Vec::new(),
+        };
+        names.iter().map(skipped).collect()
+    }
+
+    /// Whether it did what it should.
+    pub(crate) fn passed(&self) -> bool {
+        self.verdict == Verdict::Passed
+    }
+
     /// Prints its row, and what it said where it failed.
     pub(crate) fn print(&self) {
-        let result = if self.passed { "pass" } else { "FAIL" };
+        let result = if self.passed() { "pass" } else { "FAIL" };
         println!("  {result}  {:28} {:>6} s", self.name, self.seconds);
         // A scenario that passed has something to tell in lines that begin with "= ", such as how much it compared.
-        let telling = self.log.iter().filter(|line| !self.passed || line.starts_with("= "));
+        let telling = self.log.iter().filter(|line| !self.passed() || line.starts_with("= "));
         telling.for_each(|line| println!("    | {line}"));
     }
 }
@@ -272,7 +332,7 @@ mod tests {
             assert!(report.line(line) == Next::Read);
         }
         assert!(report.line("@@ end") == Next::PowerOff);
-        assert_eq!(report.outcomes.iter().map(|one| one.passed).collect::<Vec<_>>(), [true, false]);
+        assert_eq!(report.outcomes.iter().map(Outcome::passed).collect::<Vec<_>>(), [true, false]);
         assert_eq!(report.outcomes[1].log, ["wrong"]);
     }
 }

@@ -1,208 +1,276 @@
 //! `cargo xtask test`: every check, in stages; a stage that fails doesn't keep the next ones from running.
 //!
-//! The tests of the tools run the static release binary, the one that people get: `MODUTILS_KMOD` names it,
-//! `MODUTILS_CACHE` the cache, and `MODUTILS_FULL=1` asks for every module tree whole.
+//! The stages come in the order of what a newcomer wants to know: does it build, does it work, is it the same as kmod,
+//! does it work on a kernel; then what keeps the source in order; at last what takes a kernel of our own. `--quick` is
+//! what a contributor runs in between: no machine is booted, and nothing but crates is downloaded.
+//!
+//! The tests of the tools run the static release binary, the one that people get. Environment variables tell them what
+//! there is: `MODUTILS_KMOD` names the binary, `MODUTILS_CACHE` the cache, `MODUTILS_FULL=1` asks for every module tree whole,
+//! `MODUTILS_MISSING` names the list of what could not be had, and `MODUTILS_SKIPPED` the file in which a test says that
+//! it did without, see `testkit::cache`.
 
-use std::io::Write;
-use std::path::PathBuf;
+mod materials;
+mod stages;
+
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::cache::Cache;
-use crate::packages::{self, CXX, FISH, GZIP, JSONSCHEMA, OPENSSL, PYTHON, QEMU, READELF, XZ, ZSH, ZSTD};
-use crate::scenarios::Outcome;
-use crate::{cargo, dist, fuzz, kernel, man, packaging, reference, tour, trees, vm, workspace};
+use crate::mirror::{self, Unavailable};
+use crate::packages::{
+    self, CURL, CXX, FISH, GZIP, JSONSCHEMA, OPENSSL, PYTHON, QEMU, READELF, XZ, ZSH, ZSTD,
+};
+use crate::{cargo, dist, fuzz, kernel, man, packaging, process, scenarios, tour, vm, workspace};
+use stages::{Count, Stages};
+
+pub(crate) use materials::{BUSYBOX, Materials};
 
 /// The options of `cargo xtask test`.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Take every module tree whole instead of one whole and samples of the others, and run the fuzz targets
+    /// Take every module tree whole instead of one whole and samples of the others, run the packaging scripts and the
+    /// fuzz targets; a test that would be skipped fails
     #[arg(long)]
     full: bool,
+    /// Only what takes no virtual machine and no download but crates; says what it leaves out
+    #[arg(long, conflicts_with = "full")]
+    quick: bool,
 }
 
-/// How many tests passed and failed.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Count {
-    passed: usize,
-    failed: usize,
-}
-
-/// What has been run so far.
-#[derive(Default)]
-struct Stages {
-    total: Count,
-    failed: Vec<&'static str>,
-}
+/// What the tests call beside what building takes.
+const PROGRAMS: [packages::Program; 12] =
+    [CURL, CXX, QEMU, READELF, OPENSSL, XZ, ZSTD, GZIP, PYTHON, JSONSCHEMA, FISH, ZSH];
 
 /// Runs all stages and ends with a line that counts the tests.
 ///
 /// # Errors
 /// When a stage failed.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let mut stages = Stages::default();
-    stages.check("programs", || {
-        packages::need(&[CXX, QEMU, READELF, OPENSSL, XZ, ZSTD, GZIP, PYTHON, JSONSCHEMA, FISH, ZSH])?;
+    if options.quick { quick() } else { whole(options.full) }
+}
+
+fn whole(full: bool) -> Result<()> {
+    let cache = Cache::open()?;
+    let mut stages = Stages::new(full);
+    announce(&cache);
+    stages.check("programs and parts of the toolchain", || {
+        packages::need(&PROGRAMS)?;
         packages::need_components(&["rustfmt", "clippy"])
     });
-    stages.check("fmt", || {
-        cargo::check("fmt", cargo::command().args(["fmt", "--all", "--check"]))?;
-        // The fuzz targets are a workspace of their own.
-        let manifest = workspace().join("tests/fuzz/Cargo.toml");
-        cargo::check("fmt", cargo::command().args(["fmt", "--check", "--manifest-path"]).arg(manifest))
-    });
+    stages.check("formatting", formatting);
+    let binary = stages.value("the static binary", dist::static_binary);
+    let materials = Materials::gather(&cache, &mut stages)?;
+    let tests = Tests { binary: binary.as_deref(), materials: &materials, full };
+    stages.check("compiling the tests", compile_tests);
+    // These say the most where there is no binary to test.
+    stages.tests("unit tests", || tests.run_units());
+    match &binary {
+        Some(binary) => {
+            stages.tests("tool tests", || tests.run_of("tool"));
+            stages.tests("compliance tests", || tests.run_of("compliance"));
+            stages.tests("scenarios in QEMU", || Ok(vm::run_stock(&cache, binary, &materials)?.into()));
+            match materials.missing_of(&tour::NEEDS) {
+                None => stages.check("the README's tour", || tour::check(&cache, binary)),
+                Some(missing) => stages.not_run("the README's tour", &missing.sentence()),
+            }
+            stages.tests("damaged files", || {
+                let runs = if full { "5000" } else { "300" };
+                tests.run(&["--test", "damage"], &[("MODUTILS_DAMAGE_RUNS", runs)])
+            });
+        }
+        None => {
+            for stage in
+                ["tool tests", "compliance tests", "scenarios in QEMU", "the README's tour", "damaged files"]
+            {
+                stages.not_run(stage, "there is no static binary");
+            }
+        }
+    }
     stages.check("clippy", || {
-        let lint = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
-        cargo::check("clippy", cargo::command().args(lint))?;
+        clippy()?;
         // The fuzz targets are a workspace of their own, and have to follow the library.
         let mut fuzz = cargo::command();
         fuzz.args(["clippy", "--locked", "--manifest-path", "tests/fuzz/Cargo.toml"]);
-        fuzz.args(["--target-dir", "target/fuzz", "--", "--deny", "warnings"]);
-        cargo::check("clippy", fuzz.current_dir(workspace()))
+        cargo::check("clippy", fuzz.args(["--target-dir", "target/fuzz", "--", "--deny", "warnings"]))
     });
-    stages.check("doc", || {
-        let doc = ["doc", "--workspace", "--no-deps"];
-        cargo::check("doc", cargo::command().args(doc).env("RUSTDOCFLAGS", "--deny warnings"))
-    });
+    stages.check("documentation", documentation);
     stages.check("manual pages", man::check);
-    let mut prepared = None;
-    stages.check("trees, references and the static binary", || {
-        prepared = Some(prepare()?);
-        Ok(())
-    });
-    let tests = |arguments: &[&str]| cargo_test(arguments, prepared.as_ref(), options.full);
-    // The unit tests are those that say the most where the others can't run.
-    stages.tests("unit tests", || libtest(&mut tests(&["--workspace", "--exclude", "modutils-tests"])));
-    if let Some((cache, binary)) = &prepared {
-        stages
-            .tests("tool tests", || libtest(&mut tests(&["--package", "modutils-tests", "--test", "tool"])));
-        stages.tests("damaged files", || {
-            let runs = if options.full { "5000" } else { "300" };
-            let mut damage = tests(&["--package", "modutils-tests", "--test", "damage"]);
-            libtest(damage.env("MODUTILS_DAMAGE_RUNS", runs))
-        });
-        stages.tests("compliance tests", || {
-            libtest(&mut tests(&["--package", "modutils-tests", "--test", "compliance"]))
-        });
-        stages.tests("scenarios in QEMU", || scenarios(|| vm::run_stock(cache, binary)));
-        stages.check("the README's tour", || tour::check(cache, binary));
-        stages.check("the kernel with Rust", || kernel::provide(cache).map(drop));
-        stages.tests("scenarios with the companion modules", || scenarios(|| vm::run_rust(cache, binary)));
-        if options.full {
-            stages.tests("packaging", || scenarios(|| packaging::run_all(cache, binary)));
-        }
-    }
-    if options.full {
-        stages.tests("fuzz targets, half a minute each", || {
-            println!();
-            let (passed, failed) = fuzz::smoke()?;
-            Ok(Count { passed, failed })
-        });
-    }
-    stages.finish()
-}
-
-/// `cargo test`, told where the cache and the binary under test are.
-fn cargo_test(arguments: &[&str], prepared: Option<&(Cache, PathBuf)>, full: bool) -> Command {
-    let mut command = cargo::command();
-    command.arg("test").args(arguments);
-    if let Some((cache, binary)) = prepared {
-        command.env("MODUTILS_KMOD", binary).env("MODUTILS_CACHE", cache.root());
-    }
+    with_rust(&cache, binary.as_deref(), &materials, &mut stages);
     if full {
-        command.env("MODUTILS_FULL", "1");
+        match &binary {
+            Some(binary) => stages.tests("packaging", || Ok(packaging::run_all(&cache, binary)?.into())),
+            None => stages.not_run("packaging", "there is no static binary"),
+        }
+        stages.tests("fuzz targets, half a minute each", || {
+            let (passed, failed) = fuzz::smoke()?;
+            Ok(Count { passed, failed, ..Count::default() })
+        });
     }
-    command
+    stages.finish(Some(&cache))
 }
 
-/// Fetches everything and builds the binary under test.
-fn prepare() -> Result<(Cache, PathBuf)> {
+/// Says what takes long where the cache is empty, before it is done.
+fn announce(cache: &Cache) {
+    if let Ok(None) = kernel::cached(cache) {
+        println!(
+            "No kernel with Rust is cached: building one takes 5 to 15 minutes of this run, at its end. \
+             `cargo xtask test --quick` does without virtual machines and downloads."
+        );
+    }
+}
+
+/// The kernel with Rust and the scenarios that run on it.
+fn with_rust(cache: &Cache, binary: Option<&Path>, materials: &Materials, stages: &mut Stages) {
+    const KERNEL: &str = "the kernel with Rust";
+    const SCENARIOS: &str = "scenarios with the companion modules";
+    let Some(binary) = binary else { return stages.not_run(SCENARIOS, "there is no static binary") };
+    let mut absent = None;
+    let kernel = stages.value(KERNEL, || match kernel::provide(cache) {
+        Err(error) if error.is::<Unavailable>() => {
+            let cause = mirror::cause(&error);
+            println!("      cannot be had: {cause}");
+            absent = Some(cause);
+            Ok(None)
+        }
+        result => result.map(Some),
+    });
+    match (kernel, absent) {
+        (Some(Some(_)), _) => {
+            stages.tests(SCENARIOS, || Ok(vm::run_rust(cache, binary, materials)?.into()));
+        }
+        (_, Some(cause)) => {
+            stages.tests(SCENARIOS, || {
+                Ok(scenarios::Outcome::all_skipped(&vm::names_on_rust()?, &cause).into())
+            });
+        }
+        (_, None) => stages.not_run(SCENARIOS, "the kernel could not be built"),
+    }
+}
+
+/// What a contributor runs in between.
+fn quick() -> Result<()> {
     let cache = Cache::open()?;
-    for name in trees::names() {
-        trees::provide(&cache, name)?;
+    let mut stages = Stages::new(false);
+    let materials = Materials::cached(&cache)?;
+    let tests = Tests { binary: None, materials: &materials, full: false };
+    let absent = PROGRAMS.iter().filter(|program| process::which(program.name).is_none());
+    let absent: Vec<&str> = absent.map(|program| program.name).filter(|name| *name != QEMU.name).collect();
+    let has_rustfmt = packages::has_component("rustfmt");
+    let has_clippy = packages::has_component("clippy");
+    if has_rustfmt {
+        stages.check("formatting", formatting);
     }
-    for name in reference::names() {
-        reference::provide(&cache, name)?;
-    }
-    Ok((cache, dist::static_binary()?))
-}
-
-/// Runs scenarios; each counts as a test.
-fn scenarios(run: impl FnOnce() -> Result<Vec<Outcome>>) -> Result<Count> {
-    println!();
-    let outcomes = run()?;
-    let passed = outcomes.iter().filter(|outcome| outcome.passed).count();
-    Ok(Count { passed, failed: outcomes.len() - passed })
-}
-
-impl Stages {
-    /// Runs a stage that is not made of tests.
-    fn check(&mut self, name: &'static str, stage: impl FnOnce() -> Result<()>) {
-        self.tests(name, || stage().map(|()| Count::default()));
-    }
-
-    /// Runs a stage made of tests.
-    fn tests(&mut self, name: &'static str, stage: impl FnOnce() -> Result<Count>) {
-        print!("{name:44}");
-        let _ = std::io::stdout().flush();
-        let start = Instant::now();
-        let result = stage();
-        let seconds = start.elapsed().as_secs_f64();
-        let count = match &result {
-            Ok(count) => *count,
-            // A stage that broke counts as one failure: the last line must not say that none failed.
-            Err(error) => {
-                println!("\n{error:#}");
-                Count { passed: 0, failed: 1 }
-            }
-        };
-        self.total.passed += count.passed;
-        self.total.failed += count.failed;
-        let word = if count.failed == 0 { "ok" } else { "FAILED" };
-        let tests = match count.passed + count.failed {
-            0 => String::new(),
-            _ => format!("  {} passed, {} failed", count.passed, count.failed),
-        };
-        if count.failed > 0 {
-            // What it said stands between its name and here.
-            print!("{name:44}");
-            self.failed.push(name);
+    stages.check("compiling the tests", compile_tests);
+    let lacking = if !absent.is_empty() {
+        Some(format!("not installed: {} (`cargo xtask test` installs them)", absent.join(", ")))
+    } else if materials.missing_of(&["kmod34"]).is_some() {
+        Some(
+            "the packaged kmod is not in the cache (`cargo xtask fetch kmod34` fetches it, 12 MB)".to_owned(),
+        )
+    } else {
+        None
+    };
+    match lacking {
+        None => {
+            stages.tests("unit tests", || tests.run_units());
+            stages.tests("tool tests, on an unoptimised binary", || tests.run_of("tool"));
         }
-        println!("{seconds:7.1} s  {word}{tests}");
+        Some(cause) => {
+            stages.tests("unit tests of library and tools", || {
+                tests.run(&["--lib", "--bins", "--exclude", "testkit", "--exclude", "modutils-tests"], &[])
+            });
+            stages.left_out("unit tests of testkit, tool tests", &cause);
+        }
+    }
+    if has_clippy {
+        stages.check("clippy", clippy);
+    }
+    stages.check("documentation", documentation);
+    for (name, is_there) in [("rustfmt", has_rustfmt), ("clippy", has_clippy)] {
+        if !is_there {
+            stages.left_out(name, "not installed (`cargo xtask test` adds it)");
+        }
+    }
+    stages.left_out(
+        "compliance tests",
+        "minutes, on module trees (`cargo test --workspace --test compliance`)",
+    );
+    stages.left_out("damaged files", "a minute (`cargo test --workspace --test damage`)");
+    stages.left_out("scenarios in QEMU, the README's tour", "`cargo xtask vm`, `cargo xtask tour`");
+    stages.left_out("the static binary, clippy of the fuzz targets, manual pages", "`cargo xtask test`");
+    stages.finish(None)
+}
+
+/// `cargo test` on what is there.
+struct Tests<'a> {
+    binary: Option<&'a Path>,
+    materials: &'a Materials<'a>,
+    full: bool,
+}
+
+impl Tests<'_> {
+    /// Runs one of the test programs of `tests/`.
+    fn run_of(&self, program: &str) -> Result<Count> {
+        self.run(&["--test", program], &[])
     }
 
-    /// The last line.
-    fn finish(self) -> Result<()> {
-        if !self.failed.is_empty() {
-            println!("failed: {}", self.failed.join(", "));
+    /// Runs the tests that stand beside the code, and those in the documentation.
+    fn run_units(&self) -> Result<Count> {
+        let mut arguments = vec!["--lib".to_owned(), "--bins".to_owned()];
+        for program in cargo::test_programs_outside_of("modutils-tests")? {
+            arguments.extend(["--test".to_owned(), program]);
         }
-        println!("{} passed, {} failed", self.total.passed, self.total.failed);
-        if self.total.failed > 0 {
-            bail!("{} failed", self.failed.join(", "));
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let mut count = self.run(&arguments, &[])?;
+        let Count { passed, failed, skipped, partly } = self.run(&["--doc"], &[])?;
+        count.passed += passed;
+        count.failed += failed;
+        count.skipped.extend(skipped);
+        count.partly.extend(partly);
+        Ok(count)
+    }
+
+    fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Result<Count> {
+        let mut command = cargo::command();
+        // Always the whole workspace: for a part of it cargo would compile dependencies again, with other features.
+        command.args(["test", "--workspace"]).args(arguments).envs(variables.iter().copied());
+        command.env("MODUTILS_CACHE", self.materials.cache().root());
+        if let Some(binary) = self.binary {
+            command.env("MODUTILS_KMOD", binary);
         }
-        Ok(())
+        if self.full {
+            command.env("MODUTILS_FULL", "1");
+        }
+        let skipped = tempfile::NamedTempFile::new()?;
+        command.env("MODUTILS_MISSING", self.materials.list()).env("MODUTILS_SKIPPED", skipped.path());
+        let (passed, failed) = cargo::libtest(&mut command)?;
+        let mut count = Count { passed, failed, ..Count::default() };
+        count.take_skips(&std::fs::read_to_string(skipped.path()).context("the skipped tests")?);
+        Ok(count)
     }
 }
 
-/// Runs `cargo test` and counts its tests.
-fn libtest(command: &mut Command) -> Result<Count> {
-    let (passed, failed) = cargo::libtest(command)?;
-    Ok(Count { passed, failed })
+fn compile_tests() -> Result<()> {
+    cargo::check("tests", cargo::command().args(["test", "--workspace", "--no-run"]))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn formatting() -> Result<()> {
+    cargo::check("fmt", cargo::command().args(["fmt", "--all", "--check"]))?;
+    // The fuzz targets are a workspace of their own.
+    let manifest: PathBuf = workspace().join("tests/fuzz/Cargo.toml");
+    cargo::check("fmt", cargo::command().args(["fmt", "--check", "--manifest-path"]).arg(manifest))
+}
 
-    #[test]
-    fn a_stage_that_breaks_makes_the_last_line_and_the_exit_say_so() {
-        let mut stages = Stages::default();
-        stages.tests("fine", || Ok(Count { passed: 2, failed: 0 }));
-        stages.check("broken", || bail!("no"));
-        assert_eq!(stages.total, Count { passed: 2, failed: 1 });
-        assert!(stages.finish().is_err());
-    }
+fn clippy() -> Result<()> {
+    let lint = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
+    cargo::check("clippy", cargo::command().args(lint))
+}
+
+fn documentation() -> Result<()> {
+    let mut doc: Command = cargo::command();
+    doc.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings");
+    cargo::check("doc", &mut doc)
 }

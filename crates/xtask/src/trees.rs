@@ -119,6 +119,27 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     RECIPES.iter().map(|recipe| recipe.name)
 }
 
+/// Whether the tests can do without the tree, and count those that need it as skipped.
+pub(crate) fn is_optional(name: &str) -> bool {
+    recipe(name).is_some_and(|recipe| matches!(recipe.origin, Origin::Debian(kernel) if kernel.any_series))
+}
+
+/// The tree that `name` is made from, if it is made from another.
+pub(crate) fn made_from(name: &str) -> Option<&'static str> {
+    match recipe(name)?.origin {
+        Origin::Derived { from, .. } => Some(from),
+        Origin::Debian(_) => None,
+    }
+}
+
+/// The series of a Debian kernel: `6.12`.
+pub(crate) fn series(name: &str) -> Option<&'static str> {
+    match recipe(name)?.origin {
+        Origin::Debian(kernel) => Some(kernel.series),
+        Origin::Derived { from, .. } => series(from),
+    }
+}
+
 fn recipe(name: &str) -> Option<&'static Recipe> {
     RECIPES.iter().find(|recipe| recipe.name == name)
 }

@@ -1,6 +1,6 @@
 //! `cargo xtask vm`: the scenarios on stock Debian kernels, and on the one with Rust and the companion modules.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use crate::cache::Cache;
 use crate::guest::Tools;
 use crate::scenarios::{self, Extra, Outcome, Run};
+use crate::test::{BUSYBOX, Materials};
 use crate::trees::Tree;
 use crate::{dist, kernel, minimal, trees, workspace};
 
@@ -16,6 +17,9 @@ const STOCK: [&str; 2] = ["bookworm-cloud", "trixie-cloud"];
 
 /// Those and our own kernel, see [`kernel`].
 const KERNELS: [&str; 3] = [STOCK[0], STOCK[1], RUST];
+
+/// The packaged kmod that every guest has.
+const PACKAGED: &str = "kmod34";
 
 /// How the command line names the kernel with the companion modules.
 const RUST: &str = "rust";
@@ -73,7 +77,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             &options.accelerator,
         )?);
     }
-    let failed = outcomes.iter().filter(|outcome| !outcome.passed).count();
+    let failed = outcomes.iter().filter(|outcome| !outcome.passed()).count();
     println!("{} scenarios passed, {failed} failed", outcomes.len() - failed);
     if failed > 0 {
         bail!("{failed} scenarios failed");
@@ -81,14 +85,22 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Runs our tools through the scenarios of the stock kernels.
+/// Runs our tools through the scenarios of the stock kernels. What keeps a kernel from being run fails its scenarios by
+/// name, and no other's.
 ///
 /// # Errors
-/// When a guest can't be booted; a failed scenario is an outcome.
-pub(crate) fn run_stock(cache: &Cache, binary: &std::path::Path) -> Result<Vec<Outcome>> {
+/// When the scenarios can't be read.
+pub(crate) fn run_stock(cache: &Cache, binary: &Path, materials: &Materials) -> Result<Vec<Outcome>> {
     let mut outcomes = Vec::new();
     for name in STOCK {
-        outcomes.extend(scenarios_on(cache, name, Tools::Ours(binary), None, "tcg")?);
+        if let Some(missing) = materials.missing_of(&[name, PACKAGED, BUSYBOX]) {
+            let series = format!("{}.0", trees::series(name).context("no such tree")?);
+            let names = scenarios::names(&workspace(), &series, &Tools::Ours(binary))?;
+            outcomes.extend(names.into_iter().map(|name| Outcome::failed(name, &missing.sentence())));
+            continue;
+        }
+        let run = scenarios_on(cache, name, Tools::Ours(binary), None, "tcg");
+        outcomes.extend(run.unwrap_or_else(|error| vec![Outcome::failed(name, &format!("{error:#}"))]));
     }
     Ok(outcomes)
 }
@@ -97,11 +109,24 @@ pub(crate) fn run_stock(cache: &Cache, binary: &std::path::Path) -> Result<Vec<O
 /// kmod, so that a scenario that asks for something else than kmod does is noticed.
 ///
 /// # Errors
-/// As [`run_stock`], and when the kernel or its modules can't be built.
-pub(crate) fn run_rust(cache: &Cache, binary: &std::path::Path) -> Result<Vec<Outcome>> {
+/// When a guest can't be booted, the kernel or its modules can't be built; a failed scenario is an outcome.
+pub(crate) fn run_rust(cache: &Cache, binary: &Path, materials: &Materials) -> Result<Vec<Outcome>> {
+    if let Some(missing) = materials.missing_of(&[PACKAGED, BUSYBOX]) {
+        let failed = |name| Outcome::failed(name, &missing.sentence());
+        return Ok(names_on_rust()?.into_iter().map(failed).collect());
+    }
     let mut outcomes = scenarios_on(cache, RUST, Tools::Ours(binary), None, "tcg")?;
     outcomes.extend(scenarios_on(cache, RUST, Tools::Reference, None, "tcg")?);
     Ok(outcomes)
+}
+
+/// The names of the scenarios of the kernel with Rust, for our tools and for the packaged ones.
+///
+/// # Errors
+/// When the scenarios can't be read.
+pub(crate) fn names_on_rust() -> Result<Vec<String>> {
+    let names = |tools: Tools| scenarios::names(&workspace(), RUST, &tools);
+    Ok([names(Tools::Ours(Path::new("")))?, names(Tools::Reference)?].concat())
 }
 
 fn scenarios_on(
@@ -114,7 +139,7 @@ fn scenarios_on(
     let workspace = workspace();
     let run = |tree: &Tree, extra: Extra| {
         let whose = if matches!(tools, Tools::Ours(_)) { "our tools" } else { "the packaged kmod" };
-        println!("scenarios on {}, {whose}", tree.version);
+        println!("      on {}, {whose}", tree.version);
         scenarios::run(
             cache,
             &Run { workspace: &workspace, tree, extra, tools, only, parameters: "", accelerator },
@@ -122,10 +147,13 @@ fn scenarios_on(
         .with_context(|| format!("the guest with {}", tree.version))
     };
     let tree = |name: &str| trees::provide(cache, name)?.context("no such tree");
+    let other = STOCK.iter().rev().find(|other| **other != name).context("two kernels")?;
+    let other = tree(other).map_err(|error| format!("{error:#}"));
+    let other = other.as_ref().map_err(String::as_str);
     if name == RUST {
         let rust = kernel::provide(cache)?;
         let companions = kernel::companions::provide(cache, &rust)?;
-        return run(&rust.tree, Extra::Companions(&companions, &tree(STOCK[1])?));
+        return run(&rust.tree, Extra::Companions(&companions, other));
     }
     let mut outcomes = Vec::new();
     if let Tools::Ours(binary) = tools
@@ -136,7 +164,6 @@ fn scenarios_on(
             return Ok(outcomes);
         }
     }
-    let other = STOCK.iter().find(|other| **other != name).context("two kernels")?;
-    outcomes.extend(run(&tree(name)?, Extra::Variants(&tree(other)?))?);
+    outcomes.extend(run(&tree(name)?, Extra::Variants(other))?);
     Ok(outcomes)
 }

@@ -53,7 +53,7 @@ fn told(cache: &Cache, binary: &Path, rounds: usize) -> Result<String> {
         &Run {
             workspace: &workspace(),
             tree: &kernel,
-            extra: Extra::Variants(&other),
+            extra: Extra::Variants(Ok(&other)),
             tools: Tools::Ours(binary),
             only: Some(SCENARIO),
             // The kernel gives a parameter that it doesn't know to init's environment.
@@ -62,7 +62,7 @@ fn told(cache: &Cache, binary: &Path, rounds: usize) -> Result<String> {
         },
     )?;
     let outcome = outcomes.into_iter().find(|outcome| outcome.name == SCENARIO).context("it did not run")?;
-    if !outcome.passed {
+    if !outcome.passed() {
         bail!("the scenario {SCENARIO} failed");
     }
     outcome.log.into_iter().find(|line| line.starts_with("= ")).context("the scenario tells nothing")

@@ -117,7 +117,7 @@ impl Build {
     }
 
     fn make(&self, what: &str, arguments: &[&str]) -> Result<()> {
-        let mut make = make(&self.source, &self.bindgen);
+        let mut make = make(&self.source, &self.bindgen, &self.work);
         make.arg(format!("O={}", self.objects.display())).args(arguments);
         progress::command(&self.log(), what, &mut make)
     }
@@ -127,8 +127,10 @@ impl Build {
     }
 }
 
-/// `make` in a kernel's source or external tree, on every core, with lower priority than what people wait for.
-pub(super) fn make(directory: &Path, bindgen: &Path) -> Command {
+/// `make` in a kernel's source or external tree, on every core, with lower priority than what people wait for. The
+/// kernel's makefiles put temporary files into `temporary`: our caller's directory for them may have a blank in its name,
+/// which they do not quote.
+pub(super) fn make(directory: &Path, bindgen: &Path, temporary: &Path) -> Command {
     let mut make = Command::new("nice");
     let jobs = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     make.args(["-n", "10", "make", &format!("-j{jobs}"), "-C"]).arg(directory);
@@ -140,6 +142,7 @@ pub(super) fn make(directory: &Path, bindgen: &Path) -> Command {
     for name in FOREIGN {
         make.env_remove(name);
     }
+    make.env("TMPDIR", temporary).env("LC_ALL", "C");
     // Who builds it, where and when are no business of the CRCs or the version.
     make.env("KBUILD_BUILD_USER", "modutils")
         .env("KBUILD_BUILD_HOST", "modutils")

@@ -45,7 +45,8 @@ pub(crate) fn provide(cache: &Cache, kernel: &RustKernel) -> Result<PathBuf> {
     cache.provide(&format!("companions/{}", kernel::hash(&parts)?), |draft| {
         kernel::toolchain::need_for_modules()?;
         packages::need(&COMPRESSED.map(|(program, _)| program))?;
-        let work = tempfile::tempdir()?;
+        // Kernel modules cannot be built in a directory with a blank in its name, which TMPDIR may have.
+        let work = tempfile::Builder::new().prefix("companions").tempdir_in(cache.root())?;
         let bench = Bench { kernel, dir: work.path() };
         bench.make_all(&source, draft)
     })
@@ -89,7 +90,7 @@ impl Bench<'_> {
     fn build(&self, source: &Path, name: &str, variables: &[&str]) -> Result<PathBuf> {
         let dir = self.dir.join(name);
         process::run(Command::new("cp").args(["-r", "--preserve=timestamps"]).arg(source).arg(&dir))?;
-        let mut make = build::make(&self.kernel.external, Path::new(""));
+        let mut make = build::make(&self.kernel.external, Path::new(""), self.dir);
         make.arg(format!("M={}", dir.display())).args(variables).arg("modules");
         progress::command(&self.dir.join("log"), &format!("companion modules, {name}"), &mut make)?;
         Ok(dir)

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -57,6 +58,14 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+/// The bytes downloaded by this process.
+static RECEIVED: AtomicU64 = AtomicU64::new(0);
+
+/// How many bytes this process has downloaded.
+pub(crate) fn received() -> u64 {
+    RECEIVED.load(Ordering::Relaxed)
+}
+
 /// Downloads a package into the cache and checks it against its index.
 ///
 /// # Errors
@@ -87,6 +96,7 @@ pub(super) fn get(url: &str, file: &Path, size: Option<u64>) -> Result<()> {
         attempts += 1;
         let failure = match attempt(url, file, size)? {
             Attempt::Done => {
+                RECEIVED.fetch_add(std::fs::metadata(file).map_or(0, |file| file.len()), Ordering::Relaxed);
                 set_out_of_reach(site, false);
                 return Ok(());
             }

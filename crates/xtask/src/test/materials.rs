@@ -1,0 +1,133 @@
+//! What the tests work on: the kernels' module trees, the packaged kmods, the guest's shell. What cannot be had keeps no
+//! other test from running: those that need it fail by name, or are skipped where it is optional.
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use tempfile::NamedTempFile;
+
+use crate::cache::Cache;
+use crate::mirror::{self, Unavailable};
+use crate::test::stages::{Count, Stages};
+use crate::{guest, reference, trees};
+
+/// The guest's shell, among the names of trees and references.
+pub(crate) const BUSYBOX: &str = "busybox";
+
+/// Something that could not be had.
+#[derive(Clone, Debug)]
+pub(crate) struct Missing {
+    name: &'static str,
+    cause: String,
+    /// Whether the tests that need it are skipped.
+    optional: bool,
+}
+
+impl Missing {
+    /// What is missing, and why.
+    pub(crate) fn sentence(&self) -> String {
+        format!("{} cannot be had: {}", self.name, self.cause)
+    }
+}
+
+/// What there is, and what not.
+pub(crate) struct Materials<'a> {
+    cache: &'a Cache,
+    missing: Vec<Missing>,
+    /// The same for the tests: lines of a name, `optional` or `required`, and the cause, with tabs between them.
+    list: NamedTempFile,
+}
+
+impl<'a> Materials<'a> {
+    /// Fetches and makes everything, each in a stage of its own.
+    ///
+    /// # Errors
+    /// When the list of what is missing cannot be written.
+    pub(super) fn gather(cache: &'a Cache, stages: &mut Stages) -> Result<Materials<'a>> {
+        let mut missing: Vec<Missing> = Vec::new();
+        stages.tests("kernels, module trees and the packaged kmod", || {
+            let mut count = Count::default();
+            for name in names() {
+                let made_from = trees::made_from(name);
+                let above = missing.iter().find(|one| Some(one.name) == made_from).cloned();
+                let result = match above {
+                    Some(above) => Err((above.optional, format!("it is made from {}", above.name))),
+                    None => provide(cache, name).map_err(|error| {
+                        (is_optional(name) && error.is::<Unavailable>(), mirror::cause(&error))
+                    }),
+                };
+                if let Err((optional, cause)) = result {
+                    let one = Missing { name, cause, optional };
+                    println!("      {}", one.sentence());
+                    // The tests that need it are counted; this is so that the stage is not called good.
+                    count.failed += usize::from(!optional);
+                    missing.push(one);
+                }
+            }
+            Ok(count)
+        });
+        Materials::new(cache, missing)
+    }
+
+    /// What an earlier run has left in the cache.
+    ///
+    /// # Errors
+    /// As [`Materials::gather`].
+    pub(super) fn cached(cache: &'a Cache) -> Result<Materials<'a>> {
+        let absent = |name: &&'static str| !place(cache, name).exists();
+        let missing = |name| Missing { name, cause: "it is not in the cache".to_owned(), optional: true };
+        Materials::new(cache, names().filter(absent).map(missing).collect())
+    }
+
+    fn new(cache: &'a Cache, missing: Vec<Missing>) -> Result<Materials<'a>> {
+        let mut list = NamedTempFile::new().context("a list of what is missing")?;
+        for Missing { name, cause, optional } in &missing {
+            let cause = cause.replace(['\n', '\t'], " ");
+            writeln!(list, "{name}\t{}\t{cause}", if *optional { "optional" } else { "required" })?;
+        }
+        list.flush()?;
+        Ok(Materials { cache, missing, list })
+    }
+
+    pub(super) fn cache(&self) -> &Cache {
+        self.cache
+    }
+
+    pub(super) fn list(&self) -> &Path {
+        self.list.path()
+    }
+
+    /// The first of these that is missing.
+    pub(crate) fn missing_of(&self, names: &[&str]) -> Option<&Missing> {
+        self.missing.iter().find(|one| names.contains(&one.name))
+    }
+}
+
+/// Everything, each after what it is made from; first what the most tests need.
+fn names() -> impl Iterator<Item = &'static str> {
+    reference::names().chain([BUSYBOX]).chain(trees::names())
+}
+
+fn is_optional(name: &str) -> bool {
+    trees::is_optional(name) || reference::is_optional(name)
+}
+
+fn provide(cache: &Cache, name: &str) -> Result<()> {
+    if name == BUSYBOX {
+        return guest::busybox(cache).map(drop);
+    }
+    match trees::provide(cache, name)? {
+        Some(_) => Ok(()),
+        None => reference::provide(cache, name).map(drop),
+    }
+}
+
+fn place(cache: &Cache, name: &str) -> std::path::PathBuf {
+    let directory = match name {
+        BUSYBOX => "guest",
+        _ if reference::names().any(|reference| reference == name) => "reference",
+        _ => "trees",
+    };
+    cache.root().join(directory).join(name)
+}
