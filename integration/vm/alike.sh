@@ -123,14 +123,19 @@ at_once() {
     rm out.all
 }
 
-# Runs a tool of this side; leaves its exit code in $status and what it says in out and err.
+# Runs a tool of this side; leaves its exit code in $status and what it says in out and err. With $limit, in seconds, it
+# is stopped after that time and run again: on a slow machine the packaged `modprobe --wait` at times waits without end.
 run_tool() {
-    step=$((step + 1)) tool=$1
+    step=$((step + 1)) tool=$1 tries=0
     shift
     read -r now _ </proc/uptime
     echo "$now $side $step: $tool"
-    status=0
-    "/tmp/tools/$tool" "$@" >out 2>err || status=$?
+    while :; do
+        status=0
+        ${limit:+timeout $limit} "/tmp/tools/$tool" "$@" >out 2>err || status=$?
+        [ -n "${limit-}" ] && [ $side = theirs ] && [ $status -eq 143 ] && [ $tries -lt 4 ] || break
+        tries=$((tries + 1))
+    done
 }
 
 shown() { echo "$step # $*"; }

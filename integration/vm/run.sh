@@ -14,10 +14,22 @@ tidy() {
     return 1
 }
 
+# Ends what a scenario that was stopped has left running, attached or mounted: it must not fail the next ones.
+clear_away() {
+    killall modprobe insmod rmmod kmod sleep 2>/dev/null
+    while read -r _ place _; do
+        case $place in /tmp/work/*) echo "$place" ;; esac
+    done </proc/mounts | while read -r place; do umount -l "$place"; done
+    for file in /sys/block/loop*/loop/backing_file; do
+        device=${file#/sys/block/} && [ ! -e "$file" ] || losetup -d "/dev/${device%%/*}"
+    done
+}
+
 run() {
     mkdir -p /tmp/work && cd /tmp/work || return 1
     timeout 300 sh -eu -c '. /vm/lib.sh; . "$0"' "$1" 2>&1
     status=$?
+    [ $status -eq 0 ] || clear_away
     cd / && tidy || status=1
     [ $status -eq 0 ] || { echo "the kernel's last words:"; dmesg | tail -n 12; }
     return $status
