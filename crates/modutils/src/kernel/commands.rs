@@ -146,11 +146,13 @@ mod tests {
     fn a_command_knows_the_module_and_its_end_is_told() {
         let module = ModuleName::new("a-b");
         let run = |command: &str| run(command.as_bytes(), &module, &[("X".into(), "1".into())]);
-        assert!(run("test \"$MODPROBE_MODULE$X\" = a_b1").is_ok());
-        assert!(run("test \"$0 $#\" = 'sh 0'").is_ok());
-        assert!(matches!(run("exit 7"), Err(CommandFailure::Exit(7))));
-        assert!(matches!(run("kill -9 $$"), Err(CommandFailure::Killed(9))));
-        assert!(matches!(run("exec /nonexistent 2>&-"), Err(CommandFailure::Exit(127))));
+        let ends =
+            |command: &str, expected: &str| assert_eq!(format!("{:?}", run(command)), expected, "{command}");
+        ends("test \"$MODPROBE_MODULE$X\" = a_b1", "Ok(())");
+        ends("test \"$0 $#\" = 'sh 0'", "Ok(())");
+        ends("exit 7", "Err(Exit(7))");
+        ends("kill -9 $$", "Err(Killed(9))");
+        ends("exec /nonexistent 2>/dev/null", "Err(Exit(127))");
     }
 
     #[test]
