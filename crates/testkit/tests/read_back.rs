@@ -8,7 +8,7 @@ use std::sync::Arc as Shared;
 use testkit::surroundings::program;
 use testkit::{
     Arch, Compression, Crc, Export, ExportTables, Loaded, ModuleBuilder, Section, Side, Signature,
-    SigningKey, TestRoot, VersionTables,
+    SigningKey, TestRoot, VersionTables, cache,
 };
 
 /// A module with something of everything.
@@ -333,5 +333,7 @@ fn the_packaged_lsmod_sees_modules_of_the_made_up_proc_and_sys() {
     let lines = lsmod.lines();
     assert_eq!(lines[1], "one                    16384  0");
     assert!(lines[2].starts_with("base                    4096  2 "), "{lsmod:?}");
-    assert_eq!(root.run(Side::Kmod30, "lsmod", &[]).out(), lsmod.out());
+    if cache::has_or_goes_on("kmod30") {
+        assert_eq!(root.run(Side::Kmod30, "lsmod", &[]).out(), lsmod.out());
+    }
 }
