@@ -155,7 +155,6 @@ fn quick() -> Result<()> {
     let cache = Cache::open()?;
     let mut stages = Stages::new(false);
     let materials = Materials::cached(&cache)?;
-    let tests = Tests { binary: None, materials: &materials, full: false };
     let absent = PROGRAMS.iter().filter(|program| process::which(program.name).is_none());
     let absent: Vec<&str> = absent.map(|program| program.name).filter(|name| *name != QEMU.name).collect();
     let has_rustfmt = packages::has_component("rustfmt");
@@ -163,7 +162,13 @@ fn quick() -> Result<()> {
     if has_rustfmt {
         stages.check("formatting", formatting);
     }
-    stages.check("compiling the tests", compile_tests);
+    // In the same selection of packages as the tests: for the tools alone cargo would compile dependencies again.
+    let binary = stages.value("compiling the tests and an unoptimised binary", || {
+        compile_tests()?;
+        cargo::check("binaries", cargo::command().args(["build", "--workspace", "--bins"]))?;
+        Ok(cargo::target_directory().join("debug/kmod"))
+    });
+    let tests = Tests { binary: binary.as_deref(), materials: &materials, full: false };
     let lacking = if !absent.is_empty() {
         Some(format!("not installed: {} (`cargo xtask test` installs them)", absent.join(", ")))
     } else if materials.missing_of(&["kmod34"]).is_some() {
