@@ -16,7 +16,7 @@ use modutils::{
     Error, Level, Notice, Release, Root,
     config::{DepmodConfig, Family},
     depmod::{
-        self, Analysis, Checks, ModuleFile,
+        self, Analysis, Checks, TreeFile,
         cache::{self, Known, Store},
         cycles::Cycles,
         facts::Facts,
@@ -242,7 +242,7 @@ fn open_cache(options: &Options, report: &mut Report) -> Option<Store> {
     opened.map_err(|error| report.notice(&Notice::new(Level::Debug, error.to_string()))).ok()
 }
 
-fn find_modules(options: &Options, report: &mut Report) -> Result<Vec<ModuleFile>, Failed> {
+fn find_modules(options: &Options, report: &mut Report) -> Result<Vec<TreeFile>, Failed> {
     if let Some(files) = &options.files {
         let named = depmod::named(&options.directory, files, &mut |notice| report.notice(&notice));
         return named.map_err(|error| fatal(report, error.to_string()));
@@ -257,7 +257,7 @@ fn find_modules(options: &Options, report: &mut Report) -> Result<Vec<ModuleFile
 
 /// Reads all modules, behind a bar where that takes long. What is to be told is told after it.
 fn read_facts<'a>(
-    files: &[ModuleFile],
+    files: &[TreeFile],
     known: &Known<'a>,
     options: &Options,
     report: &mut Report,
@@ -296,7 +296,7 @@ fn incomplete(consequence: &str, report: &mut Report) -> Failed {
     Failed
 }
 
-fn tell_cycles(cycles: &Cycles, files: &[ModuleFile], report: &mut Report) -> Failed {
+fn tell_cycles(cycles: &Cycles, files: &[TreeFile], report: &mut Report) -> Failed {
     for cycle in &cycles.cycles {
         let names = cycle.iter().chain(cycle.first()).filter_map(|&module| files.get(module as usize));
         let names: Vec<&[u8]> = names.map(|file| file.name.as_bytes()).collect();

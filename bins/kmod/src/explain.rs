@@ -4,13 +4,11 @@
 
 use bstr::BString;
 use modutils::{
-    Error, Level, ModuleName, Release, Root,
+    Context, Errno, Error, Level, ModuleName, Release, Root,
     diagnose::{in_use, not_found, not_removed},
-    lookup::Context,
-    module::Module,
+    module_file::ModuleFile,
     plan::Action,
 };
-use nix::errno::Errno;
 
 use crate::report::Report;
 
@@ -31,9 +29,9 @@ pub fn not_found(context: &Context, name: &[u8], error: Option<&Error>, report: 
 /// That an index lists a file which is not there. Where a caller named the file, no index did.
 pub fn gone(context: &Context, action: &Action) -> String {
     let Action::Load { file, .. } = action else { return String::new() };
-    let index = context.indexes.directory().join("modules.dep.bin");
+    let index = context.indexes().directory().join("modules.dep.bin");
     let listed =
-        ModuleName::from_path(file).and_then(|module| context.indexes.dependency_line(&module).ok()?);
+        ModuleName::from_path(file).and_then(|module| context.indexes().dependency_line(&module).ok()?);
     if listed.is_none_or(|line| line.path != *file) {
         return String::new();
     }
@@ -65,11 +63,11 @@ pub fn not_loaded(root: &Root, module: &ModuleName) -> String {
 fn aliases(module: &ModuleName) -> Vec<BString> {
     let Ok(release) = Release::running() else { return Vec::new() };
     let context = Context::without_configuration(Root::default(), &release);
-    let path = match context.indexes.dependency_line(module) {
+    let path = match context.indexes().dependency_line(module) {
         Ok(Some(line)) => line.path,
         _ => return Vec::new(),
     };
-    let Ok(file) = Module::open(&path) else { return Vec::new() };
+    let Ok(file) = ModuleFile::open(&path) else { return Vec::new() };
     file.modinfo().map(|info| info.values("alias").map(BString::from).collect()).unwrap_or_default()
 }
 

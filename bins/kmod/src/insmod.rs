@@ -3,10 +3,9 @@
 use std::{path::Path, process::ExitCode};
 
 use modutils::{
-    Level, Root,
+    Errno, Level, Root,
     kernel::{Force, Kernel, Refusal},
 };
-use nix::errno::Errno;
 
 use crate::{Invocation, cli, parameters, report::Report, why::Watch};
 
@@ -70,7 +69,9 @@ fn insert(file: &Path, parameters: &[u8], force: Force, report: &mut Report) -> 
         Ok(()) => true,
         Err(refusal) => {
             let cause = match refusal {
-                Refusal::Kernel(errno) => why_refused(errno) + &watch.explain(file, parameters, force, errno),
+                Refusal::Kernel(errno) => {
+                    why_refused(errno).to_owned() + &watch.explain(file, parameters, force, errno)
+                }
                 // Which file that is has been said.
                 Refusal::File(modutils::Error::Io { source, .. }) => modutils::error_text(&source),
                 Refusal::File(error) => format!("{}\n  {error}", why_refused(error.errno())),
@@ -82,13 +83,13 @@ fn insert(file: &Path, parameters: &[u8], force: Force, report: &mut Report) -> 
 }
 
 /// The kernel gives these numbers meanings of their own when it loads a module.
-fn why_refused(errno: Errno) -> String {
+fn why_refused(errno: Errno) -> &'static str {
     match errno {
-        Errno::ENOEXEC => "Invalid module format".into(),
-        Errno::ENOENT => "Unknown symbol in module".into(),
-        Errno::ESRCH => "Module has wrong symbol version".into(),
-        Errno::EINVAL => "Invalid parameters".into(),
-        other => modutils::error_text(&other.into()),
+        Errno::ENOEXEC => "Invalid module format",
+        Errno::ENOENT => "Unknown symbol in module",
+        Errno::ESRCH => "Module has wrong symbol version",
+        Errno::EINVAL => "Invalid parameters",
+        other => other.text(),
     }
 }
 

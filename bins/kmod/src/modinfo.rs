@@ -14,10 +14,10 @@ use std::{
 use clap::{ArgMatches, Command};
 use document::Item;
 use modutils::{
-    Alias, Error, Level, ModuleName, Release, Root,
+    Alias, Context, Error, Level, ModuleName, Release, Root,
     file::Scratch,
-    lookup::{self, Candidate, Context},
-    module::{ModInfo, Module, Signature, builtin::BuiltinInfo, parameters},
+    lookup::{self, Candidate},
+    module_file::{ModInfo, ModuleFile, Signature, builtin::BuiltinInfo, parameters},
 };
 use render::{Place, Rendering, Subject};
 
@@ -167,7 +167,7 @@ impl Meant {
 
 impl FileFacts {
     fn read(path: &Path, rendering: &Rendering, scratch: &mut Scratch) -> Result<Self, Error> {
-        let module = Module::open_with(path, scratch)?;
+        let module = ModuleFile::open_with(path, scratch)?;
         let modinfo = rendering.part(module.modinfo_section()?);
         let signature = if rendering.shows_signature() { module.signature()? } else { None };
         scratch.recycle(module.into_contents());
@@ -205,7 +205,7 @@ fn meant(context: &Context, argument: &OsStr, options: &Options) -> Vec<Meant> {
 
 fn place_of(context: &Context, candidate: &Candidate) -> Meant {
     let name = &candidate.module;
-    match context.indexes.dependency_line(name) {
+    match context.indexes().dependency_line(name) {
         Ok(Some(line)) => Meant::File(line.path),
         Ok(None) => Meant::Builtin(name.clone()),
         Err(error) => Meant::Unreadable(name.clone(), error),
@@ -265,7 +265,7 @@ impl Output<'_> {
         if self.is_place_enough(name, &place, report) {
             return true;
         }
-        match BuiltinInfo::open(context.indexes.directory()) {
+        match BuiltinInfo::open(context.indexes().directory()) {
             Ok(builtin) => {
                 self.show_facts(name, &place, &builtin.modinfo(name), None, report);
                 true
@@ -311,7 +311,7 @@ impl Output<'_> {
 }
 
 fn no_modinfo(name: &ModuleName, error: &Error, report: &mut Report) -> bool {
-    let errno = modutils::errno_text(error.errno());
+    let errno = error.errno().text();
     report.error(format!("could not get modinfo from '{name}': {errno}{}", cause(error)));
     false
 }

@@ -5,10 +5,11 @@ use std::{
     io::{self, BufWriter, Write},
     os::unix::ffi::OsStrExt,
     process::ExitCode,
+    sync::mpsc,
 };
 
 use bstr::BString;
-use modutils::{Level, Notice};
+use modutils::{Context, ContextBuilder, Level, Notice};
 
 use crate::{startup, style::Style};
 
@@ -115,6 +116,15 @@ impl Report {
                 self.usage(&[self.tool.to_bytes(), b": ", word(notice.level), b": ", &message].concat());
             }
         }
+    }
+
+    /// Opens a context, and shows what is wrong with its configuration.
+    pub fn open(&mut self, builder: ContextBuilder) -> modutils::Result<Context> {
+        let (sender, notices) = mpsc::channel();
+        // Nobody listens any more once the context is open.
+        let context = builder.on_notice(move |notice| drop(sender.send(notice))).build();
+        notices.try_iter().for_each(|notice| self.notice(&notice));
+        context
     }
 
     /// A message of [`Level::Fatal`].

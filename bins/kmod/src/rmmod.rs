@@ -3,9 +3,9 @@
 use std::{ffi::OsStr, path::Path, process::ExitCode};
 
 use modutils::{
-    Level, ModuleName, Release, Root, bytes,
+    Context, Level, ModuleName, Release, Root, bytes,
     kernel::{Kernel, State},
-    lookup::{self, Context},
+    lookup,
 };
 
 use crate::{Invocation, cli, explain, lsmod, report::Report};
@@ -69,7 +69,7 @@ fn remove(module: &ModuleName, force: bool, report: &mut Report) -> Result<(), V
         check(&kernel, &root, module, report)?;
     }
     kernel.delete(module, force).map_err(|errno| {
-        let cause = modutils::error_text(&errno.into());
+        let cause = errno.text();
         let name = module.as_bytes();
         // kmod says it twice, once for the library and once for the tool; scripts look for either.
         report.error([b"could not remove '", name, b"': ", cause.as_bytes()].concat());

@@ -7,11 +7,10 @@ use std::path::Path;
 
 use bstr::BString;
 use modutils::{
-    Release, Root,
+    Errno, Release, Root,
     diagnose::{self, Attempt},
     kernel::{Force, LogMark},
 };
-use nix::errno::Errno;
 
 /// Watches the kernel's log while modules are loaded.
 pub struct Watch<'a> {

@@ -13,7 +13,7 @@ use modutils::config::{DepmodConfig, ModprobeConfig};
 use modutils::depmod::cache::Known;
 use modutils::depmod::facts::{self, Facts};
 use modutils::depmod::graph::Check;
-use modutils::depmod::{self, Checks, ModuleFile, output};
+use modutils::depmod::{self, Checks, TreeFile, output};
 use modutils::elf::Elf;
 use modutils::file::{Contents, Scratch};
 use modutils::index::{Trie, TrieBuilder};
@@ -34,7 +34,7 @@ fn main() {
 /// What the stages work on.
 struct Modules {
     origin: String,
-    files: Vec<ModuleFile>,
+    files: Vec<TreeFile>,
     facts: Vec<Facts<'static>>,
     /// Holds the files that the test kit made.
     _directory: Option<tempfile::TempDir>,
@@ -59,7 +59,7 @@ impl Modules {
     }
 
     /// Some modules, spread over the tree.
-    fn sample(&self) -> impl Iterator<Item = &ModuleFile> {
+    fn sample(&self) -> impl Iterator<Item = &TreeFile> {
         self.files.iter().step_by(STEP)
     }
 
@@ -130,7 +130,7 @@ fn elf_view(bencher: Bencher<'_, '_>) {
 
 #[divan::bench]
 fn module_facts(bencher: Bencher<'_, '_>) {
-    let files: Vec<&ModuleFile> = MODULES.sample().collect();
+    let files: Vec<&TreeFile> = MODULES.sample().collect();
     let mut scratch = Scratch::default();
     bencher.counter(ItemsCount::new(files.len())).bench_local(|| {
         for file in &files {

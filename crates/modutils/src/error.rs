@@ -9,9 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nix::errno::Errno;
-
-use crate::error_text;
+use crate::{Errno, error_text};
 
 /// The library's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -56,8 +54,86 @@ impl Error {
     /// The error number nearest to it.
     pub fn errno(&self) -> Errno {
         match self {
-            Self::Io { source, .. } => source.raw_os_error().map_or(Errno::EIO, Errno::from_raw),
+            Self::Io { source, .. } => Errno::in_io(source),
             Self::Malformed { fault, .. } => fault.errno,
+        }
+    }
+
+    /// What kind of error it is, for callers that act on it.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Io { source, .. } => ErrorKind::of_io(source),
+            Self::Malformed { fault, .. } => fault.kind,
+        }
+    }
+
+    /// The file or directory that it is about.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Io { path, .. } | Self::Malformed { path, .. } => Some(path),
+        }
+    }
+
+    /// The place in the file, where the bytes of a file are at fault.
+    pub fn place(&self) -> Option<&Place> {
+        match self {
+            Self::Io { .. } => None,
+            Self::Malformed { fault, .. } => Some(&fault.place),
+        }
+    }
+
+    /// What is wrong, without the path: the system's text, or place and fault in the file.
+    pub fn cause(&self) -> String {
+        match self {
+            Self::Io { source, .. } => error_text(source),
+            Self::Malformed { fault, .. } => fault.to_string(),
+        }
+    }
+}
+
+/// What an [`Error`] means to a caller that acts on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A file, directory or module is not there.
+    NotFound,
+    /// The bytes of a file do not have the form they should.
+    Damaged,
+    /// A file, or what it holds once decompressed, exceeds a limit.
+    TooLarge,
+    /// Memory ran out.
+    OutOfMemory,
+    /// The caller lacks a permission.
+    Permission,
+    /// Something is in use, or another process holds a lock.
+    Busy,
+    /// The kernel refused a module, or to remove one.
+    Refused,
+    /// The file system has no room.
+    NoSpace,
+    /// An argument or option cannot be used.
+    Invalid,
+    /// Something the crate was built without, or that the system lacks.
+    Unsupported,
+    /// Any other error of the operating system.
+    Io,
+}
+
+impl ErrorKind {
+    fn of_io(error: &io::Error) -> Self {
+        match Errno::in_io(error) {
+            Errno::ENOENT | Errno::ENOTDIR => Self::NotFound,
+            Errno::EACCES | Errno::EPERM | Errno::EROFS => Self::Permission,
+            Errno::ENOMEM => Self::OutOfMemory,
+            Errno::EBUSY | Errno::EAGAIN | Errno::ETXTBSY => Self::Busy,
+            Errno::ENOSPC | Errno::EDQUOT => Self::NoSpace,
+            Errno::EFBIG | Errno::EOVERFLOW => Self::TooLarge,
+            Errno::ENOSYS | Errno::EOPNOTSUPP => Self::Unsupported,
+            Errno::EINVAL | Errno::ENAMETOOLONG | Errno::ELOOP | Errno::EISDIR => Self::Invalid,
+            _ if error.kind() == io::ErrorKind::OutOfMemory => Self::OutOfMemory,
+            _ if error.kind() == io::ErrorKind::NotFound => Self::NotFound,
+            _ if error.kind() == io::ErrorKind::FileTooLarge => Self::TooLarge,
+            _ => Self::Io,
         }
     }
 }
@@ -65,6 +141,7 @@ impl Error {
 /// A fault in bytes from outside: where, and what.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}{what}")]
+#[non_exhaustive]
 pub struct Malformed {
     /// The place of the fault.
     pub place: Place,
@@ -73,6 +150,7 @@ pub struct Malformed {
     /// The error number that a C interface returns for it, and whose text kmod's tools print:
     /// `EINVAL` unless said otherwise.
     pub errno: Errno,
+    kind: ErrorKind,
 }
 
 impl Malformed {
@@ -102,8 +180,14 @@ impl Malformed {
         Self { errno, ..self }
     }
 
+    /// The same fault, of bytes that are too many rather than malformed.
+    #[must_use]
+    pub(crate) fn too_large(self) -> Self {
+        Self { kind: ErrorKind::TooLarge, ..self }
+    }
+
     fn new(place: Place, what: Cow<'static, str>) -> Self {
-        Self { place, what, errno: Errno::EINVAL }
+        Self { place, what, errno: Errno::EINVAL, kind: ErrorKind::Damaged }
     }
 
     /// Names the file that the fault is in.
@@ -114,6 +198,7 @@ impl Malformed {
 
 /// A place in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Place {
     /// The file as a whole.
     File,
@@ -147,5 +232,20 @@ mod tests {
         let error = Error::io("open", "/m/b.ko")(io::Error::from_raw_os_error(2));
         assert_eq!(error.to_string(), "could not open /m/b.ko: No such file or directory");
         assert!(error.is_not_found());
+    }
+
+    #[test]
+    fn an_error_has_a_kind_a_path_and_a_cause_that_callers_can_use() {
+        let io = |number| Error::io("open", "/m/b.ko")(io::Error::from_raw_os_error(number));
+        let kinds = [(2, ErrorKind::NotFound), (13, ErrorKind::Permission), (12, ErrorKind::OutOfMemory)];
+        let more =
+            [(16, ErrorKind::Busy), (28, ErrorKind::NoSpace), (27, ErrorKind::TooLarge), (5, ErrorKind::Io)];
+        for (number, kind) in kinds.into_iter().chain(more) {
+            assert_eq!(io(number).kind(), kind, "{number}");
+        }
+        let error = Malformed::line(3, "is too long").too_large().at(Path::new("/m/c"));
+        assert_eq!((error.kind(), error.cause().as_str()), (ErrorKind::TooLarge, "line 3: is too long"));
+        assert_eq!((error.path(), error.place()), (Some(Path::new("/m/c")), Some(&Place::Line(3))));
+        assert_eq!(Malformed::file("x").at(Path::new("/")).kind(), ErrorKind::Damaged);
     }
 }

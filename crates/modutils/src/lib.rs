@@ -5,7 +5,7 @@
 //!
 //! 1. [`mod@file`]: a path becomes plain bytes, whatever compression the file has;
 //! 2. [`elf`]: bytes become a checked view of sections and symbols;
-//! 3. [`module`]: the view gives the facts: `.modinfo`, version tables, exported and needed symbols,
+//! 3. [`module_file`]: the view gives the facts: `.modinfo`, version tables, exported and needed symbols,
 //!    the signature;
 //! 4. [`index`]: the tries of the `.bin` files, written and read;
 //! 5. [`config`]: modprobe.d, depmod.d and the kernel command line;
@@ -35,6 +35,7 @@
     )
 )]
 
+mod context;
 mod errno;
 mod error;
 mod glob;
@@ -51,12 +52,13 @@ pub mod file;
 pub mod index;
 pub mod kernel;
 pub mod lookup;
-pub mod module;
+pub mod module_file;
 pub mod plan;
 pub mod relations;
 
-pub use errno::{errno_text, error_text};
-pub use error::{Error, Malformed, Place, Result};
+pub use context::{Context, ContextBuilder};
+pub use errno::{Errno, error_text};
+pub use error::{Error, ErrorKind, Malformed, Place, Result};
 pub use name::{Alias, BadBracket, ModuleName};
 pub use notice::{Level, Notice, Sink};
 pub use root::{Release, Root};

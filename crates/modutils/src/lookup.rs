@@ -13,38 +13,7 @@ use std::{
 
 use bstr::BString;
 
-use crate::{
-    Alias, ModuleName, Release, Result, Root, Sink, bytes,
-    config::{ModprobeConfig, Sources},
-    index::{Indexes, Trie},
-};
-
-/// All that answers questions about modules of one kernel, opened once.
-#[derive(Debug)]
-pub struct Context {
-    /// Where things are.
-    pub root: Root,
-    /// What people configured.
-    pub config: ModprobeConfig,
-    /// What depmod found.
-    pub indexes: Indexes,
-}
-
-impl Context {
-    /// Reads the configuration and gets the kernel's indexes ready.
-    pub fn open(root: Root, release: &Release, paths: Option<Vec<PathBuf>>, sink: &mut Sink) -> Self {
-        let modules = root.modules(release);
-        let sources = Sources { paths, modules: Some(modules.clone()) };
-        let config = ModprobeConfig::load(&root, &sources, sink);
-        Self { root, config, indexes: Indexes::new(modules) }
-    }
-
-    /// Without any configuration, as insmod, rmmod, lsmod and modinfo work.
-    pub fn without_configuration(root: Root, release: &Release) -> Self {
-        let indexes = Indexes::new(root.modules(release));
-        Self { root, config: ModprobeConfig::default(), indexes }
-    }
-}
+use crate::{Alias, Context, ModuleName, Result, bytes, config::ModprobeConfig, index::Trie};
 
 /// A module that a name may mean.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,11 +52,11 @@ impl Candidate {
 pub fn lookup(context: &Context, query: &[u8]) -> Result<Vec<Candidate>> {
     let Ok(query) = Alias::new(query) else { return Ok(Vec::new()) };
     let query = query.as_bytes();
-    let by_configuration = configured(&context.config, query);
+    let by_configuration = configured(context.config(), query);
     if !by_configuration.is_empty() {
         return Ok(by_configuration);
     }
-    let indexes = &context.indexes;
+    let indexes = context.indexes();
     if is_key(indexes.dep()?, query)? {
         return Ok(vec![Candidate::named(ModuleName::new(query))]);
     }
@@ -95,7 +64,7 @@ pub fn lookup(context: &Context, query: &[u8]) -> Result<Vec<Candidate>> {
     if !symbols.is_empty() {
         return Ok(symbols);
     }
-    if has_command(&context.config, query) {
+    if has_command(context.config(), query) {
         return Ok(vec![Candidate::named(ModuleName::new(query))]);
     }
     let aliases = search(indexes.alias()?, query)?;
@@ -116,7 +85,7 @@ pub fn lookup(context: &Context, query: &[u8]) -> Result<Vec<Candidate>> {
 pub fn lookup_name(context: &Context, name: &[u8]) -> Result<Vec<Candidate>> {
     let name = bytes::split_once(name, b'.').map_or(name, |(name, _)| name);
     let module = ModuleName::new(name);
-    let indexes = &context.indexes;
+    let indexes = context.indexes();
     let known = is_key(indexes.dep()?, module.as_bytes())? || is_builtin(context, &module)?;
     if known {
         Ok(vec![Candidate::named(module)])
@@ -130,7 +99,7 @@ pub fn lookup_name(context: &Context, name: &[u8]) -> Result<Vec<Candidate>> {
 /// # Errors
 /// When the index cannot be read.
 pub fn is_builtin(context: &Context, module: &ModuleName) -> Result<bool> {
-    is_key(context.indexes.builtin()?, module.as_bytes())
+    is_key(context.indexes().builtin()?, module.as_bytes())
 }
 
 /// What a plan must know of a module.
@@ -177,7 +146,7 @@ impl Known {
                 continue;
             }
             add_facts(context, &module, self, &mut waiting)?;
-            for line in context.config.softdeps(&module) {
+            for line in context.config().softdeps(&module) {
                 for name in line.pre.iter().chain(&line.post) {
                     if !self.names.contains_key(name) {
                         let meant = lookup(context, name)?;
@@ -211,7 +180,7 @@ fn add_facts(
     let builtin = is_builtin(context, module)?;
     let mut dependencies = Vec::new();
     let mut file = None;
-    if let Some(line) = context.indexes.dependency_line(module)? {
+    if let Some(line) = context.indexes().dependency_line(module)? {
         file = Some(line.path);
         for path in line.dependencies.into_iter().rev() {
             let Some(dependency) = ModuleName::from_path(&path) else { continue };
@@ -271,7 +240,10 @@ pub fn absolute(path: &OsStr, current_directory: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::TrieBuilder;
+    use crate::{
+        Root,
+        index::{Indexes, TrieBuilder},
+    };
 
     /// A module directory with these indexes, and this configuration.
     fn context(directory: &Path, config_text: &str) -> Context {
@@ -295,7 +267,7 @@ mod tests {
         write("modules.builtin.alias.bin", &[("blt:*", "blt_in"), ("pci:v1d*", "blt_in")]);
         let mut config = ModprobeConfig::default();
         config.add_file(&Path::new("/t").into(), config_text.as_bytes(), &mut |_| ());
-        Context { root: Root::default(), config, indexes: Indexes::new(directory.to_owned()) }
+        Context::of_parts(Root::default(), config, Indexes::new(directory.to_owned()))
     }
 
     fn found(config: &str, query: &str) -> Vec<String> {

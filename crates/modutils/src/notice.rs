@@ -2,8 +2,8 @@
 
 use std::io;
 
+use crate::Errno;
 use bstr::BString;
-use nix::errno::Errno;
 
 use crate::Error;
 

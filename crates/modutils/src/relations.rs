@@ -9,12 +9,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use bstr::BString;
 
 use crate::{
-    ModuleName, Result,
+    Context, ModuleName, Result,
     config::ModprobeConfig,
     glob::{fnmatch, is_wildcard},
     index::Trie,
     kernel::Kernel,
-    lookup::{self, Context},
+    lookup,
 };
 
 /// What an arrow from one module to another means.
@@ -54,21 +54,21 @@ impl Relations {
     /// When an index cannot be read.
     pub fn of_tree(context: &Context) -> Result<Self> {
         let mut closures = HashMap::new();
-        for (key, _) in context.indexes.dep()?.map(Trie::entries).transpose()?.unwrap_or_default() {
+        for (key, _) in context.indexes().dep()?.map(Trie::entries).transpose()?.unwrap_or_default() {
             let module = ModuleName::new(&key);
-            let line = context.indexes.dependency_line(&module)?;
+            let line = context.indexes().dependency_line(&module)?;
             let dependencies = line.map(|line| line.dependencies).unwrap_or_default();
             let names = dependencies.iter().filter_map(|path| ModuleName::from_path(path)).collect();
             closures.insert(module, names);
         }
         let mut relations = Self::reduced(&closures);
-        let builtin = context.indexes.builtin()?.map(Trie::entries).transpose()?.unwrap_or_default();
+        let builtin = context.indexes().builtin()?.map(Trie::entries).transpose()?.unwrap_or_default();
         for (key, _) in builtin {
             let node = relations.nodes.entry(ModuleName::new(&key)).or_default();
             node.builtin = true;
             node.found = true;
         }
-        relations.add_soft(context, &context.config)?;
+        relations.add_soft(context, context.config())?;
         Ok(relations)
     }
 
@@ -86,7 +86,7 @@ impl Relations {
                 node.to.insert((Relation::Needs, module.name.clone()));
             }
         }
-        relations.add_soft(context, &context.config)?;
+        relations.add_soft(context, context.config())?;
         let is_loaded: HashSet<ModuleName> = loaded.into_iter().map(|module| module.name).collect();
         relations.nodes.retain(|name, _| is_loaded.contains(name));
         for node in relations.nodes.values_mut() {

@@ -10,7 +10,7 @@ use modutils::depmod::facts::Facts;
 use modutils::depmod::graph::Check;
 use modutils::depmod::output::{Sources, all, of_facts, of_graph, texts};
 use modutils::depmod::rows::Need;
-use modutils::depmod::{Checks, ModuleFile, analyse, tell_needs};
+use modutils::depmod::{Checks, TreeFile, analyse, tell_needs};
 use modutils::index::Trie;
 use modutils::{ModuleName, Notice};
 use modutils_fuzz::memory;
@@ -39,13 +39,13 @@ fn check(modules: &[Module]) {
     let facts: Vec<Facts> = modules.iter().map(facts).collect();
     let file = |number| {
         let listed = format!("kernel/m-{number}.ko");
-        ModuleFile {
+        TreeFile {
             name: ModuleName::new(format!("m-{number}")),
             path: listed.clone().into(),
             listed: listed.into(),
         }
     };
-    let files: Vec<ModuleFile> = (0..facts.len()).map(file).collect();
+    let files: Vec<TreeFile> = (0..facts.len()).map(file).collect();
     let kernel = [(b"s1".to_vec(), 1), (b"s2".to_vec(), 2)];
     let checks =
         Checks { kernel_symbols: &kernel, symbol_prefix: Some(b'.'), check: Check::UnknownAndVersions };

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
 use modutils::ModuleName;
-use modutils::depmod::ModuleFile;
+use modutils::depmod::TreeFile;
 use modutils::depmod::facts::{self, Reading};
 use modutils::file::{Contents, Scratch};
 use modutils_fuzz::files::MemoryFile;
@@ -43,7 +43,7 @@ fuzz_target!(|module: DamagedModule| {
             }
         }
     });
-    let file = ModuleFile { name: ModuleName::new("m"), path: file.path(), listed: "m.ko".into() };
+    let file = TreeFile { name: ModuleName::new("m"), path: file.path(), listed: "m.ko".into() };
     let Reading { facts, notices, .. } =
         memory::within((1 << 20) + 64 * plain, || facts::read(&file, &mut Scratch::default()));
     assert!(notices.len() <= 3);

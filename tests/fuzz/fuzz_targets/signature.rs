@@ -5,7 +5,7 @@ use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
 use modutils::file::Contents;
-use modutils::module::{IdType, Signature};
+use modutils::module_file::{IdType, Signature};
 use modutils_fuzz::memory;
 use testkit::signature::MAGIC;
 

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use modutils::depmod::{ModuleFile, builtin, module_order, quick, symvers};
+use modutils::depmod::{TreeFile, builtin, module_order, quick, symvers};
 use modutils::index::{Indexes, Trie, TrieBuilder};
-use modutils::module::builtin::BuiltinInfo;
+use modutils::module_file::builtin::BuiltinInfo;
 use modutils::{ModuleName, Notice};
 use modutils_fuzz::files::{self, MemoryFile};
 use modutils_fuzz::{index, memory};
@@ -46,8 +46,8 @@ fn write(directory: &Path, name: &str, text: &[u8]) {
 fn order(directory: &Path, text: &[u8]) {
     write(directory, "modules.order", text);
     let lines = text.split(|&byte| byte == b'\n').take(8).chain([&b"kernel/a.ko"[..], b"kernel/b.ko.xz"]);
-    let mut files: Vec<ModuleFile> = lines
-        .map(|line| ModuleFile { name: ModuleName::new(line), path: "m.ko".into(), listed: line.into() })
+    let mut files: Vec<TreeFile> = lines
+        .map(|line| TreeFile { name: ModuleName::new(line), path: "m.ko".into(), listed: line.into() })
         .collect();
     let mut before: Vec<_> = files.iter().map(|file| file.listed.clone()).collect();
     module_order::sort(&mut files, directory, &mut |_: Notice| panic!("the file is there"));
@@ -89,7 +89,7 @@ fn builtin_aliases(directory: &Path, text: &[u8]) {
 /// A line of `modules.dep`, in the index and as text.
 fn dep(directory: &Path, text: &[u8]) {
     write(directory, "modules.dep", text);
-    let file = ModuleFile { name: ModuleName::new("m"), path: "/".into(), listed: "m.ko".into() };
+    let file = TreeFile { name: ModuleName::new("m"), path: "/".into(), listed: "m.ko".into() };
     quick::is_current(&[file], directory);
     let mut builder = TrieBuilder::new();
     builder.insert(b"m", text, 0).expect("an ASCII key");

@@ -3,7 +3,7 @@
 use arbitrary::{Arbitrary, Unstructured};
 use modutils::elf::Elf;
 use modutils::file::Contents;
-use modutils::module::{Module, parameters};
+use modutils::module_file::{ModuleFile, parameters};
 use testkit::{
     Arch, Compression, Crc, Export, ExportTables, ModuleBuilder, Section, Signature, VersionTables,
 };
@@ -220,7 +220,7 @@ pub fn check_facts(contents: Contents) -> Vec<String> {
         Err(error) => return vec![error.to_string()],
     };
     check_sections(&elf);
-    let Ok(module) = Module::from_elf(elf) else { return told };
+    let Ok(module) = ModuleFile::from_elf(elf) else { return told };
     check_symbols(module.elf(), &mut told);
     told.push(match module.modinfo() {
         Ok(info) => {

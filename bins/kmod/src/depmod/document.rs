@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use bstr::ByteSlice;
 use modutils::{
     config::lines::words,
-    depmod::{Analysis, ModuleFile, facts::Facts, output::OutputFile},
+    depmod::{Analysis, TreeFile, facts::Facts, output::OutputFile},
 };
 use serde::Serialize;
 
@@ -50,7 +50,7 @@ pub(super) fn print(analysis: &Analysis<'_>, texts: &[OutputFile], report: &mut 
 
 fn item<'a>(
     analysis: &Analysis<'a>,
-    file: &'a ModuleFile,
+    file: &'a TreeFile,
     facts: &'a Facts,
     dependencies: &[u32],
     devices: &HashMap<&[u8], DeviceItem<'a>>,

@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use bstr::ByteSlice;
 use modutils::{
-    ModuleName,
+    Context, ModuleName,
     config::{Origin, read},
     diagnose::blocked::{self, Block, Entry, Ways},
-    lookup::{self, Context},
+    lookup,
 };
 use serde::Serialize;
 
@@ -90,7 +90,7 @@ pub(super) fn command() -> clap::Command {
 
 /// That the kernel takes no modules at all any more.
 fn all_modules(context: &Context, report: &mut Report) {
-    let switch = read(&context.root.system("/proc/sys/kernel/modules_disabled"));
+    let switch = read(&context.root().system("/proc/sys/kernel/modules_disabled"));
     if switch.is_ok_and(|switch| switch.trim() == b"1") {
         let style = report.output_style();
         let line = "Every module: kernel.modules_disabled is 1, until the next boot.";

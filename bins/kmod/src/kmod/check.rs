@@ -12,9 +12,9 @@ use std::{
 use bstr::BString;
 use clap::{Arg, ArgMatches};
 use modutils::{
-    Error, Level, ModuleName, Release, Root,
+    Context, Error, Level, ModuleName, Release, Root,
     config::{DepmodConfig, Family},
-    depmod::{self, ModuleFile},
+    depmod::{self, TreeFile},
     diagnose::{
         check,
         examine::Counts,
@@ -23,7 +23,7 @@ use modutils::{
         tree::{Outcome, Target, Tree, Verdict},
         words::shown,
     },
-    lookup::{self, Context},
+    lookup,
 };
 
 use document::{Checked, Item};
@@ -176,7 +176,7 @@ fn file_of(target: &Target, module: &[u8], report: &mut Report) -> Option<Option
         Ok(None) => None,
         Err(error) => Some(error),
     };
-    let directory = context.indexes.directory().as_os_str().as_encoded_bytes();
+    let directory = context.indexes().directory().as_os_str().as_encoded_bytes();
     let why = explain::not_found(&context, module, error.as_ref(), report);
     report.error([b"Module ", module, b" not found in directory ", directory, why.as_bytes()].concat());
     None
@@ -189,7 +189,7 @@ fn has_bad_parameters(verdict: &Verdict) -> bool {
 }
 
 /// All module files of the kernel, as depmod would list them.
-fn files(target: &Target, sink: &mut modutils::Sink) -> modutils::Result<Vec<ModuleFile>> {
+fn files(target: &Target, sink: &mut modutils::Sink) -> modutils::Result<Vec<TreeFile>> {
     let config = DepmodConfig::load(&Family::Depmod.directories(target.root), target.release, sink);
     depmod::tree(&target.root.modules(target.release), &config, sink)
 }

@@ -7,9 +7,9 @@ use std::{
 };
 
 use modutils::{
-    ModuleName,
+    Context, ModuleName,
     kernel::Kernel,
-    lookup::{self, Context},
+    lookup,
     relations::{Node, Relation, Relations},
 };
 use serde::Serialize;
@@ -59,7 +59,7 @@ pub(super) fn run(invocation: &Invocation, mut report: Report) -> ExitCode {
     };
     let Some(context) = place::context(&options, &mut report) else { return report.finish(false) };
     let relations = match options.get_flag("loaded") {
-        true => Relations::of_loaded(&Kernel::running(&context.root), &context),
+        true => Relations::of_loaded(&Kernel::running(context.root()), &context),
         false => Relations::of_tree(&context),
     };
     let relations = match relations {

@@ -4,10 +4,10 @@ use std::{os::unix::ffi::OsStrExt, path::Path, process::ExitCode};
 
 use bstr::{BStr, BString, ByteSlice};
 use modutils::{
-    Error, ModuleName, Release,
+    Context, Error, ModuleName, Release,
     kernel::{Kernel, PresentParameter, State},
-    lookup::{self, Context},
-    module::{ModInfo, Module, Parameter, builtin::BuiltinInfo, parameters},
+    lookup,
+    module_file::{ModInfo, ModuleFile, Parameter, builtin::BuiltinInfo, parameters},
 };
 use serde::Serialize;
 
@@ -91,7 +91,7 @@ fn show(context: &Context, argument: &[u8], document: &mut Option<Document>, rep
     }
     let mut done = true;
     for candidate in found {
-        let shown = match context.indexes.dependency_line(&candidate.module) {
+        let shown = match context.indexes().dependency_line(&candidate.module) {
             Ok(Some(line)) => of_file(context, &line.path, document, report),
             Ok(None) => of_builtin(context, &candidate.module, document, report),
             Err(error) => Err(error),
@@ -113,7 +113,7 @@ fn of_file(
     document: &mut Option<Document>,
     report: &mut Report,
 ) -> Result<(), Error> {
-    let module = Module::open(path)?;
+    let module = ModuleFile::open(path)?;
     let info = module.modinfo()?;
     // The file's name may be another one than the kernel knows the module by.
     let name = info.value("name").map_or_else(|| module.name().clone(), ModuleName::new);
@@ -127,7 +127,7 @@ fn of_builtin(
     document: &mut Option<Document>,
     report: &mut Report,
 ) -> Result<(), Error> {
-    let builtin = BuiltinInfo::open(context.indexes.directory())?;
+    let builtin = BuiltinInfo::open(context.indexes().directory())?;
     put(context, module, None, &builtin.modinfo(module), document, report);
     Ok(())
 }
@@ -140,10 +140,10 @@ fn put(
     document: &mut Option<Document>,
     report: &mut Report,
 ) {
-    let kernel = Kernel::running(&context.root);
+    let kernel = Kernel::running(context.root());
     // What the running kernel has says nothing of another one's modules.
     let running =
-        Release::running().is_ok_and(|release| context.indexes.directory().ends_with(release.as_os_str()));
+        Release::running().is_ok_and(|release| context.indexes().directory().ends_with(release.as_os_str()));
     let present = if running { kernel.parameters(name) } else { Vec::new() };
     let (declared, _) = parameters::parse(info);
     let is_live = matches!(kernel.state(name), State::Live | State::Going);

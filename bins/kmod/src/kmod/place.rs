@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{ArgMatches, Command};
-use modutils::{Release, Root, lookup::Context};
+use modutils::{Context, Release, Root};
 
 use crate::{cli, report::Report};
 
@@ -38,5 +38,16 @@ pub(super) fn context(options: &ArgMatches, report: &mut Report) -> Option<Conte
         None => Root::default(),
     };
     let paths: Option<Vec<PathBuf>> = cli::value_of(options, "config").map(|path| vec![path.into()]);
-    Some(Context::open(root, &release, paths, &mut |notice| report.notice(&notice)))
+    let builder = Context::builder().root(root).release(release);
+    let builder = match paths {
+        Some(paths) => builder.config_paths(paths),
+        None => builder,
+    };
+    match report.open(builder) {
+        Ok(context) => Some(context),
+        Err(error) => {
+            report.error(error.to_string());
+            None
+        }
+    }
 }

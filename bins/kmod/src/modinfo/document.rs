@@ -1,6 +1,6 @@
 //! The same facts as in [`render`](super::render), as items of a JSON document.
 
-use modutils::module::Signature;
+use modutils::module_file::Signature;
 use serde::Serialize;
 
 use super::render::{Place, Rendering, Subject};

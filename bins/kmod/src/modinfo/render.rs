@@ -1,7 +1,7 @@
 //! Facts as modinfo(8) prints them, byte for byte as kmod does. Pure: facts in, bytes out.
 
 use bstr::{BStr, ByteSlice};
-use modutils::module::{ModInfo, Parameter, Signature};
+use modutils::module_file::{ModInfo, Parameter, Signature};
 
 /// The column at which values start.
 const VALUE_COLUMN: usize = 16;
@@ -183,7 +183,7 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use bstr::ByteSlice;
-    use modutils::module::{IdType, parameters};
+    use modutils::module_file::{IdType, parameters};
 
     use super::*;
 

@@ -13,7 +13,7 @@ pub(super) fn show(tool: &Tool, report: &mut Report) -> bool {
     }
     configuration(tool, report);
     report.print("\n# End of configuration files. Dumping indexes now:\n\n");
-    let indexes = &tool.context.indexes;
+    let indexes = tool.context.indexes();
     let aliases = dump(indexes.alias(), report);
     let aliases = told(aliases, report);
     let symbols = dump(indexes.symbols(), report);
@@ -25,7 +25,7 @@ fn told(dumped: modutils::Result<()>, report: &mut Report) -> bool {
 }
 
 fn configuration(tool: &Tool, report: &mut Report) {
-    let config = &tool.context.config;
+    let config = tool.context.config();
     let mut line = |origin: &Origin, parts: &[&[u8]]| {
         if tool.options.verbose > 0 {
             report.print_line(format!("# {origin}"));

@@ -142,7 +142,7 @@ struct Line<'a> {
 /// # Errors
 /// When an index cannot be read.
 pub(super) fn configuration(tool: &Tool, report: &mut Report) -> modutils::Result<()> {
-    let config = &tool.context.config;
+    let config = tool.context.config();
     let mut put = |subject: &[u8], origin: &Origin, line: Line| {
         let file = Some(Text(origin.file.as_os_str().as_encoded_bytes()));
         let line = Line { subject: Some(Text(subject)), file, line: Some(origin.line), ..line };
@@ -182,13 +182,13 @@ pub(super) fn configuration(tool: &Tool, report: &mut Report) -> modutils::Resul
         let names = Some(entry.names.iter().map(Text::from).collect());
         put(entry.pattern.as_bytes(), &entry.origin, Line { directive: "weakdep", names, ..Line::default() });
     }
-    let indexes = &tool.context.indexes;
+    let indexes = tool.context.indexes();
     index(tool, indexes.alias()?, "modules.alias.bin", report)?;
     index(tool, indexes.symbols()?, "modules.symbols.bin", report)
 }
 
 fn index(tool: &Tool, index: Option<&Trie>, name: &str, report: &mut Report) -> modutils::Result<()> {
-    let path = tool.context.indexes.directory().join(name);
+    let path = tool.context.indexes().directory().join(name);
     for (key, value) in index.map(Trie::entries).transpose()?.unwrap_or_default() {
         let line = Line {
             directive: "alias",

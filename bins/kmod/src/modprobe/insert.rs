@@ -4,12 +4,11 @@ use std::{collections::HashSet, ffi::OsString, path::Path};
 
 use bstr::{BString, ByteSlice};
 use modutils::{
-    Level, Notice,
+    Errno, Level, Notice,
     kernel::{Event, Execution, Failure, Flow, Mode, Outcome, Refusal, Told, execute, execute_all},
     lookup::{self, Candidate, Known},
     plan::{self, LoadRequest, OnError, Step},
 };
-use nix::errno::Errno;
 
 use super::{Tool, bytes, deny, document, fatal, options::Action};
 use crate::{cli, explain, parameters, report::Report, why::Watch};
@@ -50,7 +49,7 @@ fn at_once(tool: &Tool, names: &[OsString], request: &LoadRequest, report: &mut 
         });
     }
     let mut shown = HashSet::new();
-    let mut watch = Watch::begin(&tool.context.root, true);
+    let mut watch = Watch::begin(tool.context.root(), true);
     let _keyboard = tool.keyboard_for(&plans);
     execute_all(&tool.kernel, &plans, &tool.execution(), tool.options.jobs, &mut |place, told| {
         let target = &targets[place];
@@ -88,7 +87,7 @@ fn with_plans(
     }
     let mut done = true;
     for candidate in &candidates {
-        let config = &tool.context.config;
+        let config = tool.context.config();
         if let Some(line) = plan::blacklisted(config, candidate, tool.options.use_blacklist) {
             let why = format!("{} is blacklisted by {}", candidate.module, line.origin);
             report.notice(&Notice::new(Level::Info, why));
@@ -119,7 +118,7 @@ fn candidates(tool: &Tool, name: &[u8], report: &mut Report) -> Option<Vec<Candi
     {
         return Some(found.clone());
     }
-    let directory = tool.context.indexes.directory().as_os_str().as_encoded_bytes();
+    let directory = tool.context.indexes().directory().as_os_str().as_encoded_bytes();
     let first = [b"Module ", name, b" not found in directory ", directory].concat();
     let why = explain::not_found(tool.context, name, found.as_ref().err(), report);
     fatal(tool.options, report, [first.as_slice(), why.as_bytes()].concat());
@@ -129,7 +128,7 @@ fn candidates(tool: &Tool, name: &[u8], report: &mut Report) -> Option<Vec<Candi
 fn in_file(path: &Path) -> std::io::Result<Candidate> {
     std::fs::metadata(path)?;
     let path = lookup::absolute(path.as_os_str(), &std::env::current_dir()?);
-    Candidate::in_file(&path).ok_or_else(|| std::io::Error::from_raw_os_error(Errno::ENOENT as i32))
+    Candidate::in_file(&path).ok_or_else(|| Errno::ENOENT.into())
 }
 
 fn carry_out(
@@ -140,7 +139,7 @@ fn carry_out(
     shown: &mut HashSet<BString>,
     report: &mut Report,
 ) -> bool {
-    let mut watch = Watch::begin(&tool.context.root, execution.mode == Mode::Run);
+    let mut watch = Watch::begin(tool.context.root(), execution.mode == Mode::Run);
     let _keyboard = tool.keyboard_for(std::slice::from_ref(plan));
     let mut tell = |event: Event| {
         tell(tool, target, &event, shown, &mut watch, report);
@@ -207,17 +206,17 @@ fn failed(
                 "Error running install command '{command}' for module {}: {failure}",
                 step.module
             ));
-            modutils::error_text(&Errno::EINVAL.into())
+            Errno::EINVAL.text().to_owned()
         }
         Failure::Refused(Refusal::Kernel(errno)) => {
-            why_refused(*errno) + &why(tool, target, step, *errno, watch, report)
+            why_refused(*errno).to_owned() + &why(tool, target, step, *errno, watch, report)
         }
         Failure::NoFile => {
             report.error(format!("could not find module by name='{}'", step.module));
-            why_refused(Errno::ENOENT)
+            why_refused(Errno::ENOENT).to_owned()
         }
         Failure::Denied(line) => {
-            let errno = modutils::error_text(&Errno::EPERM.into());
+            let errno = Errno::EPERM.text();
             format!("{errno}\n  {}", deny::refusal(line, &step.module, &target.module))
         }
         // Which file that is goes without saying.
@@ -264,11 +263,11 @@ fn why(
     which + &watch.explain(file, options, tool.options.force, errno)
 }
 
-fn why_refused(errno: Errno) -> String {
+fn why_refused(errno: Errno) -> &'static str {
     match errno {
-        Errno::EEXIST => "Module already in kernel".into(),
-        Errno::ENOENT => "Unknown symbol in module, or unknown parameter (see dmesg)".into(),
-        other => modutils::error_text(&other.into()),
+        Errno::EEXIST => "Module already in kernel",
+        Errno::ENOENT => "Unknown symbol in module, or unknown parameter (see dmesg)",
+        other => other.text(),
     }
 }
 

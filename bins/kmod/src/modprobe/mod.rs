@@ -13,9 +13,8 @@ mod split;
 use std::{ffi::OsString, mem::ManuallyDrop, process::ExitCode};
 
 use modutils::{
-    Level, Release, Root,
+    Context, Level, Release, Root,
     kernel::{Execution, Kernel, Mode, Snapshot},
-    lookup::Context,
     plan::{self, Step},
 };
 
@@ -60,8 +59,18 @@ fn act(options: &Options, report: &mut Report) -> bool {
         }
     };
     let root = options.root();
-    let context =
-        Context::open(root.clone(), &release, options.config.clone(), &mut |notice| report.notice(&notice));
+    let builder = Context::builder().root(root.clone()).release(release);
+    let builder = match &options.config {
+        Some(paths) => builder.config_paths(paths.clone()),
+        None => builder,
+    };
+    let context = match report.open(builder) {
+        Ok(context) => context,
+        Err(error) => {
+            report.fatal(error.to_string());
+            return false;
+        }
+    };
     // The process ends with it: to give its many pieces back one by one would only take time.
     let context = ManuallyDrop::new(context);
     let shown = document::Shown::begin(options, report);

@@ -64,7 +64,7 @@ fn plan_for(tool: &Tool, target: &Candidate) -> modutils::Result<plan::Plan> {
     all.extend(holders.iter().cloned().map(Candidate::named));
     let known = lookup::gather(tool.context, &all)?;
     let request = UnloadRequest { ignore_commands: tool.options.ignore_commands, holders };
-    Ok(plan::unload(&tool.context.config, &known, target, &request))
+    Ok(plan::unload(tool.context.config(), &known, target, &request))
 }
 
 fn end(tool: &Tool, report: &mut Report, message: &[u8]) -> End {
@@ -104,7 +104,7 @@ fn failed(tool: &Tool, module: &ModuleName, failure: &Failure, report: &mut Repo
     let about = |before: &[u8], after: &[u8]| [before, module.as_bytes(), after].concat();
     match failure {
         Failure::InUse => {
-            let why = explain::in_use(&tool.context.root, module, true, report);
+            let why = explain::in_use(tool.context.root(), module, true, report);
             fatal(tool.options, report, about(b"Module ", &[b" is in use.", why.as_bytes()].concat()))
         }
         Failure::Builtin => fatal(tool.options, report, about(b"Module ", b" is builtin.")),
@@ -112,8 +112,8 @@ fn failed(tool: &Tool, module: &ModuleName, failure: &Failure, report: &mut Repo
             fatal(tool.options, report, about(b"Error running remove command for ", b""))
         }
         Failure::NotDropped(errno) => {
-            let cause = modutils::error_text(&(*errno).into());
-            let why = explain::not_removed(&tool.context.root, module, *errno, report);
+            let cause = errno.text();
+            let why = explain::not_removed(tool.context.root(), module, *errno, report);
             let message = about(b"could not remove '", &[b"': ", cause.as_bytes(), why.as_bytes()].concat());
             report.error(message.as_bstr());
             false

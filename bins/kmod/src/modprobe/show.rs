@@ -5,12 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use modutils::{
-    lookup::{self, Context},
-    module::Module,
-};
-
-use nix::errno::Errno;
+use modutils::{Context, Errno, lookup, module_file::ModuleFile};
 
 use super::{Tool, bytes, document};
 use crate::{cli, report::Report};
@@ -39,7 +34,7 @@ fn table(
     tool: &Tool,
     report: &mut Report,
     what: &str,
-    rows: impl FnOnce(&Module) -> modutils::Result<Rows>,
+    rows: impl FnOnce(&ModuleFile) -> modutils::Result<Rows>,
 ) -> bool {
     let Some(argument) = tool.options.arguments.first() else { return false };
     let path = match file_of(tool.context, bytes(argument)) {
@@ -53,9 +48,9 @@ fn table(
             return false;
         }
     };
-    match Module::open(&path).and_then(|module| rows(&module)) {
+    match ModuleFile::open(&path).and_then(|module| rows(&module)) {
         Ok(rows) if rows.is_empty() => {
-            could_not_get(what, argument, modutils::errno_text(Errno::ENODATA), report);
+            could_not_get(what, argument, Errno::ENODATA.text(), report);
             false
         }
         Ok(rows) => {
@@ -69,7 +64,7 @@ fn table(
             true
         }
         Err(error) => {
-            let mut cause = modutils::errno_text(error.errno()).to_owned();
+            let mut cause = error.errno().text().to_owned();
             // An error number does not tell which place in the file is at fault.
             if matches!(error, modutils::Error::Malformed { .. }) {
                 cause = format!("{cause}\n  {error}");
@@ -94,5 +89,5 @@ fn file_of(context: &Context, argument: &[u8]) -> modutils::Result<Option<PathBu
         return Ok(Some(path.to_owned()));
     }
     let Some(candidate) = lookup::lookup(context, argument)?.into_iter().next() else { return Ok(None) };
-    Ok(context.indexes.dependency_line(&candidate.module)?.map(|line| line.path))
+    Ok(context.indexes().dependency_line(&candidate.module)?.map(|line| line.path))
 }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, hash_map::Entry};
 use bstr::ByteSlice;
 use foldhash::fast::RandomState;
 
-use super::{ModuleFile, scan::Found};
+use super::{TreeFile, scan::Found};
 use crate::{
     ModuleName, Notice, Sink,
     config::{DepmodConfig, depmod_d::Place},
@@ -27,10 +27,10 @@ enum Rank {
 /// One file for each module name. Copies of equal rank: the one found first counts.
 ///
 /// A file whose name begins with a dot has no module name; it is named to the sink and left out.
-pub fn choose(found: Vec<Found>, config: &DepmodConfig, sink: &mut Sink) -> Vec<ModuleFile> {
+pub fn choose(found: Vec<Found>, config: &DepmodConfig, sink: &mut Sink) -> Vec<TreeFile> {
     let mut places: HashMap<ModuleName, usize, RandomState> = HashMap::default();
     places.reserve(found.len());
-    let mut chosen: Vec<(Rank, ModuleFile)> = Vec::with_capacity(found.len());
+    let mut chosen: Vec<(Rank, TreeFile)> = Vec::with_capacity(found.len());
     for found in found {
         let Some(name) = ModuleName::from_path(&found.path) else {
             let message = format!("no module name in this path: {}", found.path.display());
@@ -38,7 +38,7 @@ pub fn choose(found: Vec<Found>, config: &DepmodConfig, sink: &mut Sink) -> Vec<
             continue;
         };
         let rank = rank(&found, config);
-        let file = ModuleFile { name, path: found.path, listed: found.listed };
+        let file = TreeFile { name, path: found.path, listed: found.listed };
         match places.entry(file.name.clone()) {
             Entry::Vacant(place) => {
                 place.insert(chosen.len());

@@ -5,7 +5,7 @@
 
 use bstr::{BStr, ByteSlice};
 
-use super::{ModuleFile, facts::Facts};
+use super::{TreeFile, facts::Facts};
 use crate::{Malformed, Notice, Sink, config::lines::words};
 
 const HEADER: &[u8] = b"# Device nodes to trigger on-demand module loading.\n";
@@ -76,7 +76,7 @@ impl<'a> Node<'a> {
 
 /// The content of the file; empty where no module has a node. A module that names a node and no
 /// device number is told.
-pub fn text(files: &[ModuleFile], facts: &[Facts<'_>], sink: &mut Sink) -> Vec<u8> {
+pub fn text(files: &[TreeFile], facts: &[Facts<'_>], sink: &mut Sink) -> Vec<u8> {
     let mut text = Vec::new();
     for (file, facts) in files.iter().zip(facts) {
         let module = file.name.as_bstr();

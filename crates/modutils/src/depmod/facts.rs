@@ -9,11 +9,11 @@ use crate::{
     Notice, Result,
     elf::Elf,
     file::{Contents, Scratch, open_regular},
-    module::{Binding, Module},
+    module_file::{Binding, ModuleFile},
 };
 
 use super::{
-    ModuleFile,
+    TreeFile,
     rows::{Need, Strings, Symbols},
     stamp::Stamp,
 };
@@ -29,7 +29,7 @@ pub struct Facts<'a> {
     pub weakdeps: Strings<'a>,
     /// The exported symbols; none is weak.
     pub exports: Symbols<'a>,
-    /// The needed symbols, in the order of [`Module::needed_symbols`].
+    /// The needed symbols, in the order of [`ModuleFile::needed_symbols`].
     pub needs: Symbols<'a>,
 }
 
@@ -47,7 +47,7 @@ pub struct Reading {
 
 /// Reads one file. A damaged module has the facts that could be read, and a notice for each kind
 /// that could not.
-pub fn read(file: &ModuleFile, scratch: &mut Scratch) -> Reading {
+pub fn read(file: &TreeFile, scratch: &mut Scratch) -> Reading {
     let mut reading = Reading::default();
     match open(file, scratch, &mut reading.stamp) {
         Err(error) => reading.notices.push(could_not_load("module", file, &error)),
@@ -65,14 +65,14 @@ pub fn read(file: &ModuleFile, scratch: &mut Scratch) -> Reading {
     reading
 }
 
-fn open(file: &ModuleFile, scratch: &mut Scratch, stamp: &mut Option<Stamp>) -> Result<Module> {
+fn open(file: &TreeFile, scratch: &mut Scratch, stamp: &mut Option<Stamp>) -> Result<ModuleFile> {
     let (opened, metadata) = open_regular(&file.path)?;
     *stamp = Stamp::settled(&metadata);
-    Module::from_elf(Elf::parse(Contents::read_from(&file.path, opened, metadata.len(), scratch)?)?)
+    ModuleFile::from_elf(Elf::parse(Contents::read_from(&file.path, opened, metadata.len(), scratch)?)?)
 }
 
 impl Facts<'_> {
-    fn read_symbols(&mut self, module: &Module) -> Result<()> {
+    fn read_symbols(&mut self, module: &ModuleFile) -> Result<()> {
         for symbol in module.exported_symbols()? {
             self.exports.push(symbol.name, Need { crc: symbol.crc, weak: false });
         }
@@ -83,7 +83,7 @@ impl Facts<'_> {
         Ok(())
     }
 
-    fn read_modinfo(&mut self, module: &Module) -> Result<()> {
+    fn read_modinfo(&mut self, module: &ModuleFile) -> Result<()> {
         for field in module.modinfo()?.fields() {
             match field.key.as_bytes() {
                 b"alias" => self.aliases.push(field.value),
@@ -96,7 +96,7 @@ impl Facts<'_> {
     }
 }
 
-fn could_not_load(what: &str, file: &ModuleFile, error: &crate::Error) -> Notice {
+fn could_not_load(what: &str, file: &TreeFile, error: &crate::Error) -> Notice {
     let path = file.path.as_os_str().as_encoded_bytes();
     let cause = match error {
         crate::Error::Malformed { fault, .. } => fault.to_string(),
@@ -121,7 +121,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.ko");
         std::fs::write(&path, bytes).unwrap();
-        let file = ModuleFile { name: ModuleName::new("a"), path, listed: "a.ko".into() };
+        let file = TreeFile { name: ModuleName::new("a"), path, listed: "a.ko".into() };
         let Reading { facts, notices, .. } = read(&file, &mut Scratch::default());
         let texts = notices
             .into_iter()

@@ -1,7 +1,7 @@
 //! Which module needs which: the one's undefined symbols, the other's exports.
 
 use super::{
-    ModuleFile,
+    TreeFile,
     facts::Facts,
     symbols::{Owner, SymbolTable},
 };
@@ -37,7 +37,7 @@ impl Graph {
     /// Finds who offers what each module needs; each dependency stands once, at the place where it is
     /// first needed.
     pub fn from_symbols(
-        files: &[ModuleFile],
+        files: &[TreeFile],
         facts: &[Facts<'_>],
         table: &SymbolTable<'_>,
         check: Check,
@@ -102,7 +102,7 @@ impl Graph {
     }
 }
 
-fn about(file: &ModuleFile, what: &[u8], symbol: &[u8]) -> Notice {
+fn about(file: &TreeFile, what: &[u8], symbol: &[u8]) -> Notice {
     let path = file.path.as_os_str().as_encoded_bytes();
     Notice::warning([path, b" ", what, b" ", symbol].concat())
 }
@@ -112,8 +112,8 @@ mod tests {
     use super::*;
     use crate::{ModuleName, depmod::rows::Need};
 
-    fn file(name: &str) -> ModuleFile {
-        ModuleFile {
+    fn file(name: &str) -> TreeFile {
+        TreeFile {
             name: ModuleName::new(name),
             path: format!("/m/{name}.ko").into(),
             listed: format!("{name}.ko").into(),

@@ -32,8 +32,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::Errno;
 use bstr::BString;
-use nix::errno::Errno;
 
 use self::{
     cache::Known,
@@ -48,7 +48,7 @@ use crate::{ModuleName, Notice, Result, Sink, config::DepmodConfig, file::Scratc
 
 /// A module file that the indexes will list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ModuleFile {
+pub struct TreeFile {
     /// The module's name.
     pub name: ModuleName,
     /// The file's path.
@@ -61,7 +61,7 @@ pub struct ModuleFile {
 #[derive(Debug)]
 pub struct Analysis<'a> {
     /// The modules, in module order. Others refer to them by their index.
-    pub files: &'a [ModuleFile],
+    pub files: &'a [TreeFile],
     /// Their facts.
     pub facts: &'a [Facts<'a>],
     /// For each, all modules it needs, in the order of its line in `modules.dep`.
@@ -85,7 +85,7 @@ pub struct Checks<'a> {
 ///
 /// # Errors
 /// Where the module directory cannot be read; lesser faults go to the sink.
-pub fn tree(directory: &Path, config: &DepmodConfig, sink: &mut Sink) -> Result<Vec<ModuleFile>> {
+pub fn tree(directory: &Path, config: &DepmodConfig, sink: &mut Sink) -> Result<Vec<TreeFile>> {
     let mut files = choose::choose(scan::scan(directory, config, sink)?, config, sink);
     module_order::sort(&mut files, directory, sink);
     Ok(files)
@@ -95,8 +95,8 @@ pub fn tree(directory: &Path, config: &DepmodConfig, sink: &mut Sink) -> Result<
 ///
 /// # Errors
 /// Where one is not there, is no module file by its name, is named twice, or is a copy of another one.
-pub fn named(directory: &Path, paths: &[PathBuf], sink: &mut Sink) -> Result<Vec<ModuleFile>> {
-    let mut files: Vec<ModuleFile> = Vec::with_capacity(paths.len());
+pub fn named(directory: &Path, paths: &[PathBuf], sink: &mut Sink) -> Result<Vec<TreeFile>> {
+    let mut files: Vec<TreeFile> = Vec::with_capacity(paths.len());
     for path in paths {
         let could_not = |error| crate::Error::io("create module", path)(error);
         std::fs::metadata(path).map_err(could_not)?;
@@ -109,7 +109,7 @@ pub fn named(directory: &Path, paths: &[PathBuf], sink: &mut Sink) -> Result<Vec
             Some(_) => return Err(could_not(io::Error::from(Errno::EEXIST))),
             None => {
                 let listed = scan::listed(directory, path);
-                files.push(ModuleFile { name, path: path.clone(), listed });
+                files.push(TreeFile { name, path: path.clone(), listed });
             }
         }
     }
@@ -125,7 +125,7 @@ const LARGE: u64 = 64 << 20;
 /// the sink, in module order; the others are read all the same. With the facts comes, where it has
 /// one, the stamp of the file that they are of. `read_one` is called for each module, by any thread.
 pub fn read_facts<'a>(
-    files: &[ModuleFile],
+    files: &[TreeFile],
     known: &Known<'a>,
     threads: NonZeroUsize,
     read_one: &(dyn Fn() + Sync),
@@ -133,7 +133,7 @@ pub fn read_facts<'a>(
 ) -> (Vec<Facts<'a>>, Vec<Option<Stamp>>) {
     let known: Vec<Option<(&Facts<'a>, Stamp)>> = files.iter().map(|file| known.facts(file)).collect();
     let unknown = files.iter().zip(&known).filter_map(|(file, known)| known.is_none().then_some(file));
-    let unknown: Vec<&ModuleFile> = unknown.collect();
+    let unknown: Vec<&TreeFile> = unknown.collect();
     let read = parallel::map(
         parallel::worthwhile(threads, unknown.len()),
         unknown.len(),
@@ -166,7 +166,7 @@ pub fn read_facts<'a>(
 /// # Errors
 /// The cycles, where there are any.
 pub fn analyse<'a>(
-    files: &'a [ModuleFile],
+    files: &'a [TreeFile],
     facts: &'a [Facts<'a>],
     checks: &Checks<'a>,
     sink: &mut Sink,
@@ -180,10 +180,10 @@ pub fn analyse<'a>(
 /// Tells which modules each module needs, itself included, and by which symbol first: the user, the
 /// symbol's bare name, and who offers it, by module order and then as needed (`depmod --verbose`).
 pub fn tell_needs(
-    files: &[ModuleFile],
+    files: &[TreeFile],
     facts: &[Facts<'_>],
     checks: &Checks<'_>,
-    mut tell: impl FnMut(&ModuleFile, &[u8], &ModuleFile),
+    mut tell: impl FnMut(&TreeFile, &[u8], &TreeFile),
 ) {
     let table = SymbolTable::new(checks.kernel_symbols, facts, checks.symbol_prefix);
     for (user, facts) in files.iter().zip(facts) {

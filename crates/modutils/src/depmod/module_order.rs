@@ -8,7 +8,7 @@ use std::{collections::HashMap, path::Path};
 use bstr::{BString, ByteSlice};
 use foldhash::fast::RandomState;
 
-use super::{ModuleFile, missing};
+use super::{TreeFile, missing};
 use crate::{
     Sink,
     file::{TREE_FILE_LIMIT, read_bounded},
@@ -18,7 +18,7 @@ use crate::{
 ///
 /// The file lists `kernel/.../NAME.ko`, whatever compression the modules were given since. Where it
 /// is missing, that goes to the sink.
-pub fn sort(modules: &mut [ModuleFile], directory: &Path, sink: &mut Sink) {
+pub fn sort(modules: &mut [TreeFile], directory: &Path, sink: &mut Sink) {
     let bytes = read_bounded(&directory.join("modules.order"), TREE_FILE_LIMIT).unwrap_or_else(|error| {
         sink(missing("modules.order", directory, &error));
         Vec::new()
@@ -27,7 +27,7 @@ pub fn sort(modules: &mut [ModuleFile], directory: &Path, sink: &mut Sink) {
     for (place, line) in bytes.lines().enumerate() {
         places.entry(line).or_insert(place);
     }
-    let place = |module: &ModuleFile| places.get(uncompressed(&module.listed)).copied().unwrap_or(usize::MAX);
+    let place = |module: &TreeFile| places.get(uncompressed(&module.listed)).copied().unwrap_or(usize::MAX);
     modules.sort_by_cached_key(|module| match place(module) {
         usize::MAX => (usize::MAX, module.listed.clone()),
         // No other one has the place.
@@ -52,7 +52,7 @@ mod tests {
         if let Some(order) = order {
             std::fs::write(directory.path().join("modules.order"), order).unwrap();
         }
-        let file = |listed: &&str| ModuleFile {
+        let file = |listed: &&str| TreeFile {
             name: ModuleName::new(listed),
             path: listed.into(),
             listed: (*listed).into(),

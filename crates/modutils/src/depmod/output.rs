@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroUsize, path::Path};
 
-use super::{Analysis, ModuleFile, builtin, devname, facts::Facts, parallel};
+use super::{Analysis, TreeFile, builtin, devname, facts::Facts, parallel};
 use crate::{Alias, Malformed, Notice, Result, Sink, index::TrieBuilder};
 
 /// A file to be written into the module directory.
@@ -32,7 +32,7 @@ pub fn texts(analysis: &Analysis<'_>, sink: &mut Sink) -> Vec<OutputFile> {
 #[derive(Clone, Copy, Debug)]
 pub struct Sources<'a> {
     /// The modules, in module order.
-    pub files: &'a [ModuleFile],
+    pub files: &'a [TreeFile],
     /// Their facts.
     pub facts: &'a [Facts<'a>],
     /// Where `modules.builtin` and `modules.builtin.modinfo` are.
@@ -189,7 +189,7 @@ fn dep_index(analysis: &Analysis<'_>, sink: &mut Sink) -> Result<Vec<u8>, Malfor
     trie.to_bytes()
 }
 
-fn alias(files: &[ModuleFile], facts: &[Facts<'_>]) -> Vec<u8> {
+fn alias(files: &[TreeFile], facts: &[Facts<'_>]) -> Vec<u8> {
     let mut text = b"# Aliases extracted from modules themselves.\n".to_vec();
     for (file, facts) in files.iter().zip(facts) {
         for alias in facts.aliases.iter() {
@@ -219,7 +219,7 @@ fn alias_index(sources: &Sources<'_>, sink: &mut Sink) -> Result<Vec<u8>, Malfor
     trie.to_bytes()
 }
 
-fn softdep(files: &[ModuleFile], facts: &[Facts<'_>]) -> Vec<u8> {
+fn softdep(files: &[TreeFile], facts: &[Facts<'_>]) -> Vec<u8> {
     let mut text = b"# Soft dependencies extracted from modules themselves.\n".to_vec();
     for (file, facts) in files.iter().zip(facts) {
         for softdep in facts.softdeps.iter() {
@@ -229,7 +229,7 @@ fn softdep(files: &[ModuleFile], facts: &[Facts<'_>]) -> Vec<u8> {
     text
 }
 
-fn weakdep(files: &[ModuleFile], facts: &[Facts<'_>]) -> Vec<u8> {
+fn weakdep(files: &[TreeFile], facts: &[Facts<'_>]) -> Vec<u8> {
     let mut text = b"# Weak dependencies extracted from modules themselves.\n".to_vec();
     for (file, facts) in files.iter().zip(facts) {
         for weakdep in facts.weakdeps.iter() {

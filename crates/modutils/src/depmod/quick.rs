@@ -4,12 +4,12 @@ use std::{collections::HashSet, fs, path::Path, time::SystemTime};
 
 use bstr::ByteSlice;
 
-use super::ModuleFile;
+use super::TreeFile;
 use crate::file::{TREE_FILE_LIMIT, read_bounded};
 
 /// Whether `modules.dep` lists exactly these modules, and none of their files is newer than it. What
 /// cannot be read counts as changed.
-pub fn is_current(files: &[ModuleFile], output: &Path) -> bool {
+pub fn is_current(files: &[TreeFile], output: &Path) -> bool {
     let path = output.join("modules.dep");
     let Some(made) = modified(&path) else { return false };
     let Ok(text) = read_bounded(&path, TREE_FILE_LIMIT) else { return false };
@@ -33,12 +33,12 @@ mod tests {
     use super::*;
     use crate::ModuleName;
 
-    fn tree() -> (tempfile::TempDir, Vec<ModuleFile>) {
+    fn tree() -> (tempfile::TempDir, Vec<TreeFile>) {
         let directory = tempfile::tempdir().unwrap();
         let file = |name: &str| {
             let path = directory.path().join(name);
             fs::write(&path, "").unwrap();
-            ModuleFile { name: ModuleName::new(name), path, listed: name.into() }
+            TreeFile { name: ModuleName::new(name), path, listed: name.into() }
         };
         let files = vec![file("a.ko"), file("b.ko")];
         fs::write(directory.path().join("modules.dep"), "a.ko: b.ko\nb.ko:\n").unwrap();
@@ -56,7 +56,7 @@ mod tests {
         let (directory, files) = tree();
         assert!(!is_current(&files[..1], directory.path()), "removed");
         let mut more = files.clone();
-        more.push(ModuleFile { listed: "c.ko".into(), ..files[0].clone() });
+        more.push(TreeFile { listed: "c.ko".into(), ..files[0].clone() });
         assert!(!is_current(&more, directory.path()), "added");
         let later = SystemTime::now() + Duration::from_secs(10);
         fs::File::options().write(true).open(&files[0].path).unwrap().set_modified(later).unwrap();

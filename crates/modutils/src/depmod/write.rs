@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::errno::Errno;
+use crate::Errno;
 
 use super::output::OutputFile;
 use crate::{Error, Level, Notice, Result, Sink};

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use bstr::{BStr, BString, ByteSlice};
 
 use crate::{
-    Alias, ModuleName, Result,
+    Alias, Context, ModuleName, Result,
     config::{
         AliasLine, BlacklistLine, CommandLine, DenyLine, Origin, SoftdepLine, cmdline::refused_by_kernel,
         lines::words, read,
     },
     glob::fnmatch,
     index::Trie,
-    lookup::{self, Context},
+    lookup,
 };
 
 /// What keeps a module from being loaded, in some way.
@@ -64,7 +64,7 @@ pub struct Ways<'a> {
 /// # Errors
 /// When an index cannot be read.
 pub fn blocks<'a>(context: &'a Context, module: Option<&ModuleName>) -> Result<Vec<Entry<'a>>> {
-    let config = &context.config;
+    let config = context.config();
     let concerns = |pattern: &[u8]| module.is_none_or(|module| fnmatch(pattern, module.as_bytes()));
     let is = |name: &[u8]| module.is_none_or(|module| module.as_bytes() == name);
     let mut blocks: Vec<Block> = Vec::new();
@@ -104,7 +104,7 @@ pub fn blocks<'a>(context: &'a Context, module: Option<&ModuleName>) -> Result<V
 /// # Errors
 /// When an index cannot be read.
 pub fn ways<'a>(context: &'a Context, module: &ModuleName) -> Result<Ways<'a>> {
-    let config = &context.config;
+    let config = context.config();
     let is_refused = config.denied(module).is_some()
         || refused(context)
             .iter()
@@ -116,9 +116,9 @@ pub fn ways<'a>(context: &'a Context, module: &ModuleName) -> Result<Ways<'a>> {
     if config.blacklisted(module).is_none() {
         ways.by_alias = aliases(context, module)?;
     }
-    for (key, _) in context.indexes.dep()?.map(Trie::entries).transpose()?.unwrap_or_default() {
+    for (key, _) in context.indexes().dep()?.map(Trie::entries).transpose()?.unwrap_or_default() {
         let user = ModuleName::new(&key);
-        let line = context.indexes.dependency_line(&user)?;
+        let line = context.indexes().dependency_line(&user)?;
         let mut needed = line.iter().flat_map(|line| &line.dependencies);
         if needed.any(|path| ModuleName::from_path(path).as_ref() == Some(module)) {
             ways.dependents.push(user);
@@ -187,7 +187,7 @@ impl Block<'_> {
 
 /// What the kernel refuses, by its command line.
 fn refused(context: &Context) -> Vec<Block<'static>> {
-    let path: Arc<std::path::Path> = context.root.system("/proc/cmdline").into();
+    let path: Arc<std::path::Path> = context.root().system("/proc/cmdline").into();
     let modules = read(&path).map(|line| refused_by_kernel(&line)).unwrap_or_default();
     let modules = modules.into_iter().filter(|module| !module.is_empty());
     let block = |module: BString| Block::Kernel {
@@ -200,7 +200,7 @@ fn refused(context: &Context) -> Vec<Block<'static>> {
 /// The names of all modules in files, and of built-in ones, sorted.
 fn names(context: &Context) -> Result<Vec<Vec<u8>>> {
     let mut names = Vec::new();
-    for index in [context.indexes.dep()?, context.indexes.builtin()?].into_iter().flatten() {
+    for index in [context.indexes().dep()?, context.indexes().builtin()?].into_iter().flatten() {
         names.extend(index.entries()?.into_iter().map(|(key, _)| key));
     }
     names.sort();
@@ -217,9 +217,10 @@ fn any_matches(names: &[Vec<u8>], pattern: &Alias) -> bool {
 
 /// The aliases that lead to a module, configured ones first.
 fn aliases(context: &Context, module: &ModuleName) -> Result<Vec<BString>> {
-    let configured = context.config.aliases.iter().filter(|line| line.module.as_bytes() == module.as_bytes());
+    let configured =
+        context.config().aliases.iter().filter(|line| line.module.as_bytes() == module.as_bytes());
     let mut aliases: Vec<BString> = configured.map(|line| line.pattern.as_bytes().into()).collect();
-    let own = context.indexes.alias()?.map(Trie::entries).transpose()?.unwrap_or_default();
+    let own = context.indexes().alias()?.map(Trie::entries).transpose()?.unwrap_or_default();
     let own = own.into_iter().filter(|(_, name)| name.as_slice() == module.as_bytes());
     aliases.extend(own.map(|(alias, _)| BString::from(alias)));
     Ok(aliases)

@@ -1,7 +1,7 @@
 //! Why the kernel refuses a module, or would: one typed cause for each thing it checks.
 
+use crate::Errno;
 use bstr::BString;
-use nix::errno::Errno;
 
 use super::{subject::Machine, value::ValueFault, view::Owner};
 use crate::{ModuleName, kernel::State};

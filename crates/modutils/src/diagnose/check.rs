@@ -11,7 +11,7 @@ use super::{
     subject::Subject,
     tree::{self, Target, Tree, Verdict},
 };
-use crate::{ModuleName, Result, depmod::ModuleFile, index::Indexes};
+use crate::{ModuleName, Result, depmod::TreeFile, index::Indexes};
 
 /// How many modules are followed: more than any set of dependencies has.
 const MOST: usize = 512;
@@ -21,7 +21,7 @@ pub fn one(
     target: &Target,
     subject: &Subject,
     parameters: &[u8],
-    files: impl FnOnce() -> Vec<ModuleFile>,
+    files: impl FnOnce() -> Vec<TreeFile>,
 ) -> Verdict {
     let Target { root, release, is_running, .. } = *target;
     let directory = root.modules(release);

@@ -37,10 +37,10 @@ pub mod words;
 
 use std::path::Path;
 
+use crate::Errno;
 use bstr::BString;
-use nix::errno::Errno;
 
-use crate::{Release, Root, file::Compression, file::Contents, kernel::Force, module::Module};
+use crate::{Release, Root, file::Compression, file::Contents, kernel::Force, module_file::ModuleFile};
 use examine::Question;
 use refusal::Refused;
 use subject::Subject;
@@ -64,7 +64,7 @@ pub struct Attempt<'a> {
 pub fn explain(root: &Root, release: &Release, attempt: &Attempt) -> Vec<String> {
     let Attempt { path, parameters, force, errno, log } = *attempt;
     let question = Question { parameters, force, alone: true, is_of_build: false };
-    let module = Contents::open(path).and_then(crate::elf::Elf::parse).and_then(Module::from_elf);
+    let module = Contents::open(path).and_then(crate::elf::Elf::parse).and_then(ModuleFile::from_elf);
     let compression =
         module.as_ref().map_or(Compression::None, |module| module.elf().contents().compression());
     let refused = Refused { errno, log, compression };

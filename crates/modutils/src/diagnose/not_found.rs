@@ -14,11 +14,11 @@ use walkdir::WalkDir;
 
 use super::{similar::similar, words::shown};
 use crate::{
-    Alias, BadBracket, Error, ModuleName, Release,
+    Alias, BadBracket, Context, Error, ModuleName, Release,
     config::{lines::words, read},
     depmod::scan,
     index::{Indexes, Trie},
-    lookup::{self, Context},
+    lookup,
 };
 
 /// How many kernels are looked into, and named.
@@ -86,13 +86,13 @@ pub fn causes(context: &Context, name: &[u8]) -> Vec<Cause> {
     if let Some(cause) = directory_cause(context) {
         return vec![cause];
     }
-    let mut causes = index_causes(&context.indexes);
+    let mut causes = index_causes(context.indexes());
     if let Some(cause) = file_name(name) {
         causes.push(cause);
         return causes;
     }
     let module = ModuleName::new(name);
-    causes.extend(unindexed(&context.indexes, &module));
+    causes.extend(unindexed(context.indexes(), &module));
     if causes.is_empty() && is_loaded(context, &module) {
         causes.push(Cause::Loaded);
     }
@@ -180,19 +180,19 @@ pub fn listed_but_gone(index: &Path, file: &Path) -> Vec<String> {
 }
 
 fn directory_cause(context: &Context) -> Option<Cause> {
-    let directory = context.indexes.directory();
+    let directory = context.indexes().directory();
     let source = fs::metadata(directory).err()?;
     if source.kind() != std::io::ErrorKind::NotFound {
         return Some(Cause::Unreadable(Error::io("read", directory)(source)));
     }
-    let running = Release::running().is_ok_and(|release| context.root.modules(&release) == directory);
+    let running = Release::running().is_ok_and(|release| context.root().modules(&release) == directory);
     Some(Cause::NoDirectory { directory: directory.to_owned(), running, others: kernels(context) })
 }
 
 /// The kernels that have modules, except the one in question.
 fn kernels(context: &Context) -> Vec<Release> {
-    let directory = context.indexes.directory();
-    let entries = fs::read_dir(context.root.all_modules()).into_iter().flatten().flatten();
+    let directory = context.indexes().directory();
+    let entries = fs::read_dir(context.root().all_modules()).into_iter().flatten().flatten();
     let others = entries.filter(|entry| entry.path() != directory && entry.path().is_dir());
     let mut releases: Vec<Release> = others.map(|entry| Release::new(entry.file_name())).collect();
     releases.sort();
@@ -253,7 +253,7 @@ fn lists(list: &[u8], module: &ModuleName) -> bool {
 }
 
 fn is_loaded(context: &Context, module: &ModuleName) -> bool {
-    let modules = read(&context.root.system("/proc/modules")).unwrap_or_default();
+    let modules = read(&context.root().system("/proc/modules")).unwrap_or_default();
     modules.lines().any(|line| words(line).next() == Some(module.as_bytes()))
 }
 
@@ -261,7 +261,7 @@ fn is_loaded(context: &Context, module: &ModuleName) -> bool {
 fn other_kernels(context: &Context, name: &[u8]) -> Vec<Release> {
     let mut releases = kernels(context);
     releases.retain(|release| {
-        let other = Context::without_configuration(context.root.clone(), release);
+        let other = Context::without_configuration(context.root().clone(), release);
         lookup::lookup(&other, name).is_ok_and(|found| !found.is_empty())
     });
     releases
@@ -273,9 +273,9 @@ fn names_alike(context: &Context, name: &[u8]) -> Vec<BString> {
         let entries = index.ok().flatten().and_then(|index| index.entries().ok());
         entries.into_iter().flatten().map(|(key, _)| key)
     };
-    let indexes = &context.indexes;
+    let indexes = context.indexes();
     let mut names: Vec<Vec<u8>> = keys(indexes.dep()).chain(keys(indexes.builtin())).collect();
-    names.extend(context.config.aliases.iter().map(|line| line.pattern.as_bytes().to_owned()));
+    names.extend(context.config().aliases.iter().map(|line| line.pattern.as_bytes().to_owned()));
     similar(name, names.iter().map(Vec::as_slice))
 }
 

@@ -1,7 +1,7 @@
 //! Why the kernel did not drop a module that nothing uses, or that is not there.
 
+use crate::Errno;
 use bstr::ByteSlice;
-use nix::errno::Errno;
 
 use super::{similar::similar, words::shown};
 use crate::{

@@ -4,8 +4,8 @@
 //! A cause counts only where the kernel returns that number for it. Where none does, that is said,
 //! and nothing is guessed.
 
+use crate::Errno;
 use bstr::BString;
-use nix::errno::Errno;
 
 use super::{
     cause::{Cause, Certainty, Finding, Insistence, Note, SignatureFault, SymbolFault},

@@ -17,7 +17,7 @@ use goblin::{
 use crate::{
     ModuleName, Result,
     elf::Class,
-    module::{Binding, Module, Signature, parameters},
+    module_file::{Binding, ModuleFile, Signature, parameters},
 };
 
 /// What a file is compiled for.
@@ -124,16 +124,16 @@ impl Subject {
     /// Opens a file and reads the facts.
     ///
     /// # Errors
-    /// As [`Module::open`] and [`Subject::of`].
+    /// As [`ModuleFile::open`] and [`Subject::of`].
     pub fn open(path: &Path) -> Result<Self> {
-        Self::of(&Module::open(path)?)
+        Self::of(&ModuleFile::open(path)?)
     }
 
     /// Reads the facts of a module.
     ///
     /// # Errors
     /// When the file is damaged: the kernel, too, would not take it.
-    pub fn of(module: &Module) -> Result<Self> {
+    pub fn of(module: &ModuleFile) -> Result<Self> {
         let elf = module.elf();
         let machine = Machine {
             is_64: elf.class() == Class::Elf64,
@@ -176,12 +176,12 @@ impl Subject {
 
 /// The undefined symbols. Entries of the version table alone are left out, except that the kernel
 /// itself checks `module_layout` by them.
-fn needs(module: &Module) -> Result<Vec<Need>> {
+fn needs(module: &ModuleFile) -> Result<Vec<Need>> {
     let wanted = module
         .needed_symbols()?
         .into_iter()
         .filter(|symbol| symbol.binding != Binding::Undefined || symbol.name == "module_layout");
-    let need = |symbol: crate::module::NeededSymbol<'_>| Need {
+    let need = |symbol: crate::module_file::NeededSymbol<'_>| Need {
         name: symbol.name.strip_prefix(b".").unwrap_or(symbol.name).into(),
         crc: symbol.crc.map(low_word),
         weak: symbol.binding != Binding::Global,
@@ -193,8 +193,8 @@ fn needs(module: &Module) -> Result<Vec<Need>> {
 /// Symbols that nobody exports: the linker and the kernel's loader provide them.
 const PROVIDED: [&[u8]; 3] = [b"TOC.", b"__this_module", b"_GLOBAL_OFFSET_TABLE_"];
 
-fn exports(module: &Module) -> Result<Vec<Export>> {
-    let export = |symbol: crate::module::ExportedSymbol<'_>| Export {
+fn exports(module: &ModuleFile) -> Result<Vec<Export>> {
+    let export = |symbol: crate::module_file::ExportedSymbol<'_>| Export {
         name: symbol.name.into(),
         crc: symbol.crc.map(low_word),
         gpl_only: symbol.gpl_only,
@@ -203,7 +203,7 @@ fn exports(module: &Module) -> Result<Vec<Export>> {
     Ok(module.exported_symbols()?.into_iter().map(export).collect())
 }
 
-fn signed(module: &Module) -> Result<Signed> {
+fn signed(module: &ModuleFile) -> Result<Signed> {
     if let Some(signature) = module.signature()? {
         return Ok(if signature.is_readable() {
             Signed::By(Box::new(signature))

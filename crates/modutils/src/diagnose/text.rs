@@ -226,13 +226,13 @@ fn remark(remark: Remark) -> String {
         Remark::OwnError(errno) => own_error(errno),
         Remark::NothingFound(errno) => format!(
             "Nothing that can be checked here explains it. Perhaps the module's own initialisation returned \"{}\"; that could not be verified.",
-            crate::errno_text(errno)
+            errno.text()
         ),
     }
 }
 
-fn own_error(errno: nix::errno::Errno) -> String {
-    format!("The module's own initialisation failed: {}.", crate::errno_text(errno))
+fn own_error(errno: crate::Errno) -> String {
+    format!("The module's own initialisation failed: {}.", errno.text())
 }
 
 /// What is told though it keeps nothing out.

@@ -18,7 +18,7 @@ use super::{
     text,
     view::KernelView,
 };
-use crate::{Error, ModuleName, Release, Result, Root, depmod::ModuleFile, error_text};
+use crate::{Error, ModuleName, Release, Result, Root, depmod::TreeFile, error_text};
 
 /// The kernel that is asked about.
 #[derive(Clone, Copy, Debug)]
@@ -112,9 +112,9 @@ impl Verdict {
 
 impl Tree {
     /// Reads all files; `step` is called after each of them, from any thread.
-    pub fn read(target: &Target, files: &[ModuleFile], step: &(dyn Fn() + Sync)) -> Self {
+    pub fn read(target: &Target, files: &[TreeFile], step: &(dyn Fn() + Sync)) -> Self {
         let Target { root, release, is_running, threads } = *target;
-        let open = |file: &ModuleFile| {
+        let open = |file: &TreeFile| {
             let facts = Subject::open(&file.path);
             step();
             facts
@@ -203,7 +203,7 @@ fn outcome(verdicts: &[Verdict], place: usize) -> Outcome {
 }
 
 impl Member {
-    fn new(file: &ModuleFile, facts: Result<Subject>, list: &BuildList) -> Self {
+    fn new(file: &TreeFile, facts: Result<Subject>, list: &BuildList) -> Self {
         // Without the build's list every module in the kernel's own directory counts.
         let is_of_build =
             if list.is_empty() { file.listed.starts_with(b"kernel/") } else { list.contains(&file.listed) };

@@ -18,6 +18,7 @@ use std::{
     },
 };
 
+use crate::Errno;
 use bstr::ByteSlice;
 pub use goblin::elf::{header::Header, section_header::SectionHeader, sym::Sym};
 use goblin::{
@@ -27,7 +28,6 @@ use goblin::{
         section_header::{SHN_XINDEX, SHT_NOBITS, SHT_SYMTAB, SHT_SYMTAB_SHNDX},
     },
 };
-use nix::errno::Errno;
 use scroll::Pread;
 pub use symbols::{NameBudget, Symbol, Symbols};
 

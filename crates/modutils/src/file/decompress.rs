@@ -185,7 +185,9 @@ fn decompress_streams(
             }
         };
         if plain.len() as u64 > limit {
-            return Err(Malformed::file(format!("the {name} stream holds more than {limit} bytes")));
+            return Err(
+                Malformed::file(format!("the {name} stream holds more than {limit} bytes")).too_large()
+            );
         }
         if compression == Compression::Xz {
             rest = without_padding(rest);

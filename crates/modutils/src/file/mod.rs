@@ -18,7 +18,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nix::errno::Errno;
+use crate::Errno;
 
 use decompress::{Decompressor, Plain};
 pub use decompress::{SIZE_LIMIT, decompress};
@@ -165,7 +165,9 @@ impl Contents {
         scratch.exceeded = len > scratch.limit;
         if scratch.exceeded {
             let limit = scratch.limit;
-            return Err(Malformed::file(format!("the file holds more than {limit} bytes")).at(path));
+            return Err(Malformed::file(format!("the file holds more than {limit} bytes"))
+                .too_large()
+                .at(path));
         }
         if len == 0 {
             return Err(Malformed::file("the file is empty").at(path));

@@ -4,10 +4,10 @@
 //! that a foreign writer cuts short in its place would kill the process. Blocks stay in memory once
 //! read, so that nodes borrow from them and further lookups find them.
 
-use std::{cell::OnceCell, fs::File, io, os::unix::fs::FileExt, path::Path};
+use std::{fs::File, io, os::unix::fs::FileExt, path::Path, sync::OnceLock};
 
 use crate::{
-    Malformed,
+    Errno, Malformed,
     bytes::find,
     error_text,
     file::{TREE_FILE_LIMIT, open_bounded},
@@ -22,7 +22,7 @@ const OVERLAP: usize = 1 << 10;
 const LONG_OVERLAP: usize = 16 << 10;
 
 /// Blocks of a file by their place, as far as they were read.
-type Blocks = Vec<OnceCell<Box<[u8]>>>;
+type Blocks = Vec<OnceLock<Box<[u8]>>>;
 
 /// An index file, of which parts may be in memory.
 #[derive(Debug)]
@@ -31,9 +31,9 @@ pub(super) struct IndexFile {
     file: Option<File>,
     len: usize,
     blocks: Blocks,
-    long_blocks: OnceCell<Blocks>,
+    long_blocks: OnceLock<Blocks>,
     /// All bytes.
-    whole: OnceCell<Vec<u8>>,
+    whole: OnceLock<Vec<u8>>,
 }
 
 impl IndexFile {
@@ -44,15 +44,15 @@ impl IndexFile {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let (file, len) = open_bounded(path, TREE_FILE_LIMIT)?;
         let len = usize::try_from(len).unwrap_or_default();
-        let (blocks, long_blocks) = (blocks(len), OnceCell::new());
-        Ok(Self { file: Some(file), len, blocks, long_blocks, whole: OnceCell::new() })
+        let (blocks, long_blocks) = (blocks(len), OnceLock::new());
+        Ok(Self { file: Some(file), len, blocks, long_blocks, whole: OnceLock::new() })
     }
 
     /// The same of bytes in memory.
     pub(super) fn from_bytes(bytes: Vec<u8>) -> Self {
         let len = bytes.len();
-        let whole = OnceCell::from(bytes);
-        Self { file: None, len, blocks: Vec::new(), long_blocks: OnceCell::new(), whole }
+        let whole = OnceLock::from(bytes);
+        Self { file: None, len, blocks: Vec::new(), long_blocks: OnceLock::new(), whole }
     }
 
     /// How many bytes the file has.
@@ -129,7 +129,7 @@ impl IndexFile {
             if error.kind() == io::ErrorKind::UnexpectedEof {
                 return Malformed::offset(start as u64, "the index became shorter while it was read");
             }
-            let errno = nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO));
+            let errno = Errno::in_io(&error);
             let what = format!("could not be read: {}", error_text(&error));
             Malformed::offset(start as u64, what).with_errno(errno)
         })
@@ -144,7 +144,7 @@ impl IndexFile {
 
 /// Room for the blocks of so long a file.
 fn blocks(len: usize) -> Blocks {
-    vec![OnceCell::new(); len.div_ceil(1 << BLOCK_SHIFT)]
+    vec![OnceLock::new(); len.div_ceil(1 << BLOCK_SHIFT)]
 }
 
 /// A place in the file, moving on as it is read.

@@ -1,10 +1,10 @@
 //! The indexes of one module directory, each opened when first asked for.
 
 use std::{
-    cell::OnceCell,
     ffi::{OsStr, OsString},
     os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 use bstr::ByteSlice;
@@ -16,11 +16,11 @@ use crate::{Malformed, ModuleName, Result, bytes};
 #[derive(Debug)]
 pub struct Indexes {
     directory: PathBuf,
-    dep: OnceCell<Option<Trie>>,
-    alias: OnceCell<Option<Trie>>,
-    symbols: OnceCell<Option<Trie>>,
-    builtin: OnceCell<Option<Trie>>,
-    builtin_alias: OnceCell<Option<Trie>>,
+    dep: OnceLock<Option<Trie>>,
+    alias: OnceLock<Option<Trie>>,
+    symbols: OnceLock<Option<Trie>>,
+    builtin: OnceLock<Option<Trie>>,
+    builtin_alias: OnceLock<Option<Trie>>,
 }
 
 /// A module's line of `modules.dep`: its file and the files of all modules it needs.
@@ -99,7 +99,7 @@ impl Indexes {
         line.map_err(|what| fault(what).at(&self.directory.join("modules.dep.bin"))).map(Some)
     }
 
-    fn open<'a>(&self, cell: &'a OnceCell<Option<Trie>>, file: &str) -> Result<Option<&'a Trie>> {
+    fn open<'a>(&self, cell: &'a OnceLock<Option<Trie>>, file: &str) -> Result<Option<&'a Trie>> {
         if let Some(known) = cell.get() {
             return Ok(known.as_ref());
         }

@@ -2,10 +2,11 @@
 
 use std::{ffi::CStr, fs::File};
 
-use nix::{
-    Result,
-    kmod::{DeleteModuleFlags, ModuleInitFlags},
-};
+use nix::kmod::{DeleteModuleFlags, ModuleInitFlags};
+
+use crate::Errno;
+
+type Result<T> = std::result::Result<T, Errno>;
 
 /// The three calls that modules come and go by; several threads may make them at once.
 pub trait Calls: Sync {
@@ -34,15 +35,15 @@ pub struct Linux;
 
 impl Calls for Linux {
     fn init_module(&self, image: &[u8], parameters: &CStr) -> Result<()> {
-        nix::kmod::init_module(image, parameters)
+        nix::kmod::init_module(image, parameters).map_err(Errno::of)
     }
 
     fn finit_module(&self, file: &File, parameters: &CStr, flags: ModuleInitFlags) -> Result<()> {
-        nix::kmod::finit_module(file, parameters, flags)
+        nix::kmod::finit_module(file, parameters, flags).map_err(Errno::of)
     }
 
     fn delete_module(&self, name: &CStr, flags: DeleteModuleFlags) -> Result<()> {
-        nix::kmod::delete_module(name, flags)
+        nix::kmod::delete_module(name, flags).map_err(Errno::of)
     }
 }
 
@@ -51,8 +52,6 @@ pub(super) mod fake {
     //! A kernel that writes down what it is asked and answers as told.
 
     use std::{collections::HashMap, sync::Mutex};
-
-    use nix::errno::Errno;
 
     use super::*;
 

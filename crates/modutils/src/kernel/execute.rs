@@ -4,8 +4,8 @@ mod parallel;
 
 use std::{collections::HashSet, ffi::OsString, path::Path, time::Duration};
 
+use crate::Errno;
 use bstr::BString;
-use nix::errno::Errno;
 
 use super::{
     Force, Kernel, Refusal, State,
@@ -106,7 +106,7 @@ pub enum Failure {
     #[error("the module is in use")]
     InUse,
     /// The kernel did not drop the module.
-    #[error("{}", crate::errno_text(*.0))]
+    #[error("{}", .0.text())]
     NotDropped(Errno),
 }
 

@@ -4,11 +4,11 @@ use std::{ffi::CString, fs::File, os::unix::fs::FileExt, path::Path};
 
 use bstr::ByteSlice;
 use goblin::{container::Endian, elf::section_header::SHF_ALLOC};
-use nix::{errno::Errno, kmod::ModuleInitFlags};
+use nix::kmod::ModuleInitFlags;
 
 use super::Kernel;
 use crate::{
-    Error, Malformed, Result,
+    Errno, Error, Malformed, Result,
     elf::{Class, Elf},
     file::{Compression, Contents, open_at_once},
 };
@@ -31,7 +31,7 @@ pub struct Force {
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// The kernel said no.
-    #[error("{}", crate::errno_text(*.0))]
+    #[error("{}", .0.text())]
     Kernel(Errno),
     /// Its file could not be read.
     #[error(transparent)]

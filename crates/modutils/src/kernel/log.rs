@@ -9,8 +9,8 @@ use std::{
     os::unix::fs::{FileTypeExt, OpenOptionsExt},
 };
 
+use crate::Errno;
 use bstr::{BString, ByteSlice};
-use nix::errno::Errno;
 
 use crate::Root;
 
@@ -47,7 +47,7 @@ impl LogMark {
                 Ok(0) => break,
                 Ok(len) => lines.extend(text(record.get(..len).unwrap_or_default())),
                 // Overwritten before it was read: what follows is still there.
-                Err(error) if error.raw_os_error() == Some(Errno::EPIPE as i32) => {}
+                Err(error) if error.raw_os_error() == Some(Errno::EPIPE.raw()) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => break,
             }

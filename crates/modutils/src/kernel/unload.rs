@@ -6,10 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::{errno::Errno, kmod::DeleteModuleFlags};
+use nix::kmod::DeleteModuleFlags;
 
 use super::Kernel;
-use crate::ModuleName;
+use crate::{Errno, ModuleName};
 
 /// The first pause between two looks at a module in use; each later one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);

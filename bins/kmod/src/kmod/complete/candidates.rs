@@ -8,10 +8,10 @@ use std::{
 use bstr::ByteSlice;
 use clap::Command;
 use modutils::{
-    ModuleName, Release, Root,
+    Context, ModuleName, Release, Root,
     kernel::Kernel,
-    lookup::{self, Context},
-    module::{Module, parameters},
+    lookup,
+    module_file::{ModuleFile, parameters},
 };
 
 use super::line::Line;
@@ -154,7 +154,7 @@ fn modules(line: &Line, with_builtin: bool) -> Vec<Candidate> {
         return vec![Candidate::files()];
     }
     let Some(context) = context(line) else { return Vec::new() };
-    let indexes = [Some(context.indexes.dep()), with_builtin.then(|| context.indexes.builtin())];
+    let indexes = [Some(context.indexes().dep()), with_builtin.then(|| context.indexes().builtin())];
     // An index that is missing or damaged offers nothing; whoever runs the tool is told why.
     let tries = indexes.into_iter().flatten().filter_map(Result::ok).flatten();
     let entries = tries.filter_map(|trie| trie.entries().ok()).flatten();
@@ -186,11 +186,11 @@ fn parameters(module: &OsStr, line: &Line) -> Vec<Candidate> {
 
 fn file_of(context: &Context, name: &[u8]) -> Option<PathBuf> {
     let candidates = lookup::lookup(context, name).ok()?;
-    Some(context.indexes.dependency_line(&candidates.first()?.module).ok()??.path)
+    Some(context.indexes().dependency_line(&candidates.first()?.module).ok()??.path)
 }
 
 fn parameters_of(file: &Path, line: &Line) -> Vec<Candidate> {
-    let Ok(module) = Module::open(file) else { return Vec::new() };
+    let Ok(module) = ModuleFile::open(file) else { return Vec::new() };
     let Ok(info) = module.modinfo() else { return Vec::new() };
     let (parameters, _) = parameters::parse(&info);
     let candidates = parameters.iter().filter_map(|parameter| {

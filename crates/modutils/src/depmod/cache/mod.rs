@@ -27,7 +27,7 @@ use std::{collections::HashMap, ffi::OsStr, fs, os::unix::ffi::OsStrExt, path::P
 use foldhash::fast::RandomState;
 pub use store::Store;
 
-use super::{ModuleFile, facts::Facts, stamp::Stamp};
+use super::{TreeFile, facts::Facts, stamp::Stamp};
 use crate::Result;
 
 /// What the file begins with; the last two digits are the version of its form.
@@ -79,18 +79,18 @@ impl<'a> Known<'a> {
     }
 
     /// The facts of a module file that is what it was, and its stamp.
-    pub(super) fn facts(&self, file: &ModuleFile) -> Option<(&Facts<'a>, Stamp)> {
+    pub(super) fn facts(&self, file: &TreeFile) -> Option<(&Facts<'a>, Stamp)> {
         let entry = self.entry(file)?;
         Some((entry.facts.as_ref()?, entry.stamp))
     }
 
     /// Whether a module file is known and is not what it was.
-    pub fn has_changed(&self, file: &ModuleFile) -> bool {
+    pub fn has_changed(&self, file: &TreeFile) -> bool {
         self.entry(file).is_some_and(|entry| entry.facts.is_none())
     }
 
     /// Whether exactly these files are known, each in this state: then there is nothing to write.
-    fn is(&self, files: &[ModuleFile], stamps: &[Option<Stamp>]) -> bool {
+    fn is(&self, files: &[TreeFile], stamps: &[Option<Stamp>]) -> bool {
         let stamped = files.iter().zip(stamps).filter_map(|(file, stamp)| Some((file, (*stamp)?)));
         let mut count = 0_usize;
         let all = stamped
@@ -99,7 +99,7 @@ impl<'a> Known<'a> {
         all && count == self.entries.len()
     }
 
-    fn entry(&self, file: &ModuleFile) -> Option<&Entry<'a>> {
+    fn entry(&self, file: &TreeFile) -> Option<&Entry<'a>> {
         self.entries.get(*self.places.get(file.path.as_os_str().as_bytes())?)
     }
 }
@@ -109,7 +109,7 @@ impl<'a> Known<'a> {
 pub fn prepare(
     known: &Known<'_>,
     directory: &Path,
-    files: &[ModuleFile],
+    files: &[TreeFile],
     facts: &[Facts<'_>],
     stamps: &[Option<Stamp>],
 ) -> Option<Vec<u8>> {
@@ -135,7 +135,7 @@ const WITH_CHANGE_TIMES: [u32; 7] =
     [0xef53, 0x5846_5342, 0x9123_683e, 0xf2f5_2010, 0xca45_1a4e, 0x2fc1_2fc1, 0x0102_1994];
 
 /// Takes the stamp from files on other file systems.
-fn without_untrusted_times(files: &[ModuleFile], stamps: &mut [Option<Stamp>]) {
+fn without_untrusted_times(files: &[TreeFile], stamps: &mut [Option<Stamp>]) {
     let mut trusted: HashMap<u64, bool> = HashMap::new();
     for (file, place) in files.iter().zip(stamps) {
         let Some(stamp) = place else { continue };
@@ -149,12 +149,7 @@ fn without_untrusted_times(files: &[ModuleFile], stamps: &mut [Option<Stamp>]) {
     }
 }
 
-fn to_bytes(
-    directory: &Path,
-    files: &[ModuleFile],
-    facts: &[Facts<'_>],
-    stamps: &[Option<Stamp>],
-) -> Vec<u8> {
+fn to_bytes(directory: &Path, files: &[TreeFile], facts: &[Facts<'_>], stamps: &[Option<Stamp>]) -> Vec<u8> {
     // Memory that doubles would be moved again and again.
     let sizes = files.iter().zip(facts).map(|(file, facts)| {
         file.path.as_os_str().len().saturating_add(facts::len(facts)).saturating_add(ENTRY)
@@ -225,7 +220,7 @@ mod tests {
     use super::*;
     use crate::{ModuleName, depmod::rows::Need};
 
-    fn tree() -> (tempfile::TempDir, Vec<ModuleFile>, Vec<Facts<'static>>, Vec<Option<Stamp>>) {
+    fn tree() -> (tempfile::TempDir, Vec<TreeFile>, Vec<Facts<'static>>, Vec<Option<Stamp>>) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.ko");
         std::fs::write(&path, "content").unwrap();
@@ -237,7 +232,7 @@ mod tests {
             facts.exports.push(name, Need { crc, weak: false });
             facts.needs.push(name, Need { crc, weak: crc.is_none() });
         }
-        let file = ModuleFile { name: ModuleName::new("a"), path, listed: "a.ko".into() };
+        let file = TreeFile { name: ModuleName::new("a"), path, listed: "a.ko".into() };
         (directory, vec![file], vec![facts], vec![Some(stamp)])
     }
 

@@ -2,15 +2,12 @@
 
 use std::{collections::HashSet, ffi::CStr, fs, fs::File, io::Read, path::PathBuf, time::Duration};
 
-use nix::{
-    errno::Errno,
-    kmod::{DeleteModuleFlags, ModuleInitFlags},
-};
+use nix::kmod::{DeleteModuleFlags, ModuleInitFlags};
 use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    Root,
+    Errno, Root,
     config::ModprobeConfig,
     kernel::{Calls, Force, Mode, execute},
     lookup::{Candidate, Facts, Known},
@@ -124,24 +121,24 @@ impl Machine {
 }
 
 impl Calls for Machine {
-    fn init_module(&self, _: &[u8], _: &CStr) -> nix::Result<()> {
+    fn init_module(&self, _: &[u8], _: &CStr) -> std::result::Result<(), Errno> {
         Err(Errno::ENOSYS)
     }
 
-    fn finit_module(&self, mut file: &File, _: &CStr, _: ModuleInitFlags) -> nix::Result<()> {
+    fn finit_module(&self, mut file: &File, _: &CStr, _: ModuleInitFlags) -> std::result::Result<(), Errno> {
         let mut text = String::new();
         file.read_to_string(&mut text).unwrap();
         let name = text.strip_prefix("module ").unwrap();
         self.rendezvous(name);
         if self.refused.contains(name) {
-            return Err(Errno::ENODEV);
+            return Err(Errno::from_raw(19));
         }
         fs::create_dir(self.sysfs().join(name)).map_err(|_| Errno::EEXIST)?;
         fs::write(self.sysfs().join(name).join("initstate"), "live\n").unwrap();
         Ok(())
     }
 
-    fn delete_module(&self, _: &CStr, _: DeleteModuleFlags) -> nix::Result<()> {
+    fn delete_module(&self, _: &CStr, _: DeleteModuleFlags) -> std::result::Result<(), Errno> {
         Err(Errno::ENOSYS)
     }
 }

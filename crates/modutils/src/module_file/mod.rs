@@ -1,6 +1,6 @@
 //! The view of an ELF file gives the facts of a module.
 //!
-//! Each kind of fact has a file of its own with a plain parser of bytes; [`Module`] finds the bytes
+//! Each kind of fact has a file of its own with a plain parser of bytes; [`ModuleFile`] finds the bytes
 //! for them. Facts borrow their names from the module, which keeps the sections it has read.
 
 pub mod builtin;
@@ -22,7 +22,7 @@ pub use signature::{IdType, Signature};
 pub use this_module::ThisModule;
 pub use versions::SymbolVersion;
 
-use nix::errno::Errno;
+use crate::Errno;
 
 use crate::{
     Error, Malformed, ModuleName, Result,
@@ -32,25 +32,25 @@ use crate::{
 
 /// A kernel module in a file.
 #[derive(Debug)]
-pub struct Module {
+pub struct ModuleFile {
     elf: Elf,
     name: ModuleName,
 }
 
-impl Module {
+impl ModuleFile {
     /// Opens a module file, whatever its compression.
     ///
     /// # Errors
-    /// As [`Contents::open`] and [`Elf::parse`], and as [`Module::from_elf`].
+    /// As [`Contents::open`] and [`Elf::parse`], and as [`ModuleFile::from_elf`].
     pub fn open(path: &Path) -> Result<Self> {
         Self::open_with(path, &mut Scratch::default())
     }
 
-    /// As [`Module::open`], with memory and limit of `scratch`, which can have it back
-    /// ([`Module::into_contents`], [`Scratch::recycle`]).
+    /// As [`ModuleFile::open`], with memory and limit of `scratch`, which can have it back
+    /// ([`ModuleFile::into_contents`], [`Scratch::recycle`]).
     ///
     /// # Errors
-    /// As [`Module::open`].
+    /// As [`ModuleFile::open`].
     pub fn open_with(path: &Path, scratch: &mut Scratch) -> Result<Self> {
         Self::from_elf(Elf::parse(Contents::open_with(path, scratch)?)?)
     }
@@ -93,10 +93,10 @@ impl Module {
         self.modinfo_section().map(ModInfo::parse)
     }
 
-    /// The bytes that [`Module::modinfo`] parses.
+    /// The bytes that [`ModuleFile::modinfo`] parses.
     ///
     /// # Errors
-    /// As [`Module::modinfo`].
+    /// As [`ModuleFile::modinfo`].
     pub fn modinfo_section(&self) -> Result<&[u8]> {
         let missing = || Malformed::file("no section .modinfo: not a module").with_errno(Errno::ENODATA);
         self.elf.section(b".modinfo")?.ok_or_else(|| self.fault(missing()))

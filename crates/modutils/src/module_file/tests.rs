@@ -12,20 +12,20 @@ use testkit::{
 
 use super::*;
 
-fn module(builder: &ModuleBuilder) -> Module {
+fn module(builder: &ModuleBuilder) -> ModuleFile {
     from_bytes(builder.build()).unwrap()
 }
 
-fn from_bytes(bytes: Vec<u8>) -> Result<Module> {
-    Module::from_elf(Elf::parse(Contents::from_bytes(Path::new("/m/a-b.ko.xz"), bytes)?)?)
+fn from_bytes(bytes: Vec<u8>) -> Result<ModuleFile> {
+    ModuleFile::from_elf(Elf::parse(Contents::from_bytes(Path::new("/m/a-b.ko.xz"), bytes)?)?)
 }
 
-fn needed(module: &Module) -> Vec<(String, Option<u64>, Binding)> {
+fn needed(module: &ModuleFile) -> Vec<(String, Option<u64>, Binding)> {
     let needed = module.needed_symbols().unwrap();
     needed.iter().map(|symbol| (symbol.name.to_string(), symbol.crc, symbol.binding)).collect()
 }
 
-fn exported(module: &Module) -> Vec<(String, Option<u64>)> {
+fn exported(module: &ModuleFile) -> Vec<(String, Option<u64>)> {
     module.exported_symbols().unwrap().iter().map(|symbol| (symbol.name.to_string(), symbol.crc)).collect()
 }
 

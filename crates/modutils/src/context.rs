@@ -1,0 +1,181 @@
+//! What answers questions about the modules of one kernel: where they are, what is configured, and the
+//! indexes, opened once.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{
+    Notice, Release, Result, Root,
+    config::{ModprobeConfig, Sources},
+    index::Indexes,
+    kernel::{Kernel, LoadedModule},
+};
+
+/// The modules of one kernel with their configuration and indexes.
+///
+/// It is a handle: a clone is cheap and means the same context, and threads may share it.
+#[derive(Clone)]
+pub struct Context(Arc<Inner>);
+
+struct Inner {
+    root: Root,
+    config: ModprobeConfig,
+    indexes: Indexes,
+    sink: Box<NoticeSink>,
+}
+
+type NoticeSink = dyn Fn(Notice) + Send + Sync;
+
+// Threads share a context: nothing in it may forbid that.
+const _: () = {
+    const fn is_shared_by_threads<T: Send + Sync>() {}
+    is_shared_by_threads::<Context>();
+};
+
+/// How a [`Context`] is opened.
+pub struct ContextBuilder {
+    root: Root,
+    directory: Option<Directory>,
+    config: ConfigChoice,
+    sink: Box<NoticeSink>,
+}
+
+enum Directory {
+    OfRelease(Release),
+    Plain(PathBuf),
+}
+
+enum ConfigChoice {
+    OfSystem,
+    Paths(Vec<PathBuf>),
+    None,
+}
+
+impl Context {
+    /// How a context is opened: for the running kernel and with the system's configuration, unless the
+    /// builder is told otherwise.
+    pub fn builder() -> ContextBuilder {
+        ContextBuilder {
+            root: Root::default(),
+            directory: None,
+            config: ConfigChoice::OfSystem,
+            sink: Box::new(drop),
+        }
+    }
+
+    /// Without any configuration, as insmod, rmmod, lsmod and modinfo work.
+    pub fn without_configuration(root: Root, release: &Release) -> Self {
+        let indexes = Indexes::new(root.modules(release));
+        let (config, sink) = (ModprobeConfig::default(), Box::new(drop));
+        Self(Arc::new(Inner { root, config, indexes, sink }))
+    }
+
+    /// Where things are.
+    pub fn root(&self) -> &Root {
+        &self.0.root
+    }
+
+    /// The module directory, `/lib/modules/VERSION`.
+    pub fn directory(&self) -> &Path {
+        self.0.indexes.directory()
+    }
+
+    /// What is configured.
+    pub fn config(&self) -> &ModprobeConfig {
+        &self.0.config
+    }
+
+    /// What depmod found.
+    pub fn indexes(&self) -> &Indexes {
+        &self.0.indexes
+    }
+
+    /// The loaded modules, newest first. A malformed line of /proc/modules is a notice.
+    ///
+    /// # Errors
+    /// When /proc/modules cannot be read.
+    pub fn loaded(&self) -> Result<Vec<LoadedModule>> {
+        Kernel::running(self.root()).loaded_modules(&mut |notice| (self.0.sink)(notice))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of_parts(root: Root, config: ModprobeConfig, indexes: Indexes) -> Self {
+        Self(Arc::new(Inner { root, config, indexes, sink: Box::new(drop) }))
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { root, config, indexes, sink: _ } = &*self.0;
+        f.debug_struct("Context")
+            .field("root", root)
+            .field("config", config)
+            .field("indexes", indexes)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ContextBuilder {
+    /// Module directories, configuration, /proc and /sys below this root.
+    #[must_use]
+    pub fn root(self, root: Root) -> Self {
+        Self { root, ..self }
+    }
+
+    /// The modules of the kernel of this release, below the root.
+    #[must_use]
+    pub fn release(self, release: Release) -> Self {
+        Self { directory: Some(Directory::OfRelease(release)), ..self }
+    }
+
+    /// The modules in this very directory, whatever kernel they are for.
+    #[must_use]
+    pub fn directory(self, directory: impl Into<PathBuf>) -> Self {
+        Self { directory: Some(Directory::Plain(directory.into())), ..self }
+    }
+
+    /// These files and directories in the place of modprobe.d (`modprobe --config`).
+    #[must_use]
+    pub fn config_paths(self, paths: Vec<PathBuf>) -> Self {
+        Self { config: ConfigChoice::Paths(paths), ..self }
+    }
+
+    /// Without any configuration, as insmod, rmmod, lsmod and modinfo work.
+    #[must_use]
+    pub fn without_configuration(self) -> Self {
+        Self { config: ConfigChoice::None, ..self }
+    }
+
+    /// Where notices go: faulty lines of configuration, and the like. Without it they are dropped.
+    #[must_use]
+    pub fn on_notice(self, sink: impl Fn(Notice) + Send + Sync + 'static) -> Self {
+        Self { sink: Box::new(sink), ..self }
+    }
+
+    /// Reads the configuration; an index is opened when it is first asked for.
+    ///
+    /// # Errors
+    /// When the running kernel's release is needed and cannot be had.
+    pub fn build(self) -> Result<Context> {
+        let Self { root, directory, config, sink } = self;
+        let directory = match directory {
+            Some(Directory::Plain(directory)) => directory,
+            Some(Directory::OfRelease(release)) => root.modules(&release),
+            None => root.modules(&Release::running()?),
+        };
+        let paths = match config {
+            ConfigChoice::OfSystem => Some(None),
+            ConfigChoice::Paths(paths) => Some(Some(paths)),
+            ConfigChoice::None => None,
+        };
+        let config = paths.map(|paths| {
+            let sources = Sources { paths, modules: Some(directory.clone()) };
+            ModprobeConfig::load(&root, &sources, &mut |notice| sink(notice))
+        });
+        let (config, indexes) = (config.unwrap_or_default(), Indexes::new(directory));
+        Ok(Context(Arc::new(Inner { root, config, indexes, sink })))
+    }
+}
