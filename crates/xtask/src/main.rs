@@ -28,6 +28,7 @@ mod progress;
 mod qemu;
 mod reference;
 mod scenarios;
+mod surface;
 mod test;
 mod tour;
 mod trees;
@@ -82,6 +83,8 @@ enum Task {
     Bench(bench::Options),
     /// Run the fuzz targets of tests/fuzz
     Fuzz(fuzz::Options),
+    /// Count what is public in the library, and check what its signatures name
+    Surface(surface::Options),
     /// Check licences, sources and known faults of the dependencies with cargo-deny
     Audit,
 }
@@ -105,6 +108,7 @@ fn main() -> ExitCode {
         Task::Faults(options) => faults::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Fuzz(options) => fuzz::run(&options),
+        Task::Surface(options) => surface::run(&options),
         Task::Audit => audit::run(),
     };
     match done {
