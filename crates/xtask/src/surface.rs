@@ -10,6 +10,7 @@
 //! resolved as far as signatures need it, and a name that cannot be resolved is a violation, not a pass.
 
 mod attributes;
+mod internals;
 mod macros;
 mod metadata;
 mod names;
@@ -74,7 +75,9 @@ fn examine() -> Result<(Surface, Vec<Violation>)> {
     let reader = |path: &Path| fs::read_to_string(packages.root().join(path)).ok();
     let library = Library::read(Path::new(ROOT), conditions, dependencies, &reader)?;
     let surface = Surface::of(&library);
-    let violations = rules::check(&library, &surface, rules::CLOSED);
+    let mut violations = rules::check(&library, &surface, rules::CLOSED);
+    violations.extend(internals::check(&packages)?);
+    violations.sort();
     Ok((surface, violations))
 }
 

@@ -40,6 +40,10 @@ impl Packages {
         &self.root
     }
 
+    pub(super) fn all(&self) -> &[Value] {
+        &self.packages
+    }
+
     fn named(&self, name: &str) -> Option<&Value> {
         self.packages.iter().find(|package| package["name"] == name)
     }
@@ -63,7 +67,7 @@ impl Packages {
 }
 
 /// The elements of an array; none of anything else.
-fn list(value: &Value) -> Vec<Value> {
+pub(super) fn list(value: &Value) -> Vec<Value> {
     value.as_array().cloned().unwrap_or_default()
 }
 

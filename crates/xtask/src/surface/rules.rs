@@ -29,6 +29,8 @@ pub(super) enum Rule {
     Exhaustive,
     /// What is public and hidden is behind a feature that is off by default.
     Hidden,
+    /// The tools and the C library do not use the feature `internals`.
+    Internals,
     /// Nothing public is declared by a macro, and every name can be resolved.
     Unseen,
 }
@@ -39,6 +41,7 @@ impl fmt::Display for Rule {
             Rule::Outside => "types of other crates in public signatures",
             Rule::Exhaustive => "public types that cannot grow",
             Rule::Hidden => "hidden items that everyone can use",
+            Rule::Internals => "uses of the feature internals",
             Rule::Unseen => "blind spots of this check",
         })
     }
