@@ -11,7 +11,7 @@ use crate::{
     Notice, Release, Result, Root,
     config::{ModprobeConfig, Sources},
     index::Indexes,
-    kernel::{Kernel, LoadedModule},
+    kernel::Kernel,
 };
 
 /// The modules of one kernel with their configuration and indexes.
@@ -93,12 +93,13 @@ impl Context {
         &self.0.indexes
     }
 
-    /// The loaded modules, newest first. A malformed line of /proc/modules is a notice.
-    ///
-    /// # Errors
-    /// When /proc/modules cannot be read.
-    pub fn loaded(&self) -> Result<Vec<LoadedModule>> {
-        Kernel::running(self.root()).loaded_modules(&mut |notice| (self.0.sink)(notice))
+    /// The running kernel, seen through the root's /proc and /sys.
+    pub fn kernel(&self) -> Kernel<'_> {
+        Kernel::running(self.root())
+    }
+
+    pub(crate) fn notify(&self, notice: Notice) {
+        (self.0.sink)(notice);
     }
 
     #[cfg(test)]
