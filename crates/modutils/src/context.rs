@@ -10,7 +10,7 @@ use std::{
 use crate::{
     Notice, Release, Result, Root,
     config::{ModprobeConfig, Sources},
-    index::Indexes,
+    index::{Index, Indexes},
     kernel::Kernel,
 };
 
@@ -34,6 +34,16 @@ const _: () = {
     const fn is_shared_by_threads<T: Send + Sync>() {}
     is_shared_by_threads::<Context>();
 };
+
+/// What [`Context::changed_on_disk`] found changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Changes {
+    /// A file or directory of the configuration.
+    pub configuration: bool,
+    /// An index.
+    pub indexes: bool,
+}
 
 /// How a [`Context`] is opened.
 pub struct ContextBuilder {
@@ -83,7 +93,7 @@ impl Context {
         self.0.indexes.directory()
     }
 
-    /// What is configured.
+    /// What is configured, as it was read when the context was built.
     pub fn config(&self) -> &ModprobeConfig {
         &self.0.config
     }
@@ -91,6 +101,46 @@ impl Context {
     /// What depmod found.
     pub fn indexes(&self) -> &Indexes {
         &self.0.indexes
+    }
+
+    /// Opens all indexes and keeps them. Without it, each is opened when a question first needs it; with
+    /// it, all questions are answered from the files that are there now, also when depmod replaces them.
+    ///
+    /// # Errors
+    /// When an index cannot be read. One that is missing is no error: it has no keys.
+    pub fn load_indexes(&self) -> Result<()> {
+        self.0.indexes.open_all()
+    }
+
+    /// Whether files that this context has read are others now, or such as it found missing have
+    /// appeared. A new context would read them; this one goes on with what it has.
+    ///
+    /// Files and directories are compared by device, inode, size and times. Indexes count that are open.
+    /// The files `modules.softdep` and `modules.weakdep`, which depmod writes, are configuration.
+    pub fn changed_on_disk(&self) -> Changes {
+        let Inner { config, indexes, .. } = &*self.0;
+        Changes { configuration: config.has_changed(), indexes: indexes.has_changed() }
+    }
+
+    /// Gives all keys of an index, each with each of its values, in the order of `modprobe -c`. One that
+    /// is missing has none.
+    ///
+    /// # Errors
+    /// When the index cannot be read, or is damaged. What was given before holds all the same.
+    pub fn dump(&self, index: Index, each: impl FnMut(&[u8], &[u8])) -> Result<()> {
+        self.dump_behind(b"", index, each)
+    }
+
+    /// As [`Context::dump`], with each key behind some bytes, as a line begins: the bytes need not be
+    /// joined for each of tens of thousands of keys.
+    ///
+    /// # Errors
+    /// As [`Context::dump`].
+    pub fn dump_behind(&self, start: &[u8], index: Index, mut each: impl FnMut(&[u8], &[u8])) -> Result<()> {
+        match self.0.indexes.open(index)? {
+            Some(index) => index.for_each_behind(start, &mut each),
+            None => Ok(()),
+        }
     }
 
     /// The running kernel, seen through the root's /proc and /sys.

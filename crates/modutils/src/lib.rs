@@ -43,6 +43,7 @@ mod module;
 mod name;
 mod notice;
 mod root;
+mod stamp;
 
 pub mod bytes;
 pub mod config;
@@ -57,9 +58,10 @@ pub mod module_file;
 pub mod plan;
 pub mod relations;
 
-pub use context::{Context, ContextBuilder};
+pub use context::{Changes, Context, ContextBuilder};
 pub use errno::{Errno, error_text};
 pub use error::{Error, ErrorKind, Malformed, Place, Result};
+pub use index::Index;
 pub use module::Module;
 pub use name::{Alias, BadBracket, ModuleName};
 pub use notice::{Level, Notice, Sink};

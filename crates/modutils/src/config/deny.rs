@@ -13,7 +13,7 @@ use super::{
     lines::{self, word},
     read,
 };
-use crate::{Alias, Error, ModuleName, Notice, Root, Sink, glob::fnmatch};
+use crate::{Alias, Error, ModuleName, Notice, Root, Sink, glob::fnmatch, stamp::Seen};
 
 /// `deny PATTERN REASON...`, or a module of `modutils.deny=` on the kernel command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,18 +33,20 @@ impl DenyLine {
     }
 }
 
-/// Reads the files of the system, in their order. What cannot be read is told to the sink.
-pub(super) fn load(root: &Root, sink: &mut Sink) -> Vec<DenyLine> {
+/// Reads the files of the system, in their order, and says what was looked at. What cannot be read is
+/// reported to the sink.
+pub(super) fn load(root: &Root, sink: &mut Sink) -> (Vec<DenyLine>, Seen) {
     let mut files = Files::default();
     files.add(&Family::Modutils.directories(root), sink);
     let mut lines = Vec::new();
+    let seen = files.take_seen();
     for path in files.into_paths() {
         match read(&path) {
             Ok(bytes) => add_file(&mut lines, &path.into(), &bytes, sink),
             Err(error) => sink(Notice::error(Error::io("read", path)(error).to_string())),
         }
     }
-    lines
+    (lines, seen)
 }
 
 /// Adds the lines of a file.

@@ -6,14 +6,15 @@
 use std::{
     collections::{BTreeMap, btree_map::Entry},
     ffi::OsString,
-    fs, io,
+    fs::{self, Metadata},
+    io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
 use bstr::ByteSlice;
 
-use crate::{Error, Level, Notice, Root, Sink};
+use crate::{Error, Level, Notice, Root, Sink, stamp::Seen};
 
 /// What the files configure: `modprobe.d`, `depmod.d` or `modutils.d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +49,8 @@ pub struct Files {
     /// The directories of which nothing was amiss, by device and inode. `/lib` is `/usr/lib` in many
     /// systems: what is there is known then.
     read: Vec<(u64, u64)>,
+    /// What was looked at.
+    seen: Seen,
 }
 
 impl Files {
@@ -57,29 +60,40 @@ impl Files {
         for path in paths {
             match fs::metadata(path) {
                 Ok(metadata) if metadata.is_dir() => {
+                    self.seen.note(path, Some(&metadata));
                     let place = (metadata.dev(), metadata.ino());
                     if !self.read.contains(&place) && self.add_directory(path, sink) {
                         self.read.push(place);
                     }
                 }
-                Ok(_) => self.add_file(path.clone()),
-                Err(error) if is_missing(&error) => {}
-                Err(error) => sink(Notice::of(Level::Error, &Error::io("read", path)(error))),
+                Ok(metadata) => self.add_file(path, &metadata),
+                Err(error) => {
+                    self.seen.note(path, None);
+                    if !is_missing(&error) {
+                        sink(Notice::of(Level::Error, &Error::io("read", path)(error)));
+                    }
+                }
             }
-        }
-    }
-
-    /// Adds a file, unless one of its name is there already.
-    pub fn add_file(&mut self, path: PathBuf) {
-        let name = path.file_name().unwrap_or_default().to_owned();
-        if let Entry::Vacant(place) = self.by_name.entry(name) {
-            place.insert(path);
         }
     }
 
     /// The files in their order.
     pub fn into_paths(self) -> impl Iterator<Item = PathBuf> {
         self.by_name.into_values()
+    }
+
+    /// What was looked at until now.
+    pub(super) fn take_seen(&mut self) -> Seen {
+        std::mem::take(&mut self.seen)
+    }
+
+    /// Adds a file, unless one of its name is there already.
+    fn add_file(&mut self, path: &Path, metadata: &Metadata) {
+        let name = path.file_name().unwrap_or_default().to_owned();
+        if let Entry::Vacant(place) = self.by_name.entry(name) {
+            place.insert(path.to_owned());
+            self.seen.note(path, Some(metadata));
+        }
     }
 
     /// Adds a directory's files. Whether there was nothing to tell.
@@ -115,8 +129,11 @@ impl Files {
             Ok(metadata) if metadata.is_dir() => {
                 sink(Notice::error(format!("{}: a directory, not read", path.display())));
             }
-            Ok(_) => self.add_file(path.to_owned()),
-            Err(error) => sink(Notice::of(Level::Error, &Error::io("read", path)(error))),
+            Ok(metadata) => self.add_file(path, &metadata),
+            Err(error) => {
+                self.seen.note(path, None);
+                sink(Notice::of(Level::Error, &Error::io("read", path)(error)));
+            }
         }
     }
 }

@@ -15,7 +15,7 @@ use super::{
     lines::{self, word, words},
     read,
 };
-use crate::{Alias, Error, ModuleName, Notice, Root, Sink};
+use crate::{Alias, Error, ModuleName, Notice, Root, Sink, stamp::Seen};
 
 /// Where the configuration comes from.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +46,8 @@ pub struct ModprobeConfig {
     pub weakdeps: LinesByName<WeakdepLine>,
     /// `deny` lines of modutils.d, and `modutils.deny=` on the kernel command line after them.
     pub denies: Vec<DenyLine>,
+    /// The files and directories that all this comes from.
+    seen: Seen,
 }
 
 /// `alias PATTERN MODULE`.
@@ -152,7 +154,9 @@ impl ModprobeConfig {
             .flat_map(|modules| ["modules.softdep", "modules.weakdep"].map(|name| modules.join(name)))
             .collect();
         files.add(&lists, sink);
-        let mut config = Self { denies: deny::load(root, sink), ..Self::default() };
+        let (denies, mut seen) = deny::load(root, sink);
+        seen.append(files.take_seen());
+        let mut config = Self { denies, seen, ..Self::default() };
         for path in files.into_paths() {
             let reading = if lists.contains(&path) { Directive::parse_of_depmod } else { Directive::parse };
             match read(&path) {
@@ -168,6 +172,12 @@ impl ModprobeConfig {
             Err(error) => sink(Notice::warning(Error::io("read", command_line)(error).to_string())),
         }
         config
+    }
+
+    /// Whether a file or directory that was read is another now, or one that was not there appeared. The
+    /// kernel command line is what it was for as long as the kernel runs.
+    pub(crate) fn has_changed(&self) -> bool {
+        self.seen.has_changed()
     }
 
     /// Adds the lines of a file.

@@ -10,12 +10,12 @@ use crate::{
     elf::Elf,
     file::{Contents, Scratch, open_regular},
     module_file::{Binding, ModuleFile},
+    stamp::Stamp,
 };
 
 use super::{
     TreeFile,
     rows::{Need, Strings, Symbols},
-    stamp::Stamp,
 };
 
 /// The facts of one module: its own, or the cache's.

@@ -2,7 +2,7 @@
 //!
 //! The stages, each a file: [`scan`] finds module files, [`choose`] takes one of several copies,
 //! [`module_order`] sorts them, [`facts`] reads each into [`rows`] ([`parallel`], several at once) unless
-//! [`cache`] knows it by its [`stamp`], [`symbols`] and [`graph`] find who needs whom,
+//! [`cache`] knows it by its stamp, [`symbols`] and [`graph`] find who needs whom,
 //! [`order`] puts dependencies in their order or [`cycles`] says why there is none, [`output`] makes
 //! the files' contents and [`mod@write`] puts them into place.
 
@@ -20,7 +20,10 @@ pub mod parallel;
 pub mod quick;
 pub mod rows;
 pub mod scan;
-pub mod stamp;
+/// By what a file is known to be the same as before.
+pub mod stamp {
+    pub use crate::stamp::Stamp;
+}
 pub mod symbols;
 pub mod symvers;
 pub mod write;
@@ -41,10 +44,9 @@ use self::{
     facts::{Facts, Reading},
     graph::{Check, Graph},
     order::Order,
-    stamp::Stamp,
     symbols::{Owner, SymbolTable},
 };
-use crate::{ModuleName, Notice, Result, Sink, config::DepmodConfig, file::Scratch};
+use crate::{ModuleName, Notice, Result, Sink, config::DepmodConfig, file::Scratch, stamp::Stamp};
 
 /// A module file that the indexes will list.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -316,15 +316,23 @@ pub(crate) fn open_regular(path: &Path) -> Result<(File, Metadata)> {
 /// When it cannot be opened or read, is something else (a pipe has no end to wait for, a device may
 /// never come to one), or holds more than `limit` bytes.
 pub fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let (file, len) = open_bounded(path, limit)?;
-    read_to_limit(file, len, limit)
+    read_bounded_with_metadata(path, limit).map(|(bytes, _)| bytes)
 }
 
-/// Opens what [`read_bounded`] reads, and returns the length that it says it has.
+/// As [`read_bounded`], with what the file was when it was opened.
 ///
 /// # Errors
 /// As [`read_bounded`].
-pub(crate) fn open_bounded(path: &Path, limit: u64) -> io::Result<(File, u64)> {
+pub(crate) fn read_bounded_with_metadata(path: &Path, limit: u64) -> io::Result<(Vec<u8>, Metadata)> {
+    let (file, metadata) = open_bounded(path, limit)?;
+    Ok((read_to_limit(file, metadata.len(), limit)?, metadata))
+}
+
+/// Opens what [`read_bounded`] reads.
+///
+/// # Errors
+/// As [`read_bounded`].
+pub(crate) fn open_bounded(path: &Path, limit: u64) -> io::Result<(File, Metadata)> {
     let (file, metadata) = open_at_once(path)?;
     if metadata.is_dir() {
         return Err(Errno::EISDIR.into());
@@ -332,7 +340,7 @@ pub(crate) fn open_bounded(path: &Path, limit: u64) -> io::Result<(File, u64)> {
     if !metadata.is_file() && !is_null(&metadata) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
-    if metadata.len() > limit { Err(too_large(limit)) } else { Ok((file, metadata.len())) }
+    if metadata.len() > limit { Err(too_large(limit)) } else { Ok((file, metadata)) }
 }
 
 /// Reads a whole file that the caller named for this one purpose: it may be a pipe (`-E <(…)`), which

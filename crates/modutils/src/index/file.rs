@@ -11,6 +11,7 @@ use crate::{
     bytes::find,
     error_text,
     file::{TREE_FILE_LIMIT, open_bounded},
+    stamp::Stamp,
 };
 
 /// The distance from one block to the next as a power of two: 4 KiB. Memory that is touched for the first
@@ -29,6 +30,7 @@ type Blocks = Vec<OnceLock<Box<[u8]>>>;
 pub(super) struct IndexFile {
     /// `None` where everything is in memory.
     file: Option<File>,
+    stamp: Option<Stamp>,
     len: usize,
     blocks: Blocks,
     long_blocks: OnceLock<Blocks>,
@@ -42,17 +44,23 @@ impl IndexFile {
     /// # Errors
     /// As [`crate::file::read_bounded`].
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let (file, len) = open_bounded(path, TREE_FILE_LIMIT)?;
-        let len = usize::try_from(len).unwrap_or_default();
+        let (file, metadata) = open_bounded(path, TREE_FILE_LIMIT)?;
+        let len = usize::try_from(metadata.len()).unwrap_or_default();
         let (blocks, long_blocks) = (blocks(len), OnceLock::new());
-        Ok(Self { file: Some(file), len, blocks, long_blocks, whole: OnceLock::new() })
+        let stamp = Some(Stamp::of(&metadata));
+        Ok(Self { file: Some(file), stamp, len, blocks, long_blocks, whole: OnceLock::new() })
     }
 
     /// The same of bytes in memory.
     pub(super) fn from_bytes(bytes: Vec<u8>) -> Self {
         let len = bytes.len();
         let whole = OnceLock::from(bytes);
-        Self { file: None, len, blocks: Vec::new(), long_blocks: OnceLock::new(), whole }
+        Self { file: None, stamp: None, len, blocks: Vec::new(), long_blocks: OnceLock::new(), whole }
+    }
+
+    /// The file as it was when it was opened; none where the bytes came from memory.
+    pub(super) fn stamp(&self) -> Option<Stamp> {
+        self.stamp
     }
 
     /// How many bytes the file has.

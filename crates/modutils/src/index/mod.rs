@@ -14,6 +14,6 @@ mod trie;
 mod trie_writer;
 mod window;
 
-pub use set::{DependencyLine, Indexes};
+pub use set::{DependencyLine, Index, Indexes};
 pub use trie::{Trie, TrieValue};
 pub use trie_writer::{KeyRefused, TrieBuilder};

@@ -1,4 +1,4 @@
-//! The indexes of one module directory, each opened when first asked for.
+//! The indexes of one module directory, each opened when first asked for and kept.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -10,9 +10,44 @@ use std::{
 use bstr::ByteSlice;
 
 use super::Trie;
-use crate::{Malformed, ModuleName, Result, bytes};
+use crate::{Malformed, ModuleName, Result, bytes, module_file::builtin::BuiltinInfo, stamp::Stamp};
 
-/// The indexes that depmod leaves in a module directory.
+/// An index that depmod writes into a module directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Index {
+    /// From a module's name to its file and the files of all modules it needs, as a line of
+    /// `modules.dep`.
+    Dependencies,
+    /// From the patterns that modules declare as aliases to their names.
+    Aliases,
+    /// From `symbol:NAME` to the module that exports it.
+    Symbols,
+    /// The names of the modules built into the kernel; the values are empty.
+    Builtin,
+    /// From the aliases of built-in modules to their names.
+    BuiltinAliases,
+}
+
+impl Index {
+    /// All of them.
+    const ALL: [Self; 5] =
+        [Self::Dependencies, Self::Aliases, Self::Symbols, Self::Builtin, Self::BuiltinAliases];
+
+    /// The name of its file in the module directory.
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Self::Dependencies => "modules.dep.bin",
+            Self::Aliases => "modules.alias.bin",
+            Self::Symbols => "modules.symbols.bin",
+            Self::Builtin => "modules.builtin.bin",
+            Self::BuiltinAliases => "modules.builtin.alias.bin",
+        }
+    }
+}
+
+/// The indexes that depmod leaves in a module directory, and beside them what built-in modules say of
+/// themselves.
 #[derive(Debug)]
 pub struct Indexes {
     directory: PathBuf,
@@ -21,6 +56,7 @@ pub struct Indexes {
     symbols: OnceLock<Option<Trie>>,
     builtin: OnceLock<Option<Trie>>,
     builtin_alias: OnceLock<Option<Trie>>,
+    builtin_info: OnceLock<BuiltinInfo>,
 }
 
 /// A module's line of `modules.dep`: its file and the files of all modules it needs.
@@ -36,7 +72,8 @@ impl Indexes {
     /// The indexes in a module directory (`/lib/modules/VERSION`). Nothing is read yet.
     pub fn new(directory: PathBuf) -> Self {
         let [dep, alias, symbols, builtin, builtin_alias] = Default::default();
-        Self { directory, dep, alias, symbols, builtin, builtin_alias }
+        let builtin_info = OnceLock::new();
+        Self { directory, dep, alias, symbols, builtin, builtin_alias, builtin_info }
     }
 
     /// The module directory.
@@ -50,7 +87,7 @@ impl Indexes {
     /// # Errors
     /// Where the file cannot be read or is not an index, as with the others.
     pub fn dep(&self) -> Result<Option<&Trie>> {
-        self.open(&self.dep, "modules.dep.bin")
+        self.open(Index::Dependencies)
     }
 
     /// `modules.alias.bin`: from the patterns that modules give as aliases to their names.
@@ -58,7 +95,7 @@ impl Indexes {
     /// # Errors
     /// As for [`Indexes::dep`].
     pub fn alias(&self) -> Result<Option<&Trie>> {
-        self.open(&self.alias, "modules.alias.bin")
+        self.open(Index::Aliases)
     }
 
     /// `modules.symbols.bin`: from `symbol:NAME` to the module that exports it.
@@ -66,7 +103,7 @@ impl Indexes {
     /// # Errors
     /// As for [`Indexes::dep`].
     pub fn symbols(&self) -> Result<Option<&Trie>> {
-        self.open(&self.symbols, "modules.symbols.bin")
+        self.open(Index::Symbols)
     }
 
     /// `modules.builtin.bin`: the names of the modules built into the kernel.
@@ -74,7 +111,7 @@ impl Indexes {
     /// # Errors
     /// As for [`Indexes::dep`].
     pub fn builtin(&self) -> Result<Option<&Trie>> {
-        self.open(&self.builtin, "modules.builtin.bin")
+        self.open(Index::Builtin)
     }
 
     /// `modules.builtin.alias.bin`: from the aliases of built-in modules to their names.
@@ -82,7 +119,7 @@ impl Indexes {
     /// # Errors
     /// As for [`Indexes::dep`].
     pub fn builtin_alias(&self) -> Result<Option<&Trie>> {
-        self.open(&self.builtin_alias, "modules.builtin.alias.bin")
+        self.open(Index::BuiltinAliases)
     }
 
     /// What `modules.dep.bin` says about a module; `None` where it has no line or the index is
@@ -99,15 +136,62 @@ impl Indexes {
         line.map_err(|what| fault(what).at(&self.directory.join("modules.dep.bin"))).map(Some)
     }
 
-    fn open<'a>(&self, cell: &'a OnceLock<Option<Trie>>, file: &str) -> Result<Option<&'a Trie>> {
+    /// The entries of the modules built into the kernel.
+    ///
+    /// # Errors
+    /// When `modules.builtin.modinfo` cannot be read.
+    pub fn builtin_info(&self) -> Result<&BuiltinInfo> {
+        if let Some(known) = self.builtin_info.get() {
+            return Ok(known);
+        }
+        let info = BuiltinInfo::open(&self.directory)?;
+        Ok(self.builtin_info.get_or_init(|| info))
+    }
+
+    /// Opens an index, unless it is open. `None` where the file is missing.
+    ///
+    /// # Errors
+    /// As for [`Indexes::dep`].
+    pub fn open(&self, index: Index) -> Result<Option<&Trie>> {
+        let cell = self.cell(index);
         if let Some(known) = cell.get() {
             return Ok(known.as_ref());
         }
-        let trie = match Trie::open(&self.directory.join(file)) {
+        let trie = match Trie::open(&self.directory.join(index.file_name())) {
             Err(error) if error.is_not_found() => None,
             other => Some(other?),
         };
         Ok(cell.get_or_init(|| trie).as_ref())
+    }
+
+    /// Opens all indexes, so that later questions are answered from these, whatever becomes of the files.
+    ///
+    /// # Errors
+    /// As for [`Indexes::dep`]; what can be opened is open all the same.
+    pub fn open_all(&self) -> Result<()> {
+        let opened = Index::ALL.map(|index| self.open(index).map(drop));
+        opened.into_iter().collect::<Result<()>>().and(self.builtin_info().map(drop))
+    }
+
+    /// Whether an index that is open has been replaced or changed since, or has appeared where one was
+    /// missing.
+    pub fn has_changed(&self) -> bool {
+        let opened = Index::ALL.into_iter().filter_map(|index| {
+            let known = self.cell(index).get()?;
+            Some((index.file_name(), known.as_ref().and_then(Trie::stamp)))
+        });
+        let builtin_info = self.builtin_info.get().map(|info| (BuiltinInfo::FILE_NAME, info.stamp()));
+        opened.chain(builtin_info).any(|(file, then)| Stamp::at(&self.directory.join(file)) != then)
+    }
+
+    fn cell(&self, index: Index) -> &OnceLock<Option<Trie>> {
+        match index {
+            Index::Dependencies => &self.dep,
+            Index::Aliases => &self.alias,
+            Index::Symbols => &self.symbols,
+            Index::Builtin => &self.builtin,
+            Index::BuiltinAliases => &self.builtin_alias,
+        }
     }
 }
 

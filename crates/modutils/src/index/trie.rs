@@ -17,6 +17,7 @@ use super::{
 use crate::{
     Error, Malformed, Result,
     glob::{fnmatch, is_wildcard},
+    stamp::Stamp,
 };
 
 /// An index, of which is read what lookups touch.
@@ -59,6 +60,11 @@ impl Trie {
         let root = if file.len() == 0 { Ok(None) } else { root_reference(&file).map(Some) };
         let root = root.map_err(|fault| fault.at(path))?;
         Ok(Self { path: path.to_owned(), file, root })
+    }
+
+    /// The file as it was when it was opened; none where the bytes came from memory.
+    pub(super) fn stamp(&self) -> Option<Stamp> {
+        self.file.stamp()
     }
 
     /// The first value of exactly this key.

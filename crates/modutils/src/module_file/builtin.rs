@@ -14,24 +14,28 @@ use bstr::ByteSlice;
 use super::{Field, ModInfo};
 use crate::{
     Error, ModuleName, Result,
-    file::{TREE_FILE_LIMIT, read_bounded},
+    file::{TREE_FILE_LIMIT, read_bounded_with_metadata},
+    stamp::Stamp,
 };
 
 /// The entries of all built-in modules.
 #[derive(Debug, Default)]
 pub struct BuiltinInfo {
     bytes: Vec<u8>,
+    stamp: Option<Stamp>,
 }
 
 impl BuiltinInfo {
+    pub(crate) const FILE_NAME: &str = "modules.builtin.modinfo";
+
     /// Reads the file in a module directory. Where it is missing, nothing is known of any module.
     ///
     /// # Errors
     /// When reading fails.
     pub fn open(module_directory: &Path) -> Result<Self> {
-        let path: PathBuf = module_directory.join("modules.builtin.modinfo");
-        match read_bounded(&path, TREE_FILE_LIMIT) {
-            Ok(bytes) => Ok(Self { bytes }),
+        let path: PathBuf = module_directory.join(Self::FILE_NAME);
+        match read_bounded_with_metadata(&path, TREE_FILE_LIMIT) {
+            Ok((bytes, metadata)) => Ok(Self { bytes, stamp: Some(Stamp::of(&metadata)) }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(Error::io("read", path)(error)),
         }
@@ -39,7 +43,12 @@ impl BuiltinInfo {
 
     /// Takes the bytes of such a file.
     pub fn from_bytes(bytes: Vec<u8>) -> Self {
-        Self { bytes }
+        Self { bytes, stamp: None }
+    }
+
+    /// The file as it was when it was opened; none where there is none.
+    pub(crate) fn stamp(&self) -> Option<Stamp> {
+        self.stamp
     }
 
     /// The entries of one module in file order. Strings that name no module are passed over.

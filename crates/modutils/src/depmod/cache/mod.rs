@@ -27,8 +27,8 @@ use std::{collections::HashMap, ffi::OsStr, fs, os::unix::ffi::OsStrExt, path::P
 use foldhash::fast::RandomState;
 pub use store::Store;
 
-use super::{TreeFile, facts::Facts, stamp::Stamp};
-use crate::Result;
+use super::{TreeFile, facts::Facts};
+use crate::{Result, stamp::Stamp};
 
 /// What the file begins with; the last two digits are the version of its form.
 const MAGIC: [u8; 16] = *b"modutils facts02";

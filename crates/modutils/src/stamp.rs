@@ -7,8 +7,9 @@
 //! clean").
 
 use std::{
-    fs::Metadata,
+    fs::{self, Metadata},
     os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -26,7 +27,7 @@ pub struct Stamp {
 
 impl Stamp {
     /// The bytes of a stamp.
-    pub(super) const LEN: usize = 7 * 8;
+    pub(crate) const LEN: usize = 7 * 8;
 
     /// The stamp of a file as it stands; a change may not be settled yet.
     pub fn of(metadata: &Metadata) -> Self {
@@ -43,6 +44,11 @@ impl Stamp {
         Self { numbers }
     }
 
+    /// The stamp of what is at a path; `None` where there is nothing, or it cannot be looked at.
+    pub(crate) fn at(path: &Path) -> Option<Self> {
+        fs::metadata(path).ok().as_ref().map(Self::of)
+    }
+
     /// The stamp of a file that is going to be read; `None` where a later change might not show.
     pub fn settled(metadata: &Metadata) -> Option<Self> {
         let stamp = Self::of(metadata);
@@ -50,7 +56,7 @@ impl Stamp {
     }
 
     /// The device that the file is on.
-    pub(super) fn device(&self) -> u64 {
+    pub(crate) fn device(&self) -> u64 {
         let [device, ..] = self.numbers;
         device
     }
@@ -65,7 +71,7 @@ impl Stamp {
         changed.and_then(|changed| changed.checked_add(SETTLED)).is_some_and(|settled| settled <= now)
     }
 
-    pub(super) fn to_bytes(self) -> [u8; Self::LEN] {
+    pub(crate) fn to_bytes(self) -> [u8; Self::LEN] {
         let mut bytes = [0; Self::LEN];
         for (place, number) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(self.numbers) {
             *place = number.to_le_bytes();
@@ -73,12 +79,34 @@ impl Stamp {
         bytes
     }
 
-    pub(super) fn from_bytes(bytes: &[u8; Self::LEN]) -> Self {
+    pub(crate) fn from_bytes(bytes: &[u8; Self::LEN]) -> Self {
         let mut numbers = [0; 7];
         for (number, place) in numbers.iter_mut().zip(bytes.as_chunks::<8>().0) {
             *number = u64::from_le_bytes(*place);
         }
         Self { numbers }
+    }
+}
+
+/// Paths that were looked at, each with the state that it was in; nothing was there, or it could not be
+/// looked at, where a path has none.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seen(Vec<(PathBuf, Option<Stamp>)>);
+
+impl Seen {
+    /// Notes a file or directory before it is read, or that there is none.
+    pub(crate) fn note(&mut self, path: impl Into<PathBuf>, metadata: Option<&Metadata>) {
+        self.0.push((path.into(), metadata.map(Stamp::of)));
+    }
+
+    /// Adds what others have noted.
+    pub(crate) fn append(&mut self, mut other: Self) {
+        self.0.append(&mut other.0);
+    }
+
+    /// Whether something is in another state now.
+    pub(crate) fn has_changed(&self) -> bool {
+        self.0.iter().any(|(path, then)| Stamp::at(path) != *then)
     }
 }
 
