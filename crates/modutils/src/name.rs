@@ -94,6 +94,11 @@ impl Alias {
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// The alias, for printing: bytes that are not UTF-8 pass through where the sink takes bytes.
+    pub fn as_bstr(&self) -> &BStr {
+        self.0.as_bstr()
+    }
 }
 
 impl AsRef<[u8]> for Alias {

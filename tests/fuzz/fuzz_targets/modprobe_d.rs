@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
-use modutils::config::{Directive, ModprobeConfig, lines};
+use modutils::config::{ModprobeConfig, Statement, lines};
 use modutils::{ModuleName, Notice};
 use modutils_fuzz::memory;
 
@@ -18,9 +18,9 @@ fuzz_target!(|text: &[u8]| {
         assert!(lines.iter().map(|line| line.text.len()).sum::<usize>() <= text.len());
         let mut understood = 0;
         for line in &lines {
-            if let Ok(directive) = Directive::parse(&line.text) {
+            if let Ok(statement) = Statement::parse(&line.text) {
                 understood += 1;
-                check_rewritten(&directive);
+                check_rewritten(&statement);
             }
         }
         let (mut config, mut told) = (ModprobeConfig::default(), 0);
@@ -38,22 +38,22 @@ fuzz_target!(|text: &[u8]| {
     });
 });
 
-/// The directive as a line means the same.
-fn check_rewritten(directive: &Directive) {
-    let line = match directive {
-        Directive::Alias(pattern, module) => join(&[b"alias", pattern.as_bytes(), module.as_bytes()]),
-        Directive::Options(name, rest) => join(&[b"options", name.as_bytes(), rest]),
-        Directive::Blacklist(name) => join(&[b"blacklist", name.as_bytes()]),
-        Directive::Install(name, rest) => join(&[b"install", name.as_bytes(), rest]),
-        Directive::Remove(name, rest) => join(&[b"remove", name.as_bytes(), rest]),
-        Directive::Softdep(name, pre, post) => {
+/// The statement as a line means the same.
+fn check_rewritten(statement: &Statement) {
+    let line = match statement {
+        Statement::Alias(pattern, module) => join(&[b"alias", pattern.as_bytes(), module.as_bytes()]),
+        Statement::Options(name, rest) => join(&[b"options", name.as_bytes(), rest]),
+        Statement::Blacklist(name) => join(&[b"blacklist", name.as_bytes()]),
+        Statement::Install(name, rest) => join(&[b"install", name.as_bytes(), rest]),
+        Statement::Remove(name, rest) => join(&[b"remove", name.as_bytes(), rest]),
+        Statement::Softdep(name, pre, post) => {
             join(&[b"softdep", name.as_bytes(), b"pre:", &pre.join(&b' '), b"post:", &post.join(&b' ')])
         }
         // Blanks alone are no names, and yet something.
-        Directive::Weakdep(_, rest) if rest.is_empty() => return,
-        Directive::Weakdep(name, rest) => join(&[b"weakdep", name.as_bytes(), rest]),
+        Statement::Weakdep(_, rest) if rest.is_empty() => return,
+        Statement::Weakdep(name, rest) => join(&[b"weakdep", name.as_bytes(), rest]),
     };
-    assert_eq!(Directive::parse(&line).as_ref(), Ok(directive));
+    assert_eq!(Statement::parse(&line).as_ref(), Ok(statement));
 }
 
 fn join(parts: &[&[u8]]) -> Vec<u8> {

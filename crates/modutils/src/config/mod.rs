@@ -1,28 +1,30 @@
 //! What people configure: modprobe.d, depmod.d, modutils.d and the kernel command line.
 //!
 //! [`Family`] and [`Files`] say which files count, [`lines`](lines::lines) what a line of them is,
-//! [`Directive`] what a line of modprobe.d says, [`ModprobeConfig`] what all of them mean. Every line
-//! knows its [`Origin`].
+//! [`Statement`] what a line of modprobe.d says, [`ModprobeConfig`] what all of them mean, and [`Line`]
+//! shows them. Every line knows its [`Origin`].
 
 mod by_name;
 pub mod cmdline;
 mod deny;
 pub mod depmod_d;
-mod directive;
 mod directories;
+mod entries;
+mod line;
 pub mod lines;
 mod modprobe_d;
+mod statement;
 
 use std::{fmt, io, path::Path, sync::Arc};
 
 pub use by_name::{LinesByName, NamedLine};
 pub use deny::DenyLine;
 pub use depmod_d::DepmodConfig;
-pub use directive::Directive;
 pub use directories::{Family, Files};
-pub use modprobe_d::{
-    AliasLine, BlacklistLine, CommandLine, ModprobeConfig, OptionsLine, SoftdepLine, Sources, WeakdepLine,
-};
+pub use entries::{AliasLine, BlacklistLine, CommandLine, OptionsLine, SoftdepLine, WeakdepLine};
+pub use line::{Directive, Line};
+pub use modprobe_d::{ModprobeConfig, Sources};
+pub use statement::Statement;
 
 use crate::file::read_bounded;
 

@@ -8,10 +8,11 @@ use std::{
 use bstr::{BString, ByteSlice};
 
 use super::{
-    DenyLine, Directive, Family, Files, Origin,
-    by_name::{LinesByName, NamedLine},
+    DenyLine, Family, Files, Origin, Statement,
+    by_name::LinesByName,
     cmdline::{self, Setting},
     deny,
+    entries::{AliasLine, BlacklistLine, CommandLine, OptionsLine, SoftdepLine, WeakdepLine},
     lines::{self, word, words},
     read,
 };
@@ -50,95 +51,6 @@ pub struct ModprobeConfig {
     seen: Seen,
 }
 
-/// `alias PATTERN MODULE`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AliasLine {
-    /// What is matched against a name asked for.
-    pub pattern: Alias,
-    /// The module meant.
-    pub module: Alias,
-    /// Where it stands.
-    pub origin: Origin,
-}
-
-/// `options MODULE OPTION...`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OptionsLine {
-    /// A module, or an alias by which it is asked for.
-    pub name: Alias,
-    /// The options, as written but for tabs, which become blanks.
-    pub options: BString,
-    /// Where it stands.
-    pub origin: Origin,
-}
-
-/// `blacklist MODULE`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BlacklistLine {
-    /// The module.
-    pub module: Alias,
-    /// Where it stands.
-    pub origin: Origin,
-}
-
-/// `install PATTERN COMMAND` or `remove PATTERN COMMAND`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommandLine {
-    /// What is matched against a module's name.
-    pub pattern: Alias,
-    /// The command, for the shell.
-    pub command: BString,
-    /// Where it stands.
-    pub origin: Origin,
-}
-
-/// `softdep PATTERN pre: NAME... post: NAME...`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SoftdepLine {
-    /// What is matched against a module's name.
-    pub pattern: Alias,
-    /// Names to load before it.
-    pub pre: Vec<BString>,
-    /// Names to load after it.
-    pub post: Vec<BString>,
-    /// Where it stands.
-    pub origin: Origin,
-}
-
-/// `weakdep PATTERN NAME...`: for initramfs builders, nothing is loaded because of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WeakdepLine {
-    /// What is matched against a module's name.
-    pub pattern: Alias,
-    /// Names that it may want.
-    pub names: Vec<BString>,
-    /// The same as one text, a blank between two names. Where more than one blank stood before the
-    /// names, one is left.
-    pub text: BString,
-    /// Where it stands.
-    pub origin: Origin,
-}
-
-/// What a line is found by.
-macro_rules! named_lines {
-    ($($line:ident by $field:ident),*) => {
-        $(impl NamedLine for $line {
-            fn name(&self) -> &[u8] {
-                self.$field.as_bytes()
-            }
-        })*
-    };
-}
-
-named_lines!(
-    AliasLine by pattern,
-    OptionsLine by name,
-    BlacklistLine by module,
-    CommandLine by pattern,
-    SoftdepLine by pattern,
-    WeakdepLine by pattern
-);
-
 impl ModprobeConfig {
     /// Reads the configuration: files first, then the kernel command line. A file or line that
     /// cannot be read is told to the sink, and the rest is read all the same.
@@ -158,7 +70,7 @@ impl ModprobeConfig {
         seen.append(files.take_seen());
         let mut config = Self { denies, seen, ..Self::default() };
         for path in files.into_paths() {
-            let reading = if lists.contains(&path) { Directive::parse_of_depmod } else { Directive::parse };
+            let reading = if lists.contains(&path) { Statement::parse_of_depmod } else { Statement::parse };
             match read(&path) {
                 Ok(bytes) => config.add_lines(&path.into(), &bytes, reading, sink),
                 Err(error) => sink(Notice::error(Error::io("read", path)(error).to_string())),
@@ -182,20 +94,20 @@ impl ModprobeConfig {
 
     /// Adds the lines of a file.
     pub fn add_file(&mut self, file: &Arc<Path>, bytes: &[u8], sink: &mut Sink) {
-        self.add_lines(file, bytes, Directive::parse, sink);
+        self.add_lines(file, bytes, Statement::parse, sink);
     }
 
     fn add_lines(
         &mut self,
         file: &Arc<Path>,
         bytes: &[u8],
-        parse: fn(&[u8]) -> Result<Directive, String>,
+        parse: fn(&[u8]) -> Result<Statement, String>,
         sink: &mut Sink,
     ) {
         for line in lines::lines(bytes) {
             let origin = Origin { file: file.clone(), line: line.number };
             match parse(&line.text) {
-                Ok(directive) => self.add(directive, origin),
+                Ok(statement) => self.add(statement, origin),
                 Err(fault) => {
                     let start = word(&line.text).map_or(&b""[..], |(keyword, _)| keyword).as_bstr();
                     sink(Notice::error(format!(
@@ -225,7 +137,7 @@ impl ModprobeConfig {
             match setting {
                 Setting::Blacklist(modules) => {
                     for module in modules.iter().filter_map(&mut normal) {
-                        self.add(Directive::Blacklist(module), origin.clone());
+                        self.add(Statement::Blacklist(module), origin.clone());
                     }
                 }
                 Setting::Deny(modules) => {
@@ -235,7 +147,7 @@ impl ModprobeConfig {
                 }
                 Setting::Parameter { module, parameter } => {
                     if let Some(name) = normal(&module) {
-                        self.add(Directive::Options(name, parameter), origin.clone());
+                        self.add(Statement::Options(name, parameter), origin.clone());
                     }
                 }
             }
@@ -279,21 +191,21 @@ impl ModprobeConfig {
         self.softdeps.matching(module.as_bytes())
     }
 
-    fn add(&mut self, directive: Directive, origin: Origin) {
-        match directive {
-            Directive::Alias(pattern, module) => self.aliases.push(AliasLine { pattern, module, origin }),
-            Directive::Options(name, options) => self.options.push(OptionsLine { name, options, origin }),
-            Directive::Blacklist(module) => self.blacklist.push(BlacklistLine { module, origin }),
-            Directive::Install(pattern, command) => {
+    fn add(&mut self, statement: Statement, origin: Origin) {
+        match statement {
+            Statement::Alias(pattern, module) => self.aliases.push(AliasLine { pattern, module, origin }),
+            Statement::Options(name, options) => self.options.push(OptionsLine { name, options, origin }),
+            Statement::Blacklist(module) => self.blacklist.push(BlacklistLine { module, origin }),
+            Statement::Install(pattern, command) => {
                 self.installs.push(CommandLine { pattern, command, origin });
             }
-            Directive::Remove(pattern, command) => {
+            Statement::Remove(pattern, command) => {
                 self.removes.push(CommandLine { pattern, command, origin });
             }
-            Directive::Softdep(pattern, pre, post) => {
+            Statement::Softdep(pattern, pre, post) => {
                 self.softdeps.push(SoftdepLine { pattern, pre, post, origin });
             }
-            Directive::Weakdep(pattern, text) => {
+            Statement::Weakdep(pattern, text) => {
                 let names = words(&text).map(BString::from).collect();
                 self.weakdeps.push(WeakdepLine { pattern, names, text, origin });
             }
@@ -415,12 +327,12 @@ mod tests {
     /// A line end in a module's `softdep=` would otherwise begin a line of its own, perhaps a command.
     #[test]
     fn files_of_the_module_directory_speak_of_dependencies_of_modules_only() {
-        let sound = Directive::parse_of_depmod(b"softdep a-b pre: c").unwrap();
-        assert!(matches!(sound, Directive::Softdep(name, ..) if name.as_bytes() == b"a_b"));
-        assert!(Directive::parse_of_depmod(b"weakdep a b").is_ok());
+        let sound = Statement::parse_of_depmod(b"softdep a-b pre: c").unwrap();
+        assert!(matches!(sound, Statement::Softdep(name, ..) if name.as_bytes() == b"a_b"));
+        assert!(Statement::parse_of_depmod(b"weakdep a b").is_ok());
         for line in ["install a cmd", "options a b=1", "alias a b", "softdep * pre: a", "weakdep [a] b", "x"]
         {
-            assert!(Directive::parse_of_depmod(line.as_bytes()).is_err(), "{line}");
+            assert!(Statement::parse_of_depmod(line.as_bytes()).is_err(), "{line}");
         }
     }
 

@@ -1,13 +1,13 @@
-//! What a line of modprobe.d(5) says, by itself.
+//! A line of modprobe.d(5) parsed, by itself.
 
 use bstr::{BString, ByteSlice};
 
 use super::lines::{word, words};
 use crate::{Alias, glob::is_special};
 
-/// What a line of a file says, without its place.
+/// What a line says, without its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Directive {
+pub enum Statement {
     /// `alias PATTERN MODULE`.
     Alias(Alias, Alias),
     /// `options MODULE OPTION...`.
@@ -24,7 +24,7 @@ pub enum Directive {
     Weakdep(Alias, BString),
 }
 
-impl Directive {
+impl Statement {
     /// Reads a line, as [`lines`](super::lines::lines) gives it.
     ///
     /// # Errors
@@ -68,7 +68,7 @@ impl Directive {
     /// be able to run commands, or to speak for other modules than themselves.
     ///
     /// # Errors
-    /// As [`Directive::parse`], and for anything but the dependencies of one module.
+    /// As [`Statement::parse`], and for anything but the dependencies of one module.
     pub(super) fn parse_of_depmod(line: &[u8]) -> Result<Self, String> {
         let directive = Self::parse(line)?;
         let (Self::Softdep(name, ..) | Self::Weakdep(name, ..)) = &directive else {
