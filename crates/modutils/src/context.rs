@@ -11,7 +11,6 @@ use crate::{
     Notice, Release, Result, Root,
     config::{ModprobeConfig, Sources},
     index::{Index, Indexes},
-    kernel::Kernel,
 };
 
 /// The modules of one kernel with their configuration and indexes.
@@ -141,11 +140,6 @@ impl Context {
             Some(index) => index.for_each_behind(start, &mut each),
             None => Ok(()),
         }
-    }
-
-    /// The running kernel, seen through the root's /proc and /sys.
-    pub fn kernel(&self) -> Kernel<'_> {
-        Kernel::running(self.root())
     }
 
     pub(crate) fn notify(&self, notice: Notice) {

@@ -42,6 +42,7 @@ mod glob;
 mod module;
 mod name;
 mod notice;
+mod once;
 mod root;
 mod stamp;
 

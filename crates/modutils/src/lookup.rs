@@ -1,8 +1,8 @@
 //! A name or a modalias becomes the modules meant, and the facts a plan needs of these.
 //!
-//! Names are looked for in the order of modprobe(8): configured aliases, modules, symbols, names
-//! that have a command, aliases that modules give themselves, built-in modules and their aliases. The
-//! first of these that knows the name ends the search.
+//! The sources are searched in the order of modprobe(8): configured aliases, modules, symbols, names
+//! that have a command, aliases that modules declare, built-in modules and their aliases. The first that
+//! has the name ends the search.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -13,7 +13,56 @@ use std::{
 
 use bstr::BString;
 
-use crate::{Alias, Context, ModuleName, Result, bytes, config::ModprobeConfig, index::Trie};
+use crate::{Alias, Context, Module, ModuleName, Result, bytes, config::ModprobeConfig, index::Trie};
+
+/// Modules by what people and devices call them.
+impl Context {
+    /// The modules that a name, alias or modalias means, in the order in which they are to be tried.
+    /// None for a name that nothing knows, or that cannot be one.
+    ///
+    /// The sources are searched in the order of modprobe(8), and the first that has the name ends the
+    /// search: configured aliases, modules, symbols (`symbol:NAME`), names that have a command, aliases
+    /// that modules declare, built-in modules and their aliases.
+    ///
+    /// ```
+    /// use modutils::Context;
+    /// # let directory = tempfile::tempdir()?;
+    /// # let directory = directory.path();
+    /// # std::fs::write(directory.join("modules.dep.bin"), testkit::index([("e1000e", "e1000e.ko:")]))?;
+    /// # let aliases = testkit::index([("pci:v00008086d000010D3sv*sd*bc*sc*i*", "e1000e")]);
+    /// # std::fs::write(directory.join("modules.alias.bin"), aliases)?;
+    ///
+    /// let context = Context::builder().directory(directory).without_configuration().build()?;
+    ///
+    /// // What /sys/devices/…/modalias has of a device.
+    /// let found = context.lookup(b"pci:v00008086d000010D3sv00008086sd0000A01Fbc02sc00i00")?;
+    /// assert_eq!(found[0].name().as_bytes(), b"e1000e");
+    /// assert!(found[0].alias().is_some_and(|alias| alias.starts_with(b"pci:")));
+    ///
+    /// assert_eq!(context.lookup(b"e1000e")?[0].alias(), None);
+    /// assert!(context.lookup(b"no-such-module")?.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When an index cannot be read.
+    pub fn lookup(&self, query: &[u8]) -> Result<Vec<Module>> {
+        lookup(self, query).map(|candidates| self.modules_of(candidates))
+    }
+
+    /// The module of that very name, in a file or built in. Aliases do not count, except those of
+    /// built-in modules (`modinfo --modname`). A name ends before its first dot, as in `rmmod`.
+    ///
+    /// # Errors
+    /// When an index cannot be read.
+    pub fn lookup_name(&self, name: &[u8]) -> Result<Vec<Module>> {
+        lookup_name(self, name).map(|candidates| self.modules_of(candidates))
+    }
+
+    fn modules_of(&self, candidates: Vec<Candidate>) -> Vec<Module> {
+        candidates.into_iter().map(|candidate| Module::new(self, candidate)).collect()
+    }
+}
 
 /// A module that a name may mean.
 #[derive(Clone, Debug, PartialEq, Eq)]

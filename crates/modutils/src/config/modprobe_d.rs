@@ -191,6 +191,11 @@ impl ModprobeConfig {
         self.softdeps.matching(module.as_bytes())
     }
 
+    /// The weakdep lines that match a module, all of them, in order.
+    pub fn weakdeps<'a>(&'a self, module: &ModuleName) -> impl Iterator<Item = &'a WeakdepLine> {
+        self.weakdeps.matching(module.as_bytes())
+    }
+
     fn add(&mut self, statement: Statement, origin: Origin) {
         match statement {
             Statement::Alias(pattern, module) => self.aliases.push(AliasLine { pattern, module, origin }),

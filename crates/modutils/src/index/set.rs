@@ -10,7 +10,10 @@ use std::{
 use bstr::ByteSlice;
 
 use super::Trie;
-use crate::{Malformed, ModuleName, Result, bytes, module_file::builtin::BuiltinInfo, stamp::Stamp};
+use crate::{
+    Malformed, ModuleName, Result, bytes, module_file::builtin::BuiltinInfo, once::get_or_try_init,
+    stamp::Stamp,
+};
 
 /// An index that depmod writes into a module directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -141,11 +144,7 @@ impl Indexes {
     /// # Errors
     /// When `modules.builtin.modinfo` cannot be read.
     pub fn builtin_info(&self) -> Result<&BuiltinInfo> {
-        if let Some(known) = self.builtin_info.get() {
-            return Ok(known);
-        }
-        let info = BuiltinInfo::open(&self.directory)?;
-        Ok(self.builtin_info.get_or_init(|| info))
+        get_or_try_init(&self.builtin_info, || BuiltinInfo::open(&self.directory))
     }
 
     /// Opens an index, unless it is open. `None` where the file is missing.
@@ -153,15 +152,11 @@ impl Indexes {
     /// # Errors
     /// As for [`Indexes::dep`].
     pub fn open(&self, index: Index) -> Result<Option<&Trie>> {
-        let cell = self.cell(index);
-        if let Some(known) = cell.get() {
-            return Ok(known.as_ref());
-        }
-        let trie = match Trie::open(&self.directory.join(index.file_name())) {
-            Err(error) if error.is_not_found() => None,
-            other => Some(other?),
+        let open = || match Trie::open(&self.directory.join(index.file_name())) {
+            Err(error) if error.is_not_found() => Ok(None),
+            other => other.map(Some),
         };
-        Ok(cell.get_or_init(|| trie).as_ref())
+        get_or_try_init(self.cell(index), open).map(Option::as_ref)
     }
 
     /// Opens all indexes, so that later questions are answered from these, whatever becomes of the files.

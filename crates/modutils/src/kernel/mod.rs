@@ -11,6 +11,7 @@ mod load;
 mod log;
 mod modules;
 mod parameters;
+mod sections;
 mod snapshot;
 mod sysfs;
 mod unload;
@@ -23,6 +24,7 @@ pub use load::{Force, Refusal};
 pub use log::LogMark;
 pub use modules::{LoadedModule, parse_modules};
 pub use parameters::PresentParameter;
+pub use sections::Section;
 pub use snapshot::Snapshot;
 pub use sysfs::State;
 

@@ -111,7 +111,7 @@ impl Kernel<'_> {
         self.root.system("/sys/module").join(OsStr::from_bytes(&name))
     }
 
-    fn module_file(&self, module: &ModuleName, file: &str) -> PathBuf {
+    pub(super) fn module_file(&self, module: &ModuleName, file: &str) -> PathBuf {
         self.module_directory(module).join(file)
     }
 }
