@@ -13,8 +13,6 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use modutils::lookup;
-
 use crate::{Invocation, report::Report, startup, version};
 
 /// The id of the positional arguments, in every tool.
@@ -145,7 +143,13 @@ pub fn from_current_directory(path: &OsStr) -> PathBuf {
         return path.into();
     }
     // Without a current directory a relative path is as good as lost, and stays as it is.
-    std::env::current_dir().map_or_else(|_| path.into(), |directory| lookup::absolute(path, &directory))
+    let Ok(directory) = std::env::current_dir() else { return path.into() };
+    OsString::from_vec([directory.as_os_str().as_bytes(), b"/", path.as_bytes()].concat()).into()
+}
+
+/// Whether modprobe takes an argument as a path: only when it begins with `/` or `./`.
+pub fn is_path(argument: &[u8]) -> bool {
+    argument.starts_with(b"/") || argument.starts_with(b"./")
 }
 
 /// Reads the arguments.

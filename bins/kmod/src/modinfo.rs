@@ -14,10 +14,9 @@ use std::{
 use clap::{ArgMatches, Command};
 use document::Item;
 use modutils::{
-    Alias, Context, Error, Level, ModuleName, Release, Root,
+    Alias, Context, Error, Level, Module, ModuleName, Release, Root,
     file::Scratch,
-    lookup::{self, Candidate},
-    module_file::{ModInfo, ModuleFile, Signature, builtin::BuiltinInfo, parameters},
+    module_file::{ModInfo, ModuleFile, Signature},
 };
 use render::{Place, Rendering, Subject};
 
@@ -84,9 +83,11 @@ impl Options {
             Some(base) if !base.is_empty() => Root::default().with_base(cli::from_current_directory(base)),
             _ => Root::default(),
         };
-        let release =
-            self.release.clone().map_or_else(Release::running, |release| Ok(Release::new(release)))?;
-        Ok(Context::without_configuration(root, &release))
+        let builder = Context::builder().root(root).without_configuration();
+        match &self.release {
+            Some(release) => builder.release(Release::new(release)).build(),
+            None => builder.build(),
+        }
     }
 }
 
@@ -134,9 +135,9 @@ enum Meant {
     /// A file, by its path or by the name of its module.
     File(PathBuf),
     /// A module that is part of the kernel.
-    Builtin(ModuleName),
+    Builtin(Module),
     /// A module whose line in `modules.dep` cannot be read.
-    Unreadable(ModuleName, Error),
+    Unreadable(Module, Error),
     /// Nothing, as the message says; the name, and an error that was met on the way.
     Nothing(Vec<u8>, Vec<u8>, Option<Error>),
 }
@@ -188,8 +189,7 @@ fn meant(context: &Context, argument: &OsStr, options: &Options) -> Vec<Meant> {
         return vec![Meant::File(cli::from_current_directory(argument))];
     }
     let name = argument.as_bytes();
-    let found =
-        if options.names_only { lookup::lookup_name(context, name) } else { lookup::lookup(context, name) };
+    let found = if options.names_only { context.lookup_name(name) } else { context.lookup(name) };
     let what: &[u8] = match () {
         () if options.names_only => b"name ",
         () if Alias::new(name).is_err() => b"alias ",
@@ -197,18 +197,17 @@ fn meant(context: &Context, argument: &OsStr, options: &Options) -> Vec<Meant> {
     };
     let not_found = [b"Module ", what, name, b" not found."].concat();
     match found {
-        Ok(candidates) if candidates.is_empty() => vec![Meant::Nothing(not_found, name.to_owned(), None)],
-        Ok(candidates) => candidates.iter().map(|candidate| place_of(context, candidate)).collect(),
+        Ok(modules) if modules.is_empty() => vec![Meant::Nothing(not_found, name.to_owned(), None)],
+        Ok(modules) => modules.into_iter().map(place_of).collect(),
         Err(error) => vec![Meant::Nothing(not_found, name.to_owned(), Some(error))],
     }
 }
 
-fn place_of(context: &Context, candidate: &Candidate) -> Meant {
-    let name = &candidate.module;
-    match context.indexes().dependency_line(name) {
-        Ok(Some(line)) => Meant::File(line.path),
-        Ok(None) => Meant::Builtin(name.clone()),
-        Err(error) => Meant::Unreadable(name.clone(), error),
+fn place_of(module: Module) -> Meant {
+    match module.path() {
+        Ok(Some(path)) => Meant::File(path.to_owned()),
+        Ok(None) => Meant::Builtin(module),
+        Err(error) => Meant::Unreadable(module, error),
     }
 }
 
@@ -230,8 +229,8 @@ impl Output<'_> {
     ) -> bool {
         match meant {
             Meant::File(path) => self.show_file(path, facts, report),
-            Meant::Builtin(name) => self.show_builtin(context, name, report),
-            Meant::Unreadable(name, error) => no_modinfo(name, error, report),
+            Meant::Builtin(module) => self.show_builtin(module, report),
+            Meant::Unreadable(module, error) => no_modinfo(module.name(), error, report),
             Meant::Nothing(message, name, error) => {
                 let why = explain::not_found(context, name, error.as_ref(), report);
                 report.error([message.as_slice(), why.as_bytes()].concat());
@@ -260,14 +259,15 @@ impl Output<'_> {
         }
     }
 
-    fn show_builtin(&mut self, context: &Context, name: &ModuleName, report: &mut Report) -> bool {
+    fn show_builtin(&mut self, module: &Module, report: &mut Report) -> bool {
+        let name = module.name();
         let place = Place::Builtin(name.as_bytes());
         if self.is_place_enough(name, &place, report) {
             return true;
         }
-        match BuiltinInfo::open(context.indexes().directory()) {
-            Ok(builtin) => {
-                self.show_facts(name, &place, &builtin.modinfo(name), None, report);
+        match module.modinfo() {
+            Ok(info) => {
+                self.show_facts(name, &place, &info, None, report);
                 true
             }
             Err(error) => no_modinfo(name, &error, report),
@@ -295,12 +295,11 @@ impl Output<'_> {
         signature: Option<&Signature>,
         report: &mut Report,
     ) {
-        let (parameters, faulty) = parameters::parse(info);
-        for field in faulty.into_iter().filter(|_| self.rendering.shows_parameters()) {
+        for field in info.malformed_parameters().filter(|_| self.rendering.shows_parameters()) {
             let text: [&[u8]; 5] = [b"Found invalid \"", field.key, b"=", field.value, b"\": missing ':'"];
             report.error(text.concat());
         }
-        let subject = Subject { info, parameters: &parameters, signature };
+        let subject = Subject { info, parameters: &info.parameters(), signature };
         match &mut self.document {
             None => report.print(self.rendering.facts(&subject)),
             Some(document) => {

@@ -13,7 +13,6 @@ use crate::{
     config::ModprobeConfig,
     glob::{fnmatch, is_wildcard},
     index::Trie,
-    kernel::Kernel,
     lookup,
 };
 
@@ -76,9 +75,9 @@ impl Relations {
     ///
     /// # Errors
     /// When the kernel's list, or an index, cannot be read.
-    pub fn of_loaded(kernel: &Kernel, context: &Context) -> Result<Self> {
+    pub fn of_loaded(context: &Context) -> Result<Self> {
         let mut relations = Self::default();
-        let loaded = kernel.loaded_modules(&mut |_| ())?;
+        let loaded = context.kernel().loaded_modules(&mut |_| ())?;
         for module in &loaded {
             relations.nodes.entry(module.name.clone()).or_default().found = true;
             for holder in &module.holders {

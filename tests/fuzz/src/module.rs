@@ -3,7 +3,7 @@
 use arbitrary::{Arbitrary, Unstructured};
 use modutils::elf::Elf;
 use modutils::file::Contents;
-use modutils::module_file::{ModuleFile, parameters};
+use modutils::module_file::ModuleFile;
 use testkit::{
     Arch, Compression, Crc, Export, ExportTables, ModuleBuilder, Section, Signature, VersionTables,
 };
@@ -227,9 +227,10 @@ pub fn check_facts(contents: Contents) -> Vec<String> {
             let length: usize =
                 info.fields().iter().map(|field| field.key.len() + field.value.len() + 1).sum();
             assert!(length <= plain + 1, ".modinfo gives {length} bytes of a file of {plain}");
-            let (parameters, faulty) = parameters::parse(&info);
-            assert!(parameters.len() + faulty.len() <= info.fields().len());
-            format!("{:?} {parameters:?} {faulty:?}", info.fields())
+            let parameters = info.parameters();
+            let malformed: Vec<_> = info.malformed_parameters().collect();
+            assert!(parameters.len() + malformed.len() <= info.fields().len());
+            format!("{:?} {parameters:?} {malformed:?}", info.fields())
         }
         Err(error) => error.to_string(),
     });

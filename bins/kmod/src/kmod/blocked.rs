@@ -7,7 +7,6 @@ use modutils::{
     Context, ModuleName,
     config::{Origin, read},
     diagnose::blocked::{self, Block, Entry, Ways},
-    lookup,
 };
 use serde::Serialize;
 
@@ -118,15 +117,11 @@ fn everything(context: &Context, document: &mut Option<Document>, report: &mut R
 fn named(context: &Context, name: &[u8], document: &mut Option<Document>, report: &mut Report) -> bool {
     // A name that has a block is one also where it is no module of this kernel.
     let named = ModuleName::new(name);
-    let mut modules: Vec<ModuleName> = lookup::lookup_name(context, name)
-        .unwrap_or_default()
-        .into_iter()
-        .map(|candidate| candidate.module)
-        .collect();
-    if modules.is_empty() {
-        modules =
-            lookup::lookup(context, name).unwrap_or_default().into_iter().map(|one| one.module).collect();
+    let mut found = context.lookup_name(name).unwrap_or_default();
+    if found.is_empty() {
+        found = context.lookup(name).unwrap_or_default();
     }
+    let mut modules: Vec<ModuleName> = found.iter().map(|module| module.name().clone()).collect();
     if modules.is_empty() && blocked::blocks(context, Some(&named)).is_ok_and(|entries| !entries.is_empty()) {
         modules.push(named);
     }

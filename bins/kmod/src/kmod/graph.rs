@@ -7,9 +7,7 @@ use std::{
 };
 
 use modutils::{
-    Context, ModuleName,
-    kernel::Kernel,
-    lookup,
+    Context, Module, ModuleName,
     relations::{Node, Relation, Relations},
 };
 use serde::Serialize;
@@ -59,7 +57,7 @@ pub(super) fn run(invocation: &Invocation, mut report: Report) -> ExitCode {
     };
     let Some(context) = place::context(&options, &mut report) else { return report.finish(false) };
     let relations = match options.get_flag("loaded") {
-        true => Relations::of_loaded(&Kernel::running(context.root()), &context),
+        true => Relations::of_loaded(&context),
         false => Relations::of_tree(&context),
     };
     let relations = match relations {
@@ -99,9 +97,9 @@ fn beginnings(
         let modules = match relations.node(&named) {
             Some(_) => vec![named],
             None => {
-                let found = lookup::lookup(context, argument).unwrap_or_default();
-                let modules = found.into_iter().map(|candidate| candidate.module);
-                modules.filter(|module| relations.node(module).is_some()).collect()
+                let found = context.lookup(argument).unwrap_or_default();
+                let modules = found.iter().map(Module::name);
+                modules.filter(|module| relations.node(module).is_some()).cloned().collect()
             }
         };
         if modules.is_empty() {

@@ -4,10 +4,9 @@ use std::{os::unix::ffi::OsStrExt, path::Path, process::ExitCode};
 
 use bstr::{BStr, BString, ByteSlice};
 use modutils::{
-    Context, Error, ModuleName, Release,
-    kernel::{Kernel, PresentParameter, State},
-    lookup,
-    module_file::{ModInfo, ModuleFile, Parameter, builtin::BuiltinInfo, parameters},
+    Context, Error, Module, ModuleName, Release,
+    kernel::{PresentParameter, State},
+    module_file::{ModInfo, ModuleFile, Parameter},
 };
 use serde::Serialize;
 
@@ -78,9 +77,10 @@ pub(super) fn command() -> clap::Command {
 fn show(context: &Context, argument: &[u8], document: &mut Option<Document>, report: &mut Report) -> bool {
     let path = Path::new(cli::os_str(argument));
     if argument.contains(&b'/') || (argument.contains_str(".ko") && path.is_file()) {
-        return told(of_file(context, path, document, report), argument, report);
+        let shown = ModuleFile::open(path).and_then(|file| of_file(context, &file, document, report));
+        return told(shown, argument, report);
     }
-    let (found, error) = match lookup::lookup(context, argument) {
+    let (found, error) = match context.lookup(argument) {
         Ok(found) => (found, None),
         Err(error) => (Vec::new(), Some(error)),
     };
@@ -90,13 +90,13 @@ fn show(context: &Context, argument: &[u8], document: &mut Option<Document>, rep
         return false;
     }
     let mut done = true;
-    for candidate in found {
-        let shown = match context.indexes().dependency_line(&candidate.module) {
-            Ok(Some(line)) => of_file(context, &line.path, document, report),
-            Ok(None) => of_builtin(context, &candidate.module, document, report),
+    for module in found {
+        let shown = match module.file() {
+            Ok(Some(file)) => of_file(context, file, document, report),
+            Ok(None) => of_builtin(&module, document, report),
             Err(error) => Err(error),
         };
-        done &= told(shown, candidate.module.as_bytes(), report);
+        done &= told(shown, module.name().as_bytes(), report);
     }
     done
 }
@@ -109,50 +109,40 @@ fn told(shown: modutils::Result<()>, what: &[u8], report: &mut Report) -> bool {
 
 fn of_file(
     context: &Context,
-    path: &Path,
+    file: &ModuleFile,
     document: &mut Option<Document>,
     report: &mut Report,
 ) -> Result<(), Error> {
-    let module = ModuleFile::open(path)?;
-    let info = module.modinfo()?;
+    let info = file.modinfo()?;
     // The file's name may be another one than the kernel knows the module by.
-    let name = info.value("name").map_or_else(|| module.name().clone(), ModuleName::new);
-    put(context, &name, Some(path.as_os_str().as_bytes()), &info, document, report);
+    let name = info.value("name").map_or_else(|| file.name().clone(), ModuleName::new);
+    put(&context.module(name), Some(file.path().as_os_str().as_bytes()), &info, document, report);
     Ok(())
 }
 
-fn of_builtin(
-    context: &Context,
-    module: &ModuleName,
-    document: &mut Option<Document>,
-    report: &mut Report,
-) -> Result<(), Error> {
-    let builtin = BuiltinInfo::open(context.indexes().directory())?;
-    put(context, module, None, &builtin.modinfo(module), document, report);
+fn of_builtin(module: &Module, document: &mut Option<Document>, report: &mut Report) -> Result<(), Error> {
+    put(module, None, &module.modinfo()?, document, report);
     Ok(())
 }
 
 fn put(
-    context: &Context,
-    name: &ModuleName,
+    module: &Module,
     filename: Option<&[u8]>,
     info: &ModInfo,
     document: &mut Option<Document>,
     report: &mut Report,
 ) {
-    let kernel = Kernel::running(context.root());
     // What the running kernel has says nothing of another one's modules.
-    let running =
-        Release::running().is_ok_and(|release| context.indexes().directory().ends_with(release.as_os_str()));
-    let present = if running { kernel.parameters(name) } else { Vec::new() };
-    let (declared, _) = parameters::parse(info);
-    let is_live = matches!(kernel.state(name), State::Live | State::Going);
+    let directory = module.context().directory();
+    let running = Release::running().is_ok_and(|release| directory.ends_with(release.as_os_str()));
+    let present = if running { module.parameters() } else { Vec::new() };
+    let is_live = matches!(module.state(), State::Live | State::Going);
     let loaded = running && (is_live || !present.is_empty());
     let item = Item {
-        name: Text::from(name),
+        name: Text::from(module.name()),
         filename: filename.map(Text),
         loaded,
-        parameters: joined(&declared, &present),
+        parameters: joined(&info.parameters(), &present),
     };
     match document {
         Some(document) => document.item(&item, report),

@@ -11,7 +11,6 @@ use std::{
 use bstr::ByteSlice;
 use modutils::{
     Release, Root,
-    config::read,
     depmod::devname::{self, Device, Node},
 };
 
@@ -64,17 +63,17 @@ fn nodes(format: Format, output: Option<&Path>, report: &mut Report) -> bool {
         Ok(release) => release,
         Err(error) => return failure(report, &error.to_string()),
     };
-    let path = Root::default().modules(&release).join("modules.devname");
-    let text = match read(&path) {
+    let directory = Root::default().modules(&release);
+    let path = directory.join("modules.devname");
+    let text = match devname::read(&directory) {
         Ok(text) => text,
         // A kernel without modules has no such file, and booting goes on.
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        Err(error) if error.is_not_found() => {
             report.usage(format!("Warning: {} not found - ignoring", path.display()).as_bytes());
             return true;
         }
         Err(error) => {
-            let cause = modutils::error_text(&error);
-            return failure(report, &format!("could not open {} - {cause}", path.display()));
+            return failure(report, &format!("could not open {} - {}", path.display(), error.cause()));
         }
     };
     let Some(output) = output else {

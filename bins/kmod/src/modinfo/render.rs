@@ -183,15 +183,14 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use bstr::ByteSlice;
-    use modutils::module_file::{IdType, parameters};
+    use modutils::module_file::IdType;
 
     use super::*;
 
     fn rendered(section: &[u8], field: Option<&str>, null: bool) -> String {
         let info = ModInfo::parse(section);
-        let (parameters, _) = parameters::parse(&info);
         let rendering = Rendering { field: field.map(Into::into), null };
-        let subject = Subject { info: &info, parameters: &parameters, signature: None };
+        let subject = Subject { info: &info, parameters: &info.parameters(), signature: None };
         rendering.facts(&subject).to_str().unwrap().to_owned()
     }
 

@@ -2,10 +2,10 @@
 
 use std::cell::RefCell;
 
+use bstr::{BStr, BString};
 use modutils::{
-    config::Origin,
-    index::Trie,
-    lookup::Candidate,
+    Index, ModuleName,
+    config::Directive,
     plan::{Action, Step},
 };
 use serde::Serialize;
@@ -94,12 +94,12 @@ struct CandidateItem<'a> {
 }
 
 /// A module that a name means.
-pub(super) fn candidate<'a>(query: &'a [u8], candidate: &'a Candidate) -> impl Serialize {
-    CandidateItem {
-        query: Text(query),
-        module: Text::from(&candidate.module),
-        alias: candidate.alias.as_ref().map(Text::from),
-    }
+pub(super) fn candidate<'a>(
+    query: &'a [u8],
+    module: &'a ModuleName,
+    alias: Option<&'a BStr>,
+) -> impl Serialize {
+    CandidateItem { query: Text(query), module: Text::from(module), alias: alias.map(|alias| Text(alias)) }
 }
 
 /// A symbol that a module exports or needs.
@@ -142,54 +142,45 @@ struct Line<'a> {
 /// # Errors
 /// When an index cannot be read.
 pub(super) fn configuration(tool: &Tool, report: &mut Report) -> modutils::Result<()> {
-    let config = tool.context.config();
-    let mut put = |subject: &[u8], origin: &Origin, line: Line| {
-        let file = Some(Text(origin.file.as_os_str().as_encoded_bytes()));
-        let line = Line { subject: Some(Text(subject)), file, line: Some(origin.line), ..line };
-        tool.shown.item(&line, report);
-    };
-    for entry in &config.denies {
-        let text = Some(Text(&entry.reason)).filter(|reason| !reason.0.is_empty());
-        put(entry.pattern.as_bytes(), &entry.origin, Line { directive: "deny", text, ..Line::default() });
-    }
-    for entry in &config.blacklist {
-        put(entry.module.as_bytes(), &entry.origin, Line { directive: "blacklist", ..Line::default() });
-    }
-    for (directive, entries) in [("install", &config.installs), ("remove", &config.removes)] {
-        for entry in entries {
-            let text = Some(Text(entry.command.trim_ascii()));
-            put(entry.pattern.as_bytes(), &entry.origin, Line { directive, text, ..Line::default() });
+    for line in tool.context.config().lines() {
+        let directive = line.directive;
+        let mut item = Line {
+            directive: directive.keyword(),
+            subject: Some(Text(directive.subject())),
+            file: Some(Text(line.origin.file.as_os_str().as_encoded_bytes())),
+            line: Some(line.origin.line),
+            ..Line::default()
+        };
+        match directive {
+            Directive::Deny { reason, .. } => item.text = Some(Text(reason)).filter(|_| !reason.is_empty()),
+            Directive::Install { command, .. } | Directive::Remove { command, .. } => {
+                item.text = Some(Text(command.trim_ascii()));
+            }
+            Directive::Alias { module, .. } => item.module = Some(Text(module)),
+            Directive::Options { options, .. } => item.text = Some(Text(options.trim_ascii())),
+            Directive::Softdep { pre, post, .. } => {
+                item.pre = Some(texts(pre));
+                item.post = Some(texts(post));
+            }
+            Directive::Weakdep { names, .. } => item.names = Some(texts(names)),
+            _ => {}
         }
+        tool.shown.item(&item, report);
     }
-    for entry in &config.aliases {
-        let module = Some(Text(entry.module.as_bytes()));
-        put(entry.pattern.as_bytes(), &entry.origin, Line { directive: "alias", module, ..Line::default() });
-    }
-    for entry in &config.options {
-        let text = Some(Text(entry.options.trim_ascii()));
-        put(entry.name.as_bytes(), &entry.origin, Line { directive: "options", text, ..Line::default() });
-    }
-    for entry in &config.softdeps {
-        let pre = Some(entry.pre.iter().map(Text::from).collect());
-        let post = Some(entry.post.iter().map(Text::from).collect());
-        put(
-            entry.pattern.as_bytes(),
-            &entry.origin,
-            Line { directive: "softdep", pre, post, ..Line::default() },
-        );
-    }
-    for entry in &config.weakdeps {
-        let names = Some(entry.names.iter().map(Text::from).collect());
-        put(entry.pattern.as_bytes(), &entry.origin, Line { directive: "weakdep", names, ..Line::default() });
-    }
-    let indexes = tool.context.indexes();
-    index(tool, indexes.alias()?, "modules.alias.bin", report)?;
-    index(tool, indexes.symbols()?, "modules.symbols.bin", report)
+    index(tool, Index::Aliases, report)?;
+    index(tool, Index::Symbols, report)
 }
 
-fn index(tool: &Tool, index: Option<&Trie>, name: &str, report: &mut Report) -> modutils::Result<()> {
-    let path = tool.context.indexes().directory().join(name);
-    for (key, value) in index.map(Trie::entries).transpose()?.unwrap_or_default() {
+fn texts(names: &[BString]) -> Vec<Text<'_>> {
+    names.iter().map(Text::from).collect()
+}
+
+fn index(tool: &Tool, index: Index, report: &mut Report) -> modutils::Result<()> {
+    let path = tool.context.directory().join(index.file_name());
+    // A damaged index is to show nothing of itself.
+    let mut entries = Vec::new();
+    tool.context.dump(index, |key, value| entries.push((key.to_owned(), value.to_owned())))?;
+    for (key, value) in entries {
         let line = Line {
             directive: "alias",
             subject: Some(Text(&key)),

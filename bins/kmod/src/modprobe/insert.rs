@@ -75,7 +75,10 @@ fn with_plans(
     if tool.options.action == Action::ResolveAlias {
         for candidate in &candidates {
             match tool.shown.is_wanted() {
-                true => tool.shown.item(&document::candidate(name, candidate), report),
+                true => {
+                    let alias = candidate.alias.as_ref().map(|alias| alias.as_bstr());
+                    tool.shown.item(&document::candidate(name, &candidate.module, alias), report);
+                }
                 false => report.print_line(&candidate.module),
             }
         }

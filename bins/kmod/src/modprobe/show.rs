@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use modutils::{Context, Errno, lookup, module_file::ModuleFile};
+use modutils::{Context, Errno, Module, module_file::ModuleFile};
 
 use super::{Tool, bytes, document};
 use crate::{cli, report::Report};
@@ -85,9 +85,9 @@ fn could_not_get(what: &str, argument: &OsString, cause: &str, report: &mut Repo
 fn file_of(context: &Context, argument: &[u8]) -> modutils::Result<Option<PathBuf>> {
     let path = Path::new(cli::os_str(argument));
     let ends_as_file = ENDINGS.iter().any(|ending| argument.ends_with(ending.as_bytes())) && path.is_file();
-    if ends_as_file || (lookup::is_path(argument) && path.exists()) {
+    if ends_as_file || (cli::is_path(argument) && path.exists()) {
         return Ok(Some(path.to_owned()));
     }
-    let Some(candidate) = lookup::lookup(context, argument)?.into_iter().next() else { return Ok(None) };
-    Ok(context.indexes().dependency_line(&candidate.module)?.map(|line| line.path))
+    let found = context.lookup(argument)?;
+    Ok(found.first().map(Module::path).transpose()?.flatten().map(Path::to_owned))
 }

@@ -3,10 +3,15 @@
 //! depmod writes it; `kmod static-nodes` reads it for systemd-tmpfiles and udevd, which make the nodes.
 //! After a comment each line is `MODULE NODE cMAJOR:MINOR`, with a `b` for a block device.
 
+use std::path::Path;
+
 use bstr::{BStr, ByteSlice};
 
 use super::{TreeFile, facts::Facts};
-use crate::{Malformed, Notice, Sink, config::lines::words};
+use crate::{
+    Error, Malformed, Notice, Result, Sink,
+    config::{self, lines::words},
+};
 
 const HEADER: &[u8] = b"# Device nodes to trigger on-demand module loading.\n";
 
@@ -39,6 +44,15 @@ pub struct BadLine<'a> {
     pub text: &'a BStr,
     /// Where it stands, and what would be one.
     pub fault: Malformed,
+}
+
+/// The text of `modules.devname` in a module directory, for [`parse`].
+///
+/// # Errors
+/// When the file is not there, as for a kernel without modules, or cannot be read.
+pub fn read(directory: &Path) -> Result<Vec<u8>> {
+    let path = directory.join("modules.devname");
+    config::read(&path).map_err(Error::io("open", path))
 }
 
 /// The nodes that the text of `modules.devname` lists; all lines but comments are to be some.

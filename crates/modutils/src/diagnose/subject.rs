@@ -142,7 +142,7 @@ impl Subject {
         };
         let info = module.modinfo()?;
         let this = module.this_module()?;
-        let (parameters, _) = parameters::parse(&info);
+        let parameters = info.parameters();
         let parameter = |parameter: parameters::Parameter<'_>| Parameter {
             name: parameter.name.into(),
             kind: parameter.kind.map(BString::from),

@@ -20,26 +20,34 @@ pub struct Parameter<'a> {
     pub kind: Option<&'a BStr>,
 }
 
-/// The parameters in the order in which their names first come, and the entries that name none, for
-/// they have no colon. Of several descriptions or types the last counts.
-pub fn parse<'a>(info: &ModInfo<'a>) -> (Vec<Parameter<'a>>, Vec<Field<'a>>) {
-    let mut parameters: Vec<Parameter<'a>> = Vec::new();
-    let mut places: HashMap<&[u8], usize> = HashMap::new();
-    let mut faulty = Vec::new();
-    for field in info.fields().iter().filter(|field| field.key == "parm" || field.key == "parmtype") {
-        let Some((name, value)) = field.value.split_once_str(":") else {
-            faulty.push(*field);
-            continue;
-        };
-        let place = *places.entry(name).or_insert(parameters.len());
-        if place == parameters.len() {
-            parameters.push(Parameter { name: name.as_bstr(), description: None, kind: None });
+/// Parameters.
+impl<'a> ModInfo<'a> {
+    /// The parameters that the module takes, in the order in which their names first come. Of several
+    /// descriptions or types of one the last counts.
+    pub fn parameters(&self) -> Vec<Parameter<'a>> {
+        let mut parameters: Vec<Parameter<'a>> = Vec::new();
+        let mut places: HashMap<&[u8], usize> = HashMap::new();
+        for field in self.fields().iter().filter(is_of_parameter) {
+            let Some((name, value)) = field.value.split_once_str(":") else { continue };
+            let place = *places.entry(name).or_insert(parameters.len());
+            if place == parameters.len() {
+                parameters.push(Parameter { name: name.as_bstr(), description: None, kind: None });
+            }
+            let Some(parameter) = parameters.get_mut(place) else { continue };
+            let part = if field.key == "parm" { &mut parameter.description } else { &mut parameter.kind };
+            *part = Some(value.as_bstr());
         }
-        let Some(parameter) = parameters.get_mut(place) else { continue };
-        let part = if field.key == "parm" { &mut parameter.description } else { &mut parameter.kind };
-        *part = Some(value.as_bstr());
+        parameters
     }
-    (parameters, faulty)
+
+    /// The entries that are to describe a parameter and name none, for they have no colon.
+    pub fn malformed_parameters(&self) -> impl Iterator<Item = &Field<'a>> {
+        self.fields().iter().filter(is_of_parameter).filter(|field| !field.value.contains(&b':'))
+    }
+}
+
+fn is_of_parameter(field: &&Field<'_>) -> bool {
+    field.key == "parm" || field.key == "parmtype"
 }
 
 #[cfg(test)]
@@ -51,13 +59,16 @@ mod tests {
         let info = ModInfo::parse(
             b"parmtype=a:int\0parm=b:of b: colons\0parm=a:old\0parm=a:of a\0parmtype=b:bool\0parm=bad\0",
         );
-        let (parameters, faulty) = parse(&info);
         let parameter = |name: &'static str, description: &'static str, kind: &'static str| Parameter {
             name: name.into(),
             description: Some(description.into()),
             kind: Some(kind.into()),
         };
-        assert_eq!(parameters, [parameter("a", "of a", "int"), parameter("b", "of b: colons", "bool")]);
-        assert_eq!(faulty, [Field { key: "parm".into(), value: "bad".into() }]);
+        assert_eq!(
+            info.parameters(),
+            [parameter("a", "of a", "int"), parameter("b", "of b: colons", "bool")]
+        );
+        let malformed: Vec<_> = info.malformed_parameters().collect();
+        assert_eq!(malformed, [&Field { key: "parm".into(), value: "bad".into() }]);
     }
 }

@@ -166,7 +166,7 @@ fn a_signature_that_makes_no_sense_is_none() {
 fn all_facts(bytes: Vec<u8>) {
     let Ok(module) = from_bytes(bytes) else { return };
     if let Ok(info) = module.modinfo() {
-        let _ = parameters::parse(&info);
+        let _ = (info.parameters(), info.malformed_parameters().count());
     }
     let _ = module.versions();
     let _ = module.exported_symbols();

@@ -7,12 +7,7 @@ use std::{
 
 use bstr::ByteSlice;
 use clap::Command;
-use modutils::{
-    Context, ModuleName, Release, Root,
-    kernel::Kernel,
-    lookup,
-    module_file::{ModuleFile, parameters},
-};
+use modutils::{Context, Index, ModuleName, Release, Root, kernel::Kernel, module_file::ModuleFile};
 
 use super::line::Line;
 use crate::{cli, kmod, report::Report};
@@ -150,15 +145,18 @@ fn commands(line: &Line) -> Vec<Candidate> {
 
 /// The modules in the indexes, and those that are built in where these count.
 fn modules(line: &Line, with_builtin: bool) -> Vec<Candidate> {
-    if lookup::is_path(line.current.as_bytes()) {
+    if cli::is_path(line.current.as_bytes()) {
         return vec![Candidate::files()];
     }
     let Some(context) = context(line) else { return Vec::new() };
-    let indexes = [Some(context.indexes().dep()), with_builtin.then(|| context.indexes().builtin())];
-    // An index that is missing or damaged offers nothing; whoever runs the tool is told why.
-    let tries = indexes.into_iter().flatten().filter_map(Result::ok).flatten();
-    let entries = tries.filter_map(|trie| trie.entries().ok()).flatten();
-    entries.filter_map(|(name, _)| named_like(line.current, &name)).collect()
+    let indexes = [Some(Index::Dependencies), with_builtin.then_some(Index::Builtin)];
+    let offered = |index: Index| {
+        let mut found = Vec::new();
+        // An index that is missing or damaged offers nothing; whoever runs the tool is told why.
+        let dumped = context.dump(index, |name, _| found.extend(named_like(line.current, name)));
+        dumped.map(|()| found).unwrap_or_default()
+    };
+    indexes.into_iter().flatten().flat_map(offered).collect()
 }
 
 /// The loaded modules.
@@ -177,7 +175,7 @@ fn named_like(typed: &str, name: &[u8]) -> Option<Candidate> {
 
 /// The parameters of a module given by name or path.
 fn parameters(module: &OsStr, line: &Line) -> Vec<Candidate> {
-    if lookup::is_path(module.as_encoded_bytes()) {
+    if cli::is_path(module.as_encoded_bytes()) {
         return parameters_of(Path::new(module), line);
     }
     let file = context(line).and_then(|context| file_of(&context, module.as_encoded_bytes()));
@@ -185,14 +183,13 @@ fn parameters(module: &OsStr, line: &Line) -> Vec<Candidate> {
 }
 
 fn file_of(context: &Context, name: &[u8]) -> Option<PathBuf> {
-    let candidates = lookup::lookup(context, name).ok()?;
-    Some(context.indexes().dependency_line(&candidates.first()?.module).ok()??.path)
+    Some(context.lookup(name).ok()?.first()?.path().ok()??.to_owned())
 }
 
 fn parameters_of(file: &Path, line: &Line) -> Vec<Candidate> {
     let Ok(module) = ModuleFile::open(file) else { return Vec::new() };
     let Ok(info) = module.modinfo() else { return Vec::new() };
-    let (parameters, _) = parameters::parse(&info);
+    let parameters = info.parameters();
     let candidates = parameters.iter().filter_map(|parameter| {
         let text = format!("{}=", parameter.name.to_str().ok()?);
         let kind = parameter.kind.map(|kind| format!(" ({kind})")).unwrap_or_default();
@@ -221,7 +218,7 @@ fn context(line: &Line) -> Option<Context> {
         Some(release) => Release::new(release),
         None => Release::running().ok()?,
     };
-    Some(Context::without_configuration(root(line), &release))
+    Context::builder().root(root(line)).release(release).without_configuration().build().ok()
 }
 
 #[cfg(test)]
