@@ -1,5 +1,5 @@
 //! What answers questions about the modules of one kernel: where they are, what is configured, and the
-//! indexes, opened once.
+//! indexes, each opened once.
 
 use std::{
     fmt,
@@ -15,7 +15,40 @@ use crate::{
 
 /// The modules of one kernel with their configuration and indexes.
 ///
-/// It is a handle: a clone is cheap and means the same context, and threads may share it.
+/// It is a handle: a clone is cheap and means the same context, and threads may share it. The
+/// configuration is read when it is built, an index when a question first needs it. What was read stays
+/// as it was read: [`Context::changed_on_disk`] says when a new context would know better.
+///
+/// ```
+/// use modutils::{Context, Release, Root};
+/// # use std::fs;
+/// # let image = tempfile::tempdir()?;
+/// # let image = image.path();
+/// # let modules = image.join("lib/modules/6.12.0");
+/// # fs::create_dir_all(&modules)?;
+/// # fs::create_dir_all(image.join("etc/modprobe.d"))?;
+/// # fs::write(image.join("etc/modprobe.d/local.conf"), "alias scratch dm-mod\noptions dm-mod major=240\n")?;
+/// # let lines = [("dm_mod", "kernel/dm-mod.ko.xz: kernel/dax.ko.xz"), ("dax", "kernel/dax.ko.xz:")];
+/// # fs::write(modules.join("modules.dep.bin"), testkit::index(lines))?;
+///
+/// // The kernel 6.12.0 of an image, whose configuration counts, and not that of the machine.
+/// let root = Root::default().with_base(image).with_system(image);
+/// let context = Context::builder()
+///     .root(root)
+///     .release(Release::new("6.12.0"))
+///     .on_notice(|notice| eprintln!("{}", notice.message))
+///     .build()?;
+///
+/// let found = context.lookup(b"scratch")?;
+/// assert_eq!(found[0].name().as_bytes(), b"dm_mod");
+/// assert_eq!(found[0].options(), "major=240");
+/// assert_eq!(found[0].path()?, Some(&*modules.join("kernel/dm-mod.ko.xz")));
+///
+/// assert!(!context.changed_on_disk().configuration);
+/// fs::write(image.join("etc/modprobe.d/local.conf"), "")?;
+/// assert!(context.changed_on_disk().configuration);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Context(Arc<Inner>);
 
@@ -114,8 +147,10 @@ impl Context {
     /// Whether files that this context has read are others now, or such as it found missing have
     /// appeared. A new context would read them; this one goes on with what it has.
     ///
-    /// Files and directories are compared by device, inode, size and times. Indexes count that are open.
-    /// The files `modules.softdep` and `modules.weakdep`, which depmod writes, are configuration.
+    /// Files and directories are compared by device, inode, size and times of modification and change; a
+    /// change within the tick of the file system's clock in which one was read may not show. Of indexes
+    /// those count that are open. The files `modules.softdep` and `modules.weakdep`, which depmod writes,
+    /// are configuration. The kernel command line does not change.
     pub fn changed_on_disk(&self) -> Changes {
         let Inner { config, indexes, .. } = &*self.0;
         Changes { configuration: config.has_changed(), indexes: indexes.has_changed() }
@@ -224,3 +259,6 @@ impl ContextBuilder {
         Ok(Context(Arc::new(Inner { root, config, indexes, sink })))
     }
 }
+
+#[cfg(test)]
+mod tests;

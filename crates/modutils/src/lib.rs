@@ -67,3 +67,12 @@ pub use module::Module;
 pub use name::{Alias, BadBracket, ModuleName};
 pub use notice::{Level, Notice, Sink};
 pub use root::{Release, Root};
+
+/// The private parts, for fuzz targets, benchmarks and tests of this workspace. No promise holds for them.
+#[doc(hidden)]
+#[cfg(feature = "internals")]
+pub mod internals {
+    pub mod module_file {
+        pub use crate::module_file::builtin::BuiltinInfo;
+    }
+}

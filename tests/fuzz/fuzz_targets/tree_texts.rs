@@ -8,7 +8,7 @@ use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use modutils::depmod::{TreeFile, builtin, module_order, quick, symvers};
 use modutils::index::{Indexes, Trie, TrieBuilder};
-use modutils::module_file::builtin::BuiltinInfo;
+use modutils::internals::module_file::BuiltinInfo;
 use modutils::{ModuleName, Notice};
 use modutils_fuzz::files::{self, MemoryFile};
 use modutils_fuzz::{index, memory};

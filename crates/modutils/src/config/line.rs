@@ -8,6 +8,26 @@ use super::{
 };
 
 /// A line of the configuration.
+///
+/// ```
+/// use modutils::{Context, config::Directive};
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("local.conf");
+/// std::fs::write(&path, "# for the lab\nblacklist pcspkr\ninstall usb-storage /bin/false\n")?;
+///
+/// let context = Context::builder().config_paths(vec![path]).directory(directory.path()).build()?;
+/// // The system's own modutils.d and kernel command line count as well.
+/// let ours = context.config().lines().filter(|line| line.origin.file.ends_with("local.conf"));
+/// for line in ours {
+///     println!("{}: {}", line.origin, line.directive.text());
+///     match line.directive {
+///         Directive::Blacklist { module } => assert_eq!((module, line.origin.line), ("pcspkr".into(), 2)),
+///         Directive::Install { pattern, .. } => assert_eq!(pattern, "usb_storage"),
+///         other => panic!("{other:?}"),
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Line<'a> {

@@ -1,16 +1,43 @@
-//! The view of an ELF file gives the facts of a module.
+//! What is in a module's file: `.modinfo`, the symbols it offers and needs with their versions, its
+//! signature.
 //!
-//! Each kind of fact has a file of its own with a plain parser of bytes; [`ModuleFile`] finds the bytes
-//! for them. Facts borrow their names from the module, which keeps the sections it has read.
+//! [`ModuleFile`] opens a file, whatever its compression, and finds the bytes for each kind of fact;
+//! these borrow their names from it. A module that belongs to a module directory is better asked by a
+//! [`Module`](crate::Module), which knows its file.
+//!
+//! ```
+//! use modutils::module_file::{Binding, ModuleFile};
+//! # use testkit::{Compression, Crc, ModuleBuilder};
+//! # let directory = tempfile::tempdir()?;
+//! # let path = directory.path().join("snd-hello.ko.xz");
+//! # let module = ModuleBuilder::new("snd_hello").modinfo("license", "GPL").modinfo("parm", "index:Its number.");
+//! # let module = module.modinfo("parmtype", "index:int").export("snd_hello_new", Crc::Absolute(0x1234));
+//! # let module = module.needs("snd_card_new", 0xbeef).compressed(Compression::Xz);
+//! # std::fs::write(&path, module.build())?;
+//!
+//! let module = ModuleFile::open(&path)?;
+//! assert_eq!(module.name().as_bytes(), b"snd_hello");
+//!
+//! let info = module.modinfo()?;
+//! assert_eq!(info.value("license"), Some("GPL".into()));
+//! let index = info.parameters()[0];
+//! assert_eq!((index.name, index.kind), ("index".into(), Some("int".into())));
+//!
+//! let needed = module.needed_symbols()?[0];
+//! assert_eq!((needed.name, needed.crc, needed.binding), ("snd_card_new".into(), Some(0xbeef), Binding::Global));
+//! assert_eq!(module.exported_symbols()?[0].name, "snd_hello_new");
+//! assert_eq!(module.signature()?, None);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
-pub mod builtin;
-pub mod exports;
-pub mod modinfo;
-pub mod needed;
-pub mod parameters;
-pub mod signature;
-pub mod this_module;
-pub mod versions;
+pub(crate) mod builtin;
+mod exports;
+mod modinfo;
+mod needed;
+pub(crate) mod parameters;
+mod signature;
+mod this_module;
+mod versions;
 
 use std::path::Path;
 
@@ -22,10 +49,8 @@ pub use signature::{IdType, Signature};
 pub use this_module::ThisModule;
 pub use versions::SymbolVersion;
 
-use crate::Errno;
-
 use crate::{
-    Error, Malformed, ModuleName, Result,
+    Errno, Error, Malformed, ModuleName, Result,
     elf::Elf,
     file::{Contents, Scratch},
 };
@@ -38,12 +63,24 @@ pub struct ModuleFile {
 }
 
 impl ModuleFile {
-    /// Opens a module file, whatever its compression.
+    /// Opens a module file, whatever its compression. Whether it is a module's, the facts will tell:
+    /// nothing but the ELF header and the section table is read yet.
     ///
     /// # Errors
-    /// As [`Contents::open`] and [`Elf::parse`], and as [`ModuleFile::from_elf`].
+    /// When the file cannot be opened or read, is not a regular file, is empty, is a damaged compressed
+    /// stream, holds more than a gibibyte, or is not an ELF file whose section table is sound; when it has
+    /// no name that could be a module's.
     pub fn open(path: &Path) -> Result<Self> {
         Self::open_with(path, &mut Scratch::default())
+    }
+
+    /// Takes the bytes of a module file, whatever its compression. The path is the name that errors give
+    /// them, and the module's name is that of the path's file.
+    ///
+    /// # Errors
+    /// As [`ModuleFile::open`], but for those of opening and reading.
+    pub fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self> {
+        Self::from_elf(Elf::parse(Contents::from_bytes(path, bytes)?)?)
     }
 
     /// As [`ModuleFile::open`], with memory and limit of `scratch`, which can have it back
@@ -102,8 +139,16 @@ impl ModuleFile {
         self.elf.section(b".modinfo")?.ok_or_else(|| self.fault(missing()))
     }
 
+    /// The parameters that the module takes.
+    ///
+    /// # Errors
+    /// As [`ModuleFile::modinfo`].
+    pub fn parameters(&self) -> Result<Vec<Parameter<'_>>> {
+        Ok(self.modinfo()?.parameters())
+    }
+
     /// The CRCs of the symbols that the module was built against, in table order; empty where the
-    /// kernel had no CONFIG_MODVERSIONS. A dot before a name is left out.
+    /// kernel had no CONFIG_MODVERSIONS. A dot before a name is skipped.
     ///
     /// # Errors
     /// When a table is damaged or cannot be read.
