@@ -5,7 +5,7 @@
 use bstr::BString;
 use modutils::{
     Context, Errno, Error, Level, ModuleName, Release, Root,
-    diagnose::{in_use, not_found, not_removed},
+    diagnose::request::{in_use, not_found, not_removed},
     module_file::ModuleFile,
     plan::Action,
 };

@@ -8,7 +8,7 @@ use std::path::Path;
 use bstr::BString;
 use modutils::{
     Errno, Release, Root,
-    diagnose::{self, Attempt},
+    diagnose::refusal::{self, Attempt},
     kernel::{Force, LogMark},
 };
 
@@ -31,7 +31,7 @@ impl<'a> Watch<'a> {
         self.log.extend(self.mark.as_mut().map(LogMark::lines).unwrap_or_default());
         let Ok(release) = Release::running() else { return String::new() };
         let attempt = Attempt { path, parameters, force, errno, log: &self.log };
-        indented(&diagnose::explain(self.root, &release, &attempt))
+        indented(&refusal::explain(self.root, &release, &attempt))
     }
 }
 

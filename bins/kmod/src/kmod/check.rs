@@ -16,11 +16,11 @@ use modutils::{
     config::{DepmodConfig, Family},
     depmod::{self, TreeFile},
     diagnose::{
-        check,
-        examine::Counts,
-        subject::Subject,
-        text,
-        tree::{Outcome, Target, Tree, Verdict},
+        check::{
+            one,
+            tree::{Outcome, Target, Tree, Verdict},
+        },
+        refusal::{examine::Counts, subject::Subject, text},
         words::shown,
     },
     lookup,
@@ -141,7 +141,7 @@ fn checked(target: &Target, module: &[u8], parameters: &[u8], report: &mut Repor
         }
     };
     let mut notices = Vec::new();
-    let verdict = check::one(target, &subject, parameters, || {
+    let verdict = one::one(target, &subject, parameters, || {
         files(target, &mut |notice| notices.push(notice)).unwrap_or_default()
     });
     notices.iter().for_each(|notice| report.notice(notice));
@@ -183,7 +183,7 @@ fn file_of(target: &Target, module: &[u8], report: &mut Report) -> Option<Option
 }
 
 fn has_bad_parameters(verdict: &Verdict) -> bool {
-    use modutils::diagnose::cause::{Cause, Note};
+    use modutils::diagnose::refusal::cause::{Cause, Note};
     verdict.notes.iter().any(|note| matches!(note, Note::UnknownParameter { .. }))
         || verdict.findings.iter().any(|finding| matches!(finding.cause, Cause::Value { .. }))
 }

@@ -6,13 +6,15 @@ use bstr::BString;
 use modutils::{
     ModuleName,
     diagnose::{
-        cause::{Cause, Certainty, Finding, Gap, Note, SignatureFault, SymbolFault},
-        examine::Counts,
-        subject::Subject,
-        text,
-        tree::{Outcome, Verdict},
-        value::ValueFault,
-        view::Owner,
+        check::tree::{Outcome, Verdict},
+        refusal::{
+            cause::{Cause, Certainty, Finding, Gap, Note, SignatureFault, SymbolFault},
+            examine::Counts,
+            subject::Subject,
+            text,
+            value::ValueFault,
+            view::Owner,
+        },
     },
 };
 use serde::Serialize;

@@ -46,7 +46,7 @@ pub fn for_one(root: &Root, release: &Release, subject: &Subject, is_running: bo
 }
 
 /// Adds what the modules export that `modules.symbols` names for a module's needs.
-pub(super) fn add_providers(indexes: &Indexes, view: &mut KernelView, subject: &Subject) {
+pub fn add_providers(indexes: &Indexes, view: &mut KernelView, subject: &Subject) {
     for module in providers(indexes, view, subject).iter().filter(|module| **module != subject.name) {
         let line = indexes.dependency_line(module).ok().flatten();
         if let Some(provider) = line.and_then(|line| Subject::open(&line.path).ok()) {

@@ -5,12 +5,8 @@
 
 use std::collections::HashMap;
 
-use super::{
-    examine::Question,
-    gather,
-    subject::Subject,
-    tree::{self, Target, Tree, Verdict},
-};
+use super::tree::{self, Target, Tree, Verdict};
+use crate::diagnose::refusal::{examine::Question, gather, subject::Subject};
 use crate::{ModuleName, Result, depmod::TreeFile, index::Indexes};
 
 /// How many modules are followed: more than any set of dependencies has.

@@ -13,7 +13,7 @@ use std::fmt::Write;
 
 use bstr::BString;
 
-use super::words::shown;
+use crate::diagnose::words::shown;
 use crate::{ModuleName, Root, kernel::Kernel};
 use devices::Devices;
 

@@ -4,7 +4,7 @@ use bstr::BString;
 
 use super::{MOST, owned_by, unverified};
 use crate::diagnose::{
-    cause::{Cause, Certainty, Finding, SymbolFault},
+    refusal::cause::{Cause, Certainty, Finding, SymbolFault},
     words::shown,
 };
 

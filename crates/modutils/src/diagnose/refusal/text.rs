@@ -11,15 +11,14 @@ pub use gaps::gaps;
 use bstr::{BStr, BString, ByteSlice};
 
 use super::{
+    answer::{Explanation, Remark},
     cause::{Cause, Certainty, Finding, Insistence, Note, SignatureFault},
-    refusal::{Explanation, Remark},
     subject::Subject,
     value::ValueFault,
     vermagic,
     view::Owner,
-    words::shown,
 };
-use crate::kernel::State;
+use crate::{diagnose::words::shown, kernel::State};
 
 /// How many of a kind are listed.
 const MOST: usize = 10;

@@ -12,7 +12,8 @@ use std::{
 use bstr::{BString, ByteSlice};
 use walkdir::WalkDir;
 
-use super::{similar::similar, words::shown};
+use super::similar::similar;
+use crate::diagnose::words::shown;
 use crate::{
     Alias, BadBracket, Context, Error, ModuleName, Release,
     config::{lines::words, read},

@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use super::{
+use crate::diagnose::refusal::{
     cause::{Cause, Finding, Gap, Note},
     examine::{Counts, Question, examine},
     gather::{self, BuildList},

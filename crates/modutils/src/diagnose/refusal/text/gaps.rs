@@ -1,7 +1,7 @@
 //! What would have to be known.
 
 use super::MOST;
-use crate::diagnose::{cause::Gap, words::shown};
+use crate::diagnose::{refusal::cause::Gap, words::shown};
 
 /// What would have to be known, one kind after the other, and where it could be found.
 pub fn gaps(gaps: &[Gap]) -> Vec<String> {

@@ -3,7 +3,8 @@
 use crate::Errno;
 use bstr::ByteSlice;
 
-use super::{similar::similar, words::shown};
+use super::similar::similar;
+use crate::diagnose::words::shown;
 use crate::{
     ModuleName, Root,
     config::read,
