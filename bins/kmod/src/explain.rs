@@ -1,41 +1,28 @@
 //! What follows a message of a failure: why, and what to do.
 //!
-//! The message stays as scripts know it; these lines come after it, indented.
+//! The message stays as scripts know it; these lines come after it, indented. Nothing is worked out where
+//! nobody would read it.
 
-use bstr::BString;
 use modutils::{
-    Context, Errno, Error, Level, ModuleName, Release, Root,
-    diagnose::request::{in_use, not_found, not_removed},
-    module_file::ModuleFile,
+    Context, Errno, Error, Level, ModuleName, Root,
+    diagnose::{Remark, request},
     plan::Action,
 };
 
 use crate::report::Report;
 
-/// Why a name means no module. Nothing is looked for where nobody would read it, nor where the lookup
-/// has met an error: that is why, and it may not come again.
+/// Why a name means no module. Where the lookup has met an error, that is why.
 pub fn not_found(context: &Context, name: &[u8], error: Option<&Error>, report: &Report) -> String {
     if !report.shows(Level::Error) {
         return String::new();
     }
-    if let Some(error) = error {
-        return indented(&not_found::unreadable(error));
-    }
-    let lines: Vec<String> =
-        not_found::causes(context, name).iter().flat_map(not_found::Cause::lines).collect();
-    indented(&lines)
+    remarks(&request::not_found(context, name, error))
 }
 
 /// That an index lists a file which is not there. Where a caller named the file, no index did.
 pub fn gone(context: &Context, action: &Action) -> String {
     let Action::Load { file, .. } = action else { return String::new() };
-    let index = context.indexes().directory().join("modules.dep.bin");
-    let listed =
-        ModuleName::from_path(file).and_then(|module| context.indexes().dependency_line(&module).ok()?);
-    if listed.is_none_or(|line| line.path != *file) {
-        return String::new();
-    }
-    indented(&not_found::listed_but_gone(&index, file))
+    remarks(request::listed_but_gone(context, file).as_slice())
 }
 
 /// By whom a module is in use; by which modules, the message may have said.
@@ -43,32 +30,25 @@ pub fn in_use(root: &Root, module: &ModuleName, with_modules: bool, report: &Rep
     if !report.shows(Level::Error) {
         return String::new();
     }
-    indented(&in_use::users(root, module, &aliases(module)).lines(with_modules))
+    let users = request::in_use(root, module);
+    indented(&if with_modules { users.lines() } else { users.lines_without_modules() })
 }
 
 /// Why the kernel did not drop a module, by its answer.
 pub fn not_removed(root: &Root, module: &ModuleName, errno: Errno, report: &Report) -> String {
-    match errno {
-        Errno::EAGAIN => in_use(root, module, true, report),
-        errno => indented(&not_removed::causes(root, module, errno)),
+    if !report.shows(Level::Error) {
+        return String::new();
     }
+    remarks(&request::not_removed(root, module, errno))
 }
 
 /// Which module may have been meant in the place of one that is not loaded.
 pub fn not_loaded(root: &Root, module: &ModuleName) -> String {
-    indented(&not_removed::not_loaded(root, module))
+    remarks(request::not_loaded(root, module).as_slice())
 }
 
-/// The aliases that a module of the running kernel gives itself; none where its file is not to be found.
-fn aliases(module: &ModuleName) -> Vec<BString> {
-    let Ok(release) = Release::running() else { return Vec::new() };
-    let context = Context::without_configuration(Root::default(), &release);
-    let path = match context.indexes().dependency_line(module) {
-        Ok(Some(line)) => line.path,
-        _ => return Vec::new(),
-    };
-    let Ok(file) = ModuleFile::open(&path) else { return Vec::new() };
-    file.modinfo().map(|info| info.values("alias").map(BString::from).collect()).unwrap_or_default()
+fn remarks(remarks: &[Remark]) -> String {
+    remarks.iter().map(|remark| indented(remark.text())).collect()
 }
 
 /// Lines of our own after a message.

@@ -12,4 +12,9 @@ pub mod blocked;
 pub mod check;
 pub mod refusal;
 pub mod request;
+
+mod remark;
+mod rights;
 pub mod words;
+
+pub use remark::Remark;

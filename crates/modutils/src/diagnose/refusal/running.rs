@@ -5,10 +5,7 @@ use std::fs;
 use bstr::{BString, ByteSlice};
 
 use super::view::Running;
-use crate::{ModuleName, Root, config::read, kernel::Kernel, kernel::parse_modules};
-
-/// CAP_SYS_MODULE of `include/uapi/linux/capability.h`.
-const CAP_SYS_MODULE: u32 = 16;
+use crate::{ModuleName, Root, config::read, diagnose::rights, kernel::Kernel, kernel::parse_modules};
 
 /// Reads it.
 pub fn state(root: &Root) -> Running {
@@ -27,13 +24,13 @@ pub fn state(root: &Root) -> Running {
     let loaded = loaded.map(|module| (module.name.clone(), kernel.state(&module.name))).collect();
     Running {
         loaded,
-        modules_disabled: flag("/proc/sys/kernel/modules_disabled"),
+        modules_disabled: rights::modules_disabled(root),
         blacklist: word("/proc/cmdline").map(|line| blacklist(&line)).unwrap_or_default(),
         enforces_signatures: flag("/sys/module/module/parameters/sig_enforce"),
         lockdown: word("/sys/kernel/security/lockdown").and_then(|levels| chosen(&levels)),
         keys: fs::read(root.system("/proc/keys")).ok().and_then(|text| asymmetric_keys(&text)),
         compression: kernel.compression(),
-        is_permitted: word("/proc/self/status").and_then(|status| may_load(&status)),
+        is_permitted: rights::is_permitted(root),
     }
 }
 
@@ -63,13 +60,6 @@ fn asymmetric_keys(text: &[u8]) -> Option<Vec<BString>> {
     };
     let keys: Vec<BString> = text.lines().filter_map(description).collect();
     Some(keys).filter(|keys| !keys.is_empty())
-}
-
-/// Whether this process has CAP_SYS_MODULE, by `/proc/self/status`.
-fn may_load(status: &[u8]) -> Option<bool> {
-    let line = status.lines().find_map(|line| line.strip_prefix(b"CapEff:"))?;
-    let set = u64::from_str_radix(line.trim_ascii().to_str().ok()?, 16).ok()?;
-    Some(set & (1 << CAP_SYS_MODULE) != 0)
 }
 
 #[cfg(test)]

@@ -13,8 +13,10 @@ use std::fmt::Write;
 
 use bstr::BString;
 
-use crate::diagnose::words::shown;
-use crate::{ModuleName, Root, kernel::Kernel};
+use crate::{
+    ModuleName, Release, Root, diagnose::words::shown, index::Indexes, kernel::Kernel,
+    module_file::ModuleFile,
+};
 use devices::Devices;
 
 /// How many of a kind are listed.
@@ -81,19 +83,17 @@ pub enum User {
 }
 
 /// What is known of a module's users.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InUse {
-    /// Those that were found.
-    pub users: Vec<User>,
-    /// The kernel's count; `None` where it tells none.
-    pub references: Option<i64>,
+    users: Vec<User>,
+    references: Option<i64>,
     /// Whether there are processes that we may not look into.
-    pub hidden: bool,
+    hidden: bool,
 }
 
-/// Looks for all that uses a module. The aliases are those that the module gives itself: they tell which
-/// device numbers and file systems are its own.
-pub fn users(root: &Root, module: &ModuleName, aliases: &[BString]) -> InUse {
+/// Looks for all that uses a module of the running kernel.
+pub fn in_use(root: &Root, module: &ModuleName) -> InUse {
+    let aliases = &aliases(root, module);
     let kernel = Kernel::running(root);
     let mut users: Vec<User> =
         kernel.holders(module).unwrap_or_default().into_iter().map(User::Module).collect();
@@ -107,9 +107,19 @@ pub fn users(root: &Root, module: &ModuleName, aliases: &[BString]) -> InUse {
     InUse { users, references: kernel.references(module), hidden }
 }
 
+/// The aliases that the module gives itself, by which device numbers and file systems are known to be its
+/// own; none where its file is not to be found. A base is of no matter: the running kernel is the system's.
+fn aliases(root: &Root, module: &ModuleName) -> Vec<BString> {
+    let Ok(release) = Release::running() else { return Vec::new() };
+    let indexes = Indexes::new(root.clone().with_base("").modules(&release));
+    let Ok(Some(line)) = indexes.dependency_line(module) else { return Vec::new() };
+    let Ok(file) = ModuleFile::open(&line.path) else { return Vec::new() };
+    file.modinfo().map(|info| info.values("alias").map(BString::from).collect()).unwrap_or_default()
+}
+
 impl User {
-    /// Whether it keeps the module from being unloaded.
-    fn holds(&self) -> bool {
+    /// Whether it keeps the module from being removed.
+    pub fn holds(&self) -> bool {
         !matches!(self, Self::Interface(_) | Self::Device { .. })
     }
 
@@ -152,9 +162,28 @@ impl User {
 }
 
 impl InUse {
-    /// All of it for people. Modules that were named already may be left out.
-    pub fn lines(&self, with_modules: bool) -> Vec<String> {
-        let is_shown = |user: &&User| with_modules || !matches!(user, User::Module(_));
+    /// The users that were found, those of one kind together.
+    pub fn users(&self) -> &[User] {
+        &self.users
+    }
+
+    /// The kernel's count of them; `None` where it tells none.
+    pub fn references(&self) -> Option<i64> {
+        self.references
+    }
+
+    /// All of it in words.
+    pub fn lines(&self) -> Vec<String> {
+        self.lines_with(true)
+    }
+
+    /// The same without the modules, where these have been named already.
+    pub fn lines_without_modules(&self) -> Vec<String> {
+        self.lines_with(false)
+    }
+
+    fn lines_with(&self, modules: bool) -> Vec<String> {
+        let is_shown = |user: &&User| modules || !matches!(user, User::Module(_));
         let mut lines: Vec<String> = Vec::new();
         for users in self.users.chunk_by(|a, b| std::mem::discriminant(a) == std::mem::discriminant(b)) {
             lines.extend(users.iter().filter(is_shown).take(MOST).map(User::line));

@@ -13,11 +13,11 @@ use bstr::{BString, ByteSlice};
 use walkdir::WalkDir;
 
 use super::similar::similar;
-use crate::diagnose::words::shown;
 use crate::{
     Alias, BadBracket, Context, Error, ModuleName, Release,
     config::{lines::words, read},
     depmod::scan,
+    diagnose::{Remark, words::shown},
     index::{Indexes, Trie},
     lookup,
 };
@@ -25,10 +25,7 @@ use crate::{
 /// How many kernels are looked into, and named.
 const MOST_KERNELS: usize = 32;
 
-/// A cause.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Cause {
+enum Cause {
     /// The name cannot be one.
     BadName(BadBracket),
     /// It is the name of a file.
@@ -78,8 +75,34 @@ pub enum Cause {
     Unknown,
 }
 
-/// Why a name that lookup does not know is not known: at least one cause, the gravest first.
-pub fn causes(context: &Context, name: &[u8]) -> Vec<Cause> {
+/// Why a name means no module, although the lookup met no error: at least one cause, the gravest first.
+/// With the error that the lookup met: that it is the cause.
+///
+/// The kinds are `bad_name`, `file_name`, `no_directory`, `unreadable`, `no_index`, `empty_index`,
+/// `not_indexed`, `loaded`, `other_kernels`, `similar`, `no_alias` and `unknown`.
+pub fn not_found(context: &Context, name: &[u8], error: Option<&Error>) -> Vec<Remark> {
+    match error {
+        Some(error) => vec![unreadable(error)],
+        None => causes(context, name).iter().map(Cause::remark).collect(),
+    }
+}
+
+/// That the index of modules lists this file, which is not there; nothing where it does not list it. The
+/// kind is `listed_but_gone`.
+pub fn listed_but_gone(context: &Context, file: &Path) -> Option<Remark> {
+    let module = ModuleName::from_path(file)?;
+    let line = context.indexes().dependency_line(&module).ok()??;
+    let index = context.indexes().directory().join("modules.dep.bin");
+    let lines = || {
+        vec![
+            format!("{} lists it, but {} is not there.", index.display(), file.display()),
+            "  If it was removed on purpose, run depmod; else install the kernel's modules again.".into(),
+        ]
+    };
+    (line.path == *file).then(|| Remark::new("listed_but_gone", lines()).about(bytes(file)))
+}
+
+fn causes(context: &Context, name: &[u8]) -> Vec<Cause> {
     let normal = match Alias::new(name) {
         Ok(normal) => normal,
         Err(fault) => return vec![Cause::BadName(fault)],
@@ -112,48 +135,76 @@ pub fn causes(context: &Context, name: &[u8]) -> Vec<Cause> {
 }
 
 impl Cause {
-    /// The cause for people, and what to do, indented below it.
-    pub fn lines(&self) -> Vec<String> {
+    fn remark(&self) -> Remark {
+        let new = Remark::new;
         match self {
-            Self::BadName(fault) => vec![format!("The name is no name of a module: {fault}.")],
-            Self::FileName { module, here: true } => vec![format!(
-                "This is the name of a file: a path begins with / or ./, and a name is {module}."
-            )],
-            Self::FileName { module, here: false } => {
-                vec![format!("This is the name of a file; the module is called {}.", shown(module))]
+            Self::BadName(fault) => {
+                new("bad_name", vec![format!("The name is no name of a module: {fault}.")])
             }
-            Self::NoDirectory { directory, running, others } => no_directory(directory, *running, others),
+            Self::FileName { module, here } => {
+                let line = if *here {
+                    format!("This is the name of a file: a path begins with / or ./, and a name is {module}.")
+                } else {
+                    format!("This is the name of a file; the module is called {}.", shown(module))
+                };
+                new("file_name", vec![line]).about(module.as_bytes())
+            }
+            Self::NoDirectory { directory, running, others } => {
+                new("no_directory", no_directory(directory, *running, others)).about(bytes(directory))
+            }
             Self::Unreadable(error) => unreadable(error),
             Self::NoIndex { file } => {
-                vec![format!("There is no {}.", file.display()), "  Run depmod to make it.".into()]
+                let lines =
+                    vec![format!("There is no {}.", file.display()), "  Run depmod to make it.".into()];
+                new("no_index", lines).about(bytes(file))
             }
             Self::EmptyIndex { file } => {
-                vec![format!("{} is empty.", file.display()), "  Run depmod to make it anew.".into()]
+                let lines =
+                    vec![format!("{} is empty.", file.display()), "  Run depmod to make it anew.".into()];
+                new("empty_index", lines).about(bytes(file))
             }
-            Self::NotIndexed { file, index } => vec![
-                format!("It is in {}, and {index} does not list it.", file.display()),
-                "  The index is outdated: run depmod.".into(),
-            ],
-            Self::Loaded => vec!["It is loaded, from a file outside of this directory.".into()],
-            Self::OtherKernels(releases) => vec![format!("Other kernels have it: {}.", listed(releases))],
+            Self::NotIndexed { file, index } => {
+                let lines = vec![
+                    format!("It is in {}, and {index} does not list it.", file.display()),
+                    "  The index is outdated: run depmod.".into(),
+                ];
+                new("not_indexed", lines).about(bytes(file))
+            }
+            Self::Loaded => {
+                new("loaded", vec!["It is loaded, from a file outside of this directory.".into()])
+            }
+            Self::OtherKernels(releases) => {
+                new("other_kernels", vec![format!("Other kernels have it: {}.", listed(releases))])
+            }
             Self::Similar(names) => {
                 let names: Vec<String> = names.iter().map(shown).collect();
-                vec![format!("Did you mean {}?", names.join(" or "))]
+                new("similar", vec![format!("Did you mean {}?", names.join(" or "))])
             }
-            Self::NoAlias => vec!["No module of this kernel has an alias that matches this.".into()],
-            Self::Unknown => vec!["No module of this kernel has this name or alias.".into()],
+            Self::NoAlias => {
+                new("no_alias", vec!["No module of this kernel has an alias that matches this.".into()])
+            }
+            Self::Unknown => new("unknown", vec!["No module of this kernel has this name or alias.".into()]),
         }
     }
 }
 
-/// What is said of an index that cannot be read, or is damaged: the lookup itself has found that.
-pub fn unreadable(error: &Error) -> Vec<String> {
-    match error {
+/// What is said of an index that cannot be read, or is damaged.
+fn unreadable(error: &Error) -> Remark {
+    let lines = match error {
         Error::Malformed { path, fault } => {
             vec![format!("{} is damaged: {fault}.", path.display()), "  Run depmod to make it anew.".into()]
         }
         error => vec![format!("{}.", capital(&error.to_string()))],
+    };
+    let remark = Remark::new("unreadable", lines);
+    match error.path() {
+        Some(path) => remark.about(bytes(path)),
+        None => remark,
     }
+}
+
+fn bytes(path: &Path) -> &[u8] {
+    path.as_os_str().as_encoded_bytes()
 }
 
 fn no_directory(directory: &Path, running: bool, others: &[Release]) -> Vec<String> {
@@ -170,14 +221,6 @@ fn no_directory(directory: &Path, running: bool, others: &[Release]) -> Vec<Stri
         lines.push(format!("  There are modules for {}.", listed(others)));
     }
     lines
-}
-
-/// What to do about a file that an index lists and that is not there.
-pub fn listed_but_gone(index: &Path, file: &Path) -> Vec<String> {
-    vec![
-        format!("{} lists it, but {} is not there.", index.display(), file.display()),
-        "  If it was removed on purpose, run depmod; else install the kernel's modules again.".into(),
-    ]
 }
 
 fn directory_cause(context: &Context) -> Option<Cause> {
