@@ -2,11 +2,10 @@
 
 use std::process::ExitCode;
 
-use bstr::ByteSlice;
 use modutils::{
     Context, ModuleName,
-    config::{Origin, read},
-    diagnose::blocked::{self, Block, Entry, Ways},
+    config::Origin,
+    diagnose::blocked::{self, Block, Mention, Ways},
 };
 use serde::Serialize;
 
@@ -89,8 +88,7 @@ pub(super) fn command() -> clap::Command {
 
 /// That the kernel takes no modules at all any more.
 fn all_modules(context: &Context, report: &mut Report) {
-    let switch = read(&context.root().system("/proc/sys/kernel/modules_disabled"));
-    if switch.is_ok_and(|switch| switch.trim() == b"1") {
+    if blocked::everything_is_blocked(context) {
         let style = report.output_style();
         let line = "Every module: kernel.modules_disabled is 1, until the next boot.";
         report.print_line(style.block(line.as_bytes()));
@@ -99,10 +97,10 @@ fn all_modules(context: &Context, report: &mut Report) {
 
 fn everything(context: &Context, document: &mut Option<Document>, report: &mut Report) -> bool {
     match blocked::blocks(context, None) {
-        Ok(entries) => {
+        Ok(blocks) => {
             match document {
-                Some(document) => document.item(&item(None, &entries, None), report),
-                None => entries.iter().for_each(|entry| block(entry, report)),
+                Some(document) => document.item(&item(None, &blocks, None), report),
+                None => blocks.iter().for_each(|block| line(block, report)),
             }
             true
         }
@@ -122,7 +120,7 @@ fn named(context: &Context, name: &[u8], document: &mut Option<Document>, report
         found = context.lookup(name).unwrap_or_default();
     }
     let mut modules: Vec<ModuleName> = found.iter().map(|module| module.name().clone()).collect();
-    if modules.is_empty() && blocked::blocks(context, Some(&named)).is_ok_and(|entries| !entries.is_empty()) {
+    if modules.is_empty() && blocked::blocks(context, Some(&named)).is_ok_and(|blocks| !blocks.is_empty()) {
         modules.push(named);
     }
     if modules.is_empty() {
@@ -133,10 +131,10 @@ fn named(context: &Context, name: &[u8], document: &mut Option<Document>, report
     let mut done = true;
     for module in &modules {
         let found = blocked::blocks(context, Some(module));
-        match found.and_then(|entries| Ok((entries, blocked::ways(context, module)?))) {
-            Ok((entries, ways)) => match document {
-                Some(document) => document.item(&item(Some(module), &entries, Some(&ways)), report),
-                None => text(module, &entries, &ways, report),
+        match found.and_then(|blocks| Ok((blocks, blocked::ways(context, module)?))) {
+            Ok((blocks, ways)) => match document {
+                Some(document) => document.item(&item(Some(module), &blocks, Some(&ways)), report),
+                None => text(module, &blocks, &ways, report),
             },
             Err(error) => {
                 report.error(error.to_string());
@@ -147,39 +145,31 @@ fn named(context: &Context, name: &[u8], document: &mut Option<Document>, report
     done
 }
 
-fn text(module: &ModuleName, entries: &[Entry], ways: &Ways, report: &mut Report) {
+fn text(module: &ModuleName, blocks: &[Block], ways: &Ways, report: &mut Report) {
     let style = report.output_style();
     report.print_line(style.heading(module.as_bytes()));
-    if entries.is_empty() {
+    if blocks.is_empty() {
         report.print_line("  Nothing blocks it.");
     }
-    for entry in entries {
+    for block in blocks {
         report.print("  ");
-        block(entry, report);
+        line(block, report);
     }
-    if !ways.by_name {
+    if !ways.by_name() {
         report.print_line("  Nothing loads it but insmod, where the kernel itself does not refuse it.");
         return;
     }
-    report.print_line(if entries.is_empty() { "  It is loaded" } else { "  It is loaded all the same" });
+    report.print_line(if blocks.is_empty() { "  It is loaded" } else { "  It is loaded all the same" });
     report.print_line([b"    by name: modprobe ", module.as_bytes()].concat());
-    let aliases: Vec<&[u8]> = ways.by_alias.iter().map(|alias| alias.as_slice()).collect();
+    let aliases: Vec<&[u8]> = ways.aliases().iter().map(|alias| alias.as_slice()).collect();
     list(b"by an alias: ", &aliases, report);
-    let dependents: Vec<&[u8]> = ways.dependents.iter().map(ModuleName::as_bytes).collect();
+    let dependents: Vec<&[u8]> = ways.dependents().iter().map(ModuleName::as_bytes).collect();
     list(b"with what needs it: ", &dependents, report);
-    for line in &ways.softdeps {
-        report.print_line(format!(
-            "    with {}, a soft dependency: {}",
-            line.pattern.as_bytes().as_bstr(),
-            line.origin
-        ));
+    for line in ways.softdeps() {
+        report.print_line(format!("    with {}, a soft dependency: {}", line.subject(), line.origin()));
     }
-    for line in &ways.commands {
-        report.print_line(format!(
-            "    by the command of {}: {}",
-            line.pattern.as_bytes().as_bstr(),
-            line.origin
-        ));
+    for line in ways.commands() {
+        report.print_line(format!("    by the command of {}: {}", line.subject(), line.origin()));
     }
 }
 
@@ -194,48 +184,39 @@ fn list(title: &[u8], names: &[&[u8]], report: &mut Report) {
 }
 
 /// A line about a block, in words.
-fn block(entry: &Entry, report: &mut Report) {
+fn line(block: &Block, report: &mut Report) {
     let style = report.output_style();
-    let Entry { block, matches } = entry;
-    let text = block.text().unwrap_or_default();
-    let what = match block {
-        Block::Deny(_) if text.is_empty() => "is refused by modprobe, whoever asks".into(),
-        Block::Deny(_) => [b"is refused by modprobe, whoever asks: ", text.as_bytes()].concat(),
-        Block::Kernel { .. } => b"is refused by the kernel (module_blacklist=)".to_vec(),
-        Block::Blacklist(_) => b"is not loaded by its aliases (blacklist)".to_vec(),
-        Block::Install(_) => [b"is not loaded, a command is run: ", text.trim()].concat(),
-        Block::Alias(_) => [b"is an alias of ", text.as_bytes(), b", which is not there"].concat(),
-    };
     let subject = style.block(block.subject());
     let origin = style.aside(format!("  {}", block.origin()).as_bytes());
-    let unknown: &[u8] = if *matches { b"" } else { b"; no module of this kernel is called so" };
-    report.print_line([subject.as_slice(), b" ", &what, unknown, &origin].concat());
+    let unknown: &[u8] = if block.matches() { b"" } else { b"; no module of this kernel is called so" };
+    report.print_line([subject.as_slice(), b" ", &block.text(), unknown, &origin].concat());
 }
 
-fn item<'a>(module: Option<&'a ModuleName>, entries: &'a [Entry], ways: Option<&'a Ways<'a>>) -> Item<'a> {
-    let block = |entry: &'a Entry| BlockItem {
-        kind: entry.block.kind(),
-        subject: Text(entry.block.subject()),
-        text: entry.block.text().map(|text| Text(text)),
-        file: file(entry.block.origin()),
-        line: entry.block.origin().line,
-        matches: entry.matches,
+fn item<'a>(module: Option<&'a ModuleName>, blocks: &'a [Block], ways: Option<&'a Ways>) -> Item<'a> {
+    let block = |block: &'a Block| BlockItem {
+        kind: block.kind(),
+        subject: Text(block.subject()),
+        text: block.detail().map(|detail| Text(detail)),
+        file: file(block.origin()),
+        line: block.origin().line,
+        matches: block.matches(),
     };
     Item {
         module: module.map(Text::from),
-        blocks: entries.iter().map(block).collect(),
+        blocks: blocks.iter().map(block).collect(),
         ways: ways.map(|ways| WaysItem {
-            by_name: ways.by_name,
-            aliases: ways.by_alias.iter().map(Text::from).collect(),
-            dependents: json::names(&ways.dependents),
-            softdeps: ways.softdeps.iter().map(|line| place(line.pattern.as_bytes(), &line.origin)).collect(),
-            commands: ways.commands.iter().map(|line| place(line.pattern.as_bytes(), &line.origin)).collect(),
+            by_name: ways.by_name(),
+            aliases: ways.aliases().iter().map(Text::from).collect(),
+            dependents: json::names(ways.dependents()),
+            softdeps: ways.softdeps().iter().map(place).collect(),
+            commands: ways.commands().iter().map(place).collect(),
         }),
     }
 }
 
-fn place<'a>(subject: &'a [u8], origin: &'a Origin) -> PlaceItem<'a> {
-    PlaceItem { subject: Text(subject), file: file(origin), line: origin.line }
+fn place(mention: &Mention) -> PlaceItem<'_> {
+    let origin = mention.origin();
+    PlaceItem { subject: Text(mention.subject()), file: file(origin), line: origin.line }
 }
 
 fn file(origin: &Origin) -> Text<'_> {

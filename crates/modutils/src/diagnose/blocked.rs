@@ -1,120 +1,110 @@
 //! What keeps modules from being loaded, and what would load one all the same.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use bstr::{BStr, BString, ByteSlice};
 
+use super::rights;
 use crate::{
     Alias, Context, ModuleName, Result,
-    config::{
-        AliasLine, BlacklistLine, CommandLine, DenyLine, Origin, SoftdepLine, cmdline::refused_by_kernel,
-        lines::words, read,
-    },
+    config::{Origin, cmdline::refused_by_kernel, lines::words, read},
     glob::fnmatch,
     index::Trie,
     lookup,
 };
 
-/// What keeps a module from being loaded, in some way.
+/// Something that keeps a module from being loaded, in some way.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Block<'a> {
-    /// Modprobe refuses it, whoever asks.
-    Deny(&'a DenyLine),
-    /// The kernel itself refuses it: `module_blacklist=`.
-    Kernel {
-        /// The module.
-        module: ModuleName,
-        /// The kernel command line.
-        origin: Origin,
-    },
-    /// No alias leads to it.
-    Blacklist(&'a BlacklistLine),
-    /// A command is run in its place.
-    Install(&'a CommandLine),
-    /// An alias leads to a module that is not there, as `alias NAME off` does.
-    Alias(&'a AliasLine),
+pub struct Block {
+    kind: Kind,
+    subject: BString,
+    detail: BString,
+    origin: Origin,
+    matches: bool,
 }
 
-/// A block, and whether there is anything that it blocks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry<'a> {
-    /// The block.
-    pub block: Block<'a>,
-    /// Whether a module of this kernel is called so, in a file or built in. Of a pattern, any.
-    pub matches: bool,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Modprobe refuses it, whoever asks.
+    Deny,
+    /// The kernel itself refuses it: `module_blacklist=`.
+    Kernel,
+    /// No alias leads to it.
+    Blacklist,
+    /// A command is run in its place.
+    Install,
+    /// An alias leads to a module that is not there, as `alias NAME off` does.
+    Alias,
 }
 
 /// What would load a module although something blocks it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ways<'a> {
-    /// Asking for it by its name, or by its file.
-    pub by_name: bool,
-    /// The aliases that lead to it: those that it gives itself, and configured ones.
-    pub by_alias: Vec<BString>,
-    /// The modules that need it.
-    pub dependents: Vec<ModuleName>,
-    /// The softdep lines that name it.
-    pub softdeps: Vec<&'a SoftdepLine>,
-    /// The install lines whose commands name it.
-    pub commands: Vec<&'a CommandLine>,
+pub struct Ways {
+    by_name: bool,
+    aliases: Vec<BString>,
+    dependents: Vec<ModuleName>,
+    softdeps: Vec<Mention>,
+    commands: Vec<Mention>,
+}
+
+/// A line of the configuration that mentions a module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mention {
+    subject: BString,
+    origin: Origin,
 }
 
 /// Everything that blocks, the strongest first; or what blocks one module.
 ///
 /// # Errors
 /// When an index cannot be read.
-pub fn blocks<'a>(context: &'a Context, module: Option<&ModuleName>) -> Result<Vec<Entry<'a>>> {
+pub fn blocks(context: &Context, module: Option<&ModuleName>) -> Result<Vec<Block>> {
     let config = context.config();
-    let concerns = |pattern: &[u8]| module.is_none_or(|module| fnmatch(pattern, module.as_bytes()));
+    let concerns =
+        |pattern: &Alias| module.is_none_or(|module| fnmatch(pattern.as_bytes(), module.as_bytes()));
     let is = |name: &[u8]| module.is_none_or(|module| module.as_bytes() == name);
-    let mut blocks: Vec<Block> = Vec::new();
-    blocks.extend(config.denies.iter().filter(|line| concerns(line.pattern.as_bytes())).map(Block::Deny));
-    blocks.extend(refused(context).into_iter().filter(|block| match block {
-        Block::Kernel { module, .. } => is(module.as_bytes()),
-        _ => true,
-    }));
-    blocks.extend(config.blacklist.iter().filter(|line| is(line.module.as_bytes())).map(Block::Blacklist));
-    blocks
-        .extend(config.installs.iter().filter(|line| concerns(line.pattern.as_bytes())).map(Block::Install));
-    let mut entries = Vec::new();
     let names = names(context)?;
-    for block in blocks {
-        let matches = match &block {
-            Block::Kernel { module, .. } => has(&names, module.as_bytes()),
-            Block::Blacklist(line) => has(&names, line.module.as_bytes()),
-            Block::Deny(line) => any_matches(&names, &line.pattern),
-            Block::Install(line) => any_matches(&names, &line.pattern),
-            Block::Alias(_) => false,
-        };
-        entries.push(Entry { block, matches });
+    let mut blocks = Vec::new();
+    for line in config.denies.iter().filter(|line| concerns(&line.pattern)) {
+        let block = Block::new(Kind::Deny, line.pattern.as_bytes(), &line.reason, &line.origin);
+        blocks.push(Block { matches: any_matches(&names, &line.pattern), ..block });
+    }
+    let (origin, refused) = refused(context);
+    for module in refused.iter().filter(|module| is(module.as_bytes())) {
+        let block = Block::new(Kind::Kernel, module.as_bytes(), b"", &origin);
+        blocks.push(Block { matches: has(&names, module.as_bytes()), ..block });
+    }
+    for line in config.blacklist.iter().filter(|line| is(line.module.as_bytes())) {
+        let block = Block::new(Kind::Blacklist, line.module.as_bytes(), b"", &line.origin);
+        blocks.push(Block { matches: has(&names, line.module.as_bytes()), ..block });
+    }
+    for line in config.installs.iter().filter(|line| concerns(&line.pattern)) {
+        let block = Block::new(Kind::Install, line.pattern.as_bytes(), &line.command, &line.origin);
+        blocks.push(Block { matches: any_matches(&names, &line.pattern), ..block });
     }
     for line in config.aliases.iter().filter(|line| !has(&names, line.module.as_bytes())) {
-        let leads_here = module.is_none_or(|module| fnmatch(line.pattern.as_bytes(), module.as_bytes()));
         // An alias of an alias, or of a command, leads further.
         let leads_nowhere = lookup::lookup(context, line.module.as_bytes())?.is_empty();
-        if leads_here && leads_nowhere {
-            entries.push(Entry { block: Block::Alias(line), matches: true });
+        if concerns(&line.pattern) && leads_nowhere {
+            let (pattern, module) = (line.pattern.as_bytes(), line.module.as_bytes());
+            blocks.push(Block::new(Kind::Alias, pattern, module, &line.origin));
         }
     }
-    Ok(entries)
+    Ok(blocks)
 }
 
 /// What would load a module.
 ///
 /// # Errors
 /// When an index cannot be read.
-pub fn ways<'a>(context: &'a Context, module: &ModuleName) -> Result<Ways<'a>> {
+pub fn ways(context: &Context, module: &ModuleName) -> Result<Ways> {
     let config = context.config();
-    let is_refused = config.denied(module).is_some()
-        || refused(context)
-            .iter()
-            .any(|block| matches!(block, Block::Kernel { module: one, .. } if one == module));
-    if is_refused {
+    if config.denied(module).is_some() || refused(context).1.contains(module) {
         return Ok(Ways::default());
     }
     let mut ways = Ways { by_name: true, ..Ways::default() };
     if config.blacklisted(module).is_none() {
-        ways.by_alias = aliases(context, module)?;
+        ways.aliases = aliases(context, module)?;
     }
     for (key, _) in context.indexes().dep()?.map(Trie::entries).transpose()?.unwrap_or_default() {
         let user = ModuleName::new(&key);
@@ -131,70 +121,126 @@ pub fn ways<'a>(context: &'a Context, module: &ModuleName) -> Result<Ways<'a>> {
             lookup::lookup(context, name).map(|found| found.iter().any(|one| one.module == *module))
         };
         if names.try_fold(false, |found, name| Ok(found || means_it(name)?))? {
-            ways.softdeps.push(line);
+            ways.softdeps.push(Mention::new(&line.pattern, &line.origin));
         }
     }
     let names_it = |command: &[u8]| words(command).any(|word| ModuleName::new(word) == *module);
     let others = config.installs.iter().filter(|line| !fnmatch(line.pattern.as_bytes(), module.as_bytes()));
-    ways.commands = others.filter(|line| names_it(&line.command)).collect();
+    let naming = others.filter(|line| names_it(&line.command));
+    ways.commands = naming.map(|line| Mention::new(&line.pattern, &line.origin)).collect();
     Ok(ways)
 }
 
-impl Block<'_> {
-    /// What people call it.
+/// Whether the kernel takes no modules at all any more, until the next boot.
+pub fn everything_is_blocked(context: &Context) -> bool {
+    rights::modules_disabled(context.root()) == Some(true)
+}
+
+impl Block {
+    fn new(kind: Kind, subject: &[u8], detail: &[u8], origin: &Origin) -> Self {
+        Self { kind, subject: subject.into(), detail: detail.into(), origin: origin.clone(), matches: true }
+    }
+
+    /// What people call it: `deny`, `kernel`, `blacklist`, `install` or `alias`.
     pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Deny(_) => "deny",
-            Self::Kernel { .. } => "kernel",
-            Self::Blacklist(_) => "blacklist",
-            Self::Install(_) => "install",
-            Self::Alias(_) => "alias",
+        match self.kind {
+            Kind::Deny => "deny",
+            Kind::Kernel => "kernel",
+            Kind::Blacklist => "blacklist",
+            Kind::Install => "install",
+            Kind::Alias => "alias",
         }
     }
 
     /// The module, the pattern or the alias that it is about.
     pub fn subject(&self) -> &BStr {
-        match self {
-            Self::Deny(line) => line.pattern.as_bytes().as_bstr(),
-            Self::Kernel { module, .. } => module.as_bstr(),
-            Self::Blacklist(line) => line.module.as_bytes().as_bstr(),
-            Self::Install(line) => line.pattern.as_bytes().as_bstr(),
-            Self::Alias(line) => line.pattern.as_bytes().as_bstr(),
-        }
+        self.subject.as_bstr()
     }
 
     /// The reason, the command, or the module that is not there.
-    pub fn text(&self) -> Option<&BStr> {
-        match self {
-            Self::Deny(line) => Some(line.reason.as_bstr()).filter(|reason| !reason.is_empty()),
-            Self::Install(line) => Some(line.command.as_bstr()),
-            Self::Alias(line) => Some(line.module.as_bytes().as_bstr()),
-            Self::Kernel { .. } | Self::Blacklist(_) => None,
+    pub fn detail(&self) -> Option<&BStr> {
+        match self.kind {
+            Kind::Deny => Some(self.detail.as_bstr()).filter(|reason| !reason.is_empty()),
+            Kind::Install | Kind::Alias => Some(self.detail.as_bstr()),
+            Kind::Kernel | Kind::Blacklist => None,
         }
     }
 
-    /// Where it stands.
+    /// The line that says so.
     pub fn origin(&self) -> &Origin {
-        match self {
-            Self::Deny(line) => &line.origin,
-            Self::Kernel { origin, .. } => origin,
-            Self::Blacklist(line) => &line.origin,
-            Self::Install(line) => &line.origin,
-            Self::Alias(line) => &line.origin,
+        &self.origin
+    }
+
+    /// Whether there is anything that it blocks: a module of this kernel is called so, in a file or built
+    /// in. Of a pattern, any.
+    pub fn matches(&self) -> bool {
+        self.matches
+    }
+
+    /// What becomes of its subject, in words that follow that.
+    pub fn text(&self) -> BString {
+        let detail = self.detail.as_bytes();
+        match self.kind {
+            Kind::Deny if detail.is_empty() => b"is refused by modprobe, whoever asks".into(),
+            Kind::Deny => [b"is refused by modprobe, whoever asks: ", detail].concat().into(),
+            Kind::Kernel => b"is refused by the kernel (module_blacklist=)".into(),
+            Kind::Blacklist => b"is not loaded by its aliases (blacklist)".into(),
+            Kind::Install => [b"is not loaded, a command is run: ", detail.trim()].concat().into(),
+            Kind::Alias => [b"is an alias of ", detail, b", which is not there"].concat().into(),
         }
     }
 }
 
-/// What the kernel refuses, by its command line.
-fn refused(context: &Context) -> Vec<Block<'static>> {
-    let path: Arc<std::path::Path> = context.root().system("/proc/cmdline").into();
+impl Ways {
+    /// Whether it is loaded when asked for by its name, or by its file. Where it is not, nothing else
+    /// loads it either.
+    pub fn by_name(&self) -> bool {
+        self.by_name
+    }
+
+    /// The aliases that lead to it: configured ones, and those that it gives itself.
+    pub fn aliases(&self) -> &[BString] {
+        &self.aliases
+    }
+
+    /// The modules that need it.
+    pub fn dependents(&self) -> &[ModuleName] {
+        &self.dependents
+    }
+
+    /// The softdep lines that name it.
+    pub fn softdeps(&self) -> &[Mention] {
+        &self.softdeps
+    }
+
+    /// The install lines whose commands name it.
+    pub fn commands(&self) -> &[Mention] {
+        &self.commands
+    }
+}
+
+impl Mention {
+    fn new(pattern: &Alias, origin: &Origin) -> Self {
+        Self { subject: pattern.as_bytes().into(), origin: origin.clone() }
+    }
+
+    /// The module, or the pattern, that the line is about.
+    pub fn subject(&self) -> &BStr {
+        self.subject.as_bstr()
+    }
+
+    /// The line.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+}
+
+/// What the kernel refuses, by its command line, and where that stands.
+fn refused(context: &Context) -> (Origin, Vec<ModuleName>) {
+    let path: Arc<Path> = context.root().system("/proc/cmdline").into();
     let modules = read(&path).map(|line| refused_by_kernel(&line)).unwrap_or_default();
     let modules = modules.into_iter().filter(|module| !module.is_empty());
-    let block = |module: BString| Block::Kernel {
-        module: ModuleName::new(module),
-        origin: Origin { file: path.clone(), line: 1 },
-    };
-    modules.map(block).collect()
+    (Origin { file: path, line: 1 }, modules.map(ModuleName::new).collect())
 }
 
 /// The names of all modules in files, and of built-in ones, sorted.
