@@ -5,37 +5,31 @@
 
 use std::path::Path;
 
-use bstr::BString;
 use modutils::{
     Errno, Release, Root,
-    diagnose::refusal::{self, Attempt},
-    kernel::{Force, LogMark},
+    diagnose::refusal::{self, Attempt, LogWatch},
+    kernel::Force,
 };
+
+use crate::explain;
 
 /// Watches the kernel's log while modules are loaded.
 pub struct Watch<'a> {
     root: &'a Root,
-    mark: Option<LogMark>,
-    /// What the kernel has said since: of several modules that load at once, their words come mixed.
-    log: Vec<BString>,
+    log: Option<LogWatch>,
 }
 
 impl<'a> Watch<'a> {
     /// From now on, if anything is to be loaded.
     pub fn begin(root: &'a Root, loads: bool) -> Self {
-        Self { root, mark: loads.then(|| LogMark::set(root)).flatten(), log: Vec::new() }
+        Self { root, log: loads.then(|| LogWatch::begin(root)) }
     }
 
     /// Why the kernel refused a file with this number: lines to be put after the message.
     pub fn explain(&mut self, path: &Path, parameters: &[u8], force: Force, errno: Errno) -> String {
-        self.log.extend(self.mark.as_mut().map(LogMark::lines).unwrap_or_default());
         let Ok(release) = Release::running() else { return String::new() };
-        let attempt = Attempt { path, parameters, force, errno, log: &self.log };
-        indented(&refusal::explain(self.root, &release, &attempt))
+        let log = self.log.as_mut().map(LogWatch::lines).unwrap_or_default();
+        let attempt = Attempt::new(path, errno).parameters(parameters).force(force).log(log);
+        explain::indented(&refusal::explain(self.root, &release, &attempt).lines())
     }
-}
-
-/// Lines of our own after a message.
-pub fn indented(lines: &[String]) -> String {
-    lines.iter().map(|line| format!("\n  {line}")).collect()
 }

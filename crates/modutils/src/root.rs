@@ -50,6 +50,11 @@ impl Root {
         self
     }
 
+    /// Whether module directories are below a base, and not those of this system.
+    pub(crate) fn has_base(&self) -> bool {
+        !self.base.as_os_str().is_empty()
+    }
+
     /// The directory of one kernel's modules.
     pub fn modules(&self, release: &Release) -> PathBuf {
         self.all_modules().join(&release.0)

@@ -5,28 +5,21 @@
 mod document;
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
+    sync::mpsc::{self, Receiver},
 };
 
-use bstr::BString;
 use clap::{Arg, ArgMatches};
 use modutils::{
-    Context, Error, Level, ModuleName, Release, Root,
-    config::{DepmodConfig, Family},
-    depmod::{self, TreeFile},
+    Context, Error, Level, Notice, Release, Root,
     diagnose::{
-        check::{
-            one,
-            tree::{Outcome, Target, Tree, Verdict},
-        },
-        refusal::{examine::Counts, subject::Subject, text},
-        words::shown,
+        check::{Check, Counts, Outcome, TreeVerdict, Verdict},
+        printable,
     },
-    lookup,
 };
 
-use document::{Checked, Item};
+use document::Item;
 
 use crate::{
     Invocation, cli, explain,
@@ -34,7 +27,6 @@ use crate::{
     parameters,
     progress::Progress,
     report::Report,
-    why,
 };
 
 /// Runs the command.
@@ -46,8 +38,8 @@ pub(super) fn run(invocation: &Invocation, mut report: Report) -> ExitCode {
     };
     match act(&options, &mut report) {
         Outcome::WouldLoad => report.finish(true),
-        Outcome::WouldNot => report.finish(false),
-        Outcome::CannotTell => report.finish_with(ExitCode::from(2)),
+        Outcome::WouldNotLoad => report.finish(false),
+        _ => report.finish_with(ExitCode::from(2)),
     }
 }
 
@@ -70,22 +62,46 @@ fn jobs() -> Arg {
         .value_parser(clap::value_parser!(usize))
 }
 
+/// The kernel that is asked about.
+struct Target {
+    root: Root,
+    release: Release,
+    check: Check,
+    /// What the check has to say of the tree.
+    notices: Receiver<Notice>,
+}
+
+impl Target {
+    fn new(root: Root, release: Release, threads: usize) -> Self {
+        let (sender, notices) = mpsc::channel();
+        let check = Check::new(root.clone(), release.clone()).threads(threads);
+        // Nobody listens any more once this is dropped.
+        let check = check.on_notice(move |notice| drop(sender.send(notice)));
+        Self { root, release, check, notices }
+    }
+
+    fn report_notices(&self, report: &mut Report) {
+        self.notices.try_iter().for_each(|notice| report.notice(&notice));
+    }
+
+    fn context(&self) -> Context {
+        Context::without_configuration(self.root.clone(), &self.release)
+    }
+}
+
 fn act(options: &ArgMatches, report: &mut Report) -> Outcome {
-    let running = Release::running();
     let given = cli::value_of(options, "set-version").map(Release::new);
-    let directory = cli::value_of(options, "dirname").filter(|directory| !directory.is_empty());
-    let release = match given.clone().map_or_else(Release::running, Ok) {
+    let release = match given.map_or_else(Release::running, Ok) {
         Ok(release) => release,
         Err(error) => return refuse(report, &error.to_string()),
     };
-    // Another root's kernel of the same release is another kernel.
-    let is_running = directory.is_none() && running.is_ok_and(|running| running == release);
+    let directory = cli::value_of(options, "dirname").filter(|directory| !directory.is_empty());
     let root = match directory {
         Some(directory) => Root::default().with_base(cli::from_current_directory(&directory)),
         None => Root::default(),
     };
     let threads = options.get_one::<usize>("jobs").copied().unwrap_or_default();
-    let target = Target { root: &root, release: &release, is_running, threads };
+    let target = Target::new(root, release, threads);
     let json = options.get_flag("json");
     let arguments = cli::values_of(options, cli::ARGUMENTS);
     match arguments.split_first() {
@@ -99,141 +115,84 @@ fn act(options: &ArgMatches, report: &mut Report) -> Outcome {
 
 fn refuse(report: &mut Report, message: &str) -> Outcome {
     report.error(message);
-    Outcome::WouldNot
+    Outcome::WouldNotLoad
 }
 
 /// Checks one module.
 fn one(target: &Target, module: &[u8], parameters: &[u8], json: bool, report: &mut Report) -> Outcome {
-    let checked = checked(target, module, parameters, report);
+    let verdict = verdict(target, module, parameters, report);
     if json {
         let mut document = begin(target, report);
-        if let Some(checked) = &checked {
-            document.item(&Item::from(checked), report);
+        if let Some(verdict) = &verdict {
+            document.item(&Item::from(verdict), report);
         }
         document.end(report);
-    } else if let Some(checked) = &checked {
-        report.print_line(told(checked));
-        parameters_of(checked, report);
-        if checked.subject.is_some() {
-            report.print_line(format!("  symbols: {}", counted(&checked.verdict.counts)));
+    } else if let Some(verdict) = &verdict {
+        let title = if verdict.is_examined() { verdict.module().as_bytes() } else { module };
+        report.print_line(told(title, verdict));
+        if !verdict.parameters().is_empty() {
+            report.print_line("  It has these parameters:");
+            verdict.parameters().iter().for_each(|line| report.print_line(format!("    {line}")));
+        }
+        if verdict.is_examined() {
+            report.print_line(format!("  symbols: {}", counted(&verdict.counts())));
         }
     }
-    checked.map_or(Outcome::WouldNot, |checked| checked.verdict.outcome())
+    verdict.map_or(Outcome::WouldNotLoad, |verdict| verdict.outcome())
 }
 
-/// What comes out for one module; `None` where it has been said that there is none.
-fn checked(target: &Target, module: &[u8], parameters: &[u8], report: &mut Report) -> Option<Checked> {
-    let title = BString::from(module);
-    let Some(path) = file_of(target, module, report)? else {
-        let (name, verdict) = (ModuleName::new(module), Verdict::built_in());
-        return Some(Checked { name, title, path: None, subject: None, verdict });
+/// What comes out for one module, by its file or name; `None` where it has been said that there is none.
+fn verdict(target: &Target, module: &[u8], parameters: &[u8], report: &mut Report) -> Option<Verdict> {
+    let path = PathBuf::from(cli::os_str(module));
+    let verdict = if module.contains(&b'/') || path.is_file() {
+        target.check.file(&path, parameters).map(Some)
+    } else {
+        target.check.module(module, parameters)
     };
-    let subject = match Subject::open(&path) {
-        Ok(subject) => subject,
+    target.report_notices(report);
+    let error = match verdict {
+        Ok(Some(verdict)) => return Some(verdict),
+        Ok(None) => None,
+        // The file is not there.
         Err(error) if error.is_not_found() => {
             report.error(error.to_string());
             return None;
         }
-        Err(error) => {
-            let name = ModuleName::from_path(&path).unwrap_or_else(|| ModuleName::new(module));
-            let verdict = Verdict::unread(&error);
-            return Some(Checked { name, title, path: Some(path), subject: None, verdict });
-        }
-    };
-    let mut notices = Vec::new();
-    let verdict = one::one(target, &subject, parameters, || {
-        files(target, &mut |notice| notices.push(notice)).unwrap_or_default()
-    });
-    notices.iter().for_each(|notice| report.notice(notice));
-    let name = subject.name.clone();
-    Some(Checked { title: name.as_bytes().into(), name, path: Some(path), subject: Some(subject), verdict })
-}
-
-/// The parameters that the module has, where one that it was given is none of them or is refused.
-fn parameters_of(checked: &Checked, report: &mut Report) {
-    let Some(subject) = &checked.subject else { return };
-    if has_bad_parameters(&checked.verdict) && !subject.parameters.is_empty() {
-        report.print_line("  It has these parameters:");
-        text::parameters(subject).iter().for_each(|line| report.print_line(format!("    {line}")));
-    }
-}
-
-/// A module's file; the inner `None` for a module that is part of the kernel. The outer one: it has been
-/// said that there is none.
-fn file_of(target: &Target, module: &[u8], report: &mut Report) -> Option<Option<PathBuf>> {
-    let path = PathBuf::from(cli::os_str(module));
-    if module.contains(&b'/') || path.is_file() {
-        return Some(Some(path));
-    }
-    let context = Context::without_configuration(target.root.clone(), target.release);
-    let found = lookup::lookup(&context, module).and_then(|candidates| {
-        let known = lookup::gather(&context, &candidates)?;
-        let facts = candidates.first().and_then(|candidate| known.modules.get(&candidate.module));
-        Ok(facts.filter(|facts| facts.file.is_some() || facts.builtin).map(|facts| facts.file.clone()))
-    });
-    let error = match found {
-        Ok(Some(file)) => return Some(file),
-        Ok(None) => None,
         Err(error) => Some(error),
     };
-    let directory = context.indexes().directory().as_os_str().as_encoded_bytes();
+    let context = target.context();
+    let directory = context.directory().as_os_str().as_encoded_bytes();
     let why = explain::not_found(&context, module, error.as_ref(), report);
     report.error([b"Module ", module, b" not found in directory ", directory, why.as_bytes()].concat());
     None
 }
 
-fn has_bad_parameters(verdict: &Verdict) -> bool {
-    use modutils::diagnose::refusal::cause::{Cause, Note};
-    verdict.notes.iter().any(|note| matches!(note, Note::UnknownParameter { .. }))
-        || verdict.findings.iter().any(|finding| matches!(finding.cause, Cause::Value { .. }))
-}
-
-/// All module files of the kernel, as depmod would list them.
-fn files(target: &Target, sink: &mut modutils::Sink) -> modutils::Result<Vec<TreeFile>> {
-    let config = DepmodConfig::load(&Family::Depmod.directories(target.root), target.release, sink);
-    depmod::tree(&target.root.modules(target.release), &config, sink)
-}
-
 /// Checks all, and sums up.
 fn all(target: &Target, verbose: bool, json: bool, report: &mut Report) -> Outcome {
-    let files = match files(target, &mut |notice| report.notice(&notice)) {
-        Ok(files) => files,
+    let tree = target.check.tree();
+    target.report_notices(report);
+    let tree = match tree {
+        Ok(tree) => tree,
         Err(error) => return refuse(report, &format!("{error}{}", no_directory(target, &error, report))),
     };
-    let progress = Progress::new("modules read", files.len());
-    let tree = Tree::read(target, &files, &|| progress.step());
+    let progress = Progress::new("modules read", tree.len());
+    let found = tree.examine(&|| progress.step());
     drop(progress);
-    let source = tree.view.table.as_ref().map(|table| table.source.as_path());
-    let verdicts = tree.examine(target.threads);
-    let members = tree.members.into_iter().zip(files.iter().zip(verdicts));
-    let checked = members.map(|(member, (file, verdict))| Checked {
-        name: member.facts.as_ref().map_or(member.name, |subject| subject.name.clone()),
-        title: file.listed.clone(),
-        path: Some(file.path.clone()),
-        subject: member.facts.ok(),
-        verdict,
-    });
     let mut document = json.then(|| begin(target, report));
-    let mut summary = Summary::default();
-    for checked in checked {
-        summary.add(&checked.verdict);
+    for verdict in found.verdicts() {
         match &mut document {
-            Some(document) => document.item(&Item::from(&checked), report),
-            None if verbose || checked.verdict.outcome() != Outcome::WouldLoad => {
-                report.print_line(told(&checked));
+            Some(document) => document.item(&Item::from(verdict), report),
+            None if verbose || verdict.outcome() != Outcome::WouldLoad => {
+                report.print_line(told(verdict.listed().unwrap_or_default(), verdict));
             }
             None => {}
         }
     }
     match document {
         Some(document) => document.end(report),
-        None => summary.print(target, source, report),
+        None => sum_up(target, &found, report),
     }
-    // What the walk could not read may be a module that would not load.
-    match summary.outcome() {
-        Outcome::WouldLoad if report.is_incomplete() => Outcome::CannotTell,
-        outcome => outcome,
-    }
+    found.outcome()
 }
 
 /// Why a kernel has no module directory.
@@ -241,8 +200,7 @@ fn no_directory(target: &Target, error: &Error, report: &Report) -> String {
     if !error.is_not_found() {
         return String::new();
     }
-    let context = Context::without_configuration(target.root.clone(), target.release);
-    explain::not_found(&context, b"", None, report)
+    explain::not_found(&target.context(), b"", None, report)
 }
 
 fn begin(target: &Target, report: &mut Report) -> Document {
@@ -256,64 +214,33 @@ fn begin(target: &Target, report: &mut Report) -> Document {
 }
 
 /// How many modules came out how, and what their symbols were verified by.
-#[derive(Default)]
-struct Summary {
-    would: usize,
-    would_not: usize,
-    cannot_tell: usize,
-    counts: Counts,
-}
-
-impl Summary {
-    fn add(&mut self, verdict: &Verdict) {
-        self.counts.add(&verdict.counts);
-        match verdict.outcome() {
-            Outcome::WouldLoad => self.would += 1,
-            Outcome::WouldNot => self.would_not += 1,
-            Outcome::CannotTell => self.cannot_tell += 1,
-        }
-    }
-
-    fn print(&self, target: &Target, source: Option<&Path>, report: &mut Report) {
-        let Self { would, would_not, cannot_tell, counts } = self;
-        report.print_line(format!(
-            "{} modules for {}: {would} would load, {would_not} would not, {cannot_tell} cannot be told",
-            would + would_not + cannot_tell,
-            shown(target.release.as_os_str().as_encoded_bytes())
-        ));
-        report.print_line(format!("symbols: {}", counted(counts)));
-        if let Some(source) = source {
-            report
-                .print_line(format!("the kernel's own by {}", shown(source.as_os_str().as_encoded_bytes())));
-        }
-    }
-
-    /// That of the worst.
-    fn outcome(&self) -> Outcome {
-        match (self.would_not, self.cannot_tell) {
-            (0, 0) => Outcome::WouldLoad,
-            (0, _) => Outcome::CannotTell,
-            _ => Outcome::WouldNot,
-        }
+fn sum_up(target: &Target, found: &TreeVerdict, report: &mut Report) {
+    let all = found.verdicts().len();
+    let of = |outcome| found.verdicts().iter().filter(|verdict| verdict.outcome() == outcome).count();
+    let (would, would_not) = (of(Outcome::WouldLoad), of(Outcome::WouldNotLoad));
+    report.print_line(format!(
+        "{all} modules for {}: {would} would load, {would_not} would not, {} cannot be told",
+        printable(target.release.as_os_str().as_encoded_bytes()),
+        all - would - would_not
+    ));
+    report.print_line(format!("symbols: {}", counted(&found.counts())));
+    if let Some(list) = found.kernel_list() {
+        report.print_line(format!("the kernel's own by {}", printable(list.as_os_str().as_encoded_bytes())));
     }
 }
 
 /// A module, how it would go, and why.
-fn told(checked: &Checked) -> String {
-    let Checked { title, subject, verdict, .. } = checked;
+fn told(title: &[u8], verdict: &Verdict) -> String {
     let outcome = match verdict.outcome() {
         Outcome::WouldLoad => "would load",
-        Outcome::WouldNot => "would not load",
-        Outcome::CannotTell => "cannot be told",
+        Outcome::WouldNotLoad => "would not load",
+        _ => "cannot be told",
     };
-    let mut lines = text::findings(subject.as_ref(), &verdict.findings);
-    lines.extend(text::gaps(&verdict.gaps));
-    lines.extend(verdict.notes.iter().map(text::note));
-    format!("{}: {outcome}{}", shown(title), why::indented(&lines))
+    format!("{}: {outcome}{}", printable(title), explain::indented(&verdict.lines()))
 }
 
 fn counted(counts: &Counts) -> String {
-    let Counts { listed, exported, agreed, of_build, unverified } = counts;
+    let Counts { listed, exported, agreed, of_build, unverified, .. } = counts;
     let parts = [
         (*listed, "by the kernel's own list"),
         (*exported, "by the modules that export them"),

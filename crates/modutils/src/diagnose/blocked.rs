@@ -1,4 +1,27 @@
 //! What keeps modules from being loaded, and what would load one all the same.
+//!
+//! ```
+//! use std::fs;
+//! use modutils::{Context, ModuleName, Release, Root};
+//! use modutils::diagnose::blocked;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let system = tempfile::tempdir()?;
+//! fs::create_dir_all(system.path().join("etc/modprobe.d"))?;
+//! fs::write(system.path().join("etc/modprobe.d/quiet.conf"), "blacklist pcspkr\nalias beep pcspkr\n")?;
+//! let root = Root::default().with_base(system.path()).with_system(system.path());
+//! let context = Context::builder().root(root).release(Release::new("6.12.0")).build()?;
+//!
+//! let pcspkr = ModuleName::new("pcspkr");
+//! let block = &blocked::blocks(&context, Some(&pcspkr))?[0];
+//! assert_eq!((block.kind(), block.subject()), ("blacklist", "pcspkr".into()));
+//! assert_eq!((block.origin().line, block.matches()), (1, false));
+//! // Asking for it by its name would load it all the same; its aliases do not count.
+//! let ways = blocked::ways(&context, &pcspkr)?;
+//! assert!(ways.by_name() && ways.aliases().is_empty());
+//! # Ok(())
+//! # }
+//! ```
 
 use std::{path::Path, sync::Arc};
 

@@ -1,5 +1,10 @@
 use bstr::{BStr, BString, ByteSlice};
 
+use super::refusal::{
+    cause::{Gap, Note},
+    text,
+};
+
 /// Something that was found out: a word for programs and lines for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remark {
@@ -9,12 +14,39 @@ pub struct Remark {
 }
 
 impl Remark {
-    pub(crate) fn new(kind: &'static str, text: Vec<String>) -> Self {
+    pub(super) fn new(kind: &'static str, text: Vec<String>) -> Self {
         Self { kind, subject: None, text }
     }
 
-    pub(crate) fn about(self, subject: impl Into<BString>) -> Self {
+    pub(super) fn about(self, subject: impl Into<BString>) -> Self {
         Self { subject: Some(subject.into()), ..self }
+    }
+
+    /// What would have to be known.
+    pub(super) fn of_gap(gap: &Gap) -> Self {
+        let (kind, subject) = match gap {
+            Gap::Symbol(name) => ("symbol", Some(name.as_bytes())),
+            Gap::Version(name) => ("symbol_version", Some(name.as_bytes())),
+            Gap::GplOnly(name) => ("gpl_only", Some(name.as_bytes())),
+            Gap::Namespace(name, _) => ("namespace", Some(name.as_bytes())),
+            Gap::Vermagic => ("vermagic", None),
+            Gap::Machine => ("machine", None),
+            Gap::Key(signer) => ("signature_key", Some(signer.as_bytes())),
+            Gap::Dependency(module) => ("dependency", Some(module.as_bytes())),
+            Gap::Contents(_) => ("contents", None),
+        };
+        let subject = subject.map(BString::from);
+        Self { kind, subject, text: text::gaps(std::slice::from_ref(gap)) }
+    }
+
+    /// What is worth telling.
+    pub(super) fn of_note(note: &Note) -> Self {
+        let (kind, subject) = match note {
+            Note::UnknownParameter { name, .. } => ("unknown_parameter", Some(name.clone())),
+            Note::Present(_) => ("present", None),
+            Note::BuiltIn => ("built_in", None),
+        };
+        Self { kind, subject, text: vec![text::note(note)] }
     }
 
     /// What it is, in a word that stays the same whatever the text says.

@@ -7,7 +7,7 @@ const LONGEST: usize = 160;
 
 /// A text that may be printed: control characters are escaped and its length is bounded, lest a file write
 /// to the terminal what it likes.
-pub fn shown(bytes: impl AsRef<[u8]>) -> String {
+pub fn printable(bytes: impl AsRef<[u8]>) -> String {
     let bytes = bytes.as_ref();
     let cut = bytes.get(..LONGEST).unwrap_or(bytes);
     let mut text = String::new();

@@ -1,4 +1,123 @@
-//! Whether a kernel would take a module, without loading anything: [`one`] module, or a whole [`tree`].
+//! Whether a kernel would take a module, without loading anything.
+//!
+//! [`Check`] says which kernel, and compares one module ([`Check::module`], [`Check::file`]) or all that are
+//! installed for it ([`Check::tree`]) with what is known of it: its list of exports, its image, the modules
+//! of the same build and, where it is the running one, /proc and /sys. What comes out is a [`Verdict`], with
+//! [findings](super::Finding), and with what would have to be known.
+//!
+//! ```
+//! use std::fs;
+//! use modutils::{Release, Root};
+//! use modutils::diagnose::check::{Check, Outcome};
+//! use testkit::{Crc, ModuleBuilder};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // A kernel with two modules, one of which was built against another version of the other.
+//! let system = tempfile::tempdir()?;
+//! let modules = system.path().join("lib/modules/6.12.0/kernel");
+//! fs::create_dir_all(&modules)?;
+//! let module = |name: &str| ModuleBuilder::new(name).modinfo("license", "GPL").modinfo("vermagic", "6.12.0 SMP ");
+//! fs::write(modules.join("base.ko"), module("base").export("base_fn", Crc::Section(0xb)).build())?;
+//! fs::write(modules.join("user.ko"), module("user").needs("base_fn", 0xbad).build())?;
+//!
+//! let root = Root::default().with_base(system.path()).with_system(system.path());
+//! let check = Check::new(root, Release::new("6.12.0"));
+//! let tree = check.tree()?.examine(&|| ());
+//! assert_eq!(tree.outcome(), Outcome::WouldNotLoad);
+//! let user = tree.verdicts().iter().find(|verdict| verdict.module().as_bytes() == b"user").ok_or("no user")?;
+//! let finding = &user.findings()[0];
+//! assert_eq!((finding.kind(), finding.provider()), ("symbol_version", Some("base".into())));
+//!
+//! // The same of one module; a file need not be one of those that are installed.
+//! let verdict = check.file(&modules.join("base.ko"), b"depth=3")?;
+//! assert_eq!(verdict.outcome(), Outcome::WouldLoad);
+//! assert_eq!(verdict.notes()[0].kind(), "unknown_parameter");
+//! # Ok(())
+//! # }
+//! ```
 
-pub mod one;
-pub mod tree;
+mod one;
+mod tree;
+mod verdict;
+
+use std::path::Path;
+
+use crate::{Context, ModuleName, Notice, Release, Result, Root, lookup};
+
+use super::refusal::subject::Subject;
+
+pub use super::refusal::examine::Counts;
+pub use tree::{Tree, TreeVerdict};
+pub use verdict::{Outcome, Verdict};
+
+/// Whether a kernel would take modules: which kernel, and how to look.
+pub struct Check {
+    root: Root,
+    release: Release,
+    is_running: bool,
+    threads: usize,
+    sink: Box<dyn Fn(Notice) + Send + Sync>,
+}
+
+impl Check {
+    /// For the kernel of this release that is installed in a root. Its state counts, too, where it is the
+    /// running one: the release is that, and the root has no base.
+    pub fn new(root: Root, release: Release) -> Self {
+        // Another root's kernel of the same release is another kernel.
+        let is_running = !root.has_base() && Release::running().is_ok_and(|running| running == release);
+        Self { root, release, is_running, threads: 0, sink: Box::new(drop) }
+    }
+
+    /// How many threads may read modules; zero stands for one on each processor.
+    #[must_use]
+    pub fn threads(self, threads: usize) -> Self {
+        Self { threads, ..self }
+    }
+
+    /// Where notices go about what is wrong in the tree: directories that cannot be read, faulty lines of
+    /// depmod.d. Without it they are dropped.
+    #[must_use]
+    pub fn on_notice(self, sink: impl Fn(Notice) + Send + Sync + 'static) -> Self {
+        Self { sink: Box::new(sink), ..self }
+    }
+
+    /// Whether the kernel would take the module in this file, with these parameters.
+    ///
+    /// # Errors
+    /// When there is no such file. One that cannot be read, or is damaged, has a verdict.
+    pub fn file(&self, path: &Path, parameters: &[u8]) -> Result<Verdict> {
+        match Subject::open(path) {
+            Ok(subject) => Ok(one::verdict(self, &subject, parameters)),
+            Err(error) if error.is_not_found() => Err(error),
+            Err(error) => {
+                let name = ModuleName::from_path(path)
+                    .unwrap_or_else(|| ModuleName::new(path.as_os_str().as_encoded_bytes()));
+                Ok(Verdict::unread(name, path, &error))
+            }
+        }
+    }
+
+    /// The same of the module that a name or alias means. `None` where it means none.
+    ///
+    /// # Errors
+    /// When an index cannot be read, or the module's file is not there.
+    pub fn module(&self, name: &[u8], parameters: &[u8]) -> Result<Option<Verdict>> {
+        let context = Context::without_configuration(self.root.clone(), &self.release);
+        let candidates = lookup::lookup(&context, name)?;
+        let known = lookup::gather(&context, &candidates)?;
+        let facts = candidates.first().and_then(|candidate| known.modules.get(&candidate.module));
+        match facts {
+            Some(lookup::Facts { file: Some(path), .. }) => self.file(path, parameters).map(Some),
+            Some(facts) if facts.builtin => Ok(Some(Verdict::built_in(ModuleName::new(name)))),
+            _ => Ok(None),
+        }
+    }
+
+    /// The modules that are installed for the kernel, as depmod would list them.
+    ///
+    /// # Errors
+    /// When the module directory cannot be read. What else cannot is a notice, and makes the tree incomplete.
+    pub fn tree(&self) -> Result<Tree<'_>> {
+        Tree::find(self)
+    }
+}

@@ -3,23 +3,21 @@
 //! Where the kernel's list of exports is at hand and the tree has its indexes, only these modules are
 //! read. Otherwise the whole tree is: its modules are then the only ones that know the kernel.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, path::PathBuf};
 
-use super::tree::{self, Target, Tree, Verdict};
-use crate::diagnose::refusal::{examine::Question, gather, subject::Subject};
-use crate::{ModuleName, Result, depmod::TreeFile, index::Indexes};
+use super::{Check, Tree, Verdict, tree::Modules};
+use crate::{
+    Error, ModuleName, Result,
+    diagnose::refusal::{examine::Question, gather, subject::Subject},
+    index::Indexes,
+};
 
 /// How many modules are followed: more than any set of dependencies has.
 const MOST: usize = 512;
 
-/// Whether a kernel would take a module. `files` gives all its modules, where the tree must be read.
-pub fn one(
-    target: &Target,
-    subject: &Subject,
-    parameters: &[u8],
-    files: impl FnOnce() -> Vec<TreeFile>,
-) -> Verdict {
-    let Target { root, release, is_running, .. } = *target;
+/// Whether a kernel would take a module.
+pub(super) fn verdict(check: &Check, subject: &Subject, parameters: &[u8]) -> Verdict {
+    let Check { root, release, is_running, threads, .. } = check;
     let directory = root.modules(release);
     let list = gather::build_list(&directory);
     let listed = subject.path.strip_prefix(&directory).map(|path| path.as_os_str().as_encoded_bytes());
@@ -28,33 +26,34 @@ pub fn one(
     let indexes = Indexes::new(directory);
     let has_indexes = indexes.symbols().is_ok_and(|index| index.is_some())
         && indexes.dep().is_ok_and(|index| index.is_some());
-    let mut view = gather::for_one(root, release, subject, is_running);
+    let mut view = gather::for_one(root, release, subject, *is_running);
     if view.table.as_ref().is_none_or(|table| !table.has_crcs) || !has_indexes {
-        let tree = Tree::read(target, &files(), &|| {});
-        return tree.examine_one(subject, &question, target.threads);
+        // Without a tree only the module itself can be looked at.
+        let files = Tree::find(check).map(Tree::into_files).unwrap_or_default();
+        return Modules::read(check, &files, &|| ()).examine_one(subject, &question, *threads);
     }
     // Every module that is needed, with its own dependencies.
-    let mut subjects: HashMap<ModuleName, Result<Subject>> = HashMap::new();
+    let mut subjects: HashMap<ModuleName, Result<Subject, (PathBuf, Error)>> = HashMap::new();
     let mut order: Vec<ModuleName> = Vec::new();
-    let mut verdict = tree::verdict(subject, &view, &question);
+    let mut verdict = Verdict::of(subject, &view, &question);
     let mut waiting: Vec<ModuleName> = verdict.dependencies().to_vec();
     while let Some(module) = waiting.pop() {
         if subjects.len() >= MOST || subjects.contains_key(&module) || module == subject.name {
             continue;
         }
         let Some(line) = indexes.dependency_line(&module).ok().flatten() else { continue };
-        let facts = Subject::open(&line.path);
+        let facts = Subject::open(&line.path).map_err(|error| (line.path, error));
         if let Ok(facts) = &facts {
             gather::add_providers(&indexes, &mut view, facts);
-            waiting.extend(tree::verdict(facts, &view, &Question::default()).dependencies().iter().cloned());
+            waiting.extend(Verdict::of(facts, &view, &Question::default()).dependencies().iter().cloned());
         }
         order.push(module.clone());
         subjects.insert(module, facts);
     }
     let of_others = order.iter().filter_map(|module| {
         let verdict = match subjects.get(module)? {
-            Ok(facts) => tree::verdict(facts, &view, &Question { is_of_build: true, ..Question::default() }),
-            Err(error) => Verdict::unread(error),
+            Ok(facts) => Verdict::of(facts, &view, &Question { is_of_build: true, ..Question::default() }),
+            Err((path, error)) => Verdict::unread(module.clone(), path, error),
         };
         Some((module, verdict))
     });

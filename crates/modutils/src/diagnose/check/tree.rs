@@ -4,125 +4,144 @@
 use std::{
     collections::HashMap,
     num::NonZero,
+    path::{Path, PathBuf},
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
-use crate::diagnose::refusal::{
-    cause::{Cause, Finding, Gap, Note},
-    examine::{Counts, Question, examine},
-    gather::{self, BuildList},
-    subject::Subject,
-    text,
-    view::KernelView,
+use super::{Check, Counts, Outcome, Verdict};
+use crate::{
+    ModuleName, Notice, Result,
+    config::{DepmodConfig, Family},
+    depmod::{self, TreeFile},
+    diagnose::refusal::{
+        examine::Question,
+        gather::{self, BuildList},
+        subject::Subject,
+        view::KernelView,
+    },
 };
-use crate::{Error, ModuleName, Release, Result, Root, depmod::TreeFile, error_text};
 
-/// The kernel that is asked about.
-#[derive(Clone, Copy, Debug)]
-pub struct Target<'a> {
-    /// Where it is installed.
-    pub root: &'a Root,
-    /// Its release.
-    pub release: &'a Release,
-    /// Whether it is the running one.
-    pub is_running: bool,
-    /// How many threads may read modules; zero stands for one on each processor.
-    pub threads: usize,
+/// The modules that are installed for a kernel: found, and not yet read.
+pub struct Tree<'a> {
+    check: &'a Check,
+    files: Vec<TreeFile>,
+    is_complete: bool,
 }
 
-/// A module of a tree.
-#[derive(Debug)]
-pub struct Member {
-    /// Its name by the file's.
-    pub name: ModuleName,
-    /// Its facts, or why they could not be read.
-    pub facts: Result<Subject>,
-    /// Whether the kernel's own build made it.
-    pub is_of_build: bool,
+/// What came out for all modules of a tree.
+#[derive(Clone, Debug)]
+pub struct TreeVerdict {
+    verdicts: Vec<Verdict>,
+    kernel_list: Option<PathBuf>,
+    is_complete: bool,
 }
 
-/// A tree with all its modules read.
-#[derive(Debug)]
-pub struct Tree {
-    /// The modules in the order of the files given.
-    pub members: Vec<Member>,
-    /// What is known of the kernel.
-    pub view: KernelView,
+impl<'a> Tree<'a> {
+    /// Finds all module files of the kernel.
+    pub(super) fn find(check: &'a Check) -> Result<Self> {
+        let mut is_complete = true;
+        let mut sink = |notice: Notice| {
+            is_complete &= !notice.incomplete;
+            (check.sink)(notice);
+        };
+        let Check { root, release, .. } = check;
+        let config = DepmodConfig::load(&Family::Depmod.directories(root), release, &mut sink);
+        let files = depmod::tree(&root.modules(release), &config, &mut sink)?;
+        Ok(Self { check, files, is_complete })
+    }
+
+    pub(super) fn into_files(self) -> Vec<TreeFile> {
+        self.files
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// Whether all directories could be read: in one that could not there may be more modules.
+    pub fn is_complete(&self) -> bool {
+        self.is_complete
+    }
+
+    /// Reads all modules and examines each. `read_one` is called after each of them, from any thread.
+    pub fn examine(&self, read_one: &(dyn Fn() + Sync)) -> TreeVerdict {
+        let modules = Modules::read(self.check, &self.files, read_one);
+        let kernel_list = modules.view.table.as_ref().map(|table| table.source.clone());
+        let verdicts = modules.examine(self.check.threads);
+        TreeVerdict { verdicts, kernel_list, is_complete: self.is_complete }
+    }
 }
 
-/// How it would go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Outcome {
-    /// The kernel would take it.
-    WouldLoad,
-    /// What would have to be known is not.
-    CannotTell,
-    /// The kernel would refuse it.
-    WouldNot,
-}
+impl TreeVerdict {
+    /// The verdict on each module, in the order in which depmod lists them.
+    pub fn verdicts(&self) -> &[Verdict] {
+        &self.verdicts
+    }
 
-/// What came out for one module.
-#[derive(Clone, Debug, Default)]
-pub struct Verdict {
-    /// What the kernel would refuse it for.
-    pub findings: Vec<Finding>,
-    /// What would have to be known.
-    pub gaps: Vec<Gap>,
-    /// What is worth telling.
-    pub notes: Vec<Note>,
-    /// How many symbols were verified.
-    pub counts: Counts,
-    dependencies: Vec<ModuleName>,
-}
-
-impl Verdict {
-    /// The outcome.
+    /// The outcome for the worst of them. That all would load cannot be told of an incomplete tree.
     pub fn outcome(&self) -> Outcome {
-        if !self.findings.is_empty() {
-            Outcome::WouldNot
-        } else if !self.gaps.is_empty() {
-            Outcome::CannotTell
-        } else {
-            Outcome::WouldLoad
+        let of_all = self.verdicts.iter().map(Verdict::outcome).max();
+        match of_all.unwrap_or(Outcome::WouldLoad) {
+            Outcome::WouldLoad if !self.is_complete => Outcome::CannotTell,
+            outcome => outcome,
         }
     }
 
-    /// The verdict on a file whose facts could not be had. The kernel would not take what is damaged; of
-    /// what cannot be read nobody knows.
-    pub fn unread(error: &Error) -> Self {
-        match error {
-            Error::Malformed { fault, .. } => {
-                let finding = Finding::verified(Cause::Damaged(fault.to_string()));
-                Self { findings: vec![finding], ..Self::default() }
-            }
-            Error::Io { source, .. } => {
-                Self { gaps: vec![Gap::Contents(error_text(source))], ..Self::default() }
-            }
-        }
+    /// By what the symbols that they need were verified, all together.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        self.verdicts.iter().for_each(|verdict| counts.add(&verdict.counts()));
+        counts
     }
 
-    /// The verdict on what is part of the kernel.
-    pub fn built_in() -> Self {
-        Self { notes: vec![Note::BuiltIn], ..Self::default() }
+    /// The list of the kernel's exports, where one was found: a `Module.symvers`, the kernel's image, or a
+    /// `System.map`.
+    pub fn kernel_list(&self) -> Option<&Path> {
+        self.kernel_list.as_deref()
+    }
+
+    /// Whether these are all modules: whether all directories could be read.
+    pub fn is_complete(&self) -> bool {
+        self.is_complete
     }
 }
 
-impl Tree {
-    /// Reads all files; `step` is called after each of them, from any thread.
-    pub fn read(target: &Target, files: &[TreeFile], step: &(dyn Fn() + Sync)) -> Self {
-        let Target { root, release, is_running, threads } = *target;
+/// All modules of a tree, read.
+pub(super) struct Modules<'a> {
+    members: Vec<Member<'a>>,
+    view: KernelView,
+}
+
+struct Member<'a> {
+    file: &'a TreeFile,
+    /// Its facts, or why they could not be read.
+    facts: Result<Subject>,
+    /// Whether the kernel's own build made it.
+    is_of_build: bool,
+}
+
+impl<'a> Modules<'a> {
+    /// Reads all files; `read_one` is called after each of them, from any thread.
+    pub(super) fn read(check: &Check, files: &'a [TreeFile], read_one: &(dyn Fn() + Sync)) -> Self {
+        let Check { root, release, is_running, threads, .. } = check;
         let open = |file: &TreeFile| {
             let facts = Subject::open(&file.path);
-            step();
+            read_one();
             facts
         };
         // The kernel's list may be long and its image large: read beside the modules.
         let (mut view, facts) = std::thread::scope(|scope| {
-            let beginnings = scope.spawn(|| gather::beginnings(root, release, is_running));
-            let facts = in_parallel(files, threads, open);
+            let beginnings = scope.spawn(|| gather::beginnings(root, release, *is_running));
+            let facts = in_parallel(files, *threads, open);
             (beginnings.join().unwrap_or_default(), facts)
         });
         let list = gather::build_list(&root.modules(release));
@@ -132,41 +151,34 @@ impl Tree {
         let of_build = members.iter().filter(|member| member.is_of_build);
         view.add_witnesses(of_build.filter_map(|member| member.facts.as_ref().ok()));
         subjects().for_each(|subject| view.add_exports(subject));
-        view.is_whole = true;
         Self { members, view }
     }
 
     /// Examines all modules; a verdict for each, in their order.
-    pub fn examine(&self, threads: usize) -> Vec<Verdict> {
-        let mut verdicts = in_parallel(&self.members, threads, |member| match &member.facts {
-            Err(error) => Verdict::unread(error),
-            Ok(subject) => {
-                let question = Question { is_of_build: member.is_of_build, ..Question::default() };
-                verdict(subject, &self.view, &question)
-            }
-        });
+    fn examine(&self, threads: usize) -> Vec<Verdict> {
+        let mut verdicts = in_parallel(&self.members, threads, |member| member.verdict(&self.view));
         self.follow_dependencies(&mut verdicts);
         verdicts
     }
 
     /// Examines a module that need not be one of the tree's.
-    pub fn examine_one(&self, subject: &Subject, question: &Question, threads: usize) -> Verdict {
-        let mut own = verdict(subject, &self.view, question);
-        if !own.dependencies.is_empty() {
+    pub(super) fn examine_one(&self, subject: &Subject, question: &Question, threads: usize) -> Verdict {
+        let mut own = Verdict::of(subject, &self.view, question);
+        if !own.dependencies().is_empty() {
             let verdicts = self.examine(threads);
             let places = self.places();
-            let theirs = |module: &ModuleName| verdicts.get(*places.get(module)?);
-            own.add_dependencies(&own.dependencies.clone(), theirs);
+            for module in own.dependencies().to_vec() {
+                let place = places.get(&module);
+                if let Some(verdict) = place.and_then(|place| verdicts.get(*place)) {
+                    own.add_dependency(&module, verdict);
+                }
+            }
         }
         own
     }
 
-    fn places(&self) -> HashMap<ModuleName, usize> {
-        let name = |member: &Member| match &member.facts {
-            Ok(subject) => subject.name.clone(),
-            Err(_) => member.name.clone(),
-        };
-        self.members.iter().enumerate().map(|(place, member)| (name(member), place)).collect()
+    fn places(&self) -> HashMap<&ModuleName, usize> {
+        self.members.iter().enumerate().map(|(place, member)| (member.name(), place)).collect()
     }
 
     /// A module would not load if one that it needs would not.
@@ -174,7 +186,7 @@ impl Tree {
         let places = self.places();
         let mut users: Vec<Vec<usize>> = vec![Vec::new(); verdicts.len()];
         for (user, verdict) in verdicts.iter().enumerate() {
-            for place in verdict.dependencies.iter().filter_map(|module| places.get(module)) {
+            for place in verdict.dependencies().iter().filter_map(|module| places.get(module)) {
                 users.get_mut(*place).into_iter().for_each(|users| users.push(user));
             }
         }
@@ -182,12 +194,11 @@ impl Tree {
             (0..verdicts.len()).filter(|&place| outcome(verdicts, place) != Outcome::WouldLoad).collect();
         while let Some(place) = waiting.pop() {
             let Some(member) = self.members.get(place) else { continue };
-            let name = member.facts.as_ref().map_or(&member.name, |subject| &subject.name);
             let Some(verdict) = verdicts.get(place).cloned() else { continue };
             for &user in users.get(place).into_iter().flatten() {
                 let before = outcome(verdicts, user);
                 if let Some(other) = verdicts.get_mut(user) {
-                    other.add_dependency(name, &verdict);
+                    other.add_dependency(member.name(), &verdict);
                 }
                 // Its own users have heard of it when it was as bad before.
                 if outcome(verdicts, user) != before {
@@ -202,63 +213,28 @@ fn outcome(verdicts: &[Verdict], place: usize) -> Outcome {
     verdicts.get(place).map_or(Outcome::WouldLoad, Verdict::outcome)
 }
 
-impl Member {
-    fn new(file: &TreeFile, facts: Result<Subject>, list: &BuildList) -> Self {
+impl<'a> Member<'a> {
+    fn new(file: &'a TreeFile, facts: Result<Subject>, list: &BuildList) -> Self {
         // Without the build's list every module in the kernel's own directory counts.
         let is_of_build =
             if list.is_empty() { file.listed.starts_with(b"kernel/") } else { list.contains(&file.listed) };
-        Self { name: file.name.clone(), facts, is_of_build }
+        Self { file, facts, is_of_build }
     }
-}
 
-impl Verdict {
-    fn add_dependencies<'a>(
-        &mut self,
-        modules: &[ModuleName],
-        verdict_of: impl Fn(&ModuleName) -> Option<&'a Verdict>,
-    ) {
-        for module in modules {
-            if let Some(verdict) = verdict_of(module) {
-                self.add_dependency(module, verdict);
+    /// The name that the kernel would know it by, or else that of its file.
+    fn name(&self) -> &ModuleName {
+        self.facts.as_ref().map_or(&self.file.name, |subject| &subject.name)
+    }
+
+    fn verdict(&self, view: &KernelView) -> Verdict {
+        let verdict = match &self.facts {
+            Err(error) => Verdict::unread(self.file.name.clone(), &self.file.path, error),
+            Ok(subject) => {
+                let question = Question { is_of_build: self.is_of_build, ..Question::default() };
+                Verdict::of(subject, view, &question)
             }
-        }
-    }
-
-    /// Takes over what is wrong with a module that this one needs.
-    pub(super) fn add_dependency(&mut self, module: &ModuleName, verdict: &Verdict) {
-        let same = |finding: &Finding| matches!(&finding.cause, Cause::Dependency { module: other, .. } if other == module);
-        match verdict.outcome() {
-            Outcome::WouldLoad => {}
-            Outcome::CannotTell => {
-                let gap = Gap::Dependency(module.clone());
-                if !self.gaps.contains(&gap) {
-                    self.gaps.push(gap);
-                }
-            }
-            Outcome::WouldNot if self.findings.iter().any(same) => {}
-            Outcome::WouldNot => {
-                let why = text::findings(None, &verdict.findings);
-                let why = why.into_iter().take(2).collect();
-                self.findings.push(Finding::verified(Cause::Dependency { module: module.clone(), why }));
-            }
-        }
-    }
-
-    /// The modules that export what it needs.
-    pub(super) fn dependencies(&self) -> &[ModuleName] {
-        &self.dependencies
-    }
-}
-
-/// What an examination finds out, as a verdict.
-pub(super) fn verdict(subject: &Subject, view: &KernelView, question: &Question) -> Verdict {
-    let examination = examine(subject, view, question);
-    Verdict {
-        findings: examination.findings,
-        gaps: examination.gaps,
-        notes: examination.notes,
-        counts: examination.counts,
-        dependencies: examination.dependencies,
+        };
+        verdict.listed_as(&self.file.listed)
     }
 }
 

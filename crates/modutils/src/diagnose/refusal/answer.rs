@@ -8,13 +8,14 @@ use crate::Errno;
 use bstr::BString;
 
 use super::{
-    cause::{Cause, Certainty, Finding, Insistence, Note, SignatureFault, SymbolFault},
+    cause::{Cause, Certainty, Insistence, Note, SignatureFault, SymbolFault},
     examine::{Examination, Question, examine, insistence},
+    explanation::{Conclusion, Explanation},
     log::{self, Said},
     subject::{Signed, Subject},
     view::{KernelView, Owner},
 };
-use crate::{ModuleName, file::Compression, kernel::State};
+use crate::{ModuleName, diagnose::Finding, file::Compression, kernel::State};
 
 /// What is to be explained.
 #[derive(Clone, Debug)]
@@ -25,28 +26,6 @@ pub struct Refused<'a> {
     pub log: &'a [BString],
     /// How the file is compressed.
     pub compression: Compression,
-}
-
-/// What is left to say where no cause was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Remark {
-    /// The kernel returns this number only from the module's own initialisation.
-    OwnError(Errno),
-    /// Nothing that can be checked here speaks against the module.
-    NothingFound(Errno),
-}
-
-/// Why it was.
-#[derive(Clone, Debug, Default)]
-pub struct Explanation {
-    /// The causes.
-    pub findings: Vec<Finding>,
-    /// What is worth telling besides.
-    pub notes: Vec<Note>,
-    /// What is left to say.
-    pub remark: Option<Remark>,
-    /// The kernel's words.
-    pub quotes: Vec<BString>,
 }
 
 /// Explains a refusal of a module that could be read.
@@ -63,14 +42,14 @@ pub fn explain(subject: &Subject, view: &KernelView, question: &Question, refuse
     }
     let is_unknown_parameter = |note: &Note| matches!(note, Note::UnknownParameter { .. });
     let notes = notes.into_iter().filter(is_unknown_parameter).collect();
-    let remark = findings.is_empty().then(|| {
+    let conclusion = findings.is_empty().then(|| {
         if LOADERS.contains(&refused.errno) {
-            Remark::NothingFound(refused.errno)
+            Conclusion::NothingFound(refused.errno)
         } else {
-            Remark::OwnError(refused.errno)
+            Conclusion::OwnError(refused.errno)
         }
     });
-    Explanation { findings, notes, remark, quotes }
+    Explanation { findings, notes, conclusion, quotes }
 }
 
 /// Explains a refusal of a file that could not be read as a module.
@@ -83,8 +62,8 @@ pub fn explain_damaged(fault: String, view: &KernelView, refused: &Refused) -> E
     if findings.is_empty() && errors_of(&damaged.cause).contains(&refused.errno) {
         findings.push(damaged);
     }
-    let remark = findings.is_empty().then_some(Remark::NothingFound(refused.errno));
-    Explanation { findings, remark, ..Explanation::default() }
+    let conclusion = findings.is_empty().then_some(Conclusion::NothingFound(refused.errno));
+    Explanation { findings, conclusion, ..Explanation::default() }
 }
 
 /// The numbers that `load_module` returns before the module runs.
@@ -139,7 +118,7 @@ fn errors_of(cause: &Cause) -> &'static [Errno] {
         Cause::Present(_) => &[Errno::EEXIST, Errno::EBUSY],
         Cause::BuiltIn => &[Errno::EEXIST],
         Cause::NoMemory => &[Errno::ENOMEM],
-        Cause::Decompression | Cause::Dependency { .. } | Cause::Init(_) => &[],
+        Cause::Decompression | Cause::Dependency { .. } => &[],
     }
 }
 
@@ -245,7 +224,8 @@ fn in_causes(subject: &Subject, view: &KernelView, said: &Said) -> Finding {
             Cause::Duplicate { name: name.clone(), owner }
         }
         Said::Value { value, parameter } => {
-            Cause::Value { name: parameter.clone(), value: value.clone(), fault: None }
+            let about = subject.about(parameter);
+            Cause::Value { name: parameter.clone(), value: value.clone(), fault: None, about }
         }
     })
 }

@@ -1,6 +1,5 @@
 //! Why the kernel refuses a module, or would: one typed cause for each thing it checks.
 
-use crate::Errno;
 use bstr::BString;
 
 use super::{subject::Machine, value::ValueFault, view::Owner};
@@ -60,6 +59,8 @@ pub enum Cause {
         value: BString,
         /// What is wrong with it; `None` where only the module knows.
         fault: Option<ValueFault>,
+        /// What the parameter is for.
+        about: Option<BString>,
     },
     /// Its signature, or the lack of one.
     Signature(SignatureFault),
@@ -84,8 +85,6 @@ pub enum Cause {
         /// Why, in short.
         why: Vec<String>,
     },
-    /// Its own initialisation failed with this error.
-    Init(Errno),
 }
 
 /// Why a symbol cannot be had.
@@ -181,27 +180,6 @@ pub enum Certainty {
     Unverified(String),
 }
 
-/// A cause and how sure it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// The cause.
-    pub cause: Cause,
-    /// How sure it is.
-    pub certainty: Certainty,
-}
-
-impl Finding {
-    /// A cause that is known to hold.
-    pub fn verified(cause: Cause) -> Self {
-        Self { cause, certainty: Certainty::Verified }
-    }
-
-    /// A cause that the kernel's log tells.
-    pub fn confirmed(cause: Cause) -> Self {
-        Self { cause, certainty: Certainty::Confirmed }
-    }
-}
-
 /// Something that would have to be known, and is not.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Gap {
@@ -239,6 +217,4 @@ pub enum Note {
     Present(State),
     /// It is part of the kernel.
     BuiltIn,
-    /// It is not signed, or with a key that the kernel does not know: it taints the kernel.
-    Taints(SignatureFault),
 }

@@ -6,7 +6,7 @@
 use bstr::BString;
 
 use super::{
-    cause::{Cause, Certainty, Finding, Gap, Insistence, Note, SignatureFault},
+    cause::{Cause, Certainty, Gap, Insistence, Note, SignatureFault},
     subject::{Signed, Subject},
     symbols,
     value::{self, BadParameter},
@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     ModuleName,
+    diagnose::Finding,
     kernel::{Force, State},
 };
 
@@ -33,6 +34,7 @@ pub struct Question<'a> {
 
 /// By what the needed symbols were verified.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Counts {
     /// By the kernel's own list or image.
     pub listed: u64,
@@ -48,7 +50,7 @@ pub struct Counts {
 
 impl Counts {
     /// Adds another's.
-    pub fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         self.listed += other.listed;
         self.exported += other.exported;
         self.agreed += other.agreed;
@@ -235,7 +237,8 @@ fn parameters(subject: &Subject, question: &Question, result: &mut Examination) 
                 result.notes.push(Note::UnknownParameter { name, nearest });
             }
             BadParameter::Value { name, value, fault } => {
-                let cause = Cause::Value { name, value, fault: Some(fault) };
+                let about = subject.about(&name);
+                let cause = Cause::Value { name, value, fault: Some(fault), about };
                 result.findings.push(Finding::verified(cause));
             }
         }

@@ -1,64 +1,122 @@
-//! Why the kernel refused a module's file.
+//! Why the running kernel refused a module's file.
 //!
-//! [`subject`] has the facts of the module that the kernel looks at, [`view`] what is known of the kernel
-//! ([`running`] from /proc and /sys, [`table`] from its build's lists, [`agreement`] from what the
-//! modules of its build say), [`examine`] compares the two without input or output, [`answer`] picks what
-//! fits the kernel's answer and its words in the [`log`], and [`text`] says it to a person.
+//! [`LogWatch`] listens to what the kernel says while a module is loaded. When that fails, [`explain`] takes
+//! the file and the kernel's answer, and finds the [findings](super::Finding) that this answer fits.
+//!
+//! ```
+//! use std::fs;
+//! use modutils::{Errno, Release, Root};
+//! use modutils::diagnose::refusal::{Attempt, explain};
+//! use testkit::ModuleBuilder;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // A kernel with a list of what it exports, and a module that needs something else.
+//! let system = tempfile::tempdir()?;
+//! let headers = system.path().join("lib/modules/6.12.0/build");
+//! fs::create_dir_all(&headers)?;
+//! fs::write(headers.join("Module.symvers"), "0x00000000\tkfree\tvmlinux\tEXPORT_SYMBOL\t\n")?;
+//! let file = system.path().join("old.ko");
+//! let module = ModuleBuilder::new("old").modinfo("license", "GPL").needs("kfree", None).needs("kmemcheck", None);
+//! fs::write(&file, module.build())?;
+//!
+//! // Loading it failed: "Unknown symbol in module".
+//! let root = Root::default().with_base(system.path()).with_system(system.path());
+//! let attempt = Attempt::new(&file, Errno::ENOENT);
+//! let explanation = explain(&root, &Release::new("6.12.0"), &attempt);
+//! let finding = &explanation.findings()[0];
+//! assert_eq!((finding.kind(), finding.subject()), ("missing_symbol", Some("kmemcheck".into())));
+//! for line in explanation.lines() {
+//!     println!("  {line}");
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
-pub mod agreement;
-pub mod answer;
-pub mod cause;
-pub mod examine;
-pub mod gather;
-pub mod image;
-pub mod log;
-pub mod running;
-pub mod subject;
+mod agreement;
+mod answer;
+pub(super) mod cause;
+pub(super) mod examine;
+mod explanation;
+pub(super) mod gather;
+mod image;
+mod log;
+mod running;
+pub(super) mod subject;
 mod symbols;
-pub mod table;
-pub mod text;
-pub mod value;
+mod table;
+pub(super) mod text;
+pub(super) mod value;
 mod vermagic;
-pub mod view;
+pub(super) mod view;
+mod watch;
 
-use std::path::Path;
+use std::path::PathBuf;
 
-use crate::Errno;
 use bstr::BString;
 
-use crate::{Release, Root, file::Compression, file::Contents, kernel::Force, module_file::ModuleFile};
+use crate::{
+    Errno, Release, Root,
+    elf::Elf,
+    file::{Compression, Contents},
+    kernel::Force,
+    module_file::ModuleFile,
+};
 use answer::Refused;
 use examine::Question;
 use subject::Subject;
 
-/// A module that the running kernel refused.
-#[derive(Clone, Copy, Debug)]
-pub struct Attempt<'a> {
-    /// Its file.
-    pub path: &'a Path,
-    /// The parameters it was given.
-    pub parameters: &'a [u8],
-    /// The checks that the kernel was asked to leave out.
-    pub force: Force,
-    /// The kernel's answer.
-    pub errno: Errno,
-    /// What the kernel said in its log meanwhile.
-    pub log: &'a [BString],
+pub use explanation::Explanation;
+pub use watch::LogWatch;
+
+/// A file that the running kernel refused to load.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    path: PathBuf,
+    parameters: BString,
+    force: Force,
+    errno: Errno,
+    log: Vec<BString>,
 }
 
-/// Works out why the running kernel refused a module, and says it in lines for a person.
-pub fn explain(root: &Root, release: &Release, attempt: &Attempt) -> Vec<String> {
-    let Attempt { path, parameters, force, errno, log } = *attempt;
-    let question = Question { parameters, force, alone: true, is_of_build: false };
-    let module = Contents::open(path).and_then(crate::elf::Elf::parse).and_then(ModuleFile::from_elf);
+impl Attempt {
+    /// A module file, and the kernel's answer.
+    pub fn new(path: impl Into<PathBuf>, errno: Errno) -> Self {
+        let (parameters, force, log) = (BString::default(), Force::default(), Vec::new());
+        Self { path: path.into(), parameters, force, errno, log }
+    }
+
+    /// The parameters that the module was given, in one text.
+    #[must_use]
+    pub fn parameters(self, parameters: impl Into<BString>) -> Self {
+        Self { parameters: parameters.into(), ..self }
+    }
+
+    /// The checks that the kernel was asked to leave out.
+    #[must_use]
+    pub fn force(self, force: Force) -> Self {
+        Self { force, ..self }
+    }
+
+    /// What the kernel said in its log meanwhile; see [`LogWatch`].
+    #[must_use]
+    pub fn log(self, lines: &[BString]) -> Self {
+        Self { log: lines.to_vec(), ..self }
+    }
+}
+
+/// Works out why the running kernel, which is of this release, refused a module. Nothing is loaded, and
+/// what cannot be read is not known.
+pub fn explain(root: &Root, release: &Release, attempt: &Attempt) -> Explanation {
+    let Attempt { path, parameters, force, errno, log } = attempt;
+    let question = Question { parameters, force: *force, alone: true, is_of_build: false };
+    let module = Contents::open(path).and_then(Elf::parse).and_then(ModuleFile::from_elf);
     let compression =
         module.as_ref().map_or(Compression::None, |module| module.elf().contents().compression());
-    let refused = Refused { errno, log, compression };
+    let refused = Refused { errno: *errno, log, compression };
     match module.and_then(|module| Subject::of(&module)) {
         Ok(subject) => {
             let view = gather::for_one(root, release, &subject, true);
-            let explanation = answer::explain(&subject, &view, &question, &refused);
-            text::explanation(Some(&subject), &explanation)
+            answer::explain(&subject, &view, &question, &refused)
         }
         Err(error) => {
             let view = gather::beginnings(root, release, true);
@@ -66,7 +124,7 @@ pub fn explain(root: &Root, release: &Release, attempt: &Attempt) -> Vec<String>
                 crate::Error::Malformed { fault, .. } => fault.to_string(),
                 other => other.to_string(),
             };
-            text::explanation(None, &answer::explain_damaged(fault, &view, &refused))
+            answer::explain_damaged(fault, &view, &refused)
         }
     }
 }

@@ -29,7 +29,6 @@ pub fn state(root: &Root) -> Running {
         enforces_signatures: flag("/sys/module/module/parameters/sig_enforce"),
         lockdown: word("/sys/kernel/security/lockdown").and_then(|levels| chosen(&levels)),
         keys: fs::read(root.system("/proc/keys")).ok().and_then(|text| asymmetric_keys(&text)),
-        compression: kernel.compression(),
         is_permitted: rights::is_permitted(root),
     }
 }

@@ -165,6 +165,11 @@ impl Subject {
         })
     }
 
+    /// What a parameter is for, where the module says it.
+    pub fn about(&self, parameter: &[u8]) -> Option<BString> {
+        self.parameters.iter().find(|one| one.name == parameter)?.description.clone()
+    }
+
     /// Whether its licence lets it use symbols for GPL modules, `license_is_gpl_compatible` in the
     /// kernel's `include/linux/license.h`.
     pub fn is_gpl_compatible(&self) -> bool {

@@ -3,12 +3,12 @@
 //! `kernel/module/version.c`).
 
 use super::{
-    cause::{Cause, Finding, Gap, SymbolFault},
+    cause::{Cause, Gap, SymbolFault},
     examine::{Examination, Question},
     subject::{Need, Subject},
     view::{KernelView, Offer, Owner},
 };
-use crate::{ModuleName, kernel::State};
+use crate::{ModuleName, diagnose::Finding, kernel::State};
 
 /// Checks all needed symbols.
 pub(super) fn check(subject: &Subject, view: &KernelView, question: &Question, result: &mut Examination) {

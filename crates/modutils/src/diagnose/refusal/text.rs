@@ -11,41 +11,26 @@ pub use gaps::gaps;
 use bstr::{BStr, BString, ByteSlice};
 
 use super::{
-    answer::{Explanation, Remark},
-    cause::{Cause, Certainty, Finding, Insistence, Note, SignatureFault},
+    cause::{Cause, Certainty, Insistence, Note, SignatureFault},
     subject::Subject,
     value::ValueFault,
     vermagic,
     view::Owner,
 };
-use crate::{diagnose::words::shown, kernel::State};
+use crate::{
+    diagnose::{Finding, words::printable},
+    kernel::State,
+};
 
 /// How many of a kind are listed.
 const MOST: usize = 10;
-/// How many of the kernel's lines are quoted.
-const MOST_QUOTES: usize = 5;
-
-/// A refusal explained: lines without indentation, a deeper one indented by two blanks.
-pub fn explanation(subject: Option<&Subject>, explanation: &Explanation) -> Vec<String> {
-    let mut lines = findings(subject, &explanation.findings);
-    lines.extend(explanation.notes.iter().map(note));
-    lines.extend(explanation.remark.map(remark));
-    let quotes = explanation.quotes.iter().take(MOST_QUOTES);
-    lines.extend(quotes.map(|quote| format!("The kernel's log: {}", shown(quote))));
-    match explanation.quotes.len().saturating_sub(MOST_QUOTES) {
-        0 => {}
-        1 => lines.push("… and 1 line more".into()),
-        more => lines.push(format!("… and {more} lines more")),
-    }
-    lines
-}
 
 /// The causes; symbols of one kind together.
-pub fn findings(subject: Option<&Subject>, findings: &[Finding]) -> Vec<String> {
+pub fn findings(findings: &[Finding]) -> Vec<String> {
     let mut lines = Vec::new();
     for finding in findings {
         if !matches!(finding.cause, Cause::Symbol { .. } | Cause::Duplicate { .. }) {
-            cause(subject, &finding.cause, &mut lines);
+            cause(&finding.cause, &mut lines);
             unverified(&finding.certainty, &mut lines);
         }
     }
@@ -59,10 +44,10 @@ fn unverified(certainty: &Certainty, lines: &mut Vec<String>) {
     }
 }
 
-fn cause(subject: Option<&Subject>, cause: &Cause, lines: &mut Vec<String>) {
+fn cause(cause: &Cause, lines: &mut Vec<String>) {
     let mut say = |line: String| lines.push(line);
     match cause {
-        Cause::Damaged(fault) => say(format!("The file is damaged or no module: {}.", shown(fault))),
+        Cause::Damaged(fault) => say(format!("The file is damaged or no module: {}.", printable(fault))),
         Cause::NotRelocatable => say("It is a program or a library, not a module.".into()),
         Cause::Machine { module, kernel } => {
             say("It is compiled for another machine.".into());
@@ -83,7 +68,9 @@ fn cause(subject: Option<&Subject>, cause: &Cause, lines: &mut Vec<String>) {
         }
         // Under headings of their own: see `symbols`.
         Cause::Symbol { .. } | Cause::Duplicate { .. } => {}
-        Cause::Value { name, value, fault } => value_refused(subject, name, value, fault.as_ref(), &mut say),
+        Cause::Value { name, value, fault, about } => {
+            value_refused(name, value, fault.as_ref(), about.as_ref(), &mut say);
+        }
         Cause::Signature(fault) => signature(fault, &mut say),
         Cause::ModulesDisabled => {
             say("Loading modules is switched off (kernel.modules_disabled is 1).".into());
@@ -103,10 +90,9 @@ fn cause(subject: Option<&Subject>, cause: &Cause, lines: &mut Vec<String>) {
         }
         Cause::NoMemory => say("The kernel has not enough memory for it.".into()),
         Cause::Dependency { module, why } => {
-            say(format!("It needs {}, which would not load:", shown(module)));
+            say(format!("It needs {}, which would not load:", printable(module)));
             why.iter().for_each(|line| say(format!("  {line}")));
         }
-        Cause::Init(errno) => say(own_error(*errno)),
     }
 }
 
@@ -119,7 +105,7 @@ fn vermagic_differs(module: &BString, kernel: &BString, whole: bool, say: &mut d
         only_kernel.retain(|word| Some(word.as_bytes().to_vec()) != of_kernel);
     }
     let list = |words: &[&BStr]| {
-        words.iter().map(|word| format!("\"{}\"", shown(word))).collect::<Vec<_>>().join(" ")
+        words.iter().map(|word| format!("\"{}\"", printable(word))).collect::<Vec<_>>().join(" ")
     };
     let (of_module, of_kernel) = (list(&only_module), list(&only_kernel));
     say(match (only_module.as_slice(), only_kernel.as_slice()) {
@@ -132,38 +118,41 @@ fn vermagic_differs(module: &BString, kernel: &BString, whole: bool, say: &mut d
             "It was built for another kernel: its vermagic has {of_module}, this kernel's {of_kernel}."
         ),
     });
-    say(format!("  module: {}", shown(module)));
-    say(format!("  kernel: {}", shown(kernel)));
+    say(format!("  module: {}", printable(module)));
+    say(format!("  kernel: {}", printable(kernel)));
     say("  Install the module that was built for this kernel, or build it against this kernel's headers."
         .into());
 }
 
 fn value_refused(
-    subject: Option<&Subject>,
     name: &BString,
     value: &BString,
     fault: Option<&ValueFault>,
+    about: Option<&BString>,
     say: &mut dyn FnMut(String),
 ) {
-    let parameter = subject.and_then(|subject| subject.parameters.iter().find(|one| one.name == *name));
-    let assigned = format!("{}={}", shown(name), shown(value));
+    let assigned = format!("{}={}", printable(name), printable(value));
     say(match fault {
         Some(ValueFault::NotA(kind)) => {
             format!("The parameter {assigned} is refused: it takes {}.", kind_in_words(kind))
         }
         Some(ValueFault::OutOfRange(kind)) => {
-            format!("The parameter {assigned} is refused: that is no {}, out of its range.", shown(kind))
+            format!("The parameter {assigned} is refused: that is no {}, out of its range.", printable(kind))
         }
         Some(ValueFault::Missing(kind)) => {
-            format!("The parameter {} is refused: it takes a value, {}.", shown(name), kind_in_words(kind))
+            format!(
+                "The parameter {} is refused: it takes a value, {}.",
+                printable(name),
+                kind_in_words(kind)
+            )
         }
         Some(ValueFault::TooLong) => {
-            format!("The parameter {} is refused: its value is longer than 1024 bytes.", shown(name))
+            format!("The parameter {} is refused: its value is longer than 1024 bytes.", printable(name))
         }
         None => format!("The module itself refuses the parameter {assigned}."),
     });
-    if let Some(description) = parameter.and_then(|parameter| parameter.description.as_ref()) {
-        say(format!("  {}: {}", shown(name), shown(description)));
+    if let Some(about) = about {
+        say(format!("  {}: {}", printable(name), printable(about)));
     }
 }
 
@@ -171,14 +160,14 @@ fn kind_in_words(kind: &BString) -> String {
     match kind.as_slice() {
         b"bool" | b"invbool" | b"bint" | b"bool_enable_only" => "y or n (bool)".into(),
         b"charp" => "a text".into(),
-        _ => format!("a number ({})", shown(kind)),
+        _ => format!("a number ({})", printable(kind)),
     }
 }
 
 fn signature(fault: &SignatureFault, say: &mut dyn FnMut(String)) {
     let why = |insistence: &Insistence| match insistence {
         Insistence::Enforced => "this kernel insists on signatures (module.sig_enforce)".to_owned(),
-        Insistence::Lockdown(level) => format!("this kernel is locked down ({})", shown(level)),
+        Insistence::Lockdown(level) => format!("this kernel is locked down ({})", printable(level)),
     };
     match fault {
         SignatureFault::Missing(insistence) => {
@@ -188,12 +177,12 @@ fn signature(fault: &SignatureFault, say: &mut dyn FnMut(String)) {
         SignatureFault::Unreadable => say("Its signature makes no sense.".into()),
         SignatureFault::UnknownKey { signer, key_id, insistence } => {
             say(format!("It is signed with a key that this kernel does not have, and {}.", why(insistence)));
-            say(format!("  signer: {}, key {}", shown(signer), hex(key_id)));
+            say(format!("  signer: {}, key {}", printable(signer), hex(key_id)));
             say("  Sign it with a key that the kernel has (see /proc/keys), or enrol this one (mokutil --import).".into());
         }
         SignatureFault::Wrong { signer, key_id } => {
             say("Its signature is not right: the file was changed after it was signed, or was not signed with the key it names.".into());
-            say(format!("  signer: {}, key {}", shown(signer), hex(key_id)));
+            say(format!("  signer: {}, key {}", printable(signer), hex(key_id)));
             say("  Install the module anew, or sign it again.".into());
         }
     }
@@ -216,47 +205,33 @@ fn present(state: State) -> &'static str {
 fn owned_by(owner: &Owner) -> String {
     match owner {
         Owner::Kernel => "the kernel".into(),
-        Owner::Module(module) => format!("the module {}", shown(module)),
+        Owner::Module(module) => format!("the module {}", printable(module)),
     }
-}
-
-fn remark(remark: Remark) -> String {
-    match remark {
-        Remark::OwnError(errno) => own_error(errno),
-        Remark::NothingFound(errno) => format!(
-            "Nothing that can be checked here explains it. Perhaps the module's own initialisation returned \"{}\"; that could not be verified.",
-            errno.text()
-        ),
-    }
-}
-
-fn own_error(errno: crate::Errno) -> String {
-    format!("The module's own initialisation failed: {}.", errno.text())
 }
 
 /// What is told though it keeps nothing out.
 pub fn note(note: &Note) -> String {
     match note {
         Note::UnknownParameter { name, nearest } => {
-            let meant = nearest.as_ref().map(|nearest| format!(" (is {} meant?)", shown(nearest)));
+            let meant = nearest.as_ref().map(|nearest| format!(" (is {} meant?)", printable(nearest)));
             format!(
                 "It has no parameter {}{}: the kernel ignores that.",
-                shown(name),
+                printable(name),
                 meant.unwrap_or_default()
             )
         }
         Note::Present(state) => present(*state).into(),
         Note::BuiltIn => "It is built into this kernel: there is nothing to load.".into(),
-        Note::Taints(_) => "The kernel does not trust its signature, and would be tainted.".into(),
     }
 }
 
 /// The parameters of a module, as `kmod check` lists them where one is unknown or refused.
 pub fn parameters(subject: &Subject) -> Vec<String> {
     let line = |parameter: &super::subject::Parameter| {
-        let kind = parameter.kind.as_ref().map_or(String::new(), |kind| format!(" ({})", shown(kind)));
-        let about = parameter.description.as_ref().map_or(String::new(), |text| format!(": {}", shown(text)));
-        format!("{}{kind}{about}", shown(&parameter.name))
+        let kind = parameter.kind.as_ref().map_or(String::new(), |kind| format!(" ({})", printable(kind)));
+        let about =
+            parameter.description.as_ref().map_or(String::new(), |text| format!(": {}", printable(text)));
+        format!("{}{kind}{about}", printable(&parameter.name))
     };
     subject.parameters.iter().take(64).map(line).collect()
 }

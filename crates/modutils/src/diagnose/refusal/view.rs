@@ -18,7 +18,7 @@ use super::{
     image::Names,
     subject::{Machine, Subject},
 };
-use crate::{ModuleName, file::Compression, kernel::State};
+use crate::{ModuleName, kernel::State};
 
 /// Who exports a symbol.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -77,8 +77,6 @@ pub struct Running {
     pub lockdown: Option<BString>,
     /// The descriptions of its keys, `/proc/keys`; `None` where that cannot be read.
     pub keys: Option<Vec<BString>>,
-    /// The compression that it undoes itself.
-    pub compression: Option<Compression>,
     /// Whether this process may load modules at all.
     pub is_permitted: Option<bool>,
 }
@@ -102,8 +100,6 @@ pub struct KernelView {
     pub exports: HashMap<BString, Vec<Offer>>,
     /// What modules of its build need of it.
     pub agreement: Agreement,
-    /// Whether all modules installed for it were looked at: one that was not found does not exist.
-    pub is_whole: bool,
     /// Built-in modules.
     pub builtin: HashSet<ModuleName>,
     /// Its state, when it is the running one.

@@ -14,7 +14,7 @@ use std::fmt::Write;
 use bstr::BString;
 
 use crate::{
-    ModuleName, Release, Root, diagnose::words::shown, index::Indexes, kernel::Kernel,
+    ModuleName, Release, Root, diagnose::words::printable, index::Indexes, kernel::Kernel,
     module_file::ModuleFile,
 };
 use devices::Devices;
@@ -126,12 +126,12 @@ impl User {
     /// What it is, and how it would cease to be.
     fn line(&self) -> String {
         match self {
-            Self::Module(name) => format!("The module {} uses it (modprobe -r {0}).", shown(name)),
+            Self::Module(name) => format!("The module {} uses it (modprobe -r {0}).", printable(name)),
             Self::Process { id, name, node } => {
-                format!("The process {id} ({}) has {} open.", shown(name), shown(node))
+                format!("The process {id} ({}) has {} open.", printable(name), printable(node))
             }
             Self::Mount { kind, point, seen_by } => {
-                let (kind, point) = (shown(kind), shown(point));
+                let (kind, point) = (printable(kind), printable(point));
                 let mut line = format!("A file system of type {kind} is mounted on {point}");
                 let _ = match seen_by {
                     None => write!(line, " (umount {point})."),
@@ -141,21 +141,27 @@ impl User {
                 };
                 line
             }
-            Self::Swap(device) => format!("{} is swapped on (swapoff {0}).", shown(device)),
+            Self::Swap(device) => format!("{} is swapped on (swapoff {0}).", printable(device)),
             Self::Loop { device, file } => {
-                format!("/dev/{} stands for the file {} (losetup -d /dev/{0}).", shown(device), shown(file))
+                format!(
+                    "/dev/{} stands for the file {} (losetup -d /dev/{0}).",
+                    printable(device),
+                    printable(file)
+                )
             }
-            Self::Stacked { device, by } => format!("The device {} is made of {}.", shown(by), shown(device)),
+            Self::Stacked { device, by } => {
+                format!("The device {} is made of {}.", printable(by), printable(device))
+            }
             Self::Sockets { protocol, count: 1 } => {
-                format!("There is a socket of protocol {}.", shown(protocol))
+                format!("There is a socket of protocol {}.", printable(protocol))
             }
             Self::Sockets { protocol, count } => {
-                format!("There are {count} sockets of protocol {}.", shown(protocol))
+                format!("There are {count} sockets of protocol {}.", printable(protocol))
             }
-            Self::Algorithm(name) => format!("The kernel works with its algorithm {}.", shown(name)),
-            Self::Interface(name) => format!("The network interface {} is its own.", shown(name)),
+            Self::Algorithm(name) => format!("The kernel works with its algorithm {}.", printable(name)),
+            Self::Interface(name) => format!("The network interface {} is its own.", printable(name)),
             Self::Device { driver, device } => {
-                format!("Its driver {} has the device {}.", shown(driver), shown(device))
+                format!("Its driver {} has the device {}.", printable(driver), printable(device))
             }
         }
     }

@@ -17,7 +17,7 @@ use crate::{
     Alias, BadBracket, Context, Error, ModuleName, Release,
     config::{lines::words, read},
     depmod::scan,
-    diagnose::{Remark, words::shown},
+    diagnose::{Remark, words::printable},
     index::{Indexes, Trie},
     lookup,
 };
@@ -145,7 +145,7 @@ impl Cause {
                 let line = if *here {
                     format!("This is the name of a file: a path begins with / or ./, and a name is {module}.")
                 } else {
-                    format!("This is the name of a file; the module is called {}.", shown(module))
+                    format!("This is the name of a file; the module is called {}.", printable(module))
                 };
                 new("file_name", vec![line]).about(module.as_bytes())
             }
@@ -177,7 +177,7 @@ impl Cause {
                 new("other_kernels", vec![format!("Other kernels have it: {}.", listed(releases))])
             }
             Self::Similar(names) => {
-                let names: Vec<String> = names.iter().map(shown).collect();
+                let names: Vec<String> = names.iter().map(printable).collect();
                 new("similar", vec![format!("Did you mean {}?", names.join(" or "))])
             }
             Self::NoAlias => {
@@ -325,7 +325,7 @@ fn names_alike(context: &Context, name: &[u8]) -> Vec<BString> {
 
 fn listed(releases: &[Release]) -> String {
     let names: Vec<String> =
-        releases.iter().map(|release| shown(release.as_os_str().as_encoded_bytes())).collect();
+        releases.iter().map(|release| printable(release.as_os_str().as_encoded_bytes())).collect();
     names.join(", ")
 }
 

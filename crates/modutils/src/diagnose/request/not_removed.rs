@@ -3,7 +3,7 @@
 use super::{in_use::in_use, similar::similar};
 use crate::{
     Errno, ModuleName, Root,
-    diagnose::{Remark, rights, words::shown},
+    diagnose::{Remark, rights, words::printable},
     kernel::{Kernel, State},
 };
 
@@ -41,7 +41,7 @@ pub fn not_removed(root: &Root, module: &ModuleName, errno: Errno) -> Vec<Remark
 pub fn not_loaded(root: &Root, module: &ModuleName) -> Option<Remark> {
     let loaded = Kernel::running(root).loaded_modules(&mut |_| ()).unwrap_or_default();
     let names = similar(module.as_bytes(), loaded.iter().map(|loaded| loaded.name.as_bytes()));
-    let names: Vec<String> = names.iter().map(shown).collect();
+    let names: Vec<String> = names.iter().map(printable).collect();
     let line = || format!("Did you mean {}?", names.join(" or "));
     (!names.is_empty()).then(|| Remark::new("similar", vec![line()]))
 }

@@ -1,7 +1,7 @@
 //! What would have to be known.
 
 use super::MOST;
-use crate::diagnose::{refusal::cause::Gap, words::shown};
+use crate::diagnose::{refusal::cause::Gap, words::printable};
 
 /// What would have to be known, one kind after the other, and where it could be found.
 pub fn gaps(gaps: &[Gap]) -> Vec<String> {
@@ -36,21 +36,25 @@ pub fn gaps(gaps: &[Gap]) -> Vec<String> {
 /// The heading of its kind, and a line of its own below that.
 fn in_words(gap: &Gap) -> (&'static str, Option<String>) {
     match gap {
-        Gap::Symbol(name) => ("Whether anything exports these symbols is not known:", Some(shown(name))),
-        Gap::Version(name) => ("The kernel's versions of these symbols are not known:", Some(shown(name))),
+        Gap::Symbol(name) => ("Whether anything exports these symbols is not known:", Some(printable(name))),
+        Gap::Version(name) => {
+            ("The kernel's versions of these symbols are not known:", Some(printable(name)))
+        }
         Gap::GplOnly(name) => {
-            ("Whether these symbols are for GPL modules only is not known:", Some(shown(name)))
+            ("Whether these symbols are for GPL modules only is not known:", Some(printable(name)))
         }
         Gap::Namespace(name, namespace) => (
             "These symbols may be in a namespace that it does not import:",
-            Some(format!("{}: {}", shown(name), shown(namespace))),
+            Some(format!("{}: {}", printable(name), printable(namespace))),
         ),
         Gap::Vermagic => ("The kernel's vermagic is not known: no module of it is installed.", None),
         Gap::Machine => ("The kernel's machine is not known: no module of it is installed.", None),
-        Gap::Key(signer) => ("Whether the kernel has the signer's key is not known:", Some(shown(signer))),
-        Gap::Dependency(module) => {
-            ("It needs modules of which it cannot be told whether they would load:", Some(shown(module)))
+        Gap::Key(signer) => {
+            ("Whether the kernel has the signer's key is not known:", Some(printable(signer)))
         }
-        Gap::Contents(why) => ("The file cannot be read:", Some(shown(why))),
+        Gap::Dependency(module) => {
+            ("It needs modules of which it cannot be told whether they would load:", Some(printable(module)))
+        }
+        Gap::Contents(why) => ("The file cannot be read:", Some(printable(why))),
     }
 }

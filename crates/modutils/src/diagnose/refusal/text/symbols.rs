@@ -4,8 +4,9 @@ use bstr::BString;
 
 use super::{MOST, owned_by, unverified};
 use crate::diagnose::{
-    refusal::cause::{Cause, Certainty, Finding, SymbolFault},
-    words::shown,
+    Finding,
+    refusal::cause::{Cause, Certainty, SymbolFault},
+    words::printable,
 };
 
 /// A symbol with what is wrong with it, in one line each, under one heading for each kind.
@@ -14,9 +15,11 @@ pub(super) fn symbols(findings: &[Finding], lines: &mut Vec<String>) {
     for finding in findings {
         let (heading, line, advice) = match &finding.cause {
             Cause::Symbol { name, fault } => symbol(name, fault),
-            Cause::Duplicate { name, owner } => {
-                (format!("It exports symbols that {} exports already:", owned_by(owner)), shown(name), None)
-            }
+            Cause::Duplicate { name, owner } => (
+                format!("It exports symbols that {} exports already:", owned_by(owner)),
+                printable(name),
+                None,
+            ),
             _ => continue,
         };
         match groups.iter_mut().find(|(other, ..)| *other == heading) {
@@ -36,7 +39,7 @@ pub(super) fn symbols(findings: &[Finding], lines: &mut Vec<String>) {
 }
 
 fn symbol(name: &BString, fault: &SymbolFault) -> (String, String, Option<String>) {
-    let plain = shown(name);
+    let plain = printable(name);
     let rebuild = "Build the module against this very kernel, or install the one that belongs to it.";
     match fault {
         SymbolFault::Missing { listed: None } => (
@@ -45,14 +48,14 @@ fn symbol(name: &BString, fault: &SymbolFault) -> (String, String, Option<String
             Some("It was built for another kernel, or for one with other modules.".into()),
         ),
         SymbolFault::Missing { listed: Some(module) } => (
-            format!("It needs symbols of the module {}, which is not installed:", shown(module)),
+            format!("It needs symbols of the module {}, which is not installed:", printable(module)),
             plain,
             Some("Install the package that has that module.".into()),
         ),
         SymbolFault::NotLoaded(module) => (
-            format!("It needs symbols of the module {}, which is not loaded:", shown(module)),
+            format!("It needs symbols of the module {}, which is not loaded:", printable(module)),
             plain,
-            Some(format!("Load that first: modprobe {}", shown(module))),
+            Some(format!("Load that first: modprobe {}", printable(module))),
         ),
         SymbolFault::Version { module, kernel, owner, witnesses } => (
             format!("It was built against other versions of symbols of {} than this one's:", owned_by(owner)),
@@ -81,16 +84,16 @@ fn symbol(name: &BString, fault: &SymbolFault) -> (String, String, Option<String
         SymbolFault::GplOnly { owner, license } => (
             format!(
                 "Its licence, {}, does not let it use symbols that {} exports for GPL modules only:",
-                license.as_ref().map_or("none".into(), |license| format!("\"{}\"", shown(license))),
+                license.as_ref().map_or("none".into(), |license| format!("\"{}\"", printable(license))),
                 owned_by(owner)
             ),
             plain,
             None,
         ),
         SymbolFault::Namespace { namespace, .. } => (
-            format!("It uses symbols of the namespace {} without importing it:", shown(namespace)),
+            format!("It uses symbols of the namespace {} without importing it:", printable(namespace)),
             plain,
-            Some(format!("Its source needs MODULE_IMPORT_NS(\"{}\").", shown(namespace))),
+            Some(format!("Its source needs MODULE_IMPORT_NS(\"{}\").", printable(namespace))),
         ),
     }
 }

@@ -1,0 +1,207 @@
+use std::path::{Path, PathBuf};
+
+use bstr::{BStr, BString, ByteSlice};
+
+use crate::{
+    Error, ModuleName,
+    diagnose::{
+        Finding, Remark,
+        refusal::{
+            cause::{Cause, Gap, Note},
+            examine::{Counts, Examination, Question, examine},
+            subject::Subject,
+            text,
+            view::KernelView,
+        },
+    },
+    error_text,
+};
+
+/// How it would go. The order is that of how bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The kernel would take it.
+    WouldLoad,
+    /// What would have to be known is not.
+    CannotTell,
+    /// The kernel would refuse it.
+    WouldNotLoad,
+}
+
+/// What came out for one module.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    module: ModuleName,
+    path: Option<PathBuf>,
+    listed: Option<BString>,
+    is_examined: bool,
+    findings: Vec<Finding>,
+    gaps: Vec<Gap>,
+    notes: Vec<Note>,
+    counts: Counts,
+    dependencies: Vec<ModuleName>,
+    parameters: Vec<String>,
+}
+
+impl Outcome {
+    /// It in a word: `would_load`, `cannot_tell` or `would_not_load`.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::WouldLoad => "would_load",
+            Self::CannotTell => "cannot_tell",
+            Self::WouldNotLoad => "would_not_load",
+        }
+    }
+}
+
+impl Verdict {
+    /// The name that the kernel would know the module by, as far as that is known.
+    pub fn module(&self) -> &ModuleName {
+        &self.module
+    }
+
+    /// Its file; `None` where it is part of the kernel.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// How the indexes list the file, where it is one of a tree.
+    pub fn listed(&self) -> Option<&BStr> {
+        self.listed.as_ref().map(|listed| listed.as_bstr())
+    }
+
+    /// Whether a module was read and compared with the kernel. Otherwise it is part of that, or its file is
+    /// damaged or cannot be read.
+    pub fn is_examined(&self) -> bool {
+        self.is_examined
+    }
+
+    /// The outcome.
+    pub fn outcome(&self) -> Outcome {
+        if !self.findings.is_empty() {
+            Outcome::WouldNotLoad
+        } else if !self.gaps.is_empty() {
+            Outcome::CannotTell
+        } else {
+            Outcome::WouldLoad
+        }
+    }
+
+    /// What the kernel would refuse it for.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// What would have to be known. The kinds are `symbol`, `symbol_version`, `gpl_only`, `namespace`,
+    /// `vermagic`, `machine`, `signature_key`, `dependency` and `contents`.
+    pub fn unknowns(&self) -> Vec<Remark> {
+        self.gaps.iter().map(Remark::of_gap).collect()
+    }
+
+    /// What is worth telling all the same. The kinds are `unknown_parameter`, `present` and `built_in`.
+    pub fn notes(&self) -> Vec<Remark> {
+        self.notes.iter().map(Remark::of_note).collect()
+    }
+
+    /// By what the symbols that it needs were verified.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Findings, unknowns and notes in words, those of one kind together. Lines that say more about the one
+    /// before begin with two blanks.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = text::findings(&self.findings);
+        lines.extend(text::gaps(&self.gaps));
+        lines.extend(self.notes.iter().map(text::note));
+        lines
+    }
+
+    /// The parameters that the module takes, a line for each, where it does not have one that it was given,
+    /// or would be refused for its value. Otherwise none.
+    pub fn parameters(&self) -> &[String] {
+        &self.parameters
+    }
+
+    /// The verdict on a module, without what it depends on.
+    pub(super) fn of(subject: &Subject, view: &KernelView, question: &Question) -> Self {
+        let Examination { findings, gaps, notes, counts, dependencies } = examine(subject, view, question);
+        let is_unknown = notes.iter().any(|note| matches!(note, Note::UnknownParameter { .. }));
+        let is_bad = findings.iter().any(|finding| matches!(finding.cause, Cause::Value { .. }));
+        let parameters = if is_unknown || is_bad { text::parameters(subject) } else { Vec::new() };
+        Self {
+            path: Some(subject.path.clone()),
+            is_examined: true,
+            findings,
+            gaps,
+            notes,
+            counts,
+            dependencies,
+            parameters,
+            ..Self::empty(subject.name.clone())
+        }
+    }
+
+    /// The verdict on a file whose facts could not be had. The kernel would not take what is damaged; of
+    /// what cannot be read nobody knows.
+    pub(super) fn unread(module: ModuleName, path: &Path, error: &Error) -> Self {
+        let mut verdict = Self { path: Some(path.to_owned()), ..Self::empty(module) };
+        match error {
+            Error::Malformed { fault, .. } => {
+                verdict.findings.push(Finding::verified(Cause::Damaged(fault.to_string())));
+            }
+            Error::Io { source, .. } => verdict.gaps.push(Gap::Contents(error_text(source))),
+        }
+        verdict
+    }
+
+    /// The verdict on what is part of the kernel.
+    pub(super) fn built_in(module: ModuleName) -> Self {
+        Self { notes: vec![Note::BuiltIn], ..Self::empty(module) }
+    }
+
+    fn empty(module: ModuleName) -> Self {
+        Self {
+            module,
+            path: None,
+            listed: None,
+            is_examined: false,
+            findings: Vec::new(),
+            gaps: Vec::new(),
+            notes: Vec::new(),
+            counts: Counts::default(),
+            dependencies: Vec::new(),
+            parameters: Vec::new(),
+        }
+    }
+
+    /// The same of a file of a tree.
+    pub(super) fn listed_as(self, listed: &BString) -> Self {
+        Self { listed: Some(listed.clone()), ..self }
+    }
+
+    /// The modules that export what it needs.
+    pub(super) fn dependencies(&self) -> &[ModuleName] {
+        &self.dependencies
+    }
+
+    /// Takes over what is wrong with a module that this one needs.
+    pub(super) fn add_dependency(&mut self, module: &ModuleName, verdict: &Self) {
+        let same = |finding: &Finding| matches!(&finding.cause, Cause::Dependency { module: other, .. } if other == module);
+        match verdict.outcome() {
+            Outcome::WouldLoad => {}
+            Outcome::CannotTell => {
+                let gap = Gap::Dependency(module.clone());
+                if !self.gaps.contains(&gap) {
+                    self.gaps.push(gap);
+                }
+            }
+            Outcome::WouldNotLoad if self.findings.iter().any(same) => {}
+            Outcome::WouldNotLoad => {
+                let why = text::findings(&verdict.findings).into_iter().take(2).collect();
+                self.findings.push(Finding::verified(Cause::Dependency { module: module.clone(), why }));
+            }
+        }
+    }
+}

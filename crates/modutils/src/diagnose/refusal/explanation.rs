@@ -1,0 +1,82 @@
+use bstr::BString;
+
+use super::{cause::Note, text};
+use crate::{
+    Errno,
+    diagnose::{Finding, Remark, words::printable},
+};
+
+/// How many of the kernel's lines are quoted.
+const MOST_QUOTES: usize = 5;
+
+/// Why the kernel refused a module.
+#[derive(Clone, Debug, Default)]
+pub struct Explanation {
+    pub(super) findings: Vec<Finding>,
+    pub(super) notes: Vec<Note>,
+    pub(super) conclusion: Option<Conclusion>,
+    pub(super) quotes: Vec<BString>,
+}
+
+/// What is left to say where no cause was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conclusion {
+    /// The kernel returns this number only from the module's own initialisation.
+    OwnError(Errno),
+    /// Nothing that can be checked here speaks against the module.
+    NothingFound(Errno),
+}
+
+impl Explanation {
+    /// The reasons; none where none was found, and the notes then say what that means.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// What is worth telling besides. The kinds are `unknown_parameter` and, where no reason was found,
+    /// `own_error` (the module's own initialisation failed) or `nothing_found`.
+    pub fn notes(&self) -> Vec<Remark> {
+        let conclusion = self.conclusion.map(Conclusion::remark);
+        self.notes.iter().map(Remark::of_note).chain(conclusion).collect()
+    }
+
+    /// What the kernel said about the module in its log.
+    pub fn quotes(&self) -> &[BString] {
+        &self.quotes
+    }
+
+    /// All of it in words, without indentation; lines that say more about the one before begin with two
+    /// blanks.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = text::findings(&self.findings);
+        for remark in self.notes() {
+            lines.extend_from_slice(remark.text());
+        }
+        let quotes = self.quotes.iter().take(MOST_QUOTES);
+        lines.extend(quotes.map(|quote| format!("The kernel's log: {}", printable(quote))));
+        match self.quotes.len().saturating_sub(MOST_QUOTES) {
+            0 => {}
+            1 => lines.push("… and 1 line more".into()),
+            more => lines.push(format!("… and {more} lines more")),
+        }
+        lines
+    }
+}
+
+impl Conclusion {
+    fn remark(self) -> Remark {
+        match self {
+            Self::OwnError(errno) => {
+                let line = format!("The module's own initialisation failed: {}.", errno.text());
+                Remark::new("own_error", vec![line])
+            }
+            Self::NothingFound(errno) => {
+                let line = format!(
+                    "Nothing that can be checked here explains it. Perhaps the module's own initialisation returned \"{}\"; that could not be verified.",
+                    errno.text()
+                );
+                Remark::new("nothing_found", vec![line])
+            }
+        }
+    }
+}
