@@ -180,10 +180,10 @@ impl Malformed {
         Self { errno, ..self }
     }
 
-    /// The same fault, of bytes that are too many rather than malformed.
+    /// The same fault, of another kind than [`ErrorKind::Damaged`].
     #[must_use]
-    pub(crate) fn too_large(self) -> Self {
-        Self { kind: ErrorKind::TooLarge, ..self }
+    pub(crate) fn of_kind(self, kind: ErrorKind) -> Self {
+        Self { kind, ..self }
     }
 
     fn new(place: Place, what: Cow<'static, str>) -> Self {
@@ -243,7 +243,7 @@ mod tests {
         for (number, kind) in kinds.into_iter().chain(more) {
             assert_eq!(io(number).kind(), kind, "{number}");
         }
-        let error = Malformed::line(3, "is too long").too_large().at(Path::new("/m/c"));
+        let error = Malformed::line(3, "is too long").of_kind(ErrorKind::TooLarge).at(Path::new("/m/c"));
         assert_eq!((error.kind(), error.cause().as_str()), (ErrorKind::TooLarge, "line 3: is too long"));
         assert_eq!((error.path(), error.place()), (Some(Path::new("/m/c")), Some(&Place::Line(3))));
         assert_eq!(Malformed::file("x").at(Path::new("/")).kind(), ErrorKind::Damaged);

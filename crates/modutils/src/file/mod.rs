@@ -7,6 +7,7 @@
 //! this size reading is faster.
 
 mod decompress;
+#[cfg(feature = "gzip")]
 mod libdeflate;
 mod pages;
 
@@ -20,11 +21,13 @@ use std::{
 
 use crate::Errno;
 
+#[cfg(feature = "diagnose")]
+pub(crate) use decompress::first_stream;
 use decompress::{Decompressor, Plain};
 pub use decompress::{SIZE_LIMIT, decompress};
 use pages::Pages;
 
-use crate::{Error, Malformed, Result};
+use crate::{Error, ErrorKind, Malformed, Result};
 
 /// The most bytes that a file of a module tree may hold, modules left aside: 256 MiB, as far as the
 /// references of an index reach. The others are smaller by far.
@@ -54,6 +57,16 @@ impl Compression {
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Self::Xz,
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
             _ => Self::None,
+        }
+    }
+
+    /// Whether the crate was built with what decompresses it.
+    pub fn is_supported(self) -> bool {
+        match self {
+            Self::None => true,
+            Self::Gzip => cfg!(feature = "gzip"),
+            Self::Xz => cfg!(feature = "xz"),
+            Self::Zstd => cfg!(feature = "zstd"),
         }
     }
 
@@ -166,7 +179,7 @@ impl Contents {
         if scratch.exceeded {
             let limit = scratch.limit;
             return Err(Malformed::file(format!("the file holds more than {limit} bytes"))
-                .too_large()
+                .of_kind(ErrorKind::TooLarge)
                 .at(path));
         }
         if len == 0 {

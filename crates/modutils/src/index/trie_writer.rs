@@ -95,8 +95,9 @@ impl TrieBuilder {
     ) -> Result<(), Malformed> {
         let entries = sorted.get(node.entries.clone()).unwrap_or_default();
         let offset = u32::try_from(out.len()).ok().filter(|offset| *offset <= OFFSET_MASK);
-        let mut reference =
-            offset.ok_or_else(|| Malformed::file("the index would exceed 256 MiB").too_large())?;
+        let mut reference = offset.ok_or_else(|| {
+            Malformed::file("the index would exceed 256 MiB").of_kind(crate::ErrorKind::TooLarge)
+        })?;
 
         let depth = node.depth.saturating_add(self.prefix_length(entries, node));
         if depth > node.depth {

@@ -6,7 +6,7 @@
 //! a bare image without sections, in which the tables cannot be told from other bytes. But the names of
 //! all exported symbols stand in it: one that does not is not exported.
 
-use std::{io::Read, path::Path};
+use std::path::Path;
 
 use bstr::{BString, ByteSlice};
 use goblin::elf::header::EM_X86_64;
@@ -15,7 +15,7 @@ use scroll::{LE, Pread};
 use super::view::{KernelTable, Offer, Owner};
 use crate::{
     elf::Elf,
-    file::{Compression, Contents, TREE_FILE_LIMIT, decompress, read_bounded},
+    file::{Compression, Contents, TREE_FILE_LIMIT, decompress, first_stream, read_bounded},
 };
 
 /// Three references of 32 bits: to the value, the name and the namespace, each relative to its own place.
@@ -120,37 +120,7 @@ fn compressed_places(image: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The kernel in the stream at the beginning of these bytes, whatever follows it.
 fn decompressed(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut kernel = Vec::new();
-    let mut read_all = |reader: &mut dyn Read| reader.take(KERNEL_LIMIT).read_to_end(&mut kernel).ok();
-    match Compression::of(bytes) {
-        Compression::Zstd => {
-            read_all(&mut zstd::stream::read::Decoder::with_buffer(bytes).ok()?.single_frame())?;
-        }
-        Compression::Gzip => drop(read_all(&mut flate2::read::GzDecoder::new(bytes))?),
-        Compression::Xz => kernel = first_xz_stream(bytes)?,
-        Compression::None => return None,
-    }
-    kernel.contains_str(BANNER).then_some(kernel)
-}
-
-/// The reader of the library takes what follows a stream for damage.
-fn first_xz_stream(bytes: &[u8]) -> Option<Vec<u8>> {
-    use liblzma::stream::{Action, Status, Stream};
-    const STEP: usize = 1 << 20;
-    let mut stream = Stream::new_stream_decoder(u64::MAX, 0).ok()?;
-    let mut plain = Vec::new();
-    while plain.len() as u64 <= KERNEL_LIMIT {
-        plain.reserve(STEP);
-        let before = (stream.total_in(), stream.total_out());
-        let rest = bytes.get(usize::try_from(stream.total_in()).ok()?..)?;
-        if stream.process_vec(rest, &mut plain, Action::Run).ok()? == Status::StreamEnd {
-            return Some(plain);
-        }
-        if (stream.total_in(), stream.total_out()) == before {
-            break;
-        }
-    }
-    None
+    first_stream(bytes, KERNEL_LIMIT).filter(|kernel| kernel.contains_str(BANNER))
 }
 
 /// The compressed kernel in an image, decompressed.

@@ -1,23 +1,24 @@
-//! Compressed bytes become plain ones.
+//! Compressed bytes become plain ones: what all compressions share. Each has a file of its own, which a
+//! feature of the crate turns on.
 
-use std::io::{self, Read};
+#[cfg(feature = "gzip")]
+mod gzip;
+#[cfg(any(feature = "gzip", feature = "xz", feature = "zstd"))]
+mod room;
+#[cfg(feature = "xz")]
+mod xz;
+#[cfg(feature = "zstd")]
+mod zstd;
 
-use flate2::bufread::GzDecoder;
-use liblzma::stream::{Action, Status, Stream};
+use std::io;
 
-use super::{Compression, libdeflate::Gzip, pages::Pages};
-use crate::Malformed;
+use super::{Compression, pages::Pages};
+use crate::{Errno, ErrorKind, Malformed};
 
 /// The most bytes that a file may hold once decompressed: 1 GiB. The largest modules known, graphics
 /// drivers with debugging information, stay below half of it; a crafted file of a few kilobytes
 /// could otherwise fill all memory.
 pub const SIZE_LIMIT: u64 = 1 << 30;
-
-/// The room made at least for what an xz decoder gives next.
-const XZ_CHUNK: usize = 64 << 10;
-
-/// The most memory that an xz decoder may take; a stream made by `xz -9` needs 65 MiB.
-const XZ_MEMORY_LIMIT: u64 = 256 << 20;
 
 /// Decompresses a whole file of at most [`SIZE_LIMIT`] plain bytes.
 ///
@@ -67,25 +68,13 @@ impl From<Vec<u8>> for Plain {
     }
 }
 
-/// The most that a header's word for the plain size is believed: so many times the file's own size.
-/// Modules come to five times, seldom to ten, `test_bpf` to 77. What claims more is decoded as far as
-/// it goes.
-const BELIEVED_RATIO: usize = 256;
-
 /// Decoders for one file after the other: what they have allocated serves again.
 #[derive(Debug, Default)]
 pub(super) struct Decompressor {
-    gzip: Option<Gzip>,
-    zstd: Option<ZstdDecoder>,
-}
-
-/// The crate's type has no `Debug`.
-struct ZstdDecoder(zstd::bulk::Decompressor<'static>);
-
-impl std::fmt::Debug for ZstdDecoder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ZstdDecoder")
-    }
+    #[cfg(feature = "gzip")]
+    gzip: gzip::Decoder,
+    #[cfg(feature = "zstd")]
+    zstd: zstd::Decoder,
 }
 
 impl Decompressor {
@@ -102,58 +91,39 @@ impl Decompressor {
         limit: u64,
     ) -> Result<(), Malformed> {
         plain.is_streamed = false;
-        let done = match compression {
-            Compression::Gzip => self.whole_gzip(bytes, &mut plain.pages, limit),
-            Compression::Zstd => self.whole_zstd(bytes, &mut plain.pages, limit),
-            Compression::None | Compression::Xz => None,
-        };
-        if done.is_some() {
+        if self.whole(compression, bytes, &mut plain.pages, limit).is_some() {
             return Ok(());
         }
         // The quick ways know one stream that says how much it holds. What else there may be, and
-        // where and why a damaged stream stops, the decoders of streams tell.
+        // where and why a damaged stream stops, the decoders of streams report.
         plain.is_streamed = true;
         plain.pages = Pages::default();
         decompress_streams(compression, bytes, &mut plain.streamed, limit)
     }
 
-    /// Decodes a file that is one gzip member; `None` where it is anything else. The last four bytes
-    /// say how much it holds.
-    fn whole_gzip(&mut self, bytes: &[u8], plain: &mut Pages, limit: u64) -> Option<()> {
-        let claimed = u32::from_le_bytes(*bytes.last_chunk()?);
-        let room = room(plain, u64::from(claimed), bytes, limit)?;
-        let decoder = match &mut self.gzip {
-            Some(decoder) => decoder,
-            none => none.insert(Gzip::new()?),
-        };
-        (decoder.member(bytes, room)? == (bytes.len(), room.len())).then_some(())
-    }
-
-    /// Decodes a file that is one zstd frame with its size in the header, as zstd(1) makes them of
-    /// files; `None` where it is anything else.
-    fn whole_zstd(&mut self, bytes: &[u8], plain: &mut Pages, limit: u64) -> Option<()> {
-        let claimed = zstd::zstd_safe::get_frame_content_size(bytes).ok()??;
-        if zstd::zstd_safe::find_frame_compressed_size(bytes) != Ok(bytes.len()) {
-            return None;
+    /// Decodes a file that is one stream which says how much it holds; `None` where it is anything else.
+    #[cfg_attr(
+        not(any(feature = "gzip", feature = "zstd")),
+        expect(unused_variables, clippy::unused_self, reason = "xz has no such way")
+    )]
+    fn whole(&mut self, compression: Compression, bytes: &[u8], plain: &mut Pages, limit: u64) -> Option<()> {
+        match compression {
+            #[cfg(feature = "gzip")]
+            Compression::Gzip => self.gzip.whole(bytes, plain, limit),
+            #[cfg(feature = "zstd")]
+            Compression::Zstd => self.zstd.whole(bytes, plain, limit),
+            _ => None,
         }
-        let room = room(plain, claimed, bytes, limit)?;
-        let decoder = match &mut self.zstd {
-            Some(decoder) => decoder,
-            none => none.insert(ZstdDecoder(zstd::bulk::Decompressor::new().ok()?)),
-        };
-        let len = decoder.0.decompress_to_buffer(bytes, &mut *room).ok()?;
-        (len == room.len()).then_some(())
     }
 }
 
-/// Room for as much as the file claims to hold; `None` where the claim is not to be believed, or too
-/// much.
-fn room<'a>(plain: &'a mut Pages, claimed: u64, bytes: &[u8], limit: u64) -> Option<&'a mut [u8]> {
-    let claimed = usize::try_from(claimed).ok().filter(|claimed| *claimed as u64 <= limit)?;
-    if claimed > bytes.len().saturating_mul(BELIEVED_RATIO) {
-        return None;
-    }
-    plain.room(claimed).ok()
+/// The first stream in some bytes, whatever follows it; `None` where it is damaged, or holds more than `limit`
+/// bytes.
+#[cfg(feature = "diagnose")]
+pub(crate) fn first_stream(bytes: &[u8], limit: u64) -> Option<Vec<u8>> {
+    let mut plain = Vec::new();
+    stream(Compression::of(bytes), bytes, &mut plain, limit).ok()?;
+    (plain.len() as u64 <= limit).then_some(plain)
 }
 
 fn decompress_streams(
@@ -162,6 +132,10 @@ fn decompress_streams(
     plain: &mut Vec<u8>,
     limit: u64,
 ) -> Result<(), Malformed> {
+    if !compression.is_supported() {
+        let what = format!("this build does not read {} files", compression.name());
+        return Err(Malformed::file(what).with_errno(Errno::ENOSYS).of_kind(ErrorKind::Unsupported));
+    }
     // How far a decoder gets before it finds a fault depends on the room it has: unless for xz, which
     // tells exactly, the room is not that of another file, so that the same file is told of alike.
     if compression == Compression::Xz {
@@ -185,12 +159,12 @@ fn decompress_streams(
             }
         };
         if plain.len() as u64 > limit {
-            return Err(
-                Malformed::file(format!("the {name} stream holds more than {limit} bytes")).too_large()
-            );
+            return Err(Malformed::file(format!("the {name} stream holds more than {limit} bytes"))
+                .of_kind(ErrorKind::TooLarge));
         }
+        #[cfg(feature = "xz")]
         if compression == Compression::Xz {
-            rest = without_padding(rest);
+            rest = xz::without_padding(rest);
         }
     }
     Ok(())
@@ -200,12 +174,6 @@ fn decompress_streams(
 fn continues(compression: Compression, rest: &[u8]) -> bool {
     let skippable_zstd = matches!(rest, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..]);
     Compression::of(rest) == compression || (compression == Compression::Zstd && skippable_zstd)
-}
-
-/// What follows the padding that xz allows between and after streams: zeros, in fours.
-fn without_padding(rest: &[u8]) -> &[u8] {
-    let zeros = rest.iter().take_while(|&&byte| byte == 0).count();
-    rest.get(zeros - zeros % 4..).unwrap_or_default()
 }
 
 /// Decodes one stream, appends what it holds to `plain`, up to one byte more than the limit, and
@@ -218,87 +186,15 @@ fn stream<'a>(
 ) -> Result<&'a [u8], (&'a [u8], io::Error)> {
     let room = limit.saturating_sub(plain.len() as u64).saturating_add(1);
     match compression {
+        #[cfg(feature = "gzip")]
+        Compression::Gzip => gzip::stream(bytes, plain, room),
+        #[cfg(feature = "xz")]
+        Compression::Xz => xz::stream(bytes, plain, room),
+        #[cfg(feature = "zstd")]
+        Compression::Zstd => zstd::stream(bytes, plain, room),
         Compression::None => Ok(&[]),
-        Compression::Gzip => {
-            let mut decoder = GzDecoder::new(bytes);
-            let result = read_to_end(&mut decoder, plain, room);
-            finish(result, decoder.into_inner())
-        }
-        Compression::Xz => {
-            let mut rest = bytes;
-            let result = xz_stream(&mut rest, plain, room);
-            finish(result, rest)
-        }
-        Compression::Zstd => {
-            let decoder = zstd::stream::read::Decoder::with_buffer(bytes).map_err(|error| (bytes, error))?;
-            let mut decoder = decoder.single_frame();
-            let result = read_to_end(&mut decoder, plain, room);
-            finish(result, decoder.finish())
-        }
-    }
-}
-
-/// Decodes one xz stream from the front of `rest`. The crate's readers go on behind the end of a
-/// stream, and then call damaged whatever else stands there.
-fn xz_stream(rest: &mut &[u8], plain: &mut Vec<u8>, room: u64) -> io::Result<usize> {
-    let mut stream = Stream::new_stream_decoder(XZ_MEMORY_LIMIT, 0)?;
-    loop {
-        let (read, written) = (stream.total_in(), stream.total_out());
-        let bytes = XZ_CHUNK.min(rest.len().saturating_mul(4)).max(32);
-        make_more_room(plain, bytes, room.saturating_sub(written))?;
-        let status = stream.process_vec(rest, plain, Action::Run);
-        let consumed = usize::try_from(stream.total_in() - read).unwrap_or(usize::MAX);
-        *rest = rest.get(consumed..).unwrap_or_default();
-        if matches!(status?, Status::StreamEnd) || stream.total_out() >= room {
-            return Ok(plain.len());
-        }
-        if consumed == 0 && stream.total_out() == written {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-    }
-}
-
-/// The most that is asked of a decoder at once.
-const CHUNK: usize = 64 << 10;
-
-/// Appends what a decoder gives, up to `room` bytes, and returns how many.
-fn read_to_end(decoder: &mut impl Read, plain: &mut Vec<u8>, room: u64) -> io::Result<usize> {
-    let before = plain.len();
-    loop {
-        let (at, given) = (plain.len(), (plain.len() - before) as u64);
-        let left = room.saturating_sub(given);
-        let chunk = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
-        if chunk == 0 {
-            return Ok(plain.len() - before);
-        }
-        make_more_room(plain, chunk, left)?;
-        plain.resize(at.saturating_add(chunk), 0);
-        let read = decoder.read(plain.get_mut(at..).unwrap_or_default());
-        plain.truncate(at.saturating_add(*read.as_ref().unwrap_or(&0)));
-        match read {
-            Ok(0) => return Ok(plain.len() - before),
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-/// Makes room for so many more bytes: where memory has to be moved, for as many again as there are, but
-/// for no more than may come. What doubles beyond the limit would in the end take twice that.
-fn make_more_room(plain: &mut Vec<u8>, bytes: usize, left: u64) -> io::Result<()> {
-    if plain.capacity() - plain.len() < bytes {
-        let left = usize::try_from(left).unwrap_or(usize::MAX);
-        let more = if left / 2 <= plain.len() { left } else { plain.len() };
-        plain.try_reserve_exact(more.max(bytes))?;
-    }
-    Ok(())
-}
-
-fn finish(result: io::Result<usize>, rest: &[u8]) -> Result<&[u8], (&[u8], io::Error)> {
-    match result {
-        Ok(_) => Ok(rest),
-        Err(error) => Err((rest, error)),
+        #[cfg(not(all(feature = "gzip", feature = "xz", feature = "zstd")))]
+        _ => Err((bytes, io::ErrorKind::Unsupported.into())),
     }
 }
 

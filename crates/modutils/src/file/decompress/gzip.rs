@@ -1,0 +1,37 @@
+//! gzip, RFC 1952.
+
+use std::io;
+
+use flate2::bufread::GzDecoder;
+
+use super::room::{finish, for_claim, read_to_end};
+use crate::file::{libdeflate::Gzip, pages::Pages};
+
+/// The decoder of whole members, allocated for the first file.
+#[derive(Debug, Default)]
+pub(super) struct Decoder(Option<Gzip>);
+
+impl Decoder {
+    /// Decodes a file that is one gzip member; `None` where it is anything else. The last four bytes
+    /// say how much it holds.
+    pub(super) fn whole(&mut self, bytes: &[u8], plain: &mut Pages, limit: u64) -> Option<()> {
+        let claimed = u32::from_le_bytes(*bytes.last_chunk()?);
+        let room = for_claim(plain, u64::from(claimed), bytes, limit)?;
+        let decoder = match &mut self.0 {
+            Some(decoder) => decoder,
+            none => none.insert(Gzip::new()?),
+        };
+        (decoder.member(bytes, room)? == (bytes.len(), room.len())).then_some(())
+    }
+}
+
+/// Decodes one member, as [`super::stream`] does.
+pub(super) fn stream<'a>(
+    bytes: &'a [u8],
+    plain: &mut Vec<u8>,
+    room: u64,
+) -> Result<&'a [u8], (&'a [u8], io::Error)> {
+    let mut decoder = GzDecoder::new(bytes);
+    let result = read_to_end(&mut decoder, plain, room);
+    finish(result, decoder.into_inner())
+}
