@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     Notice, Release, Result, Root,
-    config::{ModprobeConfig, Sources},
+    config::{Config, ModprobeConfig, Sources},
     index::{Index, Indexes},
 };
 
@@ -126,7 +126,13 @@ impl Context {
     }
 
     /// What is configured, as it was read when the context was built.
-    pub fn config(&self) -> &ModprobeConfig {
+    pub fn config(&self) -> Config<'_> {
+        Config::new(&self.0.config)
+    }
+
+    /// The same, to ask what it means for a module.
+    #[doc(hidden)]
+    pub fn modprobe_config(&self) -> &ModprobeConfig {
         &self.0.config
     }
 

@@ -101,7 +101,7 @@ impl Candidate {
 pub fn lookup(context: &Context, query: &[u8]) -> Result<Vec<Candidate>> {
     let Ok(query) = Alias::new(query) else { return Ok(Vec::new()) };
     let query = query.as_bytes();
-    let by_configuration = configured(context.config(), query);
+    let by_configuration = configured(context.modprobe_config(), query);
     if !by_configuration.is_empty() {
         return Ok(by_configuration);
     }
@@ -113,7 +113,7 @@ pub fn lookup(context: &Context, query: &[u8]) -> Result<Vec<Candidate>> {
     if !symbols.is_empty() {
         return Ok(symbols);
     }
-    if has_command(context.config(), query) {
+    if has_command(context.modprobe_config(), query) {
         return Ok(vec![Candidate::named(ModuleName::new(query))]);
     }
     let aliases = search(indexes.alias()?, query)?;
@@ -195,7 +195,7 @@ impl Known {
                 continue;
             }
             add_facts(context, &module, self, &mut waiting)?;
-            for line in context.config().softdeps(&module) {
+            for line in context.modprobe_config().softdeps(&module) {
                 for name in line.pre.iter().chain(&line.post) {
                     if !self.names.contains_key(name) {
                         let meant = lookup(context, name)?;

@@ -182,7 +182,7 @@ impl Module {
     /// When an index cannot be read.
     pub fn soft_dependencies(&self) -> Result<SoftDependencies> {
         let mut found = SoftDependencies::default();
-        for line in self.context().config().softdeps(self.name()) {
+        for line in self.context().modprobe_config().softdeps(self.name()) {
             self.add_meant(&line.pre, &mut found.pre)?;
             self.add_meant(&line.post, &mut found.post)?;
         }
@@ -197,7 +197,7 @@ impl Module {
     /// When an index cannot be read.
     pub fn weak_dependencies(&self) -> Result<Vec<Self>> {
         let mut found = Vec::new();
-        for line in self.context().config().weakdeps(self.name()) {
+        for line in self.context().modprobe_config().weakdeps(self.name()) {
             self.add_meant(&line.names, &mut found)?;
         }
         Ok(found)
@@ -206,27 +206,29 @@ impl Module {
     /// The parameters configured for it, and those for the alias that it was found by, joined by blanks
     /// in the order of the lines.
     pub fn options(&self) -> BString {
-        self.context().config().options(self.name(), self.candidate().alias.as_deref().map(Vec::as_slice))
+        self.context()
+            .modprobe_config()
+            .options(self.name(), self.candidate().alias.as_deref().map(Vec::as_slice))
     }
 
     /// The command to run instead of loading it.
     pub fn install_command(&self) -> Option<&BStr> {
-        self.context().config().install(self.name()).map(|line| line.command.as_bstr())
+        self.context().modprobe_config().install(self.name()).map(|line| line.command.as_bstr())
     }
 
     /// The command to run instead of removing it.
     pub fn remove_command(&self) -> Option<&BStr> {
-        self.context().config().remove(self.name()).map(|line| line.command.as_bstr())
+        self.context().modprobe_config().remove(self.name()).map(|line| line.command.as_bstr())
     }
 
     /// The line that blacklists it: it is not loaded where an alias leads to it.
     pub fn blacklisted(&self) -> Option<Line<'_>> {
-        self.context().config().blacklisted(self.name()).map(Line::from)
+        self.context().modprobe_config().blacklisted(self.name()).map(Line::from)
     }
 
     /// The line that denies it: it is not loaded, whoever asks.
     pub fn denied(&self) -> Option<Line<'_>> {
-        self.context().config().denied(self.name()).map(Line::from)
+        self.context().modprobe_config().denied(self.name()).map(Line::from)
     }
 
     fn add_meant(&self, names: &[BString], found: &mut Vec<Self>) -> Result<()> {

@@ -1,8 +1,26 @@
 //! Which module needs which, as a graph for people and programs to look at.
 //!
 //! `modules.dep` lists for each module all that it needs, also by way of others. Here an arrow stands
-//! only where no other way leads there: what is left out follows from what is shown. Soft dependencies
+//! only where no other way leads there: what is omitted follows from what is shown. Soft dependencies
 //! are arrows of their own kind, with the names in them resolved as modprobe does.
+//!
+//! ```
+//! use modutils::{Context, ModuleName, relations::{Relation, Relations}};
+//! # let directory = tempfile::tempdir()?;
+//! # let directory = directory.path();
+//! # let lines = [("top", "top.ko: mid.ko base.ko"), ("mid", "mid.ko: base.ko"), ("base", "base.ko:")];
+//! # std::fs::write(directory.join("modules.dep.bin"), testkit::index(lines))?;
+//!
+//! let context = Context::builder().directory(directory).without_configuration().build()?;
+//! let relations = Relations::of_tree(&context)?;
+//! let [top, mid, base] = ["top", "mid", "base"].map(ModuleName::new);
+//!
+//! // It needs `base` as well, and that follows.
+//! assert_eq!(relations.node(&top).map(|node| &node.to), Some(&[(Relation::Needs, mid)].into()));
+//! assert_eq!(relations.reached(&[top.clone()]).len(), 3);
+//! assert_eq!(relations.reversed().roots(), [base]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -18,6 +36,7 @@ use crate::{
 
 /// What an arrow from one module to another means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Relation {
     /// It needs the other.
     Needs,
@@ -31,6 +50,7 @@ pub enum Relation {
 
 /// A module in the graph.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Node {
     /// Where arrows lead.
     pub to: BTreeSet<(Relation, ModuleName)>,
@@ -67,7 +87,7 @@ impl Relations {
             node.builtin = true;
             node.found = true;
         }
-        relations.add_soft(context, context.config())?;
+        relations.add_soft(context, context.modprobe_config())?;
         Ok(relations)
     }
 
@@ -85,7 +105,7 @@ impl Relations {
                 node.to.insert((Relation::Needs, module.name.clone()));
             }
         }
-        relations.add_soft(context, context.config())?;
+        relations.add_soft(context, context.modprobe_config())?;
         let is_loaded: HashSet<ModuleName> = loaded.into_iter().map(|module| module.name).collect();
         relations.nodes.retain(|name, _| is_loaded.contains(name));
         for node in relations.nodes.values_mut() {

@@ -155,10 +155,10 @@ fn dot<'a>(
         report.print([b"\t", quoted(name).as_slice(), style, b";\n"].concat());
         for (relation, to) in node.to.iter().filter(|(_, to)| is_chosen(to)) {
             let style: &[u8] = match relation {
-                Relation::Needs => b"",
                 Relation::Before => b" [style=dashed,label=\"pre\"]",
                 Relation::After => b" [style=dashed,label=\"post\"]",
                 Relation::Weak => b" [style=dotted,label=\"weak\"]",
+                _ => b"",
             };
             report.print([b"\t", quoted(name).as_slice(), b" -> ", &quoted(to), style, b";\n"].concat());
         }
@@ -262,10 +262,10 @@ impl<'a> Tree<'a> {
         repeated: bool,
     ) {
         let mark = match relation {
-            None | Some(Relation::Needs) => "",
             Some(Relation::Before) => " (softdep pre)",
             Some(Relation::After) => " (softdep post)",
             Some(Relation::Weak) => " (weakdep)",
+            _ => "",
         };
         let kind = match node {
             Some(node) if node.builtin => " (built in)",

@@ -183,9 +183,13 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use bstr::ByteSlice;
-    use modutils::module_file::IdType;
 
     use super::*;
+
+    /// A signature of these parts, the last of which is a `struct module_signature`.
+    fn signature(parts: &[&[u8]]) -> Signature {
+        Signature::parse(&[&parts.concat()[..], b"~Module signature appended~\n"].concat()).unwrap()
+    }
 
     fn rendered(section: &[u8], field: Option<&str>, null: bool) -> String {
         let info = ModInfo::parse(section);
@@ -238,20 +242,16 @@ mod tests {
 
     #[test]
     fn a_signature_is_broken_into_lines_of_twenty_bytes() {
-        let signature = Signature {
-            id_type: IdType::X509,
-            signer: Some("S".into()),
-            key_id: vec![1, 0xfe],
-            hash: "sha256",
-            bytes: (0..21).collect(),
-        };
-        let fields = signature_fields(&signature);
+        // RSA, SHA-256, an X.509 certificate; the lengths of signer, key identifier and signature.
+        let header = [1, 4, 1, 1, 2, 0, 0, 0, 0, 0, 0, 21];
+        let x509 = signature(&[b"S", &[1, 0xfe], &(0..21).collect::<Vec<u8>>(), &header]);
+        let fields = signature_fields(&x509);
         let (_, key) = &fields[2];
         assert_eq!(key, b"01:FE");
         let (_, lines) = &fields[4];
         let expected = "00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:10:11:12:13:\n\t\t14";
         assert_eq!(lines.as_bstr(), expected);
-        let unreadable = Signature { bytes: Vec::new(), ..signature };
-        assert!(signature_fields(&unreadable).is_empty());
+        let pkcs7 = [0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+        assert!(signature_fields(&signature(&[b"?", &pkcs7])).is_empty());
     }
 }

@@ -90,7 +90,7 @@ fn with_plans(
     }
     let mut done = true;
     for candidate in &candidates {
-        let config = tool.context.config();
+        let config = tool.context.modprobe_config();
         if let Some(line) = plan::blacklisted(config, candidate, tool.options.use_blacklist) {
             let why = format!("{} is blacklisted by {}", candidate.module, line.origin);
             report.notice(&Notice::new(Level::Info, why));

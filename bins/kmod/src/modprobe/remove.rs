@@ -64,7 +64,7 @@ fn plan_for(tool: &Tool, target: &Candidate) -> modutils::Result<plan::Plan> {
     all.extend(holders.iter().cloned().map(Candidate::named));
     let known = lookup::gather(tool.context, &all)?;
     let request = UnloadRequest { ignore_commands: tool.options.ignore_commands, holders };
-    Ok(plan::unload(tool.context.config(), &known, target, &request))
+    Ok(plan::unload(tool.context.modprobe_config(), &known, target, &request))
 }
 
 fn end(tool: &Tool, report: &mut Report, message: &[u8]) -> End {

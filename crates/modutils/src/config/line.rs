@@ -1,11 +1,18 @@
 //! The configuration as a list of lines: for who shows it, or wants to know where something stands.
 
+use std::fmt;
+
 use bstr::{BStr, BString, ByteSlice};
 
 use super::{
     DenyLine, ModprobeConfig, Origin,
     entries::{AliasLine, BlacklistLine, CommandLine, OptionsLine, SoftdepLine, WeakdepLine},
 };
+
+/// What is configured: modprobe.d(5), modutils.d(5), and what the kernel command line says of modules.
+/// What it means for a module is asked of the [`Module`](crate::Module).
+#[derive(Clone, Copy)]
+pub struct Config<'a>(&'a ModprobeConfig);
 
 /// A line of the configuration.
 ///
@@ -167,20 +174,31 @@ fn soft_names(pre: &[BString], post: &[BString]) -> Vec<u8> {
     words.join(&b' ')
 }
 
-impl ModprobeConfig {
+impl<'a> Config<'a> {
+    pub(crate) fn new(config: &'a ModprobeConfig) -> Self {
+        Self(config)
+    }
+
     /// All lines, directive by directive as `modprobe -c` prints them, those of each in the order in
     /// which they count. Those of modutils.d, which `modprobe -c` does not print, come first.
-    pub fn lines(&self) -> impl Iterator<Item = Line<'_>> {
-        let denies = self.denies.iter().map(Line::from);
-        let blacklist = self.blacklist.iter().map(Line::from);
-        let installs = self.installs.iter().map(Line::of_install);
-        let removes = self.removes.iter().map(Line::of_remove);
-        let aliases = self.aliases.iter().map(Line::from);
-        let options = self.options.iter().map(Line::from);
-        let softdeps = self.softdeps.iter().map(Line::from);
-        let weakdeps = self.weakdeps.iter().map(Line::from);
+    pub fn lines(self) -> impl Iterator<Item = Line<'a>> {
+        let config = self.0;
+        let denies = config.denies.iter().map(Line::from);
+        let blacklist = config.blacklist.iter().map(Line::from);
+        let installs = config.installs.iter().map(Line::of_install);
+        let removes = config.removes.iter().map(Line::of_remove);
+        let aliases = config.aliases.iter().map(Line::from);
+        let options = config.options.iter().map(Line::from);
+        let softdeps = config.softdeps.iter().map(Line::from);
+        let weakdeps = config.weakdeps.iter().map(Line::from);
         let commands = installs.chain(removes);
         denies.chain(blacklist).chain(commands).chain(aliases).chain(options).chain(softdeps).chain(weakdeps)
+    }
+}
+
+impl fmt::Debug for Config<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.lines()).finish()
     }
 }
 
@@ -251,8 +269,10 @@ mod tests {
         let mut config = ModprobeConfig::default();
         config.add_file(&Path::new("/t.conf").into(), text.as_bytes(), &mut |_| ());
         config.add_deny_file(&Path::new("/d.conf").into(), b"deny d no such thing\ndeny e\n", &mut |_| ());
-        let lines: Vec<String> =
-            config.lines().map(|line| format!("{}:{}", line.origin.line, line.directive.text())).collect();
+        let lines: Vec<String> = Config::new(&config)
+            .lines()
+            .map(|line| format!("{}:{}", line.origin.line, line.directive.text()))
+            .collect();
         let expected = [
             "1:deny d no such thing",
             "2:deny e",

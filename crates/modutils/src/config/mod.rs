@@ -1,8 +1,8 @@
 //! What people configure: modprobe.d, depmod.d, modutils.d and the kernel command line.
 //!
 //! [`Family`] and [`Files`] say which files count, [`lines`](lines::lines) what a line of them is,
-//! [`Statement`] what a line of modprobe.d says, [`ModprobeConfig`] what all of them mean, and [`Line`]
-//! shows them. Every line knows its [`Origin`].
+//! [`Statement`] what a line of modprobe.d says, [`ModprobeConfig`] what all of them mean, and [`Config`]
+//! shows them as a list. Every line knows its [`Origin`].
 
 mod by_name;
 pub mod cmdline;
@@ -22,7 +22,7 @@ pub use deny::DenyLine;
 pub use depmod_d::DepmodConfig;
 pub use directories::{Family, Files};
 pub use entries::{AliasLine, BlacklistLine, CommandLine, OptionsLine, SoftdepLine, WeakdepLine};
-pub use line::{Directive, Line};
+pub use line::{Config, Directive, Line};
 pub use modprobe_d::{ModprobeConfig, Sources};
 pub use statement::Statement;
 
@@ -34,6 +34,7 @@ const LARGEST_FILE: u64 = 16 << 20;
 
 /// Where a line stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Origin {
     /// The file.
     pub file: Arc<Path>,

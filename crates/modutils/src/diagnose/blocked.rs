@@ -82,7 +82,7 @@ pub struct Mention {
 /// # Errors
 /// When an index cannot be read.
 pub fn blocks(context: &Context, module: Option<&ModuleName>) -> Result<Vec<Block>> {
-    let config = context.config();
+    let config = context.modprobe_config();
     let concerns =
         |pattern: &Alias| module.is_none_or(|module| fnmatch(pattern.as_bytes(), module.as_bytes()));
     let is = |name: &[u8]| module.is_none_or(|module| module.as_bytes() == name);
@@ -121,7 +121,7 @@ pub fn blocks(context: &Context, module: Option<&ModuleName>) -> Result<Vec<Bloc
 /// # Errors
 /// When an index cannot be read.
 pub fn ways(context: &Context, module: &ModuleName) -> Result<Ways> {
-    let config = context.config();
+    let config = context.modprobe_config();
     if config.denied(module).is_some() || refused(context).1.contains(module) {
         return Ok(Ways::default());
     }
@@ -287,7 +287,7 @@ fn any_matches(names: &[Vec<u8>], pattern: &Alias) -> bool {
 /// The aliases that lead to a module, configured ones first.
 fn aliases(context: &Context, module: &ModuleName) -> Result<Vec<BString>> {
     let configured =
-        context.config().aliases.iter().filter(|line| line.module.as_bytes() == module.as_bytes());
+        context.modprobe_config().aliases.iter().filter(|line| line.module.as_bytes() == module.as_bytes());
     let mut aliases: Vec<BString> = configured.map(|line| line.pattern.as_bytes().into()).collect();
     let own = context.indexes().alias()?.map(Trie::entries).transpose()?.unwrap_or_default();
     let own = own.into_iter().filter(|(_, name)| name.as_slice() == module.as_bytes());

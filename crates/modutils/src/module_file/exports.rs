@@ -28,6 +28,7 @@ const GPL_ONLY: u8 = 1;
 
 /// A symbol offered to other modules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ExportedSymbol<'a> {
     /// The symbol's name.
     pub name: &'a BStr,

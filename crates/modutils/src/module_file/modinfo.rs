@@ -7,6 +7,7 @@ use bstr::{BStr, ByteSlice};
 
 /// One entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Field<'a> {
     /// What stands before the first `=`.
     pub key: &'a BStr,

@@ -20,6 +20,7 @@ const STT_SPARC_REGISTER: u8 = 13;
 
 /// How strongly a module needs a symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Binding {
     /// Undefined in the symbol table: without it the module does not load.
     Global,
@@ -31,6 +32,7 @@ pub enum Binding {
 
 /// A symbol needed from elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NeededSymbol<'a> {
     /// The symbol's name.
     pub name: &'a BStr,

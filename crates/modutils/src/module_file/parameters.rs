@@ -11,6 +11,7 @@ use super::{Field, ModInfo};
 
 /// A parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Parameter<'a> {
     /// Its name.
     pub name: &'a BStr,

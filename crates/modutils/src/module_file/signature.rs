@@ -25,6 +25,7 @@ const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 
 /// How signer and key are told, `enum pkey_id_type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum IdType {
     /// A PGP key.
     Pgp,
@@ -48,6 +49,7 @@ impl IdType {
 /// Who signed a module, and how. Whether the signature is right is not checked: that takes the
 /// kernel's keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Signature {
     /// The form of the signature.
     pub id_type: IdType,

@@ -15,6 +15,7 @@ const NAME_AND_WORD: usize = 64;
 
 /// What the image says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ThisModule<'a> {
     /// The size of `struct module` in the kernel that the file was built for.
     pub size: u64,

@@ -23,6 +23,7 @@ const RECORD_LEN: usize = 64;
 
 /// A symbol and the CRC of its type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SymbolVersion<'a> {
     /// The symbol's name.
     pub name: &'a BStr,

@@ -319,7 +319,7 @@ fn names_alike(context: &Context, name: &[u8]) -> Vec<BString> {
     };
     let indexes = context.indexes();
     let mut names: Vec<Vec<u8>> = keys(indexes.dep()).chain(keys(indexes.builtin())).collect();
-    names.extend(context.config().aliases.iter().map(|line| line.pattern.as_bytes().to_owned()));
+    names.extend(context.modprobe_config().aliases.iter().map(|line| line.pattern.as_bytes().to_owned()));
     similar(name, names.iter().map(Vec::as_slice))
 }
 
