@@ -16,7 +16,7 @@ use document::Item;
 use modutils::{
     Alias, Context, Error, Level, Module, ModuleName, Release, Root,
     file::Scratch,
-    module_file::{ModInfo, ModuleFile, Signature},
+    module_file::{ModInfo, ModuleFile, Signature, has_module_extension},
 };
 use render::{Place, Rendering, Subject};
 
@@ -178,9 +178,7 @@ impl FileFacts {
 
 /// Whether an argument means a file, and not a name: it is one, and called as module files are.
 fn is_module_file(argument: &OsStr) -> bool {
-    let extensions: [&[u8]; 4] = [b".ko", b".ko.gz", b".ko.xz", b".ko.zst"];
-    extensions.iter().any(|extension| argument.as_bytes().ends_with(extension))
-        && Path::new(argument).is_file()
+    has_module_extension(argument.as_bytes()) && Path::new(argument).is_file()
 }
 
 /// What an argument means: a file, or every module that it names as a name or an alias.

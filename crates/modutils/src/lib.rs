@@ -38,6 +38,7 @@
 mod context;
 mod errno;
 mod error;
+mod formats;
 mod glob;
 mod module;
 mod name;

@@ -5,13 +5,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use modutils::{Context, Errno, Module, module_file::ModuleFile};
+use modutils::{
+    Context, Errno, Module,
+    module_file::{ModuleFile, has_module_extension},
+};
 
 use super::{Tool, bytes, document};
 use crate::{cli, report::Report};
-
-/// The endings of module files that an argument may have to be taken as a path.
-const ENDINGS: [&str; 4] = [".ko", ".ko.gz", ".ko.xz", ".ko.zst"];
 
 /// Prints the versions of the symbols that a module needs.
 pub(super) fn modversions(tool: &Tool, report: &mut Report) -> bool {
@@ -84,8 +84,8 @@ fn could_not_get(what: &str, argument: &OsString, cause: &str, report: &mut Repo
 /// name or alias of a module.
 fn file_of(context: &Context, argument: &[u8]) -> modutils::Result<Option<PathBuf>> {
     let path = Path::new(cli::os_str(argument));
-    let ends_as_file = ENDINGS.iter().any(|ending| argument.ends_with(ending.as_bytes())) && path.is_file();
-    if ends_as_file || (cli::is_path(argument) && path.exists()) {
+    let is_module_file = has_module_extension(argument) && path.is_file();
+    if is_module_file || (cli::is_path(argument) && path.exists()) {
         return Ok(Some(path.to_owned()));
     }
     let found = context.lookup(argument)?;

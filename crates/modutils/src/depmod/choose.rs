@@ -9,6 +9,7 @@ use super::{TreeFile, scan::Found};
 use crate::{
     ModuleName, Notice, Sink,
     config::{DepmodConfig, depmod_d::Place},
+    formats::extension,
 };
 
 /// How good a copy's place is: the lower, the better.
@@ -75,7 +76,7 @@ fn rank(found: &Found, config: &DepmodConfig) -> Rank {
 /// Whether a path is that of a module, given without its extension. The spelling must be the same:
 /// here a dash is a dash.
 fn is_file_of(listed: &[u8], module: &[u8]) -> bool {
-    listed.strip_prefix(module).is_some_and(|rest| rest.starts_with_str(".ko"))
+    listed.strip_prefix(module).is_some_and(|rest| rest.starts_with_str(extension::MODULE))
 }
 
 fn is_below(listed: &[u8], directory: &[u8]) -> bool {

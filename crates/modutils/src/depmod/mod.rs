@@ -46,7 +46,9 @@ use self::{
     order::Order,
     symbols::{Owner, SymbolTable},
 };
-use crate::{ModuleName, Notice, Result, Sink, config::DepmodConfig, file::Scratch, stamp::Stamp};
+use crate::{
+    ModuleName, Notice, Result, Sink, config::DepmodConfig, file::Scratch, formats::extension, stamp::Stamp,
+};
 
 /// A module file that the indexes will list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,7 +104,8 @@ pub fn named(directory: &Path, paths: &[PathBuf], sink: &mut Sink) -> Result<Vec
     for path in paths {
         let could_not = |error| crate::Error::io("create module", path)(error);
         std::fs::metadata(path).map_err(could_not)?;
-        let name = ModuleName::from_path(path).filter(|_| path.file_name().is_some_and(scan::is_module_file));
+        let name =
+            ModuleName::from_path(path).filter(|_| path.file_name().is_some_and(extension::is_module_file));
         let name = name.ok_or_else(|| could_not(io::Error::from(Errno::ENOENT)))?;
         match files.iter().find(|file| file.name == name) {
             Some(file) if file.path == *path => {

@@ -12,6 +12,7 @@ use super::{TreeFile, missing};
 use crate::{
     Sink,
     file::{TREE_FILE_LIMIT, read_bounded},
+    formats::extension::without_compression,
 };
 
 /// Sorts modules by their place in `modules.order`; the others come after them, by path.
@@ -27,19 +28,13 @@ pub fn sort(modules: &mut [TreeFile], directory: &Path, sink: &mut Sink) {
     for (place, line) in bytes.lines().enumerate() {
         places.entry(line).or_insert(place);
     }
-    let place = |module: &TreeFile| places.get(uncompressed(&module.listed)).copied().unwrap_or(usize::MAX);
+    let place =
+        |module: &TreeFile| places.get(without_compression(&module.listed)).copied().unwrap_or(usize::MAX);
     modules.sort_by_cached_key(|module| match place(module) {
         usize::MAX => (usize::MAX, module.listed.clone()),
         // No other one has the place.
         place => (place, BString::default()),
     });
-}
-
-/// The path without a compression's extension.
-fn uncompressed(listed: &[u8]) -> &[u8] {
-    let shorter =
-        [".gz", ".xz", ".zst"].iter().find_map(|extension| listed.strip_suffix(extension.as_bytes()));
-    shorter.unwrap_or(listed)
 }
 
 #[cfg(test)]

@@ -12,13 +12,10 @@ use std::{
 use bstr::{BString, ByteSlice};
 use walkdir::{DirEntry, WalkDir};
 
-use crate::{Error, Level, Notice, Result, Sink, config::DepmodConfig};
+use crate::{Error, Level, Notice, Result, Sink, config::DepmodConfig, formats::extension::is_module_file};
 
 /// Names that are passed over at every depth: the links to a kernel's build tree and sources.
 const NEVER_ENTERED: [&str; 2] = ["build", "source"];
-
-/// What the name of a module file ends in; the compression is then found in its content.
-const EXTENSIONS: [&str; 4] = [".ko", ".ko.gz", ".ko.xz", ".ko.zst"];
 
 /// How often a directory is entered, by different ways. A few dozen directories with two links each
 /// from one to the next have more ways through them than can be walked.
@@ -50,12 +47,6 @@ pub fn scan(directory: &Path, config: &DepmodConfig, sink: &mut Sink) -> Result<
         }
     }
     Ok(found)
-}
-
-/// Whether a file of that name is taken for a module.
-pub fn is_module_file(name: &OsStr) -> bool {
-    let name = name.as_encoded_bytes();
-    EXTENSIONS.iter().any(|extension| name.len() > extension.len() && name.ends_with(extension.as_bytes()))
 }
 
 /// How the indexes name a file: relative to the module directory, absolute elsewhere.

@@ -5,9 +5,7 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 
 use super::facts::Facts;
-
-/// Symbols that modules need and nobody exports: the linker and the kernel's loader provide them.
-const PROVIDED: [&str; 3] = ["TOC.", "__this_module", "_GLOBAL_OFFSET_TABLE_"];
+use crate::formats::symbol::{PROVIDED, without_dot};
 
 /// Who offers a symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +42,7 @@ impl<'a> SymbolTable<'a> {
         let mut table =
             Self { offers: HashMap::with_capacity_and_hasher(room, RandomState::default()), prefix };
         for name in PROVIDED {
-            table.offers.insert(name.as_bytes(), Offer { owner: Owner::Kernel, crc: 0 });
+            table.offers.insert(name, Offer { owner: Owner::Kernel, crc: 0 });
         }
         for (name, crc) in kernel {
             table.offers.insert(table.bare(name), Offer { owner: Owner::Kernel, crc: *crc });
@@ -77,10 +75,9 @@ impl<'a> SymbolTable<'a> {
         symbols
     }
 
-    /// The name without what does not count: a leading dot, by which 64-bit PowerPC tells the code
-    /// of a function from its descriptor, and the prefix.
+    /// The name without what does not count: 64-bit PowerPC's leading dot, and the prefix.
     pub fn bare<'b>(&self, name: &'b [u8]) -> &'b [u8] {
-        let name = name.strip_prefix(b".").unwrap_or(name);
+        let name = without_dot(name);
         self.prefix.and_then(|prefix| name.strip_prefix(&[prefix])).unwrap_or(name)
     }
 }

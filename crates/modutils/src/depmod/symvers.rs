@@ -7,15 +7,15 @@ use bstr::ByteSlice;
 use crate::{
     Error, Notice, Result, Sink,
     file::{TREE_FILE_LIMIT, read_named},
+    formats::{symvers, system_map},
 };
 
 /// Which file tells the kernel's symbols.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// `Module.symvers`: a line for each exported symbol with its CRC, its name, and who exports it
-    /// (`scripts/mod/modpost.c`).
+    /// `Module.symvers`, which has the CRCs.
     Symvers,
-    /// `System.map`: a line for each symbol with its address, type and name, as nm(1) prints them.
+    /// `System.map`, which has none.
     SystemMap,
 }
 
@@ -55,28 +55,22 @@ struct BadLine {
 type Symbol<'a> = Option<(&'a [u8], u64)>;
 
 fn parse_symvers(line: &[u8]) -> Result<Symbol<'_>, BadLine> {
-    let mut fields = line.trim_end_with(|c| c == '\n').fields();
-    let (Some(crc), Some(name), Some(b"vmlinux")) = (fields.next(), fields.next(), fields.next()) else {
-        return Ok(None);
-    };
-    let digits = crc.strip_prefix(b"0x").unwrap_or(crc).to_str().ok();
-    match digits.and_then(|digits| u64::from_str_radix(digits, 16).ok()) {
-        Some(crc) => Ok(Some((name, crc))),
+    let Some(line) = symvers::Line::parse(line).filter(symvers::Line::is_kernels) else { return Ok(None) };
+    match line.crc() {
+        Some(crc) => Ok(Some((line.name, crc))),
         None => {
-            let what = [b"Invalid symbol version ", crc, b": Invalid argument"].concat();
+            let what = [b"Invalid symbol version ", line.crc_text, b": Invalid argument"].concat();
             Err(BadLine { separator: "", what })
         }
     }
 }
 
-/// A `__ksymtab_NAME` says that NAME is exported; the other symbols do not count.
 fn parse_system_map(line: &[u8], prefix: Option<u8>) -> Result<Symbol<'_>, BadLine> {
-    let Some(name) = line.splitn_str(3, " ").nth(2) else {
+    let Some(name) = system_map::name(line) else {
         return Err(BadLine { separator: ":", what: [b"invalid line: ", line].concat() });
     };
-    let name = name.strip_suffix(b"\n").unwrap_or(name);
     let name = prefix.and_then(|prefix| name.strip_prefix(&[prefix])).unwrap_or(name);
-    Ok(name.strip_prefix(b"__ksymtab_").map(|name| (name, 0)))
+    Ok(system_map::exported(name).map(|name| (name, 0)))
 }
 
 #[cfg(test)]

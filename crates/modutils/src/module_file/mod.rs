@@ -41,6 +41,7 @@ mod versions;
 
 use std::path::Path;
 
+pub use crate::formats::extension::has_module_extension;
 pub use exports::ExportedSymbol;
 pub use modinfo::{Field, ModInfo};
 pub use needed::{Binding, NeededSymbol};

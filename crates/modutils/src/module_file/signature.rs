@@ -1,9 +1,8 @@
 //! The signature appended to a module file.
 //!
-//! From the end of the file backwards: the text `~Module signature appended~\n`, a
-//! `struct module_signature` of 12 bytes (`include/linux/module_signature.h`), and what it gives the
-//! lengths of: the signature, the key's identifier, the signer's name. Kernels since Linux 4.4 write
-//! a PKCS#7 message, which holds all of it, as the signature; before, the fields stood by themselves.
+//! From the end of the file backwards: a text and a `struct module_signature`, and what that gives the
+//! lengths of: the signature, the key's identifier, the signer's name. Kernels since Linux 4.4 write a PKCS#7 message,
+//! which holds all of it, as the signature; before, the fields stood by themselves.
 
 use bstr::BString;
 use cms::signed_data::{SignerIdentifier, SignerInfo};
@@ -12,12 +11,12 @@ use der::{
     asn1::{AnyRef, ObjectIdentifier},
 };
 
-use crate::{Result, file::Contents};
+use crate::{
+    Result,
+    file::Contents,
+    formats::signature::{TRAILER_LEN, Trailer},
+};
 
-/// `MODULE_SIG_STRING`.
-const MAGIC: &[u8] = b"~Module signature appended~\n";
-/// The length of `struct module_signature`.
-const TRAILER_LEN: usize = 12;
 /// The tag of the content of a `ContentInfo`, RFC 5652, 3.
 const CONTENT: Tag = Tag::ContextSpecific { constructed: true, number: TagNumber::N0 };
 /// id-at-commonName, RFC 5280.
@@ -36,6 +35,10 @@ pub enum IdType {
 }
 
 impl IdType {
+    fn by_number(number: u8) -> Option<Self> {
+        [Self::Pgp, Self::X509, Self::Pkcs7].get(usize::from(number)).copied()
+    }
+
     /// The name that `modinfo` prints.
     pub fn name(self) -> &'static str {
         match self {
@@ -77,63 +80,43 @@ impl Signature {
     /// # Errors
     /// When reading fails.
     pub fn read(contents: &Contents) -> Result<Option<Self>> {
-        let tail = (MAGIC.len() + TRAILER_LEN) as u64;
+        let tail = TRAILER_LEN as u64;
         let Some(start) = contents.len().checked_sub(tail) else { return Ok(None) };
-        let Some(trailer) = Trailer::parse(&contents.read(start, tail)?) else { return Ok(None) };
-        let Some(block) = start.checked_sub(trailer.block_len()) else { return Ok(None) };
-        Ok(trailer.split(&contents.read(block, trailer.block_len())?))
+        let trailer = Trailer::parse(&contents.read(start, tail)?);
+        let Some(form) = trailer.and_then(Form::of) else { return Ok(None) };
+        let len = form.trailer.block_len();
+        let Some(block) = start.checked_sub(len) else { return Ok(None) };
+        Ok(form.split(&contents.read(block, len)?))
     }
 
     /// The signature in the bytes of a whole file, or of the end of one.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
-        let (rest, tail) = bytes.split_at_checked(bytes.len().checked_sub(MAGIC.len() + TRAILER_LEN)?)?;
-        let trailer = Trailer::parse(tail)?;
-        let block = rest.len().checked_sub(usize::try_from(trailer.block_len()).ok()?)?;
-        trailer.split(rest.get(block..)?)
+        let (rest, tail) = bytes.split_at_checked(bytes.len().checked_sub(TRAILER_LEN)?)?;
+        let form = Form::of(Trailer::parse(tail)?)?;
+        let block = rest.len().checked_sub(usize::try_from(form.trailer.block_len()).ok()?)?;
+        form.split(rest.get(block..)?)
     }
 }
 
-/// What a `struct module_signature` says.
-struct Trailer {
+/// A trailer whose numbers are all known.
+struct Form {
+    trailer: Trailer,
     id_type: IdType,
     hash: &'static str,
-    signer_len: usize,
-    key_id_len: usize,
-    signature_len: usize,
 }
 
-impl Trailer {
-    /// Reads the structure and the text after it.
-    fn parse(tail: &[u8]) -> Option<Self> {
-        let fields: [u8; TRAILER_LEN] = tail.strip_suffix(MAGIC)?.try_into().ok()?;
-        let [algorithm, hash, id_type, signer_len, key_id_len, _, _, _, len @ ..] = fields;
+impl Form {
+    fn of(trailer: Trailer) -> Option<Self> {
+        let (id_type, hash) = (IdType::by_number(trailer.id_type)?, hash_by_number(trailer.hash)?);
         // enum pkey_algo: DSA, RSA.
-        if algorithm > 1 {
-            return None;
-        }
-        let id_type = match id_type {
-            0 => IdType::Pgp,
-            1 => IdType::X509,
-            2 => IdType::Pkcs7,
-            _ => return None,
-        };
-        Some(Self {
-            id_type,
-            hash: hash_by_number(hash)?,
-            signer_len: signer_len.into(),
-            key_id_len: key_id_len.into(),
-            signature_len: usize::try_from(u32::from_be_bytes(len)).ok().filter(|&len| len != 0)?,
-        })
-    }
-
-    fn block_len(&self) -> u64 {
-        (self.signer_len + self.key_id_len) as u64 + self.signature_len as u64
+        let is_sound = trailer.algorithm <= 1 && trailer.signature_len > 0;
+        is_sound.then_some(Self { trailer, id_type, hash })
     }
 
     /// Reads the block before the structure.
     fn split(&self, block: &[u8]) -> Option<Signature> {
-        let (signer, rest) = block.split_at_checked(self.signer_len)?;
-        let (key_id, signature) = rest.split_at_checked(self.key_id_len)?;
+        let (signer, rest) = block.split_at_checked(self.trailer.signer_len.into())?;
+        let (key_id, signature) = rest.split_at_checked(self.trailer.key_id_len.into())?;
         if self.id_type == IdType::Pkcs7 {
             return Some(pkcs7(signature).unwrap_or_else(|_| unreadable_pkcs7()));
         }

@@ -9,7 +9,7 @@ use bstr::{BStr, ByteSlice};
 use goblin::container::Endian;
 use scroll::Pread;
 
-use crate::{Malformed, elf::Class};
+use crate::{Malformed, elf::Class, formats::symbol};
 
 /// The section of fixed records.
 pub(super) const RECORDS: &[u8] = b"__versions";
@@ -32,10 +32,9 @@ pub struct SymbolVersion<'a> {
 }
 
 impl SymbolVersion<'_> {
-    /// The same without the dot that 64-bit PowerPC may put before a name. The kernel drops it as well
-    /// (`dedotify` in `arch/powerpc/kernel/module_64.c`).
+    /// The same without the dot that 64-bit PowerPC may put before a name.
     pub(super) fn without_dot(self) -> Self {
-        Self { name: self.name.strip_prefix(b".").map_or(self.name, BStr::new), ..self }
+        Self { name: symbol::without_dot(self.name).as_bstr(), ..self }
     }
 }
 

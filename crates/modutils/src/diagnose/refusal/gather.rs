@@ -17,14 +17,12 @@ use super::{
     table,
     view::{KernelView, Owner},
 };
-use crate::{ModuleName, Release, Root, config::read, index::Indexes};
+use crate::{ModuleName, Release, Root, config::read, formats::extension, index::Indexes};
 
 /// How many modules of the kernel's build are asked what they all have in common.
 const SAMPLE: usize = 8;
 /// How many providers of symbols are looked at for one module: more than any needs.
 const MOST_PROVIDERS: usize = 64;
-/// What the name of a module file ends in, after the name that the build lists.
-const ENDINGS: [&str; 4] = ["", ".xz", ".zst", ".gz"];
 
 /// What answers for one module and its direct dependencies, without reading the whole tree.
 pub fn for_one(root: &Root, release: &Release, subject: &Subject, is_running: bool) -> KernelView {
@@ -118,11 +116,7 @@ impl BuildList {
 
     /// Whether the build made a file that the indexes would list by this path.
     pub fn contains(&self, listed: &[u8]) -> bool {
-        let plain = ENDINGS.iter().find_map(|ending| match *ending {
-            "" => None,
-            ending => listed.strip_suffix(ending.as_bytes()),
-        });
-        self.set.contains(plain.unwrap_or(listed).as_bstr())
+        self.set.contains(extension::without_compression(listed).as_bstr())
     }
 
     /// Some files of the list, spread over it, as far as they are there.
@@ -130,11 +124,11 @@ impl BuildList {
         let step = (self.paths.len() / count).max(1);
         let lines = self.paths.iter().step_by(step).take(count);
         lines.filter_map(|line| {
-            let with = |ending: &&str| {
-                let path = [line.as_slice(), ending.as_bytes()].concat();
+            let with = |compression: &&str| {
+                let path = [line.as_slice(), compression.as_bytes()].concat();
                 self.directory.join(OsStr::from_bytes(&path))
             };
-            ENDINGS.iter().map(with).find(|path| path.is_file())
+            extension::COMPRESSIONS.iter().map(with).find(|path| path.is_file())
         })
     }
 }

@@ -17,6 +17,7 @@ use goblin::{
 use crate::{
     ModuleName, Result,
     elf::Class,
+    formats::{signature, symbol},
     module_file::{Binding, ModuleFile, Signature, parameters},
 };
 
@@ -187,16 +188,13 @@ fn needs(module: &ModuleFile) -> Result<Vec<Need>> {
         .into_iter()
         .filter(|symbol| symbol.binding != Binding::Undefined || symbol.name == "module_layout");
     let need = |symbol: crate::module_file::NeededSymbol<'_>| Need {
-        name: symbol.name.strip_prefix(b".").unwrap_or(symbol.name).into(),
+        name: symbol::without_dot(symbol.name).into(),
         crc: symbol.crc.map(low_word),
         weak: symbol.binding != Binding::Global,
     };
-    let provided = |need: &Need| !PROVIDED.contains(&need.name.as_slice());
-    Ok(wanted.map(need).filter(provided).collect())
+    let is_exported = |need: &Need| !symbol::PROVIDED.contains(&need.name.as_slice());
+    Ok(wanted.map(need).filter(is_exported).collect())
 }
-
-/// Symbols that nobody exports: the linker and the kernel's loader provide them.
-const PROVIDED: [&[u8]; 3] = [b"TOC.", b"__this_module", b"_GLOBAL_OFFSET_TABLE_"];
 
 fn exports(module: &ModuleFile) -> Result<Vec<Export>> {
     let export = |symbol: crate::module_file::ExportedSymbol<'_>| Export {
@@ -218,13 +216,10 @@ fn signed(module: &ModuleFile) -> Result<Signed> {
     }
     // The text alone makes the kernel look for a signature before it.
     let contents = module.elf().contents();
-    let len = contents.len().min(SIGNED.len() as u64);
+    let len = contents.len().min(signature::MAGIC.len() as u64);
     let tail = contents.read(contents.len() - len, len)?;
-    Ok(if *tail == *SIGNED { Signed::Unreadable } else { Signed::No })
+    Ok(if *tail == *signature::MAGIC { Signed::Unreadable } else { Signed::No })
 }
-
-/// `MODULE_SIG_STRING`, which a signed module ends in.
-const SIGNED: &[u8] = b"~Module signature appended~\n";
 
 /// CRCs have 32 bits; some tables keep them in longer words.
 fn low_word(crc: u64) -> u32 {

@@ -1,6 +1,5 @@
 //! The kernel's own list of the symbols it exports, where one is installed: the `Module.symvers` of its
-//! build (`scripts/mod/modpost.c`, Documentation/kbuild/modules.rst), plain or compressed, the kernel's
-//! image, or a `System.map`, which has no CRCs.
+//! build, plain or compressed, the kernel's image, or a `System.map`, which has no CRCs.
 
 use std::path::{Path, PathBuf};
 
@@ -13,15 +12,16 @@ use super::{
 use crate::{
     ModuleName, Release, Root,
     file::{Compression, TREE_FILE_LIMIT, decompress, read_bounded},
+    formats::{extension, symvers, system_map},
 };
 
 /// The first list that is there and has something in it.
 pub fn find(root: &Root, release: &Release) -> Option<KernelTable> {
-    let symvers = places(root, release).into_iter().find_map(|path| symvers(&path));
+    let symvers = places(root, release).into_iter().find_map(|path| read_symvers(&path));
     let image = || image::read(&root.boot("vmlinuz", release));
     symvers.or_else(image).or_else(|| {
         let maps = [root.modules(release).join("System.map"), root.boot("System.map", release)];
-        maps.iter().find_map(|path| system_map(path))
+        maps.iter().find_map(|path| read_system_map(path))
     })
 }
 
@@ -29,56 +29,45 @@ pub fn find(root: &Root, release: &Release) -> Option<KernelTable> {
 fn places(root: &Root, release: &Release) -> Vec<PathBuf> {
     let modules = root.modules(release);
     let mut places = vec![root.behind_link(&modules.join("build")).join("Module.symvers")];
-    for suffix in ["", ".zst", ".xz", ".gz"] {
-        places.push(modules.join(format!("symvers{suffix}")));
-        places.push(modules.join(format!("Module.symvers{suffix}")));
+    for compression in extension::COMPRESSIONS {
+        places.push(modules.join(format!("symvers{compression}")));
+        places.push(modules.join(format!("Module.symvers{compression}")));
         let mut boot = root.boot("symvers", release).into_os_string();
-        boot.push(suffix);
+        boot.push(compression);
         places.push(boot.into());
     }
     places
 }
 
-fn symvers(path: &Path) -> Option<KernelTable> {
+fn read_symvers(path: &Path) -> Option<KernelTable> {
     let bytes = read_bounded(path, TREE_FILE_LIMIT).ok()?;
     let bytes = decompress(Compression::of(&bytes), bytes).ok()?;
     let mut table = KernelTable { source: path.to_owned(), has_crcs: true, ..KernelTable::default() };
-    for line in bytes.lines() {
-        if let Some((name, offer)) = symvers_line(line) {
-            table.offers.insert(name, offer);
-        }
-    }
+    let lines = bytes.lines().filter_map(symvers::Line::parse);
+    table.offers.extend(lines.filter_map(|line| Some((line.name.into(), offer(&line)?))));
     let has_kernels = table.offers.values().any(|offer| offer.owner == Owner::Kernel);
     has_kernels.then_some(table)
 }
 
-/// `CRC<TAB>NAME<TAB>vmlinux or module's path<TAB>EXPORT_SYMBOL…<TAB>NAMESPACE`. Without
-/// CONFIG_MODVERSIONS all CRCs are zero.
-fn symvers_line(line: &[u8]) -> Option<(BString, Offer)> {
-    let mut fields = line.split(|&byte| byte == b'\t');
-    let (crc, name, owner, kind) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
-    let crc = u32::from_str_radix(crc.strip_prefix(b"0x")?.to_str().ok()?, 16).ok()?;
-    let owner = match owner {
-        b"vmlinux" => Owner::Kernel,
-        path => Owner::Module(ModuleName::new(path.rsplit_once_str("/").map_or(path, |(_, name)| name))),
-    };
-    let namespace = fields.next().map(<[u8]>::trim_ascii).filter(|namespace| !namespace.is_empty());
-    let offer = Offer {
-        owner,
+/// What a line offers; `None` where it is damaged or does not say to whom.
+fn offer(line: &symvers::Line) -> Option<Offer> {
+    let crc = u32::try_from(line.crc()?).ok()?;
+    line.export?;
+    let name = || line.owner.rsplit_once_str("/").map_or(line.owner, |(_, name)| name);
+    Some(Offer {
+        owner: if line.is_kernels() { Owner::Kernel } else { Owner::Module(ModuleName::new(name())) },
+        // Without CONFIG_MODVERSIONS.
         crc: Some(crc).filter(|crc| *crc != 0),
-        gpl_only: kind.contains_str("GPL"),
-        namespace: namespace.map(BString::from),
-    };
-    Some((name.into(), offer))
+        gpl_only: line.is_gpl_only(),
+        namespace: line.namespace.map(BString::from),
+    })
 }
 
-/// A `__ksymtab_NAME` says that NAME is exported. Some distributions install a file that only says where
-/// the real one is.
-fn system_map(path: &Path) -> Option<KernelTable> {
+/// Some distributions install a file that only says where the real one is.
+fn read_system_map(path: &Path) -> Option<KernelTable> {
     let bytes = read_bounded(path, TREE_FILE_LIMIT).ok()?;
-    let names = bytes.lines().filter_map(|line| line.fields().nth(2)?.strip_prefix(b"__ksymtab_"));
+    let names = bytes.lines().filter_map(|line| system_map::exported(system_map::name(line)?));
     let offer = |name: &[u8]| {
-        // The sections that told GPL symbols from others are merged in it.
         (name.into(), Offer { owner: Owner::Kernel, crc: None, gpl_only: false, namespace: None })
     };
     let table = KernelTable { source: path.to_owned(), offers: names.map(offer).collect(), has_crcs: false };
@@ -90,16 +79,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_of_symvers_tells_owner_licence_and_namespace() {
-        let (name, offer) =
-            symvers_line(b"0x0000001f\tusb_x\tdrivers/usb/usb-storage\tEXPORT_SYMBOL_GPL\tUSB\n").unwrap();
-        assert_eq!(name, "usb_x");
+    fn a_line_of_symvers_is_an_offer_if_it_is_whole() {
+        let offer = |line| offer(&symvers::Line::parse(line)?);
         let owner = Owner::Module(ModuleName::new("usb_storage"));
-        assert_eq!(offer, Offer { owner, crc: Some(0x1f), gpl_only: true, namespace: Some("USB".into()) });
-        let (_, offer) = symvers_line(b"0x00000000\tkfree\tvmlinux\tEXPORT_SYMBOL\t").unwrap();
-        assert_eq!(offer, Offer { owner: Owner::Kernel, crc: None, gpl_only: false, namespace: None });
-        assert_eq!(symvers_line(b"junk"), None);
-        assert_eq!(symvers_line(b"zz\ta\tvmlinux\tEXPORT_SYMBOL"), None);
+        assert_eq!(
+            offer(b"0x0000001f\tusb_x\tdrivers/usb/usb-storage\tEXPORT_SYMBOL_GPL\tUSB"),
+            Some(Offer { owner, crc: Some(0x1f), gpl_only: true, namespace: Some("USB".into()) })
+        );
+        assert_eq!(
+            offer(b"0x00000000\tkfree\tvmlinux\tEXPORT_SYMBOL\t"),
+            Some(Offer { owner: Owner::Kernel, crc: None, gpl_only: false, namespace: None })
+        );
+        for damaged in [&b"junk"[..], b"zz\ta\tvmlinux\tEXPORT_SYMBOL", b"0x123456789\ta\tvmlinux\tE"] {
+            assert_eq!(offer(damaged), None);
+        }
+        assert_eq!(offer(b"0x5\ta\tvmlinux"), None);
     }
 
     #[test]

@@ -16,8 +16,8 @@ use super::similar::similar;
 use crate::{
     Alias, BadBracket, Context, Error, ModuleName, Release,
     config::{lines::words, read},
-    depmod::scan,
     diagnose::{Remark, words::printable},
+    formats::extension::is_module_file,
     index::{Indexes, Trie},
     lookup,
 };
@@ -264,7 +264,7 @@ fn index_causes(indexes: &Indexes) -> Vec<Cause> {
 /// The name of a file in the place of a module's.
 fn file_name(name: &[u8]) -> Option<Cause> {
     let path = Path::new(name.to_os_str().ok()?);
-    let is_file = path.file_name().is_some_and(scan::is_module_file);
+    let is_file = path.file_name().is_some_and(is_module_file);
     let module = is_file.then(|| ModuleName::from_path(path))??;
     Some(Cause::FileName { module, here: path.is_file() })
 }
@@ -282,7 +282,7 @@ fn unindexed(indexes: &Indexes, module: &ModuleName) -> Option<Cause> {
     let walk = WalkDir::new(directory).follow_links(true).into_iter();
     let enter =
         |entry: &walkdir::DirEntry| !matches!(entry.file_name().as_encoded_bytes(), b"build" | b"source");
-    let files = walk.filter_entry(enter).flatten().filter(|entry| scan::is_module_file(entry.file_name()));
+    let files = walk.filter_entry(enter).flatten().filter(|entry| is_module_file(entry.file_name()));
     let mut files = files.map(walkdir::DirEntry::into_path);
     let file = files.find(|path| ModuleName::from_path(path).as_ref() == Some(module))?;
     Some(Cause::NotIndexed { file, index: "modules.dep.bin" })

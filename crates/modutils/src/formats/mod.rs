@@ -1,0 +1,8 @@
+//! What the kernel's build writes and its loader reads, as far as more than one part of the crate needs
+//! it: each format is parsed here and nowhere else, each list stands here once.
+
+pub mod extension;
+pub mod signature;
+pub mod symbol;
+pub mod symvers;
+pub mod system_map;
