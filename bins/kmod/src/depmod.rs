@@ -22,7 +22,7 @@ use modutils::{
         facts::Facts,
         graph::Check,
         output::{self, OutputFile, Sources},
-        parallel, quick,
+        quick,
         stamp::Stamp,
         symvers::{self, Source},
         write::OutputDirectory,
@@ -157,14 +157,14 @@ fn make_indexes(options: &Options, report: &mut Report) -> Result<(), Failed> {
     let output = lock(options, report)?;
     let store = output.as_ref().and_then(|_| open_cache(options, report));
     let kept = OnceLock::new();
-    let known = || {
+    let known = |_| {
         let Some(store) = &store else { return Known::default() };
         let mut known =
             Known::parse(kept.get_or_init(|| store.bytes(&options.directory)), &options.directory);
         known.look();
         known
     };
-    let (known, files) = parallel::beside(options.threads, &known, || find_modules(options, report));
+    let (known, files) = depmod::beside(options.threads, &known, |_| find_modules(options, report));
     let files = files?;
     if options.quick
         && quick::is_current(&files, &options.output)
@@ -192,16 +192,16 @@ fn make_indexes(options: &Options, report: &mut Report) -> Result<(), Failed> {
         return print(&analysis, options, report);
     };
     // What needs no graph is made beside it.
-    let (directory, half) = (&options.directory, parallel::half(options.threads));
+    let directory = &options.directory;
     let sources =
         Sources { files: &files, facts: &facts, directory, warn_duplicates: options.warn_duplicates };
-    let of_facts = || {
+    let of_facts = |threads| {
         let cached = store.as_ref().and_then(|_| cache::prepare(&known, directory, &files, &facts, &stamps));
-        (cached, output::of_facts(&sources, half))
+        (cached, output::of_facts(&sources, threads))
     };
-    let ((cached, of_facts), of_graph) = parallel::beside(options.threads, &of_facts, || {
+    let ((cached, of_facts), of_graph) = depmod::beside(options.threads, &of_facts, |threads| {
         let analysed = depmod::analyse(&files, &facts, &checks, &mut |notice| report.notice(&notice));
-        analysed.map(|analysis| output::of_graph(&analysis, half))
+        analysed.map(|analysis| output::of_graph(&analysis, threads))
     });
     let of_graph = of_graph.map_err(|cycles| tell_cycles(&cycles, &files, report))?;
     let made = output::all([of_facts, of_graph], directory, &mut |notice| report.notice(&notice));

@@ -1,6 +1,5 @@
 //! `modinfo`: show what modules say of themselves, modinfo(8).
 
-mod ahead;
 mod document;
 mod render;
 
@@ -15,8 +14,7 @@ use clap::{ArgMatches, Command};
 use document::Item;
 use modutils::{
     Alias, Context, Error, Level, Module, ModuleName, Release, Root,
-    file::Scratch,
-    module_file::{ModInfo, ModuleFile, Signature, has_module_extension},
+    module_file::{ModInfo, ModuleFile, Signature, Wanted, has_module_extension, read_in_order},
 };
 use render::{Place, Rendering, Subject};
 
@@ -119,9 +117,8 @@ fn show_all(options: &Options, report: &mut Report) -> bool {
     let document = options.json.then(|| Document::begin("modinfo", "modinfo", "modules", report));
     let mut output = Output { rendering: &options.rendering, document };
     let mut done = true;
-    let mut subjects = options.arguments.iter().flat_map(|argument| meant(&context, argument, options));
-    let facts = |scratch: &mut Scratch, meant: &Meant| meant.facts(&options.rendering, scratch);
-    ahead::in_order(&mut subjects, &Scratch::default, &facts, &mut |meant, facts| {
+    let subjects = options.arguments.iter().flat_map(|argument| meant(&context, argument, options));
+    read_in_order(&options.rendering, subjects, |meant, facts| {
         done &= output.show(&context, &meant, facts, report);
     });
     if let Some(document) = output.document {
@@ -149,30 +146,25 @@ struct FileFacts {
     signature: Option<Signature>,
 }
 
-impl ahead::Kept for Option<Result<FileFacts, Error>> {
-    fn size(&self) -> usize {
-        let modinfo =
-            self.as_ref().and_then(|facts| facts.as_ref().ok()).map_or(0, |facts| facts.modinfo.len());
-        size_of::<Self>() + modinfo
-    }
-}
+impl Wanted for Rendering {
+    type File = Meant;
+    type Facts = FileFacts;
 
-impl Meant {
-    /// Reads a file, unless its place is all that was asked for.
-    fn facts(&self, rendering: &Rendering, scratch: &mut Scratch) -> Option<Result<FileFacts, Error>> {
-        let Self::File(path) = self else { return None };
-        let is_enough = rendering.is_place_enough(&Place::File(path.as_os_str().as_bytes()));
-        (!is_enough).then(|| FileFacts::read(path, rendering, scratch))
+    /// Nothing is read where the file's place is all that was asked for.
+    fn path<'a>(&self, meant: &'a Meant) -> Option<&'a Path> {
+        let Meant::File(path) = meant else { return None };
+        let is_enough = self.is_place_enough(&Place::File(path.as_os_str().as_bytes()));
+        (!is_enough).then_some(path)
     }
-}
 
-impl FileFacts {
-    fn read(path: &Path, rendering: &Rendering, scratch: &mut Scratch) -> Result<Self, Error> {
-        let module = ModuleFile::open_with(path, scratch)?;
-        let modinfo = rendering.part(module.modinfo_section()?);
-        let signature = if rendering.shows_signature() { module.signature()? } else { None };
-        scratch.recycle(module.into_contents());
-        Ok(Self { modinfo, signature })
+    fn take(&self, module: &ModuleFile) -> Result<FileFacts, Error> {
+        let modinfo = self.part(module.modinfo_section()?);
+        let signature = if self.shows_signature() { module.signature()? } else { None };
+        Ok(FileFacts { modinfo, signature })
+    }
+
+    fn size(&self, facts: &FileFacts) -> usize {
+        facts.modinfo.len()
     }
 }
 

@@ -46,6 +46,7 @@ mod notice;
 mod once;
 mod root;
 mod stamp;
+mod threads;
 
 pub mod bytes;
 pub mod config;

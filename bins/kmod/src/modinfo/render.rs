@@ -12,7 +12,7 @@ const SIGNATURE_LINE: usize = 20;
 const SIGNATURE_FIELDS: [&str; 5] = ["sig_id", "signer", "sig_key", "sig_hashalgo", "signature"];
 
 /// What is to be printed, and how.
-pub struct Rendering {
+pub(super) struct Rendering {
     /// The values of this field only.
     pub field: Option<Vec<u8>>,
     /// NUL instead of a newline after each line.

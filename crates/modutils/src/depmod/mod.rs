@@ -1,9 +1,9 @@
 //! The facts of a tree become the dependency graph and the `modules.*` files.
 //!
 //! The stages, each a file: [`scan`] finds module files, [`choose`] takes one of several copies,
-//! [`module_order`] sorts them, [`facts`] reads each into [`rows`] ([`parallel`], several at once) unless
-//! [`cache`] knows it by its stamp, [`symbols`] and [`graph`] find who needs whom,
-//! [`order`] puts dependencies in their order or [`cycles`] says why there is none, [`output`] makes
+//! [`module_order`] sorts them, [`facts`] reads each into [`rows`], several at once, unless [`cache`]
+//! knows it by its stamp, [`symbols`] and [`graph`] find who needs whom, [`order`] puts dependencies in
+//! their order or [`cycles`] says why there is none, [`output`] makes
 //! the files' contents and [`mod@write`] puts them into place.
 
 pub mod builtin;
@@ -16,7 +16,6 @@ pub mod graph;
 pub mod module_order;
 pub mod order;
 pub mod output;
-pub mod parallel;
 pub mod quick;
 pub mod rows;
 pub mod scan;
@@ -46,8 +45,10 @@ use self::{
     order::Order,
     symbols::{Owner, SymbolTable},
 };
+pub use crate::threads::beside;
 use crate::{
     ModuleName, Notice, Result, Sink, config::DepmodConfig, file::Scratch, formats::extension, stamp::Stamp,
+    threads::Pool,
 };
 
 /// A module file that the indexes will list.
@@ -139,12 +140,12 @@ pub fn read_facts<'a>(
     let known: Vec<Option<(&Facts<'a>, Stamp)>> = files.iter().map(|file| known.facts(file)).collect();
     let unknown = files.iter().zip(&known).filter_map(|(file, known)| known.is_none().then_some(file));
     let unknown: Vec<&TreeFile> = unknown.collect();
-    let read = parallel::map(
-        parallel::worthwhile(threads, unknown.len()),
-        unknown.len(),
+    let pool = Pool::of(worthwhile(threads, unknown.len()));
+    let read = pool.map(
+        unknown,
         || Scratch::with_limit(LARGE),
-        |scratch, index| {
-            let reading = facts::read(unknown.get(index)?, scratch);
+        |scratch, file| {
+            let reading = facts::read(file, scratch);
             read_one();
             Some(reading).filter(|_| !scratch.was_exceeded())
         },
@@ -164,6 +165,11 @@ pub fn read_facts<'a>(
         (facts, stamp)
     });
     all.unzip()
+}
+
+/// So many threads as are worth starting for so many modules, of those allowed.
+fn worthwhile(threads: NonZeroUsize, modules: usize) -> NonZeroUsize {
+    threads.min(NonZeroUsize::new(modules / 16).unwrap_or(NonZeroUsize::MIN))
 }
 
 /// Finds out who needs whom, and in which order.

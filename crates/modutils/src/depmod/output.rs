@@ -2,8 +2,8 @@
 
 use std::{num::NonZeroUsize, path::Path};
 
-use super::{Analysis, TreeFile, builtin, devname, facts::Facts, parallel};
-use crate::{Alias, Malformed, Notice, Result, Sink, index::TrieBuilder};
+use super::{Analysis, TreeFile, builtin, devname, facts::Facts};
+use crate::{Alias, Malformed, Notice, Result, Sink, index::TrieBuilder, threads::Pool};
 
 /// A file to be written into the module directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,12 +95,10 @@ fn part(
     threads: NonZeroUsize,
     make: impl Fn(&Maker, &mut Sink) -> Option<Result<Vec<u8>, Malformed>> + Sync,
 ) -> Part {
-    let made = parallel::map(
-        threads,
-        FILES.len(),
+    let made = Pool::of(threads).map(
+        FILES.iter().enumerate(),
         || (),
-        |(), number| {
-            let (name, maker) = FILES.get(number)?;
+        |(), &(number, &(name, ref maker))| {
             let mut notices = Vec::new();
             let bytes = make(maker, &mut |notice| notices.push(notice))?;
             Some((number, Made { name, bytes, notices }))

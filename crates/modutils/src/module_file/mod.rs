@@ -32,6 +32,7 @@
 
 pub(crate) mod builtin;
 mod exports;
+mod in_order;
 mod modinfo;
 mod needed;
 pub(crate) mod parameters;
@@ -43,6 +44,7 @@ use std::path::Path;
 
 pub use crate::formats::extension::has_module_extension;
 pub use exports::ExportedSymbol;
+pub use in_order::{Wanted, read_in_order};
 pub use modinfo::{Field, ModInfo};
 pub use needed::{Binding, NeededSymbol};
 pub use parameters::Parameter;
@@ -89,7 +91,7 @@ impl ModuleFile {
     ///
     /// # Errors
     /// As [`ModuleFile::open`].
-    pub fn open_with(path: &Path, scratch: &mut Scratch) -> Result<Self> {
+    pub(crate) fn open_with(path: &Path, scratch: &mut Scratch) -> Result<Self> {
         Self::from_elf(Elf::parse(Contents::open_with(path, scratch)?)?)
     }
 
@@ -109,7 +111,7 @@ impl ModuleFile {
     }
 
     /// Gives the file's contents back.
-    pub fn into_contents(self) -> Contents {
+    pub(crate) fn into_contents(self) -> Contents {
         self.elf.into_contents()
     }
 

@@ -3,12 +3,8 @@
 
 use std::{
     collections::HashMap,
-    num::NonZero,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
-    sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
 };
 
 use super::{Check, Counts, Outcome, Verdict};
@@ -22,6 +18,8 @@ use crate::{
         subject::Subject,
         view::KernelView,
     },
+    file::Scratch,
+    threads::{Pool, beside, processors},
 };
 
 /// The modules that are installed for a kernel: found, and not yet read.
@@ -133,16 +131,15 @@ impl<'a> Modules<'a> {
     /// Reads all files; `read_one` is called after each of them, from any thread.
     pub(super) fn read(check: &Check, files: &'a [TreeFile], read_one: &(dyn Fn() + Sync)) -> Self {
         let Check { root, release, is_running, threads, .. } = check;
-        let open = |file: &TreeFile| {
-            let facts = Subject::open(&file.path);
+        let open = |scratch: &mut Scratch, file: &&TreeFile| {
+            let facts = Subject::open_with(&file.path, scratch);
             read_one();
             facts
         };
+        let threads = allowed(*threads);
         // The kernel's list may be long and its image large: read beside the modules.
-        let (mut view, facts) = std::thread::scope(|scope| {
-            let beginnings = scope.spawn(|| gather::beginnings(root, release, *is_running));
-            let facts = in_parallel(files, *threads, open);
-            (beginnings.join().unwrap_or_default(), facts)
+        let (mut view, facts) = beside(threads, &|_| gather::beginnings(root, release, *is_running), |_| {
+            Pool::of(threads).map(files, Scratch::default, open)
         });
         let list = gather::build_list(&root.modules(release));
         let members: Vec<Member> =
@@ -156,7 +153,8 @@ impl<'a> Modules<'a> {
 
     /// Examines all modules; a verdict for each, in their order.
     fn examine(&self, threads: usize) -> Vec<Verdict> {
-        let mut verdicts = in_parallel(&self.members, threads, |member| member.verdict(&self.view));
+        let verdict = |(): &mut (), member: &&Member| member.verdict(&self.view);
+        let mut verdicts = Pool::of(allowed(threads)).map(&self.members, || (), verdict);
         self.follow_dependencies(&mut verdicts);
         verdicts
     }
@@ -238,30 +236,7 @@ impl<'a> Member<'a> {
     }
 }
 
-/// Does the same with each item, in threads, and keeps the order.
-fn in_parallel<T: Sync, R: Send>(items: &[T], threads: usize, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let processors = || std::thread::available_parallelism().map_or(1, NonZero::get);
-    let threads = if threads == 0 { processors() } else { threads }.min(items.len().max(1));
-    let next = AtomicUsize::new(0);
-    let results: Mutex<Vec<(usize, R)>> = Mutex::new(Vec::with_capacity(items.len()));
-    let run = || {
-        let mut own = Vec::new();
-        loop {
-            let place = next.fetch_add(1, Ordering::Relaxed);
-            let Some(item) = items.get(place) else { break };
-            own.push((place, work(item)));
-        }
-        if let Ok(mut results) = results.lock() {
-            results.append(&mut own);
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..threads {
-            scope.spawn(run);
-        }
-        run();
-    });
-    let mut results = results.into_inner().unwrap_or_default();
-    results.sort_unstable_by_key(|(place, _)| *place);
-    results.into_iter().map(|(_, result)| result).collect()
+/// So many threads; zero stands for one on each processor.
+fn allowed(threads: usize) -> NonZeroUsize {
+    NonZeroUsize::new(threads).unwrap_or_else(processors)
 }

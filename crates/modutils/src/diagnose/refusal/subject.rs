@@ -17,6 +17,7 @@ use goblin::{
 use crate::{
     ModuleName, Result,
     elf::Class,
+    file::Scratch,
     formats::{signature, symbol},
     module_file::{Binding, ModuleFile, Signature, parameters},
 };
@@ -127,7 +128,18 @@ impl Subject {
     /// # Errors
     /// As [`ModuleFile::open`] and [`Subject::of`].
     pub fn open(path: &Path) -> Result<Self> {
-        Self::of(&ModuleFile::open(path)?)
+        Self::open_with(path, &mut Scratch::default())
+    }
+
+    /// As [`Subject::open`], with memory that serves for one file after the other.
+    ///
+    /// # Errors
+    /// As [`Subject::open`].
+    pub fn open_with(path: &Path, scratch: &mut Scratch) -> Result<Self> {
+        let module = ModuleFile::open_with(path, scratch)?;
+        let subject = Self::of(&module);
+        scratch.recycle(module.into_contents());
+        subject
     }
 
     /// Reads the facts of a module.
