@@ -25,7 +25,6 @@ pub struct Report {
     output: BufWriter<io::Stdout>,
     output_style: Style,
     output_failure: Option<io::Error>,
-    incomplete: bool,
 }
 
 impl Report {
@@ -34,15 +33,7 @@ impl Report {
         let output = BufWriter::with_capacity(16 * 1024, io::stdout());
         let threshold = Some(threshold);
         let (to_syslog, output_style) = (false, Style::of(&io::stdout()));
-        let mut report = Self {
-            tool,
-            threshold,
-            to_syslog,
-            output,
-            output_style,
-            output_failure: None,
-            incomplete: false,
-        };
+        let mut report = Self { tool, threshold, to_syslog, output, output_style, output_failure: None };
         if startup::stderr_was_closed() {
             report.use_syslog();
         }
@@ -100,14 +91,8 @@ impl Report {
         self.output_style
     }
 
-    /// Whether a notice has told of something that could not be read, shown or not.
-    pub fn is_incomplete(&self) -> bool {
-        self.incomplete
-    }
-
     /// Shows a message, when its level is to be shown.
     pub fn notice(&mut self, notice: &Notice) {
-        self.incomplete |= notice.incomplete;
         if self.shows(notice.level) {
             if self.to_syslog {
                 self.log(notice);

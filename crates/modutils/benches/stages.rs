@@ -9,11 +9,12 @@ use std::sync::{Arc, LazyLock};
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
-use modutils::config::{DepmodConfig, ModprobeConfig};
+use modutils::config::ModprobeConfig;
 use modutils::depmod::cache::Known;
 use modutils::depmod::facts::{self, Facts};
 use modutils::depmod::graph::Check;
-use modutils::depmod::{self, Checks, TreeFile, output};
+use modutils::depmod::omission::Omissions;
+use modutils::depmod::{self, Checks, Configuration, Tree, TreeFile, output};
 use modutils::elf::Elf;
 use modutils::file::{Contents, Scratch};
 use modutils::index::{Trie, TrieBuilder};
@@ -52,9 +53,11 @@ static MODULES: LazyLock<Modules> = LazyLock::new(|| match cache::find_tree(TREE
 
 impl Modules {
     fn of(origin: String, path: &Path, directory: Option<tempfile::TempDir>) -> Modules {
-        let files = depmod::tree(path, &DepmodConfig::default(), &mut |_| {}).expect("a module directory");
+        let tree = Tree::find(path, Configuration::default(), &mut |_| {}).expect("a module directory");
+        let files = tree.files().to_vec();
+        let (known, mut omissions) = (Known::default(), Omissions::default());
         let (facts, _) =
-            depmod::read_facts(&files, &Known::default(), NonZeroUsize::MIN, &|| (), &mut |_| {});
+            depmod::read_facts(&files, &known, NonZeroUsize::MIN, &|| (), &mut omissions, &mut |_| {});
         Modules { origin, files, facts, _directory: directory }
     }
 

@@ -1,8 +1,7 @@
-//! What is worth telling but stops nothing.
+//! What is worth reporting but stops nothing.
 
-use std::io;
+use std::fmt;
 
-use crate::Errno;
 use bstr::BString;
 
 use crate::Error;
@@ -24,40 +23,25 @@ pub enum Level {
     Debug,
 }
 
-/// A message for the person at the terminal.
+/// A message for the person at the terminal, and nothing else: whoever drops it loses no fact that
+/// decides anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
     /// How much it matters.
     pub level: Level,
     /// One line, or several, without a final newline. Bytes, because paths and names are.
     pub message: BString,
-    /// Whether something that is there could not be read: what is made without it lacks something,
-    /// and another run may find it.
-    pub incomplete: bool,
 }
 
 impl Notice {
     /// A notice of the given level.
     pub fn new(level: Level, message: impl Into<BString>) -> Self {
-        Self { level, message: message.into(), incomplete: false }
+        Self { level, message: message.into() }
     }
 
     /// A notice of an error that does not stop the work.
     pub fn of(level: Level, error: &Error) -> Self {
-        let notice = Self::new(level, error.to_string());
-        match error {
-            Error::Io { source, .. } => notice.because_of(source),
-            Error::Malformed { .. } => notice,
-        }
-    }
-
-    /// The same, come of this error: the work is incomplete unless the error says that a file is not
-    /// there, or is not what it should be.
-    #[must_use]
-    pub fn because_of(self, error: &io::Error) -> Self {
-        let errno = error.raw_os_error().map(Errno::from_raw);
-        let absent = [Errno::ENOENT, Errno::ENOTDIR, Errno::ELOOP, Errno::EISDIR, Errno::ENAMETOOLONG];
-        Self { incomplete: errno.is_some_and(|errno| !absent.contains(&errno)), ..self }
+        Self::new(level, error.to_string())
     }
 
     /// A notice of [`Level::Error`].
@@ -68,6 +52,12 @@ impl Notice {
     /// A notice of [`Level::Warning`].
     pub fn warning(message: impl Into<BString>) -> Self {
         Self::new(Level::Warning, message)
+    }
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.message.fmt(f)
     }
 }
 

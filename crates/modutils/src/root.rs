@@ -120,7 +120,7 @@ impl Release {
 }
 
 /// The path in a directory, after one more slash even where the directory ends in one.
-fn below(directory: &Path, path: &Path) -> PathBuf {
+pub(crate) fn below(directory: &Path, path: &Path) -> PathBuf {
     let mut joined = directory.as_os_str().to_owned();
     joined.push("/");
     joined.push(path);

@@ -12,8 +12,9 @@ fuzz_target!(|text: &[u8]| {
     // An expression may take a mebibyte when compiled, and its searches some more.
     memory::within((64 << 20) + 64 * text.len(), || {
         let mut told = 0;
-        let config =
+        let (config, errors) =
             DepmodConfig::load(&[file.path()], &Release::new("6.12.1-amd64"), &mut |_: Notice| told += 1);
+        assert!(errors.is_empty());
         assert!(!config.search.is_empty());
         let words: usize = lines::lines(text).map(|line| lines::words(&line.text).count()).sum();
         let kept = config.search.len() + config.overrides.len() + config.externals.len();

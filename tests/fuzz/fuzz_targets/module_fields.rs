@@ -44,9 +44,9 @@ fuzz_target!(|module: DamagedModule| {
         }
     });
     let file = TreeFile { name: ModuleName::new("m"), path: file.path(), listed: "m.ko".into() };
-    let Reading { facts, notices, .. } =
+    let Reading { facts, omissions, .. } =
         memory::within((1 << 20) + 64 * plain, || facts::read(&file, &mut Scratch::default()));
-    assert!(notices.len() <= 3);
+    assert!(omissions.len() <= 3);
     assert_eq!(facts.exports.iter().count(), facts.exports.len());
     assert_eq!(facts.needs.iter().count(), facts.needs.len());
 });

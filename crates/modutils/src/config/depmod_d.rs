@@ -68,21 +68,27 @@ impl Default for DepmodConfig {
 impl DepmodConfig {
     /// Reads the configuration for a kernel from files and directories: those of
     /// [`Family::Depmod`](super::Family), or those the caller names. What cannot be read or
-    /// understood goes to the sink and counts for nothing.
-    pub fn load(paths: &[PathBuf], release: &Release, sink: &mut Sink) -> Self {
+    /// understood goes to the sink and counts for nothing. With the configuration comes why paths
+    /// could not be read.
+    pub fn load(paths: &[PathBuf], release: &Release, sink: &mut Sink) -> (Self, Vec<Error>) {
         let mut files = Files::default();
         files.add(paths, sink);
+        let mut errors = files.take_errors();
         let mut config = Self { search: Vec::new(), ..Self::default() };
         for file in files.into_paths() {
             match read(&file) {
                 Ok(bytes) => config.add(&file, &bytes, release, sink),
-                Err(error) => sink(Notice::of(Level::Error, &Error::io("read", file)(error))),
+                Err(error) => {
+                    let error = Error::io("read", file)(error);
+                    sink(Notice::of(Level::Error, &error));
+                    errors.push(error);
+                }
             }
         }
         if config.search.is_empty() {
             config.search = Self::default().search;
         }
-        config
+        (config, errors)
     }
 
     /// Adds the lines of one file.
@@ -174,7 +180,7 @@ mod tests {
         std::fs::write(file.path(), text).unwrap();
         let mut notices = Vec::new();
         let release = Release::new("6.12.1-amd64");
-        let config = DepmodConfig::load(&[file.path().to_owned()], &release, &mut |notice: Notice| {
+        let (config, _) = DepmodConfig::load(&[file.path().to_owned()], &release, &mut |notice: Notice| {
             let message = notice.message.to_string().replace(file.path().to_str().unwrap(), "FILE");
             notices.push(format!("{:?} {message}", notice.level));
         });

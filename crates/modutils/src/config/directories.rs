@@ -51,6 +51,8 @@ pub struct Files {
     read: Vec<(u64, u64)>,
     /// What was looked at.
     seen: Seen,
+    /// Why paths could not be read.
+    errors: Vec<Error>,
 }
 
 impl Files {
@@ -70,7 +72,7 @@ impl Files {
                 Err(error) => {
                     self.seen.note(path, None);
                     if !is_missing(&error) {
-                        sink(Notice::of(Level::Error, &Error::io("read", path)(error)));
+                        self.report(path, error, sink);
                     }
                 }
             }
@@ -96,45 +98,56 @@ impl Files {
         }
     }
 
-    /// Adds a directory's files. Whether there was nothing to tell.
-    fn add_directory(&mut self, directory: &Path, sink: &mut Sink) -> bool {
-        let mut told = false;
-        let mut tell = |notice| {
-            told = true;
-            sink(notice);
-        };
-        let failed = |path: &Path, error| Notice::of(Level::Error, &Error::io("read", path)(error));
-        match fs::read_dir(directory) {
-            Ok(entries) => {
-                for entry in entries {
-                    match entry {
-                        Ok(entry) => self.add_entry(&entry.path(), &mut tell),
-                        Err(error) => {
-                            tell(failed(directory, error));
-                            break;
-                        }
-                    }
-                }
-            }
-            Err(error) => tell(failed(directory, error)),
-        }
-        !told
+    /// Why paths that are or name files could not be read, as it was reported.
+    pub fn take_errors(&mut self) -> Vec<Error> {
+        std::mem::take(&mut self.errors)
     }
 
-    fn add_entry(&mut self, path: &Path, sink: &mut Sink) {
+    /// Adds a directory's files. Whether there was nothing to report.
+    fn add_directory(&mut self, directory: &Path, sink: &mut Sink) -> bool {
+        let entries = match fs::read_dir(directory) {
+            Ok(entries) => entries,
+            Err(error) => {
+                self.report(directory, error, sink);
+                return false;
+            }
+        };
+        let mut is_sound = true;
+        for entry in entries {
+            match entry {
+                Ok(entry) => is_sound &= self.add_entry(&entry.path(), sink),
+                Err(error) => {
+                    self.report(directory, error, sink);
+                    return false;
+                }
+            }
+        }
+        is_sound
+    }
+
+    fn add_entry(&mut self, path: &Path, sink: &mut Sink) -> bool {
         if !is_configuration(path) {
-            return;
+            return true;
         }
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => {
                 sink(Notice::error(format!("{}: a directory, not read", path.display())));
+                return false;
             }
             Ok(metadata) => self.add_file(path, &metadata),
             Err(error) => {
                 self.seen.note(path, None);
-                sink(Notice::of(Level::Error, &Error::io("read", path)(error)));
+                self.report(path, error, sink);
+                return false;
             }
         }
+        true
+    }
+
+    fn report(&mut self, path: &Path, error: io::Error, sink: &mut Sink) {
+        let error = Error::io("read", path)(error);
+        sink(Notice::of(Level::Error, &error));
+        self.errors.push(error);
     }
 }
 

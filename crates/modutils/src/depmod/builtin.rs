@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bstr::ByteSlice;
 
-use super::{missing, output::index_alias};
+use super::{omission::Omissions, output::index_alias, unread_list};
 use crate::{
     Malformed, ModuleName, Notice, Sink,
     file::{TREE_FILE_LIMIT, read_bounded},
@@ -16,8 +16,12 @@ use crate::{
 ///
 /// # Errors
 /// Where the index would be too large for its format.
-pub fn names_index(directory: &Path, sink: &mut Sink) -> Result<Vec<u8>, Malformed> {
-    let Some(bytes) = read("modules.builtin", directory, sink) else { return Ok(Vec::new()) };
+pub fn names_index(
+    directory: &Path,
+    omissions: &mut Omissions,
+    sink: &mut Sink,
+) -> Result<Vec<u8>, Malformed> {
+    let Some(bytes) = read("modules.builtin", directory, omissions, sink) else { return Ok(Vec::new()) };
     let mut trie = TrieBuilder::new();
     for line in bytes.lines_with_terminator() {
         let name = name_of_line(line).filter(|name| trie.insert(name.as_bytes(), b"", 0).is_ok());
@@ -34,8 +38,14 @@ pub fn names_index(directory: &Path, sink: &mut Sink) -> Result<Vec<u8>, Malform
 ///
 /// # Errors
 /// Where the index would be too large for its format.
-pub fn aliases_index(directory: &Path, sink: &mut Sink) -> Result<Vec<u8>, Malformed> {
-    let Some(bytes) = read("modules.builtin.modinfo", directory, sink) else { return Ok(Vec::new()) };
+pub fn aliases_index(
+    directory: &Path,
+    omissions: &mut Omissions,
+    sink: &mut Sink,
+) -> Result<Vec<u8>, Malformed> {
+    let Some(bytes) = read("modules.builtin.modinfo", directory, omissions, sink) else {
+        return Ok(Vec::new());
+    };
     let mut trie = TrieBuilder::new();
     for string in bytes.split_inclusive(|&byte| byte == 0) {
         // A string without its end was cut short.
@@ -60,9 +70,9 @@ fn name_of_line(line: &[u8]) -> Option<ModuleName> {
     (!name.is_empty()).then(|| ModuleName::new(name))
 }
 
-fn read(file: &str, directory: &Path, sink: &mut Sink) -> Option<Vec<u8>> {
+fn read(file: &str, directory: &Path, omissions: &mut Omissions, sink: &mut Sink) -> Option<Vec<u8>> {
     let bytes = read_bounded(&directory.join(file), TREE_FILE_LIMIT);
-    bytes.map_err(|error| sink(missing(file, directory, &error))).ok()
+    bytes.map_err(|error| omissions.report(unread_list(file, directory, error), sink)).ok()
 }
 
 #[cfg(test)]
@@ -70,13 +80,14 @@ mod tests {
     use super::*;
     use crate::index::Trie;
 
-    type Index = fn(&Path, &mut Sink) -> Result<Vec<u8>, Malformed>;
+    type Index = fn(&Path, &mut Omissions, &mut Sink) -> Result<Vec<u8>, Malformed>;
 
     fn entries(index: Index, file: &str, text: &[u8]) -> (Vec<(String, String)>, Vec<String>) {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join(file), text).unwrap();
         let mut notices = Vec::new();
-        let bytes = index(directory.path(), &mut |notice: Notice| notices.push(notice.message.to_string()));
+        let mut sink = |notice: Notice| notices.push(notice.to_string());
+        let bytes = index(directory.path(), &mut Omissions::default(), &mut sink);
         let trie = Trie::from_bytes(Path::new("test.bin"), bytes.unwrap()).unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         let entries = trie.entries().unwrap().into_iter().map(|(key, value)| (text(key), text(value)));
@@ -103,11 +114,12 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_file_is_told_and_leaves_an_empty_index() {
+    fn a_missing_file_is_reported_and_leaves_an_empty_index() {
         let directory = tempfile::tempdir().unwrap();
-        let mut notices = 0;
-        assert_eq!(names_index(directory.path(), &mut |_| notices += 1), Ok(Vec::new()));
-        assert_eq!(aliases_index(directory.path(), &mut |_| notices += 1), Ok(Vec::new()));
-        assert_eq!(notices, 2);
+        let (mut omissions, mut notices) = (Omissions::default(), 0);
+        let mut sink = |_| notices += 1;
+        assert_eq!(names_index(directory.path(), &mut omissions, &mut sink), Ok(Vec::new()));
+        assert_eq!(aliases_index(directory.path(), &mut omissions, &mut sink), Ok(Vec::new()));
+        assert_eq!((notices, omissions.as_slice().len(), omissions.has_unread()), (2, 2, false));
     }
 }

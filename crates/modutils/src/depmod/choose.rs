@@ -1,13 +1,20 @@
 //! Of several copies of a module one counts: which one, depmod.d says.
 
-use std::collections::{HashMap, hash_map::Entry};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    path::PathBuf,
+};
 
 use bstr::ByteSlice;
 use foldhash::fast::RandomState;
 
-use super::{TreeFile, scan::Found};
+use super::{
+    TreeFile,
+    omission::{Omission, Omissions, Omitted},
+    scan::Found,
+};
 use crate::{
-    ModuleName, Notice, Sink,
+    Malformed, ModuleName, Notice, Sink,
     config::{DepmodConfig, depmod_d::Place},
     formats::extension,
 };
@@ -27,15 +34,19 @@ enum Rank {
 
 /// One file for each module name. Copies of equal rank: the one found first counts.
 ///
-/// A file whose name begins with a dot has no module name; it is named to the sink and left out.
-pub fn choose(found: Vec<Found>, config: &DepmodConfig, sink: &mut Sink) -> Vec<TreeFile> {
+/// A file whose name begins with a dot has no module name: it is an omission.
+pub fn choose(
+    found: Vec<Found>,
+    config: &DepmodConfig,
+    omissions: &mut Omissions,
+    sink: &mut Sink,
+) -> Vec<TreeFile> {
     let mut places: HashMap<ModuleName, usize, RandomState> = HashMap::default();
     places.reserve(found.len());
     let mut chosen: Vec<(Rank, TreeFile)> = Vec::with_capacity(found.len());
     for found in found {
         let Some(name) = ModuleName::from_path(&found.path) else {
-            let message = format!("no module name in this path: {}", found.path.display());
-            sink(Notice::warning(message));
+            omissions.report(nameless(found.path), sink);
             continue;
         };
         let rank = rank(&found, config);
@@ -55,6 +66,12 @@ pub fn choose(found: Vec<Found>, config: &DepmodConfig, sink: &mut Sink) -> Vec<
         }
     }
     chosen.into_iter().map(|(_, file)| file).collect()
+}
+
+fn nameless(path: PathBuf) -> Omission {
+    let error = Malformed::file("the file's name holds no module name").at(&path);
+    let notice = Notice::warning(format!("no module name in this path: {}", path.display()));
+    Omission::new(Omitted::Name, path, error, notice)
 }
 
 fn rank(found: &Found, config: &DepmodConfig) -> Rank {
@@ -103,7 +120,7 @@ mod tests {
             listed: (*copy).into(),
             external: copy.starts_with('/'),
         });
-        let mut chosen: Vec<_> = choose(found.collect(), config, &mut |_| ())
+        let mut chosen: Vec<_> = choose(found.collect(), config, &mut Omissions::default(), &mut |_| ())
             .into_iter()
             .map(|file| file.listed.to_string())
             .collect();

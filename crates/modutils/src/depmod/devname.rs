@@ -3,7 +3,7 @@
 //! depmod writes it; `kmod static-nodes` reads it for systemd-tmpfiles and udevd, which make the nodes.
 //! After a comment each line is `MODULE NODE cMAJOR:MINOR`, with a `b` for a block device.
 
-use std::path::Path;
+use std::{fmt, path::Path};
 
 use bstr::{BStr, ByteSlice};
 
@@ -81,11 +81,23 @@ impl<'a> Node<'a> {
 
     /// Appends the node as a line of the file.
     pub fn write(&self, text: &mut Vec<u8>) {
-        let Device { block, major, minor } = self.device;
-        let letter = if block { 'b' } else { 'c' };
         text.extend_from_slice(&[self.module.as_bytes(), b" ", self.name].concat());
-        text.extend_from_slice(format!(" {letter}{major}:{minor}\n").as_bytes());
+        text.extend_from_slice(format!(" {}\n", self.device).as_bytes());
     }
+}
+
+impl fmt::Display for Device {
+    /// As the file has it: `c10:200`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { block, major, minor } = self;
+        write!(f, "{}{major}:{minor}", if *block { 'b' } else { 'c' })
+    }
+}
+
+/// The node of a module; `None` where its aliases do not name one with its number.
+pub(super) fn node_of<'a>(file: &'a TreeFile, facts: &'a Facts<'_>) -> Option<Node<'a>> {
+    let (name, device) = node(facts.aliases.iter());
+    Some(Node { module: file.name.as_bstr(), name: name?.as_bstr(), device: device? })
 }
 
 /// The content of the file; empty where no module has a node. A module that names a node and no

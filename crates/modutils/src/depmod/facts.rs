@@ -6,7 +6,7 @@
 use bstr::{BString, ByteSlice};
 
 use crate::{
-    Notice, Result,
+    Error, Notice, Result,
     elf::Elf,
     file::{Contents, Scratch, open_regular},
     module_file::{Binding, ModuleFile},
@@ -15,6 +15,7 @@ use crate::{
 
 use super::{
     TreeFile,
+    omission::{Omission, Omitted},
     rows::{Need, Strings, Symbols},
 };
 
@@ -39,25 +40,25 @@ pub struct Reading {
     /// The facts that could be read.
     pub facts: Facts<'static>,
     /// One for each kind of facts that could not.
-    pub notices: Vec<Notice>,
+    pub omissions: Vec<Omission>,
     /// Which file it was, as it stood before anything was read of it; `None` where it could not be
     /// opened, or may be changed without a trace.
     pub stamp: Option<Stamp>,
 }
 
-/// Reads one file. A damaged module has the facts that could be read, and a notice for each kind
+/// Reads one file. A damaged module has the facts that could be read, and an omission for each kind
 /// that could not.
 pub fn read(file: &TreeFile, scratch: &mut Scratch) -> Reading {
     let mut reading = Reading::default();
     match open(file, scratch, &mut reading.stamp) {
-        Err(error) => reading.notices.push(could_not_load("module", file, &error)),
+        Err(error) => reading.omissions.push(could_not_load(Omitted::Module, file, error)),
         Ok(module) => {
             let facts = &mut reading.facts;
             if let Err(error) = facts.read_symbols(&module) {
-                reading.notices.push(could_not_load("symbols from", file, &error));
+                reading.omissions.push(could_not_load(Omitted::Symbols, file, error));
             }
             if let Err(error) = facts.read_modinfo(&module) {
-                reading.notices.push(could_not_load("information from", file, &error));
+                reading.omissions.push(could_not_load(Omitted::Modinfo, file, error));
             }
             scratch.recycle(module.into_contents());
         }
@@ -96,18 +97,19 @@ impl Facts<'_> {
     }
 }
 
-fn could_not_load(what: &str, file: &TreeFile, error: &crate::Error) -> Notice {
+fn could_not_load(what: Omitted, file: &TreeFile, error: Error) -> Omission {
     let path = file.path.as_os_str().as_encoded_bytes();
-    let cause = match error {
-        crate::Error::Malformed { fault, .. } => fault.to_string(),
+    let words: &[u8] = match what {
+        Omitted::Symbols => b"symbols from",
+        Omitted::Modinfo => b"information from",
+        _ => b"module",
+    };
+    let cause = match &error {
+        Error::Malformed { fault, .. } => fault.to_string(),
         other => other.to_string(),
     };
-    let message = [b"failed to load ", what.as_bytes(), b" ", path, b": ", cause.as_bytes()].concat();
-    let notice = Notice::error(BString::from(message));
-    match error {
-        crate::Error::Io { source, .. } => notice.because_of(source),
-        crate::Error::Malformed { .. } => notice,
-    }
+    let message = [b"failed to load ", words, b" ", path, b": ", cause.as_bytes()].concat();
+    Omission::new(what, &file.path, error, Notice::error(BString::from(message)))
 }
 
 #[cfg(test)]
@@ -122,10 +124,10 @@ mod tests {
         let path = directory.path().join("a.ko");
         std::fs::write(&path, bytes).unwrap();
         let file = TreeFile { name: ModuleName::new("a"), path, listed: "a.ko".into() };
-        let Reading { facts, notices, .. } = read(&file, &mut Scratch::default());
-        let texts = notices
+        let Reading { facts, omissions, .. } = read(&file, &mut Scratch::default());
+        let texts = omissions
             .into_iter()
-            .map(|notice| notice.message.to_string().replace(directory.path().to_str().unwrap(), "DIR"));
+            .map(|omission| omission.notice().to_string().replace(directory.path().to_str().unwrap(), "DIR"));
         (facts, texts.collect())
     }
 

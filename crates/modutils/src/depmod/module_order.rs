@@ -8,7 +8,7 @@ use std::{collections::HashMap, path::Path};
 use bstr::{BString, ByteSlice};
 use foldhash::fast::RandomState;
 
-use super::{TreeFile, missing};
+use super::{TreeFile, omission::Omissions, unread_list};
 use crate::{
     Sink,
     file::{TREE_FILE_LIMIT, read_bounded},
@@ -18,10 +18,10 @@ use crate::{
 /// Sorts modules by their place in `modules.order`; the others come after them, by path.
 ///
 /// The file lists `kernel/.../NAME.ko`, whatever compression the modules were given since. Where it
-/// is missing, that goes to the sink.
-pub fn sort(modules: &mut [TreeFile], directory: &Path, sink: &mut Sink) {
+/// cannot be read, that is an omission.
+pub fn sort(modules: &mut [TreeFile], directory: &Path, omissions: &mut Omissions, sink: &mut Sink) {
     let bytes = read_bounded(&directory.join("modules.order"), TREE_FILE_LIMIT).unwrap_or_else(|error| {
-        sink(missing("modules.order", directory, &error));
+        omissions.report(unread_list("modules.order", directory, error), sink);
         Vec::new()
     });
     let mut places: HashMap<&[u8], usize, RandomState> = HashMap::default();
@@ -54,7 +54,7 @@ mod tests {
         };
         let mut modules: Vec<_> = listed.iter().map(file).collect();
         let mut notices = Vec::new();
-        sort(&mut modules, directory.path(), &mut |notice| {
+        sort(&mut modules, directory.path(), &mut Omissions::default(), &mut |notice| {
             notices.push(notice.message.to_string().replace(directory.path().to_str().unwrap(), "DIR"));
         });
         (modules.into_iter().map(|module| module.listed.to_string()).collect(), notices)
@@ -73,7 +73,10 @@ mod tests {
         let path = directory.path().join("modules.order");
         nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
         let mut notices = Vec::new();
-        sort(&mut [], directory.path(), &mut |notice| notices.push(notice.message.to_string()));
+        let mut omissions = Omissions::default();
+        let mut sink = |notice: crate::Notice| notices.push(notice.to_string());
+        sort(&mut [], directory.path(), &mut omissions, &mut sink);
+        assert!(!omissions.has_unread());
         assert!(notices.len() == 1 && notices[0].ends_with(": not a regular file"), "{notices:?}");
     }
 

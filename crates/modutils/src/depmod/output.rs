@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroUsize, path::Path};
 
-use super::{Analysis, TreeFile, builtin, devname, facts::Facts};
+use super::{Analysis, TreeFile, builtin, complete::Made, devname, facts::Facts, omission::Omissions};
 use crate::{Alias, Malformed, Notice, Result, Sink, index::TrieBuilder, threads::Pool};
 
 /// A file to be written into the module directory.
@@ -43,7 +43,7 @@ pub struct Sources<'a> {
 
 /// What makes a file.
 enum Maker {
-    OfFacts(fn(&Sources<'_>, &mut Sink) -> Result<Vec<u8>, Malformed>),
+    OfFacts(fn(&Sources<'_>, &mut Omissions, &mut Sink) -> Result<Vec<u8>, Malformed>),
     OfGraph(fn(&Analysis<'_>, &mut Sink) -> Result<Vec<u8>, Malformed>),
 }
 use Maker::{OfFacts, OfGraph};
@@ -51,41 +51,48 @@ use Maker::{OfFacts, OfGraph};
 /// All files. In this order is told what is to be told of them.
 const FILES: [(&str, Maker); 11] = [
     ("modules.dep.bin", OfGraph(dep_index)),
-    ("modules.alias.bin", OfFacts(alias_index)),
+    ("modules.alias.bin", OfFacts(|from, _, sink| alias_index(from, sink))),
     ("modules.symbols.bin", OfGraph(symbols_index)),
-    ("modules.builtin.bin", OfFacts(|from, sink| builtin::names_index(from.directory, sink))),
-    ("modules.builtin.alias.bin", OfFacts(|from, sink| builtin::aliases_index(from.directory, sink))),
+    (
+        "modules.builtin.bin",
+        OfFacts(|from, omissions, sink| builtin::names_index(from.directory, omissions, sink)),
+    ),
+    (
+        "modules.builtin.alias.bin",
+        OfFacts(|from, omissions, sink| builtin::aliases_index(from.directory, omissions, sink)),
+    ),
     ("modules.dep", OfGraph(|analysis, _| Ok(dep(analysis)))),
-    ("modules.alias", OfFacts(|from, _| Ok(alias(from.files, from.facts)))),
-    ("modules.softdep", OfFacts(|from, _| Ok(softdep(from.files, from.facts)))),
-    ("modules.weakdep", OfFacts(|from, _| Ok(weakdep(from.files, from.facts)))),
+    ("modules.alias", OfFacts(|from, _, _| Ok(alias(from.files, from.facts)))),
+    ("modules.softdep", OfFacts(|from, _, _| Ok(softdep(from.files, from.facts)))),
+    ("modules.weakdep", OfFacts(|from, _, _| Ok(weakdep(from.files, from.facts)))),
     ("modules.symbols", OfGraph(|analysis, _| Ok(symbols(analysis)))),
-    ("modules.devname", OfFacts(|from, sink| Ok(devname::text(from.files, from.facts, sink)))),
+    ("modules.devname", OfFacts(|from, _, sink| Ok(devname::text(from.files, from.facts, sink)))),
 ];
 
-/// A file that was made, and what is to be told of it.
+/// A file that was made, what it lacks, and what is to be reported of it.
 #[derive(Debug)]
-struct Made {
+struct MadeFile {
     name: &'static str,
     bytes: Result<Vec<u8>, Malformed>,
+    omissions: Omissions,
     notices: Vec<Notice>,
 }
 
 /// Some of the files, with their numbers in `FILES`.
 #[derive(Debug)]
-pub struct Part(Vec<(usize, Made)>);
+pub struct Part(Vec<(usize, MadeFile)>);
 
 /// Makes the files that need no graph, each in one of at most `threads` threads.
 pub fn of_facts(sources: &Sources<'_>, threads: NonZeroUsize) -> Part {
-    part(threads, |maker, sink| match maker {
-        OfFacts(make) => Some(make(sources, sink)),
+    part(threads, |maker, omissions, sink| match maker {
+        OfFacts(make) => Some(make(sources, omissions, sink)),
         OfGraph(_) => None,
     })
 }
 
 /// Makes the others.
 pub fn of_graph(analysis: &Analysis<'_>, threads: NonZeroUsize) -> Part {
-    part(threads, |maker, sink| match maker {
+    part(threads, |maker, _, sink| match maker {
         OfGraph(make) => Some(make(analysis, sink)),
         OfFacts(_) => None,
     })
@@ -93,33 +100,35 @@ pub fn of_graph(analysis: &Analysis<'_>, threads: NonZeroUsize) -> Part {
 
 fn part(
     threads: NonZeroUsize,
-    make: impl Fn(&Maker, &mut Sink) -> Option<Result<Vec<u8>, Malformed>> + Sync,
+    make: impl Fn(&Maker, &mut Omissions, &mut Sink) -> Option<Result<Vec<u8>, Malformed>> + Sync,
 ) -> Part {
     let made = Pool::of(threads).map(
         FILES.iter().enumerate(),
         || (),
         |(), &(number, &(name, ref maker))| {
-            let mut notices = Vec::new();
-            let bytes = make(maker, &mut |notice| notices.push(notice))?;
-            Some((number, Made { name, bytes, notices }))
+            let (mut omissions, mut notices) = (Omissions::default(), Vec::new());
+            let bytes = make(maker, &mut omissions, &mut |notice| notices.push(notice))?;
+            Some((number, MadeFile { name, bytes, omissions, notices }))
         },
     );
     Part(made.into_iter().flatten().collect())
 }
 
-/// The files of both parts, the indexes first.
+/// The files of both parts, the indexes first, with what they and the modules lack.
 ///
 /// # Errors
 /// Where an index would be too large for its format.
-pub fn all(parts: [Part; 2], directory: &Path, sink: &mut Sink) -> Result<Vec<OutputFile>> {
+pub fn all(parts: [Part; 2], mut omissions: Omissions, directory: &Path, sink: &mut Sink) -> Result<Made> {
     let mut made: Vec<_> = parts.into_iter().flat_map(|Part(made)| made).collect();
     made.sort_by_key(|(number, _)| *number);
-    let files = made.into_iter().map(|(_, Made { name, bytes, notices })| {
-        notices.into_iter().for_each(&mut *sink);
-        let bytes = bytes.map_err(|fault| fault.at(&directory.join(name)))?;
-        Ok(OutputFile { name, bytes })
+    let files = made.into_iter().map(|(_, file)| {
+        file.notices.into_iter().for_each(&mut *sink);
+        omissions.append(file.omissions);
+        let bytes = file.bytes.map_err(|fault| fault.at(&directory.join(file.name)))?;
+        Ok(OutputFile { name: file.name, bytes })
     });
-    files.collect()
+    let files = files.collect::<Result<_>>()?;
+    Ok(Made::new(files, omissions))
 }
 
 /// Puts the files into the order in which they are to replace the old ones: what readers look into
@@ -279,8 +288,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        config::DepmodConfig,
-        depmod::{self, Checks, cache::Known, graph::Check},
+        depmod::{self, Checks, Configuration, Tree, cache::Known, graph::Check},
         index::Trie,
     };
 
@@ -307,15 +315,17 @@ mod tests {
 
         let mut notices = Vec::new();
         let mut sink = |notice: Notice| notices.push(notice.message.to_string());
-        let files = depmod::tree(directory.path(), &DepmodConfig::default(), &mut sink).unwrap();
+        let tree = Tree::find(directory.path(), Configuration::default(), &mut sink).unwrap();
+        let files = tree.files();
         let two = NonZeroUsize::new(2).unwrap();
-        let (facts, _) = depmod::read_facts(&files, &Known::default(), two, &|| (), &mut sink);
+        let mut omissions = Omissions::default();
+        let (facts, _) = depmod::read_facts(files, &Known::default(), two, &|| (), &mut omissions, &mut sink);
         let checks = Checks { kernel_symbols: &[], symbol_prefix: None, check: Check::Nothing };
-        let analysis = depmod::analyse(&files, &facts, &checks, &mut sink).unwrap();
-        let sources = Sources { files: &files, facts: &facts, directory: directory.path(), warn_duplicates };
+        let analysis = depmod::analyse(files, &facts, &checks, &mut sink).unwrap();
+        let sources = Sources { files, facts: &facts, directory: directory.path(), warn_duplicates };
         let parts = [of_facts(&sources, two), of_graph(&analysis, two)];
-        let made = all(parts, directory.path(), &mut sink).unwrap();
-        (made, notices)
+        let made = all(parts, omissions, directory.path(), &mut sink).unwrap();
+        (made.files().to_vec(), notices)
     }
 
     fn bytes(files: &[OutputFile], name: &str) -> Vec<u8> {

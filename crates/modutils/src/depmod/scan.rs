@@ -12,6 +12,7 @@ use std::{
 use bstr::{BString, ByteSlice};
 use walkdir::{DirEntry, WalkDir};
 
+use super::omission::{Omission, Omissions, Omitted};
 use crate::{Error, Level, Notice, Result, Sink, config::DepmodConfig, formats::extension::is_module_file};
 
 /// Names that are passed over at every depth: the links to a kernel's build tree and sources.
@@ -37,13 +38,18 @@ pub struct Found {
 /// more than sixteen ways.
 ///
 /// # Errors
-/// Where the module directory itself cannot be read; what else cannot goes to the sink.
-pub fn scan(directory: &Path, config: &DepmodConfig, sink: &mut Sink) -> Result<Vec<Found>> {
+/// Where the module directory itself cannot be read; what else cannot is an omission.
+pub fn scan(
+    directory: &Path,
+    config: &DepmodConfig,
+    omissions: &mut Omissions,
+    sink: &mut Sink,
+) -> Result<Vec<Found>> {
     let mut found = Vec::new();
-    scan_one(directory, false, config, &mut found, sink)?;
+    scan_one(directory, false, config, &mut found, omissions, sink)?;
     for external in &config.externals {
-        if let Err(error) = scan_one(external, true, config, &mut found, sink) {
-            sink(Notice::of(Level::Error, &error));
+        if let Err(error) = scan_one(external, true, config, &mut found, omissions, sink) {
+            omissions.report(unreadable(external, error), sink);
         }
     }
     Ok(found)
@@ -65,6 +71,7 @@ fn scan_one(
     external: bool,
     config: &DepmodConfig,
     found: &mut Vec<Found>,
+    omissions: &mut Omissions,
     sink: &mut Sink,
 ) -> Result<()> {
     // It stays open: the C library, which has memory for one such handle then, maps none for each directory.
@@ -101,7 +108,7 @@ fn scan_one(
             Err(error) if error.loop_ancestor().is_some() => {}
             // Kernels are often installed with links to build trees that are not there.
             Err(error) if is_excluded_link(&error, config) => {}
-            Err(error) => sink(unreadable(&error)),
+            Err(error) => omissions.report(unreadable_entry(&error), sink),
         }
     }
     Ok(())
@@ -150,11 +157,16 @@ fn is_excluded(name: &OsStr, config: &DepmodConfig) -> bool {
         || config.excludes.iter().any(|other| other == name)
 }
 
-fn unreadable(error: &walkdir::Error) -> Notice {
+fn unreadable_entry(error: &walkdir::Error) -> Omission {
     let path = error.path().unwrap_or_else(|| Path::new("a directory"));
     let cause = error.io_error().and_then(io::Error::raw_os_error);
     let cause = cause.map_or_else(|| io::ErrorKind::Other.into(), io::Error::from_raw_os_error);
-    Notice::of(Level::Error, &Error::io("read", path)(cause))
+    unreadable(path, Error::io("read", path)(cause))
+}
+
+fn unreadable(path: &Path, error: Error) -> Omission {
+    let notice = Notice::of(Level::Error, &error);
+    Omission::new(Omitted::Entry, path, error, notice)
 }
 
 fn path_bytes(path: &Path) -> BString {
@@ -179,7 +191,7 @@ mod tests {
 
     fn listed_in(tree: &Path, config: &DepmodConfig) -> (Vec<String>, usize) {
         let mut notices = 0;
-        let found = scan(tree, config, &mut |_| notices += 1).unwrap();
+        let found = scan(tree, config, &mut Omissions::default(), &mut |_| notices += 1).unwrap();
         (found.into_iter().map(|found| found.listed.to_string()).collect(), notices)
     }
 
@@ -251,7 +263,8 @@ mod tests {
 
     #[test]
     fn a_missing_module_directory_is_an_error() {
-        let error = scan(Path::new("/nowhere"), &DepmodConfig::default(), &mut |_| ()).unwrap_err();
+        let config = DepmodConfig::default();
+        let error = scan(Path::new("/nowhere"), &config, &mut Omissions::default(), &mut |_| ()).unwrap_err();
         assert_eq!(error.to_string(), "could not open directory /nowhere: No such file or directory");
     }
 }

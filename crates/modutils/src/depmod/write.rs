@@ -12,7 +12,7 @@ use std::{
 
 use crate::Errno;
 
-use super::output::OutputFile;
+use super::{complete::CompleteIndexes, observer::Observer, output::OutputFile, report::Report};
 use crate::{Error, Level, Notice, Result, Sink};
 
 /// The modes of what is made, whatever the umask is: every program reads these files.
@@ -73,6 +73,23 @@ impl OutputDirectory {
         Ok(Self { path: path.to_owned(), handle, locked })
     }
 
+    /// Puts complete indexes into the place of the old ones; the observer can hold back signals
+    /// meanwhile, and interrupt it up to the first replacement.
+    ///
+    /// # Errors
+    /// Where a step fails or the run is interrupted. The old files are then as they were, as far as
+    /// the file system can take back renames.
+    pub fn publish(&self, indexes: CompleteIndexes, observer: &dyn Observer) -> Result<Report> {
+        observer.before_publication();
+        let written = self.write(indexes.files(), &|| observer.is_interrupted(), &mut |notice| {
+            observer.notice(notice);
+        });
+        observer.after_publication();
+        written?;
+        let names: Vec<&str> = indexes.files().iter().map(|file| file.name).collect();
+        Ok(Report::written_to(&self.path, &names, indexes.into_omissions()))
+    }
+
     /// Writes all files beside the old ones, has them reach the disk, then renames them in their
     /// order, and has that reach the disk. `is_interrupted` is asked before each step up to the first
     /// rename; from there on it goes quickly to the end.
@@ -82,12 +99,7 @@ impl OutputDirectory {
     /// place of a file. The old files are then as they were, also where a rename fails after others:
     /// those are taken back, as far as the file system can. The temporary files are gone in any case;
     /// one that cannot be removed is told.
-    pub fn write(
-        &self,
-        files: &[OutputFile],
-        is_interrupted: &dyn Fn() -> bool,
-        sink: &mut Sink,
-    ) -> Result<()> {
+    fn write(&self, files: &[OutputFile], is_interrupted: &dyn Fn() -> bool, sink: &mut Sink) -> Result<()> {
         let go_on = || {
             if is_interrupted() {
                 return Err(Error::io("write", &self.path)(ErrorKind::Interrupted.into()));

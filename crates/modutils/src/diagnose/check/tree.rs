@@ -9,8 +9,7 @@ use std::{
 
 use super::{Check, Counts, Outcome, Verdict};
 use crate::{
-    ModuleName, Notice, Result,
-    config::{DepmodConfig, Family},
+    ModuleName, Result,
     depmod::{self, TreeFile},
     diagnose::refusal::{
         examine::Question,
@@ -25,8 +24,7 @@ use crate::{
 /// The modules that are installed for a kernel: found, and not yet read.
 pub struct Tree<'a> {
     check: &'a Check,
-    files: Vec<TreeFile>,
-    is_complete: bool,
+    tree: depmod::Tree,
 }
 
 /// What came out for all modules of a tree.
@@ -40,42 +38,36 @@ pub struct TreeVerdict {
 impl<'a> Tree<'a> {
     /// Finds all module files of the kernel.
     pub(super) fn find(check: &'a Check) -> Result<Self> {
-        let mut is_complete = true;
-        let mut sink = |notice: Notice| {
-            is_complete &= !notice.incomplete;
-            (check.sink)(notice);
-        };
         let Check { root, release, .. } = check;
-        let config = DepmodConfig::load(&Family::Depmod.directories(root), release, &mut sink);
-        let files = depmod::tree(&root.modules(release), &config, &mut sink)?;
-        Ok(Self { check, files, is_complete })
+        let tree = depmod::Tree::of_release(root, release, &mut |notice| (check.sink)(notice))?;
+        Ok(Self { check, tree })
     }
 
     pub(super) fn into_files(self) -> Vec<TreeFile> {
-        self.files
+        self.tree.into_files()
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.files.len()
+        self.tree.files().len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.files.is_empty()
+        self.tree.files().is_empty()
     }
 
     /// Whether all directories could be read: in one that could not there may be more modules.
     pub fn is_complete(&self) -> bool {
-        self.is_complete
+        self.tree.is_complete()
     }
 
     /// Reads all modules and examines each. `read_one` is called after each of them, from any thread.
     pub fn examine(&self, read_one: &(dyn Fn() + Sync)) -> TreeVerdict {
-        let modules = Modules::read(self.check, &self.files, read_one);
+        let modules = Modules::read(self.check, self.tree.files(), read_one);
         let kernel_list = modules.view.table.as_ref().map(|table| table.source.clone());
         let verdicts = modules.examine(self.check.threads);
-        TreeVerdict { verdicts, kernel_list, is_complete: self.is_complete }
+        TreeVerdict { verdicts, kernel_list, is_complete: self.is_complete() }
     }
 }
 

@@ -1,0 +1,68 @@
+//! What people see of a run: messages, a bar while modules are read, and who needs whom.
+
+use std::{
+    path::Path,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use bstr::BStr;
+use modutils::{Notice, depmod::Observer};
+
+use crate::{progress::Progress, report::Report, startup::HeldSignals};
+
+/// Prints what a run reports, and holds signals while it writes.
+pub(super) struct Watch<'a> {
+    report: Mutex<&'a mut Report>,
+    progress: Mutex<Option<Progress>>,
+    held: Mutex<Option<HeldSignals>>,
+}
+
+impl<'a> Watch<'a> {
+    pub(super) fn new(report: &'a mut Report) -> Self {
+        Self { report: Mutex::new(report), progress: Mutex::default(), held: Mutex::default() }
+    }
+}
+
+impl Observer for Watch<'_> {
+    fn notice(&self, notice: Notice) {
+        lock(&self.report).notice(&notice);
+    }
+
+    fn reading(&self, modules: usize) {
+        *lock(&self.progress) = Some(Progress::new("modules read", modules));
+    }
+
+    fn module_read(&self) {
+        if let Some(progress) = &*lock(&self.progress) {
+            progress.step();
+        }
+    }
+
+    fn all_read(&self) {
+        drop(lock(&self.progress).take());
+    }
+
+    fn symbol_needed(&self, user: &Path, symbol: &BStr, owner: &Path) {
+        let (user, owner) = (user.as_os_str().as_encoded_bytes(), owner.as_os_str().as_encoded_bytes());
+        lock(&self.report).print([user, b" needs \"", symbol, b"\": ", owner, b"\n"].concat());
+    }
+
+    fn before_publication(&self) {
+        *lock(&self.held) = Some(HeldSignals::hold());
+    }
+
+    fn is_interrupted(&self) -> bool {
+        lock(&self.held).as_ref().is_some_and(HeldSignals::has_come)
+    }
+
+    fn after_publication(&self) {
+        if let Some(held) = lock(&self.held).take() {
+            held.let_go();
+        }
+    }
+}
+
+/// What a mutex guards, also after a panic: nothing here can be half done.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
