@@ -3,8 +3,8 @@
 use std::{path::Path, process::ExitCode};
 
 use modutils::{
-    Errno, Level, Root,
-    kernel::{Force, Kernel, Refusal},
+    Errno, Error, Level, Root,
+    kernel::{Force, Kernel},
 };
 
 use crate::{Invocation, cli, parameters, report::Report, why::Watch};
@@ -20,10 +20,9 @@ pub fn run(invocation: &Invocation) -> ExitCode {
         report.use_syslog();
     }
     let all_checks = options.get_flag("force");
-    let force = Force {
-        modversions: all_checks || options.get_flag("force-modversion"),
-        vermagic: all_checks || options.get_flag("force-vermagic"),
-    };
+    let force = Force::default()
+        .modversions(all_checks || options.get_flag("force-modversion"))
+        .vermagic(all_checks || options.get_flag("force-vermagic"));
     let arguments = cli::values_of(&options, cli::ARGUMENTS);
     let done = match arguments.split_first() {
         None => {
@@ -67,14 +66,14 @@ fn insert(file: &Path, parameters: &[u8], force: Force, report: &mut Report) -> 
     let mut watch = Watch::begin(&root, true);
     match Kernel::running(&root).insert(file, parameters, force) {
         Ok(()) => true,
-        Err(refusal) => {
-            let cause = match refusal {
-                Refusal::Kernel(errno) => {
+        Err(error) => {
+            let cause = match error {
+                Error::NotLoaded { errno, .. } => {
                     why_refused(errno).to_owned() + &watch.explain(file, parameters, force, errno)
                 }
-                // Which file that is has been said.
-                Refusal::File(modutils::Error::Io { source, .. }) => modutils::error_text(&source),
-                Refusal::File(error) => format!("{}\n  {error}", why_refused(error.errno())),
+                // The message names the file.
+                Error::Io { .. } => error.cause(),
+                error => format!("{}\n  {error}", why_refused(error.errno())),
             };
             report.error([b"could not insert module ", shown, b": ", cause.as_bytes()].concat());
             false

@@ -65,14 +65,9 @@ fn print(json: bool, report: &mut Report) -> bool {
     let kernel = Kernel::running(&root);
     let modules = match kernel.loaded_modules(&mut |notice| report.notice(&notice)) {
         Ok(modules) => modules,
-        Err(modutils::Error::Io { path, source, .. }) => {
-            let cause = modutils::error_text(&source);
-            report.error(format!("could not open {}: {cause}", path.display()));
-            report.error(format!("could not get list of modules: {cause}"));
-            return false;
-        }
         Err(error) => {
             report.error(error.to_string());
+            report.error(format!("could not get list of modules: {}", error.cause()));
             return false;
         }
     };
@@ -114,7 +109,7 @@ fn document(kernel: &Kernel, modules: &[LoadedModule], report: &mut Report) {
                 State::Live => Some("live"),
                 State::Coming => Some("coming"),
                 State::Going => Some("going"),
-                State::Absent => None,
+                _ => None,
             },
         };
         document.item(&item, report);
@@ -124,15 +119,18 @@ fn document(kernel: &Kernel, modules: &[LoadedModule], report: &mut Report) {
 
 /// The bytes that a module takes. The kernel lists a module before and after /sys shows it.
 fn size(kernel: &Kernel, module: &LoadedModule) -> Option<i64> {
-    let listed = kernel.is_in_sysfs(&module.name).then_some(module.size);
-    kernel.size(&module.name).or(listed.and_then(|size| i64::try_from(size).ok()))
+    let listed = || {
+        let is_shown = kernel.state(&module.name) != State::Absent;
+        is_shown.then_some(module.size).and_then(|size| i64::try_from(size).ok())
+    };
+    kernel.size(&module.name).or_else(listed)
 }
 
 /// The modules that use a module. That they cannot be listed is told, and means none: a module may
 /// vanish at any time.
 pub fn holders(kernel: &Kernel, module: &ModuleName, report: &mut Report) -> Vec<ModuleName> {
     kernel.holders(module).unwrap_or_else(|error| {
-        let cause = modutils::error_text(&error.errno().into());
+        let cause = error.cause();
         report.error(
             [b"could not open '/sys/module/", module.as_bytes(), b"/holders': ", cause.as_bytes()].concat(),
         );

@@ -3,9 +3,8 @@
 use std::{ffi::OsStr, path::Path, process::ExitCode};
 
 use modutils::{
-    Context, Level, ModuleName, Release, Root, bytes,
+    Context, Level, ModuleName, Root,
     kernel::{Kernel, State},
-    lookup,
 };
 
 use crate::{Invocation, cli, explain, lsmod, report::Report};
@@ -58,8 +57,8 @@ fn named(argument: &OsStr) -> Option<ModuleName> {
     if path.exists() {
         return ModuleName::from_path(path);
     }
-    let name = argument.as_encoded_bytes();
-    Some(ModuleName::new(bytes::split_once(name, b'.').map_or(name, |(name, _)| name)))
+    let name = argument.as_encoded_bytes().split(|&byte| byte == b'.').next();
+    Some(ModuleName::new(name.unwrap_or_default()))
 }
 
 fn remove(module: &ModuleName, force: bool, report: &mut Report) -> Result<(), Vec<u8>> {
@@ -68,8 +67,8 @@ fn remove(module: &ModuleName, force: bool, report: &mut Report) -> Result<(), V
     if !force {
         check(&kernel, &root, module, report)?;
     }
-    kernel.delete(module, force).map_err(|errno| {
-        let cause = errno.text();
+    kernel.delete(module, force).map_err(|error| {
+        let (errno, cause) = (error.errno(), error.cause());
         let name = module.as_bytes();
         // kmod says it twice, once for the library and once for the tool; scripts look for either.
         report.error([b"could not remove '", name, b"': ", cause.as_bytes()].concat());
@@ -104,7 +103,6 @@ fn check(kernel: &Kernel, root: &Root, module: &ModuleName, report: &mut Report)
 
 /// Whether the running kernel's index of built-in modules knows it; without that index, nothing does.
 fn is_builtin(root: &Root, module: &ModuleName) -> bool {
-    let Ok(release) = Release::running() else { return false };
-    let context = Context::without_configuration(root.clone(), &release);
-    lookup::is_builtin(&context, module).unwrap_or(false)
+    let context = Context::builder().root(root.clone()).without_configuration().build();
+    context.and_then(|context| context.module(module.clone()).is_builtin()).unwrap_or(false)
 }

@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{Errno, error_text};
+use crate::{Errno, ModuleName, error_text};
 
 /// The library's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -38,6 +38,22 @@ pub enum Error {
         #[source]
         fault: Malformed,
     },
+    /// The kernel refused to load a module.
+    #[error("the kernel refused to load {}: {errno}", path.display())]
+    NotLoaded {
+        /// The module's file.
+        path: PathBuf,
+        /// The kernel's answer, which has meanings of its own here: `ENOENT` is an unknown symbol.
+        errno: Errno,
+    },
+    /// The kernel refused to remove a module.
+    #[error("the kernel refused to remove {module}: {errno}")]
+    NotRemoved {
+        /// The module.
+        module: ModuleName,
+        /// The kernel's answer: `EAGAIN` is a module in use.
+        errno: Errno,
+    },
 }
 
 impl Error {
@@ -56,6 +72,7 @@ impl Error {
         match self {
             Self::Io { source, .. } => Errno::in_io(source),
             Self::Malformed { fault, .. } => fault.errno,
+            Self::NotLoaded { errno, .. } | Self::NotRemoved { errno, .. } => *errno,
         }
     }
 
@@ -64,21 +81,23 @@ impl Error {
         match self {
             Self::Io { source, .. } => ErrorKind::of_io(source),
             Self::Malformed { fault, .. } => fault.kind,
+            Self::NotLoaded { .. } | Self::NotRemoved { .. } => ErrorKind::Refused,
         }
     }
 
     /// The file or directory that it is about.
     pub fn path(&self) -> Option<&Path> {
         match self {
-            Self::Io { path, .. } | Self::Malformed { path, .. } => Some(path),
+            Self::Io { path, .. } | Self::Malformed { path, .. } | Self::NotLoaded { path, .. } => Some(path),
+            Self::NotRemoved { .. } => None,
         }
     }
 
     /// The place in the file, where the bytes of a file are at fault.
     pub fn place(&self) -> Option<&Place> {
         match self {
-            Self::Io { .. } => None,
             Self::Malformed { fault, .. } => Some(&fault.place),
+            Self::Io { .. } | Self::NotLoaded { .. } | Self::NotRemoved { .. } => None,
         }
     }
 
@@ -87,6 +106,7 @@ impl Error {
         match self {
             Self::Io { source, .. } => error_text(source),
             Self::Malformed { fault, .. } => fault.to_string(),
+            Self::NotLoaded { errno, .. } | Self::NotRemoved { errno, .. } => errno.text().to_owned(),
         }
     }
 }
@@ -247,5 +267,8 @@ mod tests {
         assert_eq!((error.kind(), error.cause().as_str()), (ErrorKind::TooLarge, "line 3: is too long"));
         assert_eq!((error.path(), error.place()), (Some(Path::new("/m/c")), Some(&Place::Line(3))));
         assert_eq!(Malformed::file("x").at(Path::new("/")).kind(), ErrorKind::Damaged);
+        let error = Error::NotRemoved { module: ModuleName::new("a-b"), errno: Errno::EAGAIN };
+        assert_eq!(error.to_string(), "the kernel refused to remove a_b: Resource temporarily unavailable");
+        assert_eq!((error.kind(), error.errno(), error.path()), (ErrorKind::Refused, Errno::EAGAIN, None));
     }
 }

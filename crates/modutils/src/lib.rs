@@ -44,6 +44,7 @@ mod module;
 mod name;
 mod notice;
 mod once;
+mod planner;
 mod root;
 mod stamp;
 mod threads;

@@ -1,13 +1,14 @@
 //! What is said when the configuration denies a module.
 
-use modutils::{ModuleName, config::DenyLine};
+use bstr::BStr;
+use modutils::{ModuleName, config::Origin};
 
 /// Which line denies a module that was asked for, or one that it needs, and why.
-pub(super) fn refusal(line: &DenyLine, denied: &ModuleName, target: &ModuleName) -> String {
+pub(super) fn refusal(origin: &Origin, reason: &BStr, denied: &ModuleName, target: &ModuleName) -> String {
     let what = if denied == target { "it".to_owned() } else { format!("{denied}, which it needs") };
-    let reason = match line.reason.is_empty() {
+    let reason = match reason.is_empty() {
         true => String::new(),
-        false => format!(": {}", line.reason),
+        false => format!(": {reason}"),
     };
-    format!("{} denies {what}{reason}", line.origin)
+    format!("{origin} denies {what}{reason}")
 }

@@ -73,7 +73,7 @@ pub(super) fn step(step: &Step) -> Option<impl Serialize> {
         Action::Builtin => ("builtin", None, None, None),
         Action::Unload { .. } => ("rmmod", None, None, None),
         Action::RunRemove { command } => ("remove", None, None, Some(command)),
-        Action::Check | Action::NoFile | Action::Denied(_) => return None,
+        _ => return None,
     };
     Some(StepItem {
         action,

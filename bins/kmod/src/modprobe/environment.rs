@@ -6,7 +6,7 @@ use std::{
     os::unix::ffi::{OsStrExt, OsStringExt},
 };
 
-use modutils::kernel::commands::{self, Caller};
+use modutils::kernel::Environment;
 
 use super::{options::Options, split::split};
 use crate::{Invocation, startup};
@@ -20,19 +20,18 @@ pub(super) fn with_options_of_environment(invocation: &Invocation) -> Invocation
     Invocation { program: invocation.program.clone(), arguments: arguments.collect() }
 }
 
-/// What commands are to find: our environment, as far as it is to be trusted, in which the options
-/// are followed by those we were called with.
-pub(super) fn for_commands(options: &Options) -> Vec<(OsString, OsString)> {
-    let caller = if startup::is_secure() { Caller::Lesser } else { Caller::Equal };
-    commands::environment(std::env::vars_os(), caller, options_for_commands(options))
-}
-
-fn options_for_commands(options: &Options) -> Option<(OsString, OsString)> {
+/// What commands are to find: our environment, unless a lesser caller gave it to us, in which the
+/// options are followed by those we were called with.
+pub(super) fn for_commands(options: &Options) -> Environment {
+    let environment = match startup::is_secure() {
+        true => Environment::default(),
+        false => Environment::without_misleading(std::env::vars_os()),
+    };
     if options.inherited.is_empty() {
-        return None;
+        return environment;
     }
     let mut words: Vec<Vec<u8>> = startup::variable(VARIABLE).map(OsString::into_vec).into_iter().collect();
     words.retain(|word| !word.is_empty());
     words.extend(options.inherited.iter().cloned());
-    Some((VARIABLE.into(), OsString::from_vec(words.join(&b' '))))
+    environment.with(VARIABLE, OsString::from_vec(words.join(&b' ')))
 }

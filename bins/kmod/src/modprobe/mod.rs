@@ -14,8 +14,8 @@ use std::{ffi::OsString, mem::ManuallyDrop, process::ExitCode};
 
 use modutils::{
     Context, Level, Release, Root,
-    kernel::{Execution, Kernel, Mode, Snapshot},
-    plan::{self, Step},
+    kernel::{Command, CommandFailure, ExecuteOptions, Kernel, Mode},
+    plan::Step,
 };
 
 use crate::{Invocation, cli, report::Report, startup::KeyboardIgnored};
@@ -58,8 +58,7 @@ fn act(options: &Options, report: &mut Report) -> bool {
             return false;
         }
     };
-    let root = options.root();
-    let builder = Context::builder().root(root.clone()).release(release);
+    let builder = Context::builder().root(options.root()).release(release);
     let builder = match &options.config {
         Some(paths) => builder.config_paths(paths.clone()),
         None => builder,
@@ -74,13 +73,7 @@ fn act(options: &Options, report: &mut Report) -> bool {
     // The process ends with it: to give its many pieces back one by one would only take time.
     let context = ManuallyDrop::new(context);
     let shown = document::Shown::begin(options, report);
-    let snapshot = Snapshot::default();
-    // What changes nothing may look at each module once.
-    let kernel = match options.dry_run {
-        true => Kernel::running(&root).with_snapshot(&snapshot),
-        false => Kernel::running(&root),
-    };
-    let tool = Tool { options, context: &context, kernel, shown };
+    let tool = Tool { options, context: &context, kernel: context.kernel(), shown };
     let done = match options.action {
         Action::ShowConfig => config::show(&tool, report),
         Action::ShowModversions => show::modversions(&tool, report),
@@ -96,7 +89,7 @@ fn act(options: &Options, report: &mut Report) -> bool {
 struct Tool<'a> {
     options: &'a Options,
     context: &'a Context,
-    kernel: Kernel<'a>,
+    kernel: Kernel,
     /// What is shown as a document instead of as text.
     shown: document::Shown,
 }
@@ -113,16 +106,17 @@ impl Tool<'_> {
 
     /// How plans are carried out, by the options. It holds what commands find in their environment:
     /// for many plans it is made once.
-    fn execution(&self) -> Execution {
+    fn execution(&self) -> ExecuteOptions {
         let options = self.options;
-        Execution {
-            mode: self.mode(),
-            first_time: options.first_time,
-            force: options.force,
-            force_unload: options.force.modversions && options.force.vermagic,
-            wait: options.wait,
-            environment: environment::for_commands(options),
-        }
+        ExecuteOptions::default()
+            .mode(self.mode())
+            .first_time(options.first_time)
+            .force(options.force)
+            .force_removal(options.force.modversions && options.force.vermagic)
+            .wait(options.wait)
+            .environment(environment::for_commands(options))
+            // What changes nothing may look at each module once.
+            .look_once(options.dry_run)
     }
 
     /// Shows a step: a line of text, or an item of the document.
@@ -133,16 +127,6 @@ impl Tool<'_> {
         }
     }
 
-    /// What is to live while plans are carried out: where one has a command, an interrupt from the
-    /// keyboard is for that.
-    fn keyboard_for(&self, plans: &[plan::Plan]) -> Option<KeyboardIgnored> {
-        let is_command = |step: &Step| {
-            matches!(step.action, plan::Action::RunInstall { .. } | plan::Action::RunRemove { .. })
-        };
-        let runs = self.mode() == Mode::Run;
-        (runs && plans.iter().flat_map(|plan| &plan.steps).any(is_command)).then(KeyboardIgnored::begin)
-    }
-
     /// Whether steps are shown as they come.
     fn shows_steps(&self) -> bool {
         let options = self.options;
@@ -150,6 +134,12 @@ impl Tool<'_> {
             || (!options.quiet && (options.dry_run || options.verbose > 0))
             || self.shown.is_wanted()
     }
+}
+
+/// Runs a command of the configuration. Meanwhile, an interrupt from the keyboard is for the command.
+fn run_command(command: &Command) -> Result<(), CommandFailure> {
+    let _keyboard = KeyboardIgnored::begin();
+    command.run()
 }
 
 /// A message that ends the tool: unless it works on a list, or is quiet. The result says whether it

@@ -135,10 +135,9 @@ impl Options {
             None => NonZeroUsize::MIN,
         };
         let all_checks = any(&["force"]);
-        let force = Force {
-            modversions: all_checks || any(&["force-modversion"]),
-            vermagic: all_checks || any(&["force-vermagic"]),
-        };
+        let force = Force::default()
+            .modversions(all_checks || any(&["force-modversion"]))
+            .vermagic(all_checks || any(&["force-vermagic"]));
         let show_depends = any(&["show-depends"]);
         let action = if any(&["show-config", "showconfig"]) {
             Action::ShowConfig

@@ -3,12 +3,11 @@
 use bstr::ByteSlice;
 use modutils::{
     ModuleName,
-    kernel::{Event, Failure, Flow, Outcome, execute},
-    lookup::{self, Candidate},
-    plan::{self, UnloadRequest},
+    kernel::{Command, CommandFailure, ExecuteOptions, Failure, Flow, Hooks, Outcome},
+    plan::{Plan, Planner, RemoveOptions, Step},
 };
 
-use super::{Tool, bytes, fatal};
+use super::{Tool, bytes, fatal, run_command};
 use crate::{explain, report::Report};
 
 /// Whether a failure ended the tool.
@@ -21,9 +20,11 @@ enum End {
 
 /// Removes what the arguments name.
 pub(super) fn all(tool: &Tool, report: &mut Report) -> bool {
+    let execution = tool.execution();
+    let mut planner = Planner::new(tool.context);
     let mut done = true;
     for name in &tool.options.arguments {
-        match one(tool, bytes(name), report) {
+        match one(tool, bytes(name), &execution, &mut planner, report) {
             End::Next(well) => done &= well,
             End::Now => return false,
         }
@@ -31,22 +32,31 @@ pub(super) fn all(tool: &Tool, report: &mut Report) -> bool {
     done
 }
 
-fn one(tool: &Tool, name: &[u8], report: &mut Report) -> End {
-    let (candidates, error) = match lookup::lookup(tool.context, name) {
-        Ok(candidates) => (candidates, None),
+fn one(
+    tool: &Tool,
+    name: &[u8],
+    execution: &ExecuteOptions,
+    planner: &mut Planner,
+    report: &mut Report,
+) -> End {
+    let (modules, error) = match tool.context.lookup(name) {
+        Ok(modules) => (modules, None),
         Err(error) => (Vec::new(), Some(error)),
     };
-    if candidates.is_empty() {
+    if modules.is_empty() {
         let why = explain::not_found(tool.context, name, error.as_ref(), report);
         return end(tool, report, &[b"Module ", name, b" not found.", why.as_bytes()].concat());
     }
+    // kmod takes those holders alone that use the module itself, and fails when others use these.
+    let remove =
+        RemoveOptions::default().ignore_commands(tool.options.ignore_commands).holders(tool.options.holders);
     let mut done = true;
-    for candidate in &candidates {
-        let plan = match plan_for(tool, candidate) {
+    for module in &modules {
+        let plan = match planner.remove(module, &remove) {
             Ok(plan) => plan,
             Err(error) => return end(tool, report, error.to_string().as_bytes()),
         };
-        match carry_out(tool, candidate, &plan, report) {
+        match carry_out(tool, &plan, execution, report) {
             End::Next(well) => done &= well,
             End::Now => return End::Now,
         }
@@ -54,52 +64,53 @@ fn one(tool: &Tool, name: &[u8], report: &mut Report) -> End {
     End::Next(done)
 }
 
-fn plan_for(tool: &Tool, target: &Candidate) -> modutils::Result<plan::Plan> {
-    // kmod takes those alone that use the module itself, and fails when others use these.
-    let holders = match tool.options.holders {
-        true => tool.kernel.all_holders(&target.module),
-        false => Vec::new(),
-    };
-    let mut all = vec![target.clone()];
-    all.extend(holders.iter().cloned().map(Candidate::named));
-    let known = lookup::gather(tool.context, &all)?;
-    let request = UnloadRequest { ignore_commands: tool.options.ignore_commands, holders };
-    Ok(plan::unload(tool.context.modprobe_config(), &known, target, &request))
-}
-
 fn end(tool: &Tool, report: &mut Report, message: &[u8]) -> End {
     if fatal(tool.options, report, message) { End::Now } else { End::Next(false) }
 }
 
-fn carry_out(tool: &Tool, target: &Candidate, plan: &plan::Plan, report: &mut Report) -> End {
-    let mut ended = false;
-    let _keyboard = tool.keyboard_for(std::slice::from_ref(plan));
-    let mut tell = |event: Event| match event {
-        Event::Begin(step) => {
-            if let Some(line) = step.line().filter(|_| tool.shows_steps()) {
-                tool.show(step, &line, report);
-                if !tool.options.dry_run {
-                    report.flush();
-                }
-            }
-            Flow::Continue
-        }
-        Event::Failed(step, failure) => {
-            ended = failed(tool, &step.module, failure, report);
-            if ended { Flow::Abort } else { Flow::Continue }
-        }
-    };
-    let outcome = execute(&tool.kernel, plan, &tool.execution(), &mut tell);
+fn carry_out(tool: &Tool, plan: &Plan, execution: &ExecuteOptions, report: &mut Report) -> End {
+    let mut removing = Removing { tool, report, ended: false };
+    let outcome = plan.execute(&tool.kernel, execution, &mut removing);
     match outcome {
-        _ if ended => End::Now,
+        _ if removing.ended => End::Now,
         Outcome::Needless if tool.options.first_time => {
-            end(tool, report, &[b"Module ", target.module.as_bytes(), b" is not in kernel."].concat())
+            end(tool, report, &[b"Module ", plan.module().as_bytes(), b" is not in kernel."].concat())
         }
         outcome => End::Next(outcome != Outcome::Failed),
     }
 }
 
-/// Says what failed, and whether that ends the tool.
+/// What is shown and reported while a plan is carried out.
+struct Removing<'a> {
+    tool: &'a Tool<'a>,
+    report: &'a mut Report,
+    /// Whether a failure ended the tool.
+    ended: bool,
+}
+
+impl Hooks for Removing<'_> {
+    fn begin(&mut self, _: &Plan, step: &Step) -> Flow {
+        let Self { tool, report, .. } = self;
+        if let Some(line) = step.line().filter(|_| tool.shows_steps()) {
+            tool.show(step, &line, report);
+            if !tool.options.dry_run {
+                report.flush();
+            }
+        }
+        Flow::Continue
+    }
+
+    fn command(&mut self, _: &Plan, command: &Command<'_>) -> Result<(), CommandFailure> {
+        run_command(command)
+    }
+
+    fn failed(&mut self, _: &Plan, step: &Step, failure: &Failure) -> Flow {
+        self.ended = failed(self.tool, &step.module, failure, self.report);
+        if self.ended { Flow::Abort } else { Flow::Continue }
+    }
+}
+
+/// Reports what failed, and whether that ends the tool.
 fn failed(tool: &Tool, module: &ModuleName, failure: &Failure, report: &mut Report) -> bool {
     let about = |before: &[u8], after: &[u8]| [before, module.as_bytes(), after].concat();
     match failure {
@@ -111,9 +122,9 @@ fn failed(tool: &Tool, module: &ModuleName, failure: &Failure, report: &mut Repo
         Failure::Command { .. } => {
             fatal(tool.options, report, about(b"Error running remove command for ", b""))
         }
-        Failure::NotDropped(errno) => {
-            let cause = errno.text();
-            let why = explain::not_removed(tool.context.root(), module, *errno, report);
+        Failure::NotRemoved(error) => {
+            let cause = error.cause();
+            let why = explain::not_removed(tool.context.root(), module, error.errno(), report);
             let message = about(b"could not remove '", &[b"': ", cause.as_bytes(), why.as_bytes()].concat());
             report.error(message.as_bstr());
             false

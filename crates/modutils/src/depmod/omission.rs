@@ -69,10 +69,12 @@ impl Omission {
     /// indexes without it are not published. What is absent or damaged is so for every run.
     pub fn is_unread(&self) -> bool {
         match &self.error {
-            Error::Io { source, .. } => {
-                source.raw_os_error().is_some_and(|number| !ABSENT.contains(&Errno::from_raw(number)))
-            }
+            Error::Io { source, .. } => match source.raw_os_error() {
+                Some(number) => !ABSENT.contains(&Errno::from_raw(number)),
+                None => source.kind() == std::io::ErrorKind::OutOfMemory,
+            },
             Error::Malformed { .. } => false,
+            _ => true,
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::Errno;
 type Result<T> = std::result::Result<T, Errno>;
 
 /// The three calls that modules come and go by; several threads may make them at once.
-pub trait Calls: Sync {
+pub(super) trait Calls: Send + Sync {
     /// init_module(2).
     ///
     /// # Errors
@@ -30,8 +30,7 @@ pub trait Calls: Sync {
 }
 
 /// The kernel that this process runs on.
-#[derive(Clone, Copy, Debug)]
-pub struct Linux;
+pub(super) struct Linux;
 
 impl Calls for Linux {
     fn init_module(&self, image: &[u8], parameters: &CStr) -> Result<()> {
@@ -51,9 +50,15 @@ impl Calls for Linux {
 pub(super) mod fake {
     //! A kernel that writes down what it is asked and answers as told.
 
-    use std::{collections::HashMap, sync::Mutex};
+    use std::{
+        collections::HashMap,
+        fs,
+        path::PathBuf,
+        sync::{Arc, Mutex},
+    };
 
     use super::*;
+    use crate::{Root, kernel::Kernel};
 
     #[derive(Default)]
     pub(crate) struct Fake {
@@ -61,6 +66,14 @@ pub(super) mod fake {
         /// By the first word of a log line.
         pub(crate) answers: HashMap<&'static str, Errno>,
         pub(crate) images: Mutex<Vec<Vec<u8>>>,
+        /// A file that takes the place of another while the kernel looks at that one.
+        pub(crate) replaces: Option<(PathBuf, PathBuf)>,
+    }
+
+    impl Kernel {
+        pub(crate) fn faked(root: &Root, fake: &Arc<Fake>) -> Self {
+            Self::with_calls(root, Box::new(Arc::clone(fake)))
+        }
     }
 
     impl Fake {
@@ -70,13 +83,16 @@ pub(super) mod fake {
         }
     }
 
-    impl Calls for Fake {
+    impl Calls for Arc<Fake> {
         fn init_module(&self, image: &[u8], parameters: &CStr) -> Result<()> {
             self.images.lock().unwrap().push(image.to_vec());
             self.answer("init_module", format!("{parameters:?}"))
         }
 
         fn finit_module(&self, _: &File, parameters: &CStr, flags: ModuleInitFlags) -> Result<()> {
+            if let Some((from, to)) = &self.replaces {
+                fs::rename(from, to).unwrap();
+            }
             self.answer("finit_module", format!("{parameters:?} {}", flags.bits()))
         }
 

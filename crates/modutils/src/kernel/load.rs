@@ -10,7 +10,8 @@ use super::Kernel;
 use crate::{
     Errno, Error, Malformed, Result,
     elf::{Class, Elf},
-    file::{Compression, Contents, open_at_once},
+    file::{Compression, Contents, Scratch, open_at_once},
+    module_file::ModuleFile,
 };
 
 /// `MODULE_INIT_COMPRESSED_FILE` of `include/uapi/linux/module.h`.
@@ -18,61 +19,116 @@ const COMPRESSED_FILE: ModuleInitFlags = ModuleInitFlags::from_bits_retain(4);
 /// The sections that hold the CRCs of the symbols a module was built against.
 const VERSION_SECTIONS: [&[u8]; 3] = [b"__versions", b"__version_ext_crcs", b"__version_ext_names"];
 
-/// Checks that the kernel is asked to leave out.
+/// Checks that the kernel is asked to skip: none, unless said otherwise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Force {
-    /// The CRCs of the symbols (`modprobe --force-modversion`).
+    /// Whether to skip the CRCs of the symbols.
     pub modversions: bool,
-    /// The kernel release and features in `vermagic` (`modprobe --force-vermagic`).
+    /// Whether to skip the kernel release and features in `vermagic`.
     pub vermagic: bool,
 }
 
-/// Why a module did not come into the kernel.
-#[derive(Debug, thiserror::Error)]
-pub enum Refusal {
-    /// The kernel said no.
-    #[error("{}", .0.text())]
-    Kernel(Errno),
-    /// Its file could not be read.
-    #[error(transparent)]
-    File(#[from] Error),
+impl Force {
+    /// Whether to skip the CRCs of the symbols (`modprobe --force-modversion`).
+    #[must_use]
+    pub fn modversions(self, modversions: bool) -> Self {
+        Self { modversions, ..self }
+    }
+
+    /// Whether to skip the kernel release and features in `vermagic` (`modprobe --force-vermagic`).
+    #[must_use]
+    pub fn vermagic(self, vermagic: bool) -> Self {
+        Self { vermagic, ..self }
+    }
 }
 
-impl Kernel<'_> {
+impl Kernel {
     /// Gives a module file to the kernel.
     ///
-    /// The kernel decompresses the file where it can; elsewhere that is done here. So it is where the
-    /// kernel has no finit_module(2); checks to be left out are then taken out of the image itself.
+    /// The file is opened once. The kernel decompresses it where it can; elsewhere that is done here.
+    /// So it is where the kernel has no finit_module(2); checks to be skipped are then taken out of the
+    /// image itself.
     ///
     /// # Errors
-    /// When the file cannot be read, or the kernel refuses the module.
-    pub fn insert(&self, path: &Path, options: &[u8], force: Force) -> Result<(), Refusal> {
-        let parameters = CString::new(options).map_err(|_| Refusal::Kernel(Errno::EINVAL))?;
+    /// When the file cannot be read; [`Error::NotLoaded`] when the kernel refuses the module.
+    pub fn insert(&self, path: &Path, parameters: &[u8], force: Force) -> Result<()> {
+        let attempt = Attempt { kernel: self, path, parameters: as_c_string(path, parameters)?, force };
         let (file, metadata) = open_at_once(path).map_err(Error::io("open", path))?;
         // Reading a directory fails by itself, with a better word for it.
         if !metadata.is_file() && !metadata.is_dir() {
-            return Err(Malformed::file("not a regular file").at(path).into());
+            return Err(Malformed::file("not a regular file").at(path));
         }
-
-        let compression = compression_of(&file, path)?;
-        if compression == Compression::None || self.compression() == Some(compression) {
-            let mut flags = ModuleInitFlags::empty();
-            flags.set(ModuleInitFlags::MODULE_INIT_IGNORE_MODVERSIONS, force.modversions);
-            flags.set(ModuleInitFlags::MODULE_INIT_IGNORE_VERMAGIC, force.vermagic);
-            flags.set(COMPRESSED_FILE, compression != Compression::None);
-            match self.calls.finit_module(&file, &parameters, flags) {
-                Ok(()) => return Ok(()),
-                Err(Errno::ENOSYS) => {}
-                Err(errno) => return Err(Refusal::Kernel(errno)),
-            }
+        if attempt.give_file(&file, compression_of(&file, path)?)? {
+            return Ok(());
         }
-        drop(file);
-        let contents = Contents::open(path)?;
+        // By the same descriptor: another file may stand at the path by now.
+        let contents = Contents::read_from(path, file, metadata.len(), &mut Scratch::default())?;
         if force == Force::default() {
-            return self.calls.init_module(&contents.read_all()?, &parameters).map_err(Refusal::Kernel);
+            return attempt.give_image(&contents.read_all()?);
         }
-        self.calls.init_module(&without_checks(contents, force)?, &parameters).map_err(Refusal::Kernel)
+        let image = contents.read_all()?.into_owned();
+        attempt.give_image(&without_checks(image, &Elf::parse(contents)?, force))
     }
+
+    /// As [`Kernel::insert`], of a file that is open already: what was examined is what the kernel gets.
+    ///
+    /// # Errors
+    /// When the file cannot be read; [`Error::NotLoaded`] when the kernel refuses the module.
+    pub fn insert_file(&self, module: &ModuleFile, parameters: &[u8], force: Force) -> Result<()> {
+        let (path, contents) = (module.path(), module.elf().contents());
+        let attempt = Attempt { kernel: self, path, parameters: as_c_string(path, parameters)?, force };
+        if let Some(file) = contents.file()
+            && attempt.give_file(file, contents.compression())?
+        {
+            return Ok(());
+        }
+        let image = contents.read_all()?;
+        if force == Force::default() {
+            return attempt.give_image(&image);
+        }
+        attempt.give_image(&without_checks(image.into_owned(), module.elf(), force))
+    }
+}
+
+/// A module on its way to the kernel.
+struct Attempt<'a> {
+    kernel: &'a Kernel,
+    path: &'a Path,
+    parameters: CString,
+    force: Force,
+}
+
+impl Attempt<'_> {
+    /// Gives the file as it stands to finit_module(2), if the kernel can do with it; whether that was so.
+    fn give_file(&self, file: &File, compression: Compression) -> Result<bool> {
+        if compression != Compression::None && self.kernel.compression() != Some(compression) {
+            return Ok(false);
+        }
+        let mut flags = ModuleInitFlags::empty();
+        flags.set(ModuleInitFlags::MODULE_INIT_IGNORE_MODVERSIONS, self.force.modversions);
+        flags.set(ModuleInitFlags::MODULE_INIT_IGNORE_VERMAGIC, self.force.vermagic);
+        flags.set(COMPRESSED_FILE, compression != Compression::None);
+        match self.kernel.calls().finit_module(file, &self.parameters, flags) {
+            Ok(()) => Ok(true),
+            Err(Errno::ENOSYS) => Ok(false),
+            Err(errno) => Err(refused(self.path, errno)),
+        }
+    }
+
+    /// Gives plain bytes to init_module(2).
+    fn give_image(&self, image: &[u8]) -> Result<()> {
+        let answer = self.kernel.calls().init_module(image, &self.parameters);
+        answer.map_err(|errno| refused(self.path, errno))
+    }
+}
+
+fn as_c_string(path: &Path, parameters: &[u8]) -> Result<CString> {
+    CString::new(parameters).map_err(|_| refused(path, Errno::EINVAL))
+}
+
+fn refused(path: &Path, errno: Errno) -> Error {
+    Error::NotLoaded { path: path.to_owned(), errno }
 }
 
 fn compression_of(file: &File, path: &Path) -> Result<Compression> {
@@ -88,15 +144,13 @@ fn compression_of(file: &File, path: &Path) -> Result<Compression> {
     }
 }
 
-/// The module's image without what the kernel would check: version sections that are not to be
-/// loaded are passed over by it, and so is an absent `vermagic`.
-fn without_checks(contents: Contents, force: Force) -> Result<Vec<u8>> {
-    let mut image = contents.read_all()?.into_owned();
-    let elf = Elf::parse(contents)?;
+/// The module's image without what the kernel would check: it skips version sections that are not to be
+/// loaded, and an absent `vermagic`.
+fn without_checks(mut image: Vec<u8>, elf: &Elf, force: Force) -> Vec<u8> {
     if force.modversions {
         for (index, (name, _)) in elf.sections().enumerate() {
             if VERSION_SECTIONS.contains(&name) {
-                clear_alloc(&mut image, &elf, index);
+                clear_alloc(&mut image, elf, index);
             }
         }
     }
@@ -109,7 +163,7 @@ fn without_checks(contents: Contents, force: Force) -> Result<Vec<u8>> {
             }
         }
     }
-    Ok(image)
+    image
 }
 
 /// Takes `SHF_ALLOC` off a section in the section table.
@@ -144,7 +198,7 @@ fn blank_vermagic(modinfo: &mut [u8]) {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{fs, sync::Arc};
 
     use testkit::{Arch, ModuleBuilder};
 
@@ -153,26 +207,37 @@ mod tests {
 
     struct Machine {
         directory: tempfile::TempDir,
-        root: Root,
-        fake: Fake,
+        fake: Arc<Fake>,
+        kernel: Kernel,
     }
 
     impl Machine {
         fn new(answers: &[(&'static str, Errno)]) -> Self {
             let directory = tempfile::tempdir().unwrap();
-            let root = Root::default().with_system(directory.path());
-            fs::create_dir_all(directory.path().join("sys/module")).unwrap();
-            Self {
-                directory,
-                root,
-                fake: Fake { answers: answers.iter().copied().collect(), ..Fake::default() },
-            }
+            Self::with(directory, Fake { answers: answers.iter().copied().collect(), ..Fake::default() })
         }
 
-        fn insert(&self, bytes: &[u8], force: Force) -> Result<(), Refusal> {
+        fn with(directory: tempfile::TempDir, fake: Fake) -> Self {
+            let root = Root::default().with_system(directory.path());
+            fs::create_dir_all(directory.path().join("sys/module")).unwrap();
+            let fake = Arc::new(fake);
+            Self { directory, kernel: Kernel::faked(&root, &fake), fake }
+        }
+
+        /// A machine that has no finit_module(2), and in which another file takes the place of `m.ko`
+        /// while that call is made.
+        fn with_another_file_meanwhile() -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            let (other, path) = (directory.path().join("other.ko"), directory.path().join("m.ko"));
+            fs::write(&other, "bytes of another file").unwrap();
+            let answers = [("finit_module", Errno::ENOSYS)].into();
+            Self::with(directory, Fake { answers, replaces: Some((other, path)), ..Fake::default() })
+        }
+
+        fn insert(&self, bytes: &[u8], force: Force) -> Result<()> {
             let path = self.directory.path().join("m.ko");
             fs::write(&path, bytes).unwrap();
-            Kernel::with_calls(&self.root, &self.fake).insert(&path, b"a=1 ", force)
+            self.kernel.insert(&path, b"a=1 ", force)
         }
 
         fn log(&self) -> Vec<String> {
@@ -218,11 +283,46 @@ mod tests {
     }
 
     #[test]
+    fn the_kernel_gets_the_file_that_was_examined_whatever_stands_at_its_path() {
+        let large = vec![b'x'; 100_000];
+        let compressed = zstd::encode_all(large.as_slice(), 1).unwrap();
+        for bytes in [b"plain bytes".to_vec(), large.clone(), compressed] {
+            let machine = Machine::with_another_file_meanwhile();
+            fs::write(machine.directory.path().join("sys/module/compression"), "zstd\n").unwrap();
+            machine.insert(&bytes, Force::default()).unwrap();
+            let expected = if bytes.len() == 11 { bytes } else { large.clone() };
+            assert!(machine.fake.images.lock().unwrap()[0] == expected);
+            let at_path = fs::read(machine.directory.path().join("m.ko")).unwrap();
+            assert_eq!(at_path, b"bytes of another file");
+        }
+    }
+
+    #[test]
+    fn a_file_that_its_caller_has_examined_is_the_one_that_the_kernel_gets() {
+        let module = ModuleBuilder::new("m").modinfo("vermagic", "6.1").build();
+        for force in [Force::default(), BOTH] {
+            let machine = Machine::with_another_file_meanwhile();
+            let path = machine.directory.path().join("m.ko");
+            fs::write(&path, &module).unwrap();
+            let examined = ModuleFile::open(&path).unwrap();
+            machine.kernel.insert_file(&examined, b"a=1", force).unwrap();
+            let flags = if force == BOTH { 3 } else { 0 };
+            assert_eq!(
+                machine.log(),
+                [format!("finit_module \"a=1\" {flags}"), "init_module \"a=1\"".into()]
+            );
+            let image = machine.fake.images.lock().unwrap()[0].clone();
+            assert_eq!((image.len(), image == module), (module.len(), force == Force::default()));
+        }
+    }
+
+    #[test]
     fn a_file_too_short_for_a_module_does_not_come_to_the_kernel() {
         let machine = Machine::new(&[]);
         for bytes in [&b""[..], b"short"] {
             let refusal = machine.insert(bytes, Force::default()).unwrap_err();
-            assert!(matches!(&refusal, Refusal::File(error) if error.errno() == Errno::EINVAL), "{refusal}");
+            assert!(matches!(refusal, Error::Malformed { .. }), "{refusal}");
+            assert_eq!(refusal.errno(), Errno::EINVAL);
         }
         machine.insert(b"longer", Force::default()).unwrap();
         assert_eq!(machine.log().len(), 1);
@@ -233,8 +333,7 @@ mod tests {
         let machine = Machine::new(&[]);
         let path = machine.directory.path().join("pipe.ko");
         nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
-        let kernel = Kernel::with_calls(&machine.root, &machine.fake);
-        let refusal = kernel.insert(&path, b"", Force::default()).unwrap_err();
+        let refusal = machine.kernel.insert(&path, b"", Force::default()).unwrap_err();
         assert!(refusal.to_string().ends_with("pipe.ko: not a regular file"), "{refusal}");
         assert!(machine.log().is_empty());
     }
@@ -242,16 +341,16 @@ mod tests {
     #[test]
     fn another_refusal_is_final() {
         let machine = Machine::new(&[("finit_module", Errno::EPERM)]);
-        let refusal = machine.insert(b"any bytes", Force::default());
-        assert!(matches!(refusal, Err(Refusal::Kernel(Errno::EPERM))));
+        let refusal = machine.insert(b"any bytes", Force::default()).unwrap_err();
+        assert!(matches!(refusal, Error::NotLoaded { errno: Errno::EPERM, .. }), "{refusal}");
         assert_eq!(machine.log().len(), 1);
     }
 
     #[test]
     fn a_missing_file_is_named() {
         let machine = Machine::new(&[]);
-        let kernel = Kernel::with_calls(&machine.root, &machine.fake);
-        let refusal = kernel.insert(Path::new("/nonexistent/m.ko"), b"", Force::default()).unwrap_err();
+        let refusal =
+            machine.kernel.insert(Path::new("/nonexistent/m.ko"), b"", Force::default()).unwrap_err();
         assert!(refusal.to_string().contains("/nonexistent/m.ko"), "{refusal}");
     }
 

@@ -10,6 +10,7 @@ use crate::{
 
 /// A line of `/proc/modules`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LoadedModule {
     /// The module.
     pub name: ModuleName,
@@ -50,13 +51,13 @@ fn number<N: std::str::FromStr>(digits: &[u8]) -> Option<N> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
-impl Kernel<'_> {
+impl Kernel {
     /// The loaded modules, newest first. A line of another form is told to the sink.
     ///
     /// # Errors
     /// When `/proc/modules` cannot be read.
     pub fn loaded_modules(&self, sink: &mut Sink) -> Result<Vec<LoadedModule>> {
-        let path = self.root.system("/proc/modules");
+        let path = self.root().system("/proc/modules");
         let text = read(&path).map_err(crate::Error::io("open", &path))?;
         let mut modules = Vec::new();
         for module in parse_modules(&text) {

@@ -9,6 +9,7 @@ use crate::{ModuleName, config::read};
 
 /// A parameter as the kernel shows it. Those that it does not show are not to be seen.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct PresentParameter {
     /// Its name.
     pub name: BString,
@@ -18,10 +19,10 @@ pub struct PresentParameter {
     pub value: io::Result<BString>,
 }
 
-impl Kernel<'_> {
+impl Kernel {
     /// The parameters of a module that the kernel shows, by name; none where it is not loaded.
     pub fn parameters(&self, module: &ModuleName) -> Vec<PresentParameter> {
-        let directory = self.root.system("/sys/module").join(OsStr::from_bytes(module.as_bytes()));
+        let directory = self.root().system("/sys/module").join(OsStr::from_bytes(module.as_bytes()));
         let entries = fs::read_dir(directory.join("parameters")).into_iter().flatten().flatten();
         let mut parameters: Vec<PresentParameter> = entries
             .map(|entry| PresentParameter {

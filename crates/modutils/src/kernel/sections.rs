@@ -18,7 +18,7 @@ pub struct Section {
     pub address: Option<u64>,
 }
 
-impl Kernel<'_> {
+impl Kernel {
     /// The sections of a loaded module, by name.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use crate::{Error, ModuleName, Result, config::read, file::Compression};
 
 /// A module's state in the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum State {
     /// The kernel does not know it.
     Absent,
@@ -22,7 +23,7 @@ pub enum State {
     Going,
 }
 
-impl Kernel<'_> {
+impl Kernel {
     /// The state of a module.
     pub fn state(&self, module: &ModuleName) -> State {
         match read(&self.module_file(module, "initstate")) {
@@ -36,13 +37,13 @@ impl Kernel<'_> {
         }
     }
 
-    /// Whether a module is in use at this moment.
-    pub(super) fn is_live_now(&self, module: &ModuleName) -> bool {
+    /// Whether the state is [`State::Live`], at less cost.
+    pub(super) fn is_live(&self, module: &ModuleName) -> bool {
         read(&self.module_file(module, "initstate")).is_ok_and(|state| state.trim_ascii() == b"live")
     }
 
     /// Whether the kernel shows a module in `/sys/module`: also built-in ones that have parameters.
-    pub fn is_in_sysfs(&self, module: &ModuleName) -> bool {
+    fn is_in_sysfs(&self, module: &ModuleName) -> bool {
         self.module_directory(module).is_dir()
     }
 
@@ -90,8 +91,8 @@ impl Kernel<'_> {
     }
 
     /// The compression of module files that the kernel undoes itself, when it does.
-    pub fn compression(&self) -> Option<Compression> {
-        let word = read(&self.root.system("/sys/module/compression")).ok()?;
+    pub(crate) fn compression(&self) -> Option<Compression> {
+        let word = read(&self.root().system("/sys/module/compression")).ok()?;
         [Compression::Gzip, Compression::Xz, Compression::Zstd]
             .into_iter()
             .find(|compression| compression.name().as_bytes() == word.trim_ascii())
@@ -108,7 +109,7 @@ impl Kernel<'_> {
             b"." | b".." => b"!".to_vec(),
             name => name.iter().map(|&byte| if byte == b'/' { b'!' } else { byte }).collect(),
         };
-        self.root.system("/sys/module").join(OsStr::from_bytes(&name))
+        self.root().system("/sys/module").join(OsStr::from_bytes(&name))
     }
 
     pub(super) fn module_file(&self, module: &ModuleName, file: &str) -> PathBuf {

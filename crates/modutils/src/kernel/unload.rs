@@ -9,36 +9,38 @@ use std::{
 use nix::kmod::DeleteModuleFlags;
 
 use super::Kernel;
-use crate::{Errno, ModuleName};
+use crate::{Errno, Error, ModuleName, Result};
 
 /// The first pause between two looks at a module in use; each later one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 /// No pause is longer: a module that became free is noticed within this time.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-impl Kernel<'_> {
+impl Kernel {
     /// Has the kernel drop a module now, without waiting for its users; by force even when it is in
     /// use, where the kernel allows that.
     ///
     /// # Errors
-    /// The kernel's error number.
-    pub fn delete(&self, module: &ModuleName, force: bool) -> Result<(), Errno> {
-        let name = CString::new(module.as_bytes()).map_err(|_| Errno::ENOENT)?;
+    /// [`Error::NotRemoved`] with the kernel's error number.
+    pub fn delete(&self, module: &ModuleName, force: bool) -> Result<()> {
+        let refused = |errno| Error::NotRemoved { module: module.clone(), errno };
+        let name = CString::new(module.as_bytes()).map_err(|_| refused(Errno::ENOENT))?;
         let mut flags = DeleteModuleFlags::O_NONBLOCK;
         flags.set(DeleteModuleFlags::O_TRUNC, force);
-        self.calls.delete_module(&name, flags)
+        self.calls().delete_module(&name, flags).map_err(refused)
     }
 
     /// Has the kernel drop a module, trying again while it is in use and the time is not over.
     ///
     /// # Errors
-    /// The kernel's error number; `EAGAIN` where the module was in use to the end.
-    pub fn delete_waiting(&self, module: &ModuleName, force: bool, longest: Duration) -> Result<(), Errno> {
+    /// [`Error::NotRemoved`] with the kernel's error number: `EAGAIN` where the module was in use to the
+    /// end.
+    pub fn delete_waiting(&self, module: &ModuleName, force: bool, longest: Duration) -> Result<()> {
         let start = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
             match self.delete(module, force) {
-                Err(Errno::EAGAIN) if start.elapsed() < longest => {}
+                Err(error) if error.errno() == Errno::EAGAIN && start.elapsed() < longest => {}
                 other => return other,
             }
             thread::sleep(pause.min(longest.saturating_sub(start.elapsed())));
@@ -49,13 +51,15 @@ impl Kernel<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::{Root, kernel::calls::fake::Fake};
+    use crate::{ErrorKind, Root, kernel::calls::fake::Fake};
 
     #[test]
     fn a_module_is_dropped_without_waiting_and_by_force_when_asked() {
-        let (root, fake) = (Root::default(), Fake::default());
-        let kernel = Kernel::with_calls(&root, &fake);
+        let fake = Arc::new(Fake::default());
+        let kernel = Kernel::faked(&Root::default(), &fake);
         kernel.delete(&ModuleName::new("a-b"), false).unwrap();
         kernel.delete(&ModuleName::new("c"), true).unwrap();
         assert_eq!(*fake.log.lock().unwrap(), ["delete_module \"a_b\" ", "delete_module \"c\" force"]);
@@ -63,11 +67,12 @@ mod tests {
 
     #[test]
     fn waiting_ends_with_the_time_and_says_so() {
-        let root = Root::default();
         let fake = Fake { answers: [("delete_module", Errno::EAGAIN)].into(), ..Fake::default() };
-        let kernel = Kernel::with_calls(&root, &fake);
+        let fake = Arc::new(fake);
+        let kernel = Kernel::faked(&Root::default(), &fake);
         let result = kernel.delete_waiting(&ModuleName::new("a"), false, Duration::from_millis(20));
-        assert_eq!(result, Err(Errno::EAGAIN));
+        let error = result.unwrap_err();
+        assert_eq!((error.kind(), error.errno()), (ErrorKind::Refused, Errno::EAGAIN));
         let tries = fake.log.lock().unwrap().len();
         assert!((2..=6).contains(&tries), "{tries}");
     }

@@ -9,7 +9,7 @@ use crate::{
 /// The running kernel.
 impl Context {
     /// The running kernel, seen through the root's /proc and /sys.
-    pub fn kernel(&self) -> Kernel<'_> {
+    pub fn kernel(&self) -> Kernel {
         Kernel::running(self.root())
     }
 

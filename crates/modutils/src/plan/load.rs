@@ -20,41 +20,67 @@ use crate::{
 
 /// How a module is to be loaded.
 #[derive(Clone, Debug, Default)]
-pub struct LoadRequest {
-    /// Parameters from the command line, after the configured ones.
-    pub options: BString,
-    /// Leave out the module's own install command and soft dependencies (`--ignore-install`).
-    pub ignore_commands: bool,
+pub struct LoadOptions {
+    parameters: BString,
+    ignore_commands: bool,
+    use_blacklist: bool,
 }
 
-/// The line that forbids loading a candidate: a blacklist stops modules found by an alias; every one
-/// with `use_blacklist` (`modprobe --use-blacklist`).
-pub fn blacklisted<'a>(
+impl LoadOptions {
+    /// Parameters of the module, after the configured ones, as `NAME=VALUE NAME=VALUE`.
+    #[must_use]
+    pub fn parameters(self, parameters: impl Into<BString>) -> Self {
+        Self { parameters: parameters.into(), ..self }
+    }
+
+    /// Whether to ignore the module's own install command and soft dependencies (`--ignore-install`).
+    #[must_use]
+    pub fn ignore_commands(self, ignore_commands: bool) -> Self {
+        Self { ignore_commands, ..self }
+    }
+
+    /// Whether a blacklist stops modules that are asked for by their own names, too
+    /// (`--use-blacklist`).
+    #[must_use]
+    pub fn use_blacklist(self, use_blacklist: bool) -> Self {
+        Self { use_blacklist, ..self }
+    }
+}
+
+/// The line that forbids loading a candidate: a blacklist stops modules found by an alias, and every
+/// one if the options say so.
+pub(crate) fn blacklisted<'a>(
     config: &'a ModprobeConfig,
     candidate: &Candidate,
-    use_blacklist: bool,
+    options: &LoadOptions,
 ) -> Option<&'a BlacklistLine> {
-    (use_blacklist || candidate.alias.is_some()).then(|| config.blacklisted(&candidate.module)).flatten()
+    let stops = options.use_blacklist || candidate.alias.is_some();
+    stops.then(|| config.blacklisted(&candidate.module)).flatten()
 }
 
 /// Plans to load a module: its dependencies with their soft dependencies, its own soft dependencies
 /// `pre:`, itself, its soft dependencies `post:`. Each module has one step, at the first place where
 /// it is wanted.
-pub fn load(config: &ModprobeConfig, known: &Known, target: &Candidate, request: &LoadRequest) -> Plan {
-    let mut planner = Planner { config, known, target, request, places: HashMap::new(), steps: Vec::new() };
+pub(crate) fn load(
+    config: &ModprobeConfig,
+    known: &Known,
+    target: &Candidate,
+    options: &LoadOptions,
+) -> Plan {
+    let mut planner = Planner { config, known, target, options, places: HashMap::new(), steps: Vec::new() };
     planner.check_target();
     planner.walk();
     planner.add_edges();
     planner.mark_errors();
     let place = planner.places.get(&target.module).copied().unwrap_or_default();
-    Plan { steps: planner.steps, target: place }
+    Plan { module: target.module.clone(), steps: planner.steps, target: place }
 }
 
 struct Planner<'a> {
     config: &'a ModprobeConfig,
     known: &'a Known,
     target: &'a Candidate,
-    request: &'a LoadRequest,
+    options: &'a LoadOptions,
     places: HashMap<ModuleName, usize>,
     steps: Vec<Step>,
 }
@@ -116,7 +142,7 @@ impl<'a> Planner<'a> {
 
     /// The names before or after a module, all its softdep lines taken together.
     fn soft(&self, module: &ModuleName, side: Side) -> SoftNames<'a> {
-        match self.request.ignore_commands && *module == self.target.module {
+        match self.options.ignore_commands && *module == self.target.module {
             true => SoftNames::none(side),
             false => SoftNames::of(self.config, module, side),
         }
@@ -140,23 +166,22 @@ impl<'a> Planner<'a> {
     fn push(&mut self, module: ModuleName, action: Action, given: Option<usize>) {
         let builtin = self.known.modules.get(&module).is_some_and(|facts| facts.builtin);
         let condition = if builtin { Condition::Never } else { Condition::NotLoaded };
-        let (needs, follows) = (Vec::new(), Vec::new());
-        self.steps.push(Step { module, action, condition, given, needs, follows, on_error: OnError::Ignore });
+        self.steps.push(Step { given, ..Step::new(module, action, condition) });
     }
 
     fn action(&self, candidate: &Candidate, is_target: bool) -> Action {
         let configured =
             self.config.options(&candidate.module, candidate.alias.as_ref().map(|alias| &***alias));
-        let given: &[u8] = if is_target { &self.request.options } else { b"" };
+        let given: &[u8] = if is_target { &self.options.parameters } else { b"" };
         // As kmod has it, with a blank at the end where nothing is given.
         let blank: &[u8] = if configured.is_empty() { b"" } else { b" " };
         let options = BString::from([configured.as_slice(), blank, given].concat());
         let unknown = Facts::default();
         let facts = self.known.modules.get(&candidate.module).unwrap_or(&unknown);
         if let Some(line) = self.config.denied(&candidate.module).filter(|_| !facts.builtin) {
-            return Action::Denied(line.clone());
+            return Action::Denied { origin: line.origin.clone(), reason: line.reason.clone() };
         }
-        if !(is_target && self.request.ignore_commands)
+        if !(is_target && self.options.ignore_commands)
             && let Some(line) = self.config.install(&candidate.module)
         {
             return Action::RunInstall { command: line.command.clone(), options };
@@ -217,14 +242,14 @@ mod tests {
         *,
     };
 
-    fn plan_with(world: &World, target: &Candidate, request: &LoadRequest) -> Plan {
-        let plan = load(&world.config, &world.known, target, request);
+    fn plan_with(world: &World, target: &Candidate, options: &LoadOptions) -> Plan {
+        let plan = load(&world.config, &world.known, target, options);
         assert_sound(&plan);
         plan
     }
 
     fn plan(world: &World, target: &str) -> Plan {
-        plan_with(world, &named(target), &LoadRequest::default())
+        plan_with(world, &named(target), &LoadOptions::default())
     }
 
     fn named(module: &str) -> Candidate {
@@ -346,13 +371,13 @@ mod tests {
         let world =
             World::new(&MODULES, "options top a=1\noptions al b=\"x y\"\noptions top c\noptions mid m=1\n");
         let target = Candidate { alias: Some("al".into()), ..named("top") };
-        let given = LoadRequest { options: "x=1".into(), ..LoadRequest::default() };
+        let given = LoadOptions::default().parameters("x=1");
         let with = lines(&plan_with(&world, &target, &given));
         assert_eq!(
             with,
             ["insmod /m/base.ko ", "insmod /m/mid.ko m=1 ", "insmod /m/top.ko a=1 b=\"x y\" c x=1"]
         );
-        let without = lines(&plan_with(&world, &target, &LoadRequest::default()));
+        let without = lines(&plan_with(&world, &target, &LoadOptions::default()));
         assert_eq!(without[2], "insmod /m/top.ko a=1 b=\"x y\" c ");
         let plain = lines(&plan_with(&World::new(&MODULES, ""), &named("base"), &given));
         assert_eq!(plain, ["insmod /m/base.ko x=1"]);
@@ -374,9 +399,9 @@ mod tests {
     #[test]
     fn to_ignore_commands_concerns_the_named_module_only() {
         let world = World::new(&MODULES, "install mid cmd\nsoftdep mid pre: pre\ninstall base bcmd\n");
-        let request = LoadRequest { ignore_commands: true, ..LoadRequest::default() };
+        let options = LoadOptions::default().ignore_commands(true);
         assert_eq!(
-            lines(&plan_with(&world, &named("mid"), &request)),
+            lines(&plan_with(&world, &named("mid"), &options)),
             ["install bcmd ", "insmod /m/mid.ko "]
         );
     }
@@ -393,7 +418,7 @@ mod tests {
     #[test]
     fn a_file_named_by_the_caller_is_loaded_with_the_dependencies_of_its_name() {
         let target = Candidate { file: Some("/elsewhere/mid.ko".into()), ..named("mid") };
-        let plan = plan_with(&World::new(&MODULES, ""), &target, &LoadRequest::default());
+        let plan = plan_with(&World::new(&MODULES, ""), &target, &LoadOptions::default());
         assert_eq!(lines(&plan), ["insmod /m/base.ko ", "insmod /elsewhere/mid.ko "]);
     }
 
@@ -410,15 +435,18 @@ mod tests {
         let file = std::path::Path::new("/deny.conf").into();
         world.config.add_deny_file(&file, b"deny mi[d] it bites\ndeny blt\n", &mut |_| ());
         let asked = Candidate { file: Some("/elsewhere/mid.ko".into()), ..named("mid") };
-        let request = LoadRequest { ignore_commands: true, ..LoadRequest::default() };
+        let options = LoadOptions::default().ignore_commands(true);
         for (plan, on_error) in [
             (plan(&world, "mid"), OnError::Stop),
-            (plan_with(&world, &asked, &request), OnError::Stop),
+            (plan_with(&world, &asked, &options), OnError::Stop),
             (plan(&world, "top"), OnError::Stop),
             (plan(&world, "pre"), OnError::Ignore),
         ] {
             let step = step(&plan, "mid");
-            assert!(matches!(&step.action, Action::Denied(line) if line.reason == "it bites"), "{step:?}");
+            assert!(
+                matches!(&step.action, Action::Denied { reason, .. } if reason == "it bites"),
+                "{step:?}"
+            );
             assert_eq!(step.on_error, on_error);
         }
         // What is part of the kernel is there.
@@ -429,9 +457,10 @@ mod tests {
     fn a_blacklist_stops_aliases_and_with_the_option_names() {
         let world = World::new(&MODULES, "blacklist mid\n");
         let by_alias = Candidate { alias: Some("al".into()), ..named("mid") };
-        assert!(blacklisted(&world.config, &by_alias, false).is_some());
-        assert!(blacklisted(&world.config, &named("mid"), false).is_none());
-        assert!(blacklisted(&world.config, &named("mid"), true).is_some());
-        assert!(blacklisted(&world.config, &named("top"), true).is_none());
+        let (by_default, always) = (LoadOptions::default(), LoadOptions::default().use_blacklist(true));
+        assert!(blacklisted(&world.config, &by_alias, &by_default).is_some());
+        assert!(blacklisted(&world.config, &named("mid"), &by_default).is_none());
+        assert!(blacklisted(&world.config, &named("mid"), &always).is_some());
+        assert!(blacklisted(&world.config, &named("top"), &always).is_none());
     }
 }

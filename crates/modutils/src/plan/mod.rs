@@ -1,11 +1,44 @@
 //! What is to be done, decided before anything is done.
 //!
-//! A [`Plan`] is made from the modules that a name means, their facts and the configuration, without
-//! any input or output. What `modprobe -n`, `-D` and a real run show and do are the same steps.
-//! They form a graph without cycles: a step may need others to have succeeded, or only have to
-//! wait for them; its condition is looked at when its turn comes; and its failure ends the whole, or
-//! means nothing (a soft dependency).
+//! A [`Planner`] looks up what it must know of modules, and makes a [`Plan`] of that and the
+//! configuration. What `modprobe -n`, `-D` and a real run show and do are the same steps. They form a
+//! graph without cycles: a step may need others to have succeeded, or only have to wait for them; its
+//! condition is looked at when its turn comes; and its failure ends the whole, or means nothing (a
+//! soft dependency). `Plan::execute` carries a plan out, see [`kernel`](crate::kernel).
+//!
+//! What modprobe would do, on a system with two modules, one of which needs the other:
+//!
+//! ```
+//! use modutils::{
+//!     Context, ModuleName,
+//!     plan::{Action, LoadOptions, Planner},
+//! };
+//!
+//! # fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+//! let modules = tempfile::tempdir()?;
+//! let dependencies = [("cdrom", "kernel/cdrom.ko:"), ("sr_mod", "kernel/sr_mod.ko: kernel/cdrom.ko")];
+//! std::fs::write(modules.path().join("modules.dep.bin"), testkit::index(dependencies))?;
+//!
+//! let context = Context::builder().directory(modules.path()).without_configuration().build()?;
+//! let options = LoadOptions::default().parameters("xa_test=1");
+//! let plan = Planner::new(&context).load(&context.module(ModuleName::new("sr-mod")), &options)?;
+//!
+//! let lines: Vec<String> = plan.steps().iter().filter_map(|step| Some(step.line()?.to_string())).collect();
+//! let directory = modules.path().display();
+//! assert_eq!(
+//!     lines,
+//!     [
+//!         format!("insmod {directory}/kernel/cdrom.ko "),
+//!         format!("insmod {directory}/kernel/sr_mod.ko xa_test=1"),
+//!     ]
+//! );
+//! let target = &plan.steps()[plan.target()];
+//! assert!(matches!(&target.action, Action::Load { options, .. } if options == "xa_test=1"));
+//! # Ok(())
+//! # }
+//! ```
 
+// No input or output here: what must be known is handed in.
 mod load;
 mod soft;
 mod unload;
@@ -14,22 +47,43 @@ use std::path::PathBuf;
 
 use bstr::BString;
 
-use crate::{ModuleName, config::DenyLine};
+use crate::{ModuleName, config::Origin};
 
-pub use load::{LoadRequest, blacklisted, load};
-pub use unload::{UnloadRequest, unload};
+pub use crate::planner::Planner;
+pub use load::LoadOptions;
+pub(crate) use load::{blacklisted, load};
+pub use unload::RemoveOptions;
+pub(crate) use unload::unload;
 
-/// The steps that load or unload one module, in an order that respects their edges.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The steps that load or remove one module, in an order that respects their edges.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// The steps. Edges go from a step to earlier ones only.
-    pub steps: Vec<Step>,
-    /// The place of the step for the module that was asked for.
-    pub target: usize,
+    module: ModuleName,
+    steps: Vec<Step>,
+    target: usize,
+}
+
+impl Plan {
+    /// The module that was asked for.
+    pub fn module(&self) -> &ModuleName {
+        &self.module
+    }
+
+    /// The steps. The first one asks whether there is anything to do. Edges go from a step to earlier
+    /// ones only.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// The place in [`Plan::steps`] of the step for the module that was asked for.
+    pub fn target(&self) -> usize {
+        self.target
+    }
 }
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Step {
     /// The module it is about.
     pub module: ModuleName,
@@ -37,11 +91,11 @@ pub struct Step {
     pub action: Action,
     /// When it is to be done.
     pub condition: Condition,
-    /// A step without whose condition this one is needless too.
+    /// The place of a step: if that one is needless, so is this one.
     pub given: Option<usize>,
-    /// Steps that must have succeeded, or have been needless.
+    /// The places of the steps that must have succeeded, or have been needless.
     pub needs: Vec<usize>,
-    /// Steps that must have ended, well or not.
+    /// The places of the steps that must have ended, well or not.
     pub follows: Vec<usize>,
     /// What its failure means.
     pub on_error: OnError,
@@ -49,6 +103,7 @@ pub struct Step {
 
 /// What a step does.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Action {
     /// Nothing: other steps ask whether the condition held at this one's turn.
     Check,
@@ -71,7 +126,12 @@ pub enum Action {
     /// Nothing can be done: no file of the module is known.
     NoFile,
     /// Nothing may be done: the configuration denies the module.
-    Denied(DenyLine),
+    Denied {
+        /// The line that does.
+        origin: Origin,
+        /// Why, in words for people; empty where nobody wrote it.
+        reason: BString,
+    },
     /// Have the kernel drop the module.
     Unload {
         /// Whether that cannot be done, because it is part of the kernel.
@@ -86,6 +146,7 @@ pub enum Action {
 
 /// When a step is to be done, by the kernel's state at its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Condition {
     /// In any state.
     Always,
@@ -101,6 +162,7 @@ pub enum Condition {
 
 /// What the failure of a step means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OnError {
     /// What was asked for cannot be done: the steps after it are not tried.
     Stop,
@@ -109,6 +171,11 @@ pub enum OnError {
 }
 
 impl Step {
+    pub(crate) fn new(module: ModuleName, action: Action, condition: Condition) -> Self {
+        let (needs, follows) = (Vec::new(), Vec::new());
+        Self { module, action, condition, given: None, needs, follows, on_error: OnError::Ignore }
+    }
+
     /// The step as a line for people: `insmod PATH OPTIONS`, `install COMMAND OPTIONS`, `builtin NAME`,
     /// `rmmod NAME`, `remove COMMAND`. `None` where there is nothing to show.
     pub fn line(&self) -> Option<BString> {
@@ -120,7 +187,7 @@ impl Step {
             Action::Builtin => [b"builtin ", self.module.as_bytes(), b"", b""],
             Action::Unload { .. } => [b"rmmod ", self.module.as_bytes(), b"", b""],
             Action::RunRemove { command } => [b"remove ", command, b"", b""],
-            Action::Check | Action::NoFile | Action::Denied(_) => return None,
+            Action::Check | Action::NoFile | Action::Denied { .. } => return None,
         };
         Some(parts.concat().into())
     }
@@ -130,7 +197,7 @@ impl Step {
 const OPTIONS_VARIABLE: &[u8] = b"$CMDLINE_OPTS";
 
 /// An `install` or `remove` command with the options in their place, as the shell is to get it.
-pub fn with_options(command: &[u8], options: &[u8]) -> BString {
+pub(crate) fn with_options(command: &[u8], options: &[u8]) -> BString {
     bstr::ByteSlice::replace(command, OPTIONS_VARIABLE, options).into()
 }
 

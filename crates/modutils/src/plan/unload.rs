@@ -13,26 +13,50 @@ use crate::{
     lookup::{Candidate, Facts, Known},
 };
 
-/// How a module is to be unloaded.
+/// How a module is to be removed.
 #[derive(Clone, Debug, Default)]
-pub struct UnloadRequest {
-    /// Leave out the module's own remove command and soft dependencies (`--ignore-remove`).
-    pub ignore_commands: bool,
-    /// The modules that use it, to be unloaded first (`--remove-holders`), the last one first: those
-    /// that use one of them stand behind it, as [`Kernel::all_holders`] has them.
-    ///
-    /// kmod knows direct holders only.
-    ///
-    /// [`Kernel::all_holders`]: crate::kernel::Kernel::all_holders
-    pub holders: Vec<ModuleName>,
+pub struct RemoveOptions {
+    ignore_commands: bool,
+    holders: bool,
 }
 
-/// Plans to unload a module: its soft dependencies `post:` backwards, those that use it when that is
-/// asked for, itself, then each module it depends on that nobody uses then, and its soft
-/// dependencies `pre:` backwards. A module may have several steps: which of them finds it unused is
-/// only known when its turn comes.
-pub fn unload(config: &ModprobeConfig, known: &Known, target: &Candidate, request: &UnloadRequest) -> Plan {
-    let mut planner = Planner { config, known, target, request, plan: Plan::default() };
+impl RemoveOptions {
+    /// Whether to ignore the module's own remove command and soft dependencies (`--ignore-remove`).
+    #[must_use]
+    pub fn ignore_commands(self, ignore_commands: bool) -> Self {
+        Self { ignore_commands, ..self }
+    }
+
+    /// Whether to remove all modules first that use it, directly or by way of others
+    /// (`--remove-holders`).
+    ///
+    /// kmod knows direct holders only.
+    #[must_use]
+    pub fn holders(self, holders: bool) -> Self {
+        Self { holders, ..self }
+    }
+
+    /// Whether holders are to be removed.
+    pub(crate) fn with_holders(&self) -> bool {
+        self.holders
+    }
+}
+
+/// Plans to unload a module: its soft dependencies `post:` backwards, those that use it, itself, then
+/// each module it depends on that nobody uses then, and its soft dependencies `pre:` backwards. A
+/// module may have several steps: which of them finds it unused is only known when its turn comes.
+///
+/// Those that use it are `holders`, the last one to be unloaded first: modules that use one of them
+/// stand behind it, as [`Kernel::all_holders`](crate::kernel::Kernel::all_holders) has them.
+pub(crate) fn unload(
+    config: &ModprobeConfig,
+    known: &Known,
+    target: &Candidate,
+    options: &RemoveOptions,
+    holders: &[ModuleName],
+) -> Plan {
+    let plan = Plan { module: target.module.clone(), steps: Vec::new(), target: 0 };
+    let mut planner = Planner { config, known, target, options, holders, plan };
     planner.walk();
     planner.plan
 }
@@ -41,7 +65,8 @@ struct Planner<'a> {
     config: &'a ModprobeConfig,
     known: &'a Known,
     target: &'a Candidate,
-    request: &'a UnloadRequest,
+    options: &'a RemoveOptions,
+    holders: &'a [ModuleName],
     plan: Plan,
 }
 
@@ -70,7 +95,7 @@ impl<'a> Planner<'a> {
                         let is_target = self.is_target(&module);
                         tasks.push(Task::Place(module, check));
                         if is_target {
-                            let holders = self.request.holders.iter().cloned().map(Candidate::named);
+                            let holders = self.holders.iter().cloned().map(Candidate::named);
                             tasks.extend(holders.map(|holder| Task::Enter(Cow::Owned(holder), Some(check))));
                         }
                         tasks.push(Task::EnterAll(post, check));
@@ -93,7 +118,7 @@ impl<'a> Planner<'a> {
     /// What the names before or after a module mean. Backwards, a name's first place counts, not its
     /// last.
     fn soft_dependencies(&self, module: &ModuleName, side: Side) -> Vec<&'a Candidate> {
-        if self.request.ignore_commands && *module == self.target.module {
+        if self.options.ignore_commands && *module == self.target.module {
             return Vec::new();
         }
         let known = self.known;
@@ -104,7 +129,7 @@ impl<'a> Planner<'a> {
 
     /// The command that takes the place of unloading a module.
     fn command(&self, module: &ModuleName) -> Option<&CommandLine> {
-        self.config.remove(module).filter(|_| !(self.request.ignore_commands && self.is_target(module)))
+        self.config.remove(module).filter(|_| !(self.options.ignore_commands && self.is_target(module)))
     }
 
     fn is_target(&self, module: &ModuleName) -> bool {
@@ -159,19 +184,12 @@ impl<'a> Planner<'a> {
         given: Option<usize>,
     ) -> usize {
         let place = self.plan.steps.len();
-        let matters = self.is_target(module) || self.request.holders.contains(module);
+        let matters = self.is_target(module) || self.holders.contains(module);
         let on_error = if matters { OnError::Stop } else { OnError::Ignore };
         let follows = place.checked_sub(1).into_iter().collect();
         let needs = given.into_iter().collect();
-        self.plan.steps.push(Step {
-            module: module.clone(),
-            action,
-            condition,
-            given,
-            needs,
-            follows,
-            on_error,
-        });
+        let step = Step::new(module.clone(), action, condition);
+        self.plan.steps.push(Step { given, needs, follows, on_error, ..step });
         place
     }
 }
@@ -183,14 +201,19 @@ mod tests {
         *,
     };
 
-    fn plan(world: &World, target: &str, request: &UnloadRequest) -> Plan {
-        let plan = unload(&world.config, &world.known, &Candidate::named(ModuleName::new(target)), request);
+    fn plan_with(world: &World, target: &str, options: &RemoveOptions, holders: &[ModuleName]) -> Plan {
+        let target = Candidate::named(ModuleName::new(target));
+        let plan = unload(&world.config, &world.known, &target, options, holders);
         assert_sound(&plan);
         plan
     }
 
+    fn plan(world: &World, target: &str) -> Plan {
+        plan_with(world, target, &RemoveOptions::default(), &[])
+    }
+
     fn steps(world: &World, target: &str) -> Vec<String> {
-        lines(&plan(world, target, &UnloadRequest::default()))
+        lines(&plan(world, target))
     }
 
     const MODULES: [&str; 6] = ["base:", "mid: base", "top: base mid", "pre:", "pre2:", "post: base"];
@@ -198,7 +221,7 @@ mod tests {
     #[test]
     fn dependencies_go_when_nobody_uses_them_any_more() {
         let world = World::new(&MODULES, "");
-        let plan = plan(&world, "top", &UnloadRequest::default());
+        let plan = plan(&world, "top");
         assert_eq!(lines(&plan), ["rmmod top", "rmmod base", "rmmod mid"]);
         let conditions: Vec<Condition> = plan.steps.iter().map(|step| step.condition).collect();
         assert_eq!(conditions, [Condition::Loaded, Condition::Always, Condition::Unused, Condition::Unused]);
@@ -255,7 +278,7 @@ mod tests {
     fn a_remove_command_takes_the_place_of_the_module_and_its_dependencies() {
         let world =
             World::new(&MODULES, "remove to* echo $CMDLINE_OPTS.\nsoftdep top pre: pre\noptions top a=1\n");
-        let plan = plan(&world, "top", &UnloadRequest::default());
+        let plan = plan(&world, "top");
         assert_eq!(lines(&plan), ["remove echo .", "rmmod pre"]);
         // Whether there is something to remove only the command knows.
         assert_eq!(plan.steps[0].condition, Condition::Always);
@@ -273,16 +296,16 @@ mod tests {
             &MODULES,
             "remove mid echo m\nsoftdep mid post: pre\nremove pre echo p\nsoftdep pre pre: mid\n",
         );
-        let request = UnloadRequest { ignore_commands: true, ..UnloadRequest::default() };
-        assert_eq!(lines(&plan(&world, "mid", &request)), ["rmmod mid", "rmmod base"]);
-        assert_eq!(lines(&plan(&world, "pre", &request)), ["rmmod pre"]);
+        let options = RemoveOptions::default().ignore_commands(true);
+        assert_eq!(lines(&plan_with(&world, "mid", &options, &[])), ["rmmod mid", "rmmod base"]);
+        assert_eq!(lines(&plan_with(&world, "pre", &options, &[])), ["rmmod pre"]);
     }
 
     #[test]
     fn holders_go_first_in_reverse_and_a_failure_of_one_stops_all() {
         let world = World::new(&MODULES, "remove post echo\n");
-        let holders = vec![ModuleName::new("post"), ModuleName::new("mid")];
-        let plan = plan(&world, "base", &UnloadRequest { holders, ..UnloadRequest::default() });
+        let holders = [ModuleName::new("post"), ModuleName::new("mid")];
+        let plan = plan_with(&world, "base", &RemoveOptions::default(), &holders);
         assert_eq!(lines(&plan), ["rmmod mid", "rmmod base", "remove echo", "rmmod base"]);
         let mid = plan.steps.iter().find(|step| step.line().is_some()).unwrap();
         assert_eq!(mid.on_error, OnError::Stop);
@@ -291,7 +314,7 @@ mod tests {
     #[test]
     fn the_target_as_a_dependency_of_a_soft_one_stops_nothing() {
         let world = World::new(&MODULES, "softdep mid post: top\n");
-        let plan = plan(&world, "mid", &UnloadRequest::default());
+        let plan = plan(&world, "mid");
         let as_dependency = plan.steps.iter().position(|step| step.condition == Condition::Unused);
         assert_ne!(as_dependency, Some(plan.target));
         let unused = plan.steps.iter().filter(|step| step.condition == Condition::Unused);
@@ -301,10 +324,10 @@ mod tests {
     #[test]
     fn a_builtin_target_is_refused_and_a_builtin_soft_dependency_left_alone() {
         let world = World::new(&["!b", "m:"], "softdep m pre: b\n");
-        let target = plan(&world, "b", &UnloadRequest::default());
+        let target = plan(&world, "b");
         assert_eq!(target.steps[target.target].action, Action::Unload { builtin: true });
         assert_eq!(target.steps[0].condition, Condition::Always);
-        let soft = plan(&world, "m", &UnloadRequest::default());
+        let soft = plan(&world, "m");
         assert_eq!(soft.steps[2].condition, Condition::Never);
     }
 }

@@ -14,7 +14,6 @@ use crate::{
             view::KernelView,
         },
     },
-    error_text,
 };
 
 /// How it would go. The order is that of how bad it is.
@@ -151,7 +150,7 @@ impl Verdict {
             Error::Malformed { fault, .. } => {
                 verdict.findings.push(Finding::verified(Cause::Damaged(fault.to_string())));
             }
-            Error::Io { source, .. } => verdict.gaps.push(Gap::Contents(error_text(source))),
+            error => verdict.gaps.push(Gap::Contents(error.cause())),
         }
         verdict
     }

@@ -5,84 +5,56 @@
 //! again what failed, as it would if the plans were carried out one after the other. A command may do
 //! anything at all; it runs alone, after all steps before it and before all steps after it.
 //!
-//! What happens is told in the order of the plans and their steps, whatever ended first. Only a plan
-//! that fails may do more than it does alone: steps that do not need the one that failed may have
-//! begun by then.
+//! What happens is reported in the order of the plans and their steps, whatever ended first, by the
+//! thread that called; that one runs the commands, too. Only a plan that fails may do more than it does
+//! alone: steps that do not need the one that failed may have begun by then.
 
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashMap},
     num::NonZeroUsize,
-    sync::{Condvar, Mutex, MutexGuard},
+    ops::Range,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
     thread,
 };
 
-use super::{Event, Execution, Failure, Flow, Kernel, Outcome, Run, StepResult};
+use super::{
+    ExecuteOptions, Failure, Flow, Hooks, Kernel, Outcome, StepResult,
+    work::{Work, Worker},
+};
 use crate::{
     ModuleName,
     plan::{Action, OnError, Plan, Step},
 };
 
-/// What happens while plans are carried out.
-#[derive(Debug)]
-pub enum Told<'a> {
-    /// Something about a step of a plan.
-    Event(Event<'a>),
-    /// The plan has ended.
-    Ended(Outcome),
-}
-
-/// Carries out plans that load modules, up to `jobs` steps at once, and tells what happens with the
-/// plan's place among `plans`.
-pub fn execute_all(
-    kernel: &Kernel,
+/// Carries out plans with so many threads beside this one, which calls the hooks and runs commands.
+pub(super) fn execute_all(
     plans: &[Plan],
-    execution: &Execution,
-    jobs: NonZeroUsize,
-    tell: &mut dyn FnMut(usize, Told),
-) {
-    let graph = Graph::new(plans);
+    kernel: &Kernel,
+    options: &ExecuteOptions,
+    threads: NonZeroUsize,
+    hooks: &mut dyn Hooks,
+) -> Vec<Outcome> {
+    let workers: Vec<Worker> = plans.iter().map(|plan| Worker::new(kernel, plan, options)).collect();
+    let graph = Graph::new(&workers);
     let state = Mutex::new(State::new(&graph, plans.len()));
-    let crew = Crew { kernel, execution, graph: &graph, state, changed: Condvar::new() };
+    let run = Run { graph, state, changed: Condvar::new() };
     thread::scope(|scope| {
-        let threads = jobs.get().min(graph.tasks.len());
+        let _dismissal = Dismissal(&run);
+        let threads = threads.get().min(run.graph.tasks.len());
         let started = (0..threads)
-            .filter(|_| thread::Builder::new().spawn_scoped(scope, || crew.work()).is_ok())
+            .filter(|_| thread::Builder::new().spawn_scoped(scope, || run.work()).is_ok())
             .count();
-        // Without threads the work is done here.
-        if started == 0 {
-            crew.work();
-        }
-        let mut ended = (0..graph.tasks.len()).map(|task| crew.wait_for(task));
-        for (place, plan) in plans.iter().enumerate() {
-            let outcome = tell_plan(plan, &mut ended, &mut |event| tell(place, Told::Event(event)));
-            tell(place, Told::Ended(outcome));
-        }
-    });
-}
-
-/// Tells what became of a plan's steps, as if they had been done one after the other.
-fn tell_plan(plan: &Plan, ended: &mut dyn Iterator<Item = Ended>, tell: &mut dyn FnMut(Event)) -> Outcome {
-    let mut outcome = Outcome::Done;
-    for (place, (step, ended)) in plan.steps.iter().zip(ended).enumerate() {
-        if ended.began {
-            tell(Event::Begin(step));
-        }
-        // Of several failures that end the plan, the first is told.
-        if outcome == Outcome::Failed {
-            continue;
-        }
-        if let Some((failed, failure)) = &ended.failure {
-            tell(Event::Failed(plan.steps.get(*failed).unwrap_or(step), failure));
-        }
-        if ended.result == StepResult::Failed && ends_plan(place, step) {
-            outcome = Outcome::Failed;
-        }
-        if place == 0 && ended.result == StepResult::Needless {
-            outcome = Outcome::Needless;
-        }
-    }
-    outcome
+        let mut start = 0_usize;
+        let mut follow = |plan: &Plan| {
+            let end = start.saturating_add(plan.steps().len());
+            let outcome = run.follow(start..end, started == 0, hooks);
+            start = end;
+            hooks.ended(plan, outcome);
+            outcome
+        };
+        plans.iter().map(&mut follow).collect()
+    })
 }
 
 /// Whether a step's failure ends its plan. The first one, which looks whether there is anything to do,
@@ -98,33 +70,42 @@ struct Graph<'a> {
 }
 
 struct Task<'a> {
-    plan: &'a Plan,
+    worker: &'a Worker<'a>,
     plan_place: usize,
     /// The place of the plan's first step among all tasks.
     start: usize,
     step: &'a Step,
+    is_command: bool,
     /// How many others it waits for.
     waits: usize,
     /// Those that wait for it.
     awaited_by: Vec<usize>,
 }
 
+impl Task<'_> {
+    /// The place in its plan of the step whose place among all tasks this is.
+    fn place(&self, task: usize) -> usize {
+        task.saturating_sub(self.start)
+    }
+}
+
 impl<'a> Graph<'a> {
-    fn new(plans: &'a [Plan]) -> Self {
+    fn new(workers: &'a [Worker<'a>]) -> Self {
         let mut graph = Self { tasks: Vec::new() };
         let mut latest: HashMap<&ModuleName, usize> = HashMap::new();
         // The last command, and the tasks after it.
         let mut command = None;
         let mut since_command = Vec::new();
-        for (plan_place, plan) in plans.iter().enumerate() {
+        for (plan_place, worker) in workers.iter().enumerate() {
             let start = graph.tasks.len();
-            for step in &plan.steps {
+            for step in worker.plan().steps() {
                 let task = graph.tasks.len();
                 let own = step.given.iter().chain(&step.needs).chain(&step.follows);
                 let own = own.map(|place| start.saturating_add(*place));
                 let mut others: Vec<usize> =
                     own.chain(latest.insert(&step.module, task)).chain(command).collect();
-                if matches!(step.action, Action::RunInstall { .. } | Action::RunRemove { .. }) {
+                let is_command = matches!(step.action, Action::RunInstall { .. } | Action::RunRemove { .. });
+                if is_command {
                     others.append(&mut since_command);
                     command = Some(task);
                 } else {
@@ -132,7 +113,8 @@ impl<'a> Graph<'a> {
                 }
                 others.sort_unstable();
                 others.dedup();
-                graph.add(Task { plan, plan_place, start, step, waits: 0, awaited_by: Vec::new() }, &others);
+                let (waits, awaited_by) = (0, Vec::new());
+                graph.add(Task { worker, plan_place, start, step, is_command, waits, awaited_by }, &others);
             }
         }
         graph
@@ -156,25 +138,27 @@ struct Ended {
     result: StepResult,
     /// Whether it was done, and not found needless or without hope.
     began: bool,
+    /// Whether the caller did not let it begin.
+    aborted: bool,
     /// Why it failed, and the place in the plan of the step that is to blame.
     failure: Option<(usize, Failure)>,
 }
 
 impl Ended {
-    fn without_a_word(result: StepResult) -> Self {
-        Self { result, began: false, failure: None }
+    fn silently(result: StepResult) -> Self {
+        Self { result, began: false, aborted: false, failure: None }
     }
 }
 
 struct State {
     /// How many tasks each one still waits for.
     waits: Vec<usize>,
-    /// Those that wait for none, the first one first.
+    /// Those that wait for none, the first one first, but no commands.
     ready: BinaryHeap<Reverse<usize>>,
     results: Vec<Option<StepResult>>,
-    /// What is still to be told of each.
+    /// What is still to be reported of each.
     ended: Vec<Option<Ended>>,
-    /// By plan, whether a step's failure has ended it.
+    /// By plan, whether a step's failure or the caller has ended it.
     stopped: Vec<bool>,
     /// How many tasks have not ended.
     left: usize,
@@ -183,7 +167,7 @@ struct State {
 impl State {
     fn new(graph: &Graph, plans: usize) -> Self {
         let tasks = &graph.tasks;
-        let free = tasks.iter().enumerate().filter(|(_, task)| task.waits == 0);
+        let free = tasks.iter().enumerate().filter(|(_, task)| task.waits == 0 && !task.is_command);
         Self {
             waits: tasks.iter().map(|task| task.waits).collect(),
             ready: free.map(|(place, _)| Reverse(place)).collect(),
@@ -198,32 +182,33 @@ impl State {
     fn settled(&self, task: &Task) -> Option<Ended> {
         let result = |place: &usize| self.results.get(task.start.saturating_add(*place)).copied().flatten();
         if self.stopped.get(task.plan_place) == Some(&true) {
-            return Some(Ended::without_a_word(StepResult::Needless));
+            return Some(Ended::silently(StepResult::Needless));
         }
         if task.step.needs.iter().any(|place| result(place) == Some(StepResult::Failed)) {
-            return Some(Ended::without_a_word(StepResult::Failed));
+            return Some(Ended::silently(StepResult::Failed));
         }
         let given = task.step.given.is_none_or(|place| result(&place) == Some(StepResult::Done));
-        (!given).then(|| Ended::without_a_word(StepResult::Needless))
+        (!given).then(|| Ended::silently(StepResult::Needless))
     }
 
-    fn end(&mut self, place: usize, task: &Task, ended: Ended) {
-        if ended.result == StepResult::Failed
-            && ends_plan(place.saturating_sub(task.start), task.step)
-            && let Some(stopped) = self.stopped.get_mut(task.plan_place)
-        {
+    fn stop(&mut self, plan_place: usize) {
+        if let Some(stopped) = self.stopped.get_mut(plan_place) {
             *stopped = true;
         }
-        if let Some(result) = self.results.get_mut(place) {
-            *result = Some(ended.result);
+    }
+
+    fn end(&mut self, graph: &Graph, place: usize, result: StepResult) {
+        let Some(task) = graph.tasks.get(place) else { return };
+        if result == StepResult::Failed && ends_plan(task.place(place), task.step) {
+            self.stop(task.plan_place);
         }
-        if let Some(slot) = self.ended.get_mut(place) {
-            *slot = Some(ended);
+        if let Some(slot) = self.results.get_mut(place) {
+            *slot = Some(result);
         }
         for &other in &task.awaited_by {
             let Some(waits) = self.waits.get_mut(other) else { continue };
             *waits = waits.saturating_sub(1);
-            if *waits == 0 {
+            if *waits == 0 && graph.tasks.get(other).is_some_and(|task| !task.is_command) {
                 self.ready.push(Reverse(other));
             }
         }
@@ -231,17 +216,15 @@ impl State {
     }
 }
 
-/// The threads that work, and what they share.
-struct Crew<'a> {
-    kernel: &'a Kernel<'a>,
-    execution: &'a Execution,
-    graph: &'a Graph<'a>,
+/// Plans that are being carried out, and what the threads share.
+struct Run<'a> {
+    graph: Graph<'a>,
     state: Mutex<State>,
     changed: Condvar,
 }
 
-impl Crew<'_> {
-    /// Does tasks until none is left.
+impl Run<'_> {
+    /// Does tasks until none is left, but no commands.
     fn work(&self) {
         let mut state = self.lock();
         while state.left > 0 {
@@ -251,42 +234,75 @@ impl Crew<'_> {
                 state = self.wait(state);
                 continue;
             };
-            let ended = match state.settled(task) {
-                Some(ended) => ended,
-                None => {
-                    drop(state);
-                    let ended = self.act(place, task);
-                    state = self.lock();
-                    ended
-                }
-            };
-            state.end(place, task, ended);
+            drop(state);
+            let ended = self.act(place, task, &mut ());
+            state = self.lock();
+            state.end(&self.graph, place, ended.result);
+            if let Some(slot) = state.ended.get_mut(place) {
+                *slot = Some(ended);
+            }
             self.changed.notify_all();
         }
     }
 
-    fn act(&self, place: usize, task: &Task) -> Ended {
-        let mut began = false;
-        let mut tell = |event: Event| {
-            began |= matches!(event, Event::Begin(_));
-            Flow::Continue
-        };
-        let mut run = Run::new(self.kernel, task.plan, self.execution, &mut tell);
-        if !run.holds(task.step) {
-            return Ended::without_a_word(StepResult::Needless);
+    /// Reports what becomes of a plan's tasks, as if they were done one after the other. Commands, and
+    /// without other threads all tasks, are done here: those before them have ended by then.
+    fn follow(&self, tasks: Range<usize>, alone: bool, hooks: &mut dyn Hooks) -> Outcome {
+        let mut outcome = Outcome::Done;
+        for (place, task) in tasks.clone().zip(self.graph.tasks.get(tasks).unwrap_or_default()) {
+            let here = alone || task.is_command;
+            let ended = if here { self.act(place, task, hooks) } else { self.wait_for(place) };
+            let mut aborted = ended.aborted;
+            if ended.began && !here {
+                aborted = hooks.begin(task.worker.plan(), task.step) == Flow::Abort;
+            }
+            // Of several failures that end the plan, the first is reported.
+            if outcome != Outcome::Failed {
+                aborted |= reported_failure(task, &ended, hooks) == Flow::Abort;
+                if aborted {
+                    self.lock().stop(task.plan_place);
+                }
+                if aborted || (ended.result == StepResult::Failed && ends_plan(task.place(place), task.step))
+                {
+                    outcome = Outcome::Failed;
+                } else if place == task.start && ended.result == StepResult::Needless {
+                    outcome = Outcome::Needless;
+                }
+            }
+            if here {
+                self.lock().end(&self.graph, place, ended.result);
+                self.changed.notify_all();
+            }
         }
-        if place == task.start
-            && let Some((step, failure)) = run.obstacle()
+        outcome
+    }
+
+    /// Does a task, of which the hooks know when their thread does it.
+    fn act(&self, place: usize, task: &Task, hooks: &mut dyn Hooks) -> Ended {
+        if let Some(ended) = self.lock().settled(task) {
+            return ended;
+        }
+        let Task { worker, step, start, .. } = *task;
+        if !worker.holds(step) {
+            return Ended::silently(StepResult::Needless);
+        }
+        if place == start
+            && let Some((step, failure)) = worker.obstacle()
         {
-            let blamed = task.plan.steps.iter().position(|other| std::ptr::eq(other, step));
+            let blamed = worker.plan().steps().iter().position(|other| std::ptr::eq(other, step));
             let failure = Some((blamed.unwrap_or_default(), failure));
-            return Ended { result: StepResult::Failed, began: false, failure };
+            return Ended { failure, ..Ended::silently(StepResult::Failed) };
         }
-        match run.act(task.step) {
-            Ok(_) => Ended { result: StepResult::Done, began, failure: None },
+        let work = worker.prepare(step);
+        let began = work.as_ref().is_ok_and(Work::is_seen);
+        if began && hooks.begin(worker.plan(), step) == Flow::Abort {
+            return Ended { aborted: true, ..Ended::silently(StepResult::Failed) };
+        }
+        match work.and_then(|work| worker.perform(task.place(place), step, work, hooks)) {
+            Ok(()) => Ended { began, ..Ended::silently(StepResult::Done) },
             Err(failure) => {
-                let failure = Some((place.saturating_sub(task.start), failure));
-                Ended { result: StepResult::Failed, began, failure }
+                let failure = Some((task.place(place), failure));
+                Ended { began, failure, ..Ended::silently(StepResult::Failed) }
             }
         }
     }
@@ -304,13 +320,27 @@ impl Crew<'_> {
 
     /// The state is whole between any two changes, so that a thread that panicked leaves it usable.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        self.changed.wait(state).unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-#[cfg(test)]
-mod tests;
+fn reported_failure(task: &Task, ended: &Ended, hooks: &mut dyn Hooks) -> Flow {
+    let Some((blamed, failure)) = &ended.failure else { return Flow::Continue };
+    let plan = task.worker.plan();
+    hooks.failed(plan, plan.steps().get(*blamed).unwrap_or(task.step), failure)
+}
+
+/// Sends the threads home when the one that follows them has ended, also by a panic of a hook: they
+/// would wait for its commands.
+struct Dismissal<'a>(&'a Run<'a>);
+
+impl Drop for Dismissal<'_> {
+    fn drop(&mut self) {
+        self.0.lock().left = 0;
+        self.0.changed.notify_all();
+    }
+}

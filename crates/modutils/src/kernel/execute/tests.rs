@@ -1,29 +1,70 @@
 //! Plans carried out on a fake kernel.
 
-use std::fs;
+use std::{fs, sync::Arc, time::Duration};
 
 use super::*;
 use crate::{
-    Root,
+    Errno, ModuleName, Root,
     config::ModprobeConfig,
-    kernel::calls::fake::Fake,
+    kernel::{Command, CommandFailure, Environment, calls::fake::Fake},
     lookup::{Candidate, Facts, Known},
-    plan::{self, LoadRequest, UnloadRequest},
+    plan::{self, LoadOptions, RemoveOptions},
 };
 
 struct Machine {
     directory: tempfile::TempDir,
-    root: Root,
-    fake: Fake,
+    fake: Arc<Fake>,
     config: ModprobeConfig,
     known: Known,
+}
+
+/// Hooks that write down what happens, and do as they are told.
+#[derive(Default)]
+struct Recorder {
+    events: Vec<String>,
+    /// What became of each plan, by the module asked for.
+    ended: Vec<(String, Outcome)>,
+    /// The event at which the plan is to be aborted, without what follows the module.
+    aborts: Option<&'static str>,
+    /// Whether commands are run here: those that begin with `false` fail.
+    runs_commands: bool,
+}
+
+impl Recorder {
+    fn record(&mut self, what: &str, step: &Step, rest: &str) -> Flow {
+        let event = format!("{what} {}", step.module);
+        let aborts = self.aborts == Some(event.as_str());
+        self.events.push(event + rest);
+        if aborts { Flow::Abort } else { Flow::Continue }
+    }
+}
+
+impl Hooks for Recorder {
+    fn begin(&mut self, _: &Plan, step: &Step) -> Flow {
+        self.record("begin", step, "")
+    }
+
+    fn command(&mut self, _: &Plan, command: &Command<'_>) -> Result<(), CommandFailure> {
+        if !self.runs_commands {
+            return command.run();
+        }
+        self.record("command of", command.step(), &format!(": {}", command.text()));
+        if command.text().starts_with(b"false") { Err(CommandFailure::Exit(1)) } else { Ok(()) }
+    }
+
+    fn failed(&mut self, _: &Plan, step: &Step, failure: &Failure) -> Flow {
+        self.record("failed", step, &format!(": {failure}"))
+    }
+
+    fn ended(&mut self, plan: &Plan, outcome: Outcome) {
+        self.ended.push((plan.module().to_string(), outcome));
+    }
 }
 
 impl Machine {
     /// Modules with files, as `name: dependency...`.
     fn new(modules: &[&str], config_text: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let root = Root::default().with_system(directory.path());
         fs::create_dir_all(directory.path().join("sys/module")).unwrap();
         let mut config = ModprobeConfig::default();
         config.add_file(&std::path::Path::new("/t").into(), config_text.as_bytes(), &mut |_| ());
@@ -37,7 +78,7 @@ impl Machine {
             known.modules.insert(ModuleName::new(name), facts);
             known.names.insert(name.into(), vec![Candidate::named(ModuleName::new(name))]);
         }
-        Self { directory, root, fake: Fake::default(), config, known }
+        Self { directory, fake: Arc::default(), config, known }
     }
 
     fn loaded(self, module: &str, references: i64) -> Self {
@@ -49,7 +90,7 @@ impl Machine {
     }
 
     fn refusing(mut self, call: &'static str, errno: Errno) -> Self {
-        self.fake.answers.insert(call, errno);
+        Arc::get_mut(&mut self.fake).unwrap().answers.insert(call, errno);
         self
     }
 
@@ -59,51 +100,65 @@ impl Machine {
         self
     }
 
-    fn execution(&self, mode: Mode) -> Execution {
-        Execution {
-            mode,
-            first_time: false,
-            force: Force::default(),
-            force_unload: false,
-            wait: None,
-            environment: vec![("SYSFS".into(), self.directory.path().join("sys/module").into())],
-        }
+    fn options(&self, mode: Mode) -> ExecuteOptions {
+        let environment = Environment::default().with("SYSFS", self.directory.path().join("sys/module"));
+        ExecuteOptions::default().mode(mode).environment(environment)
     }
 
-    fn execute(&self, plan: &Plan, execution: &Execution) -> (Outcome, Vec<String>) {
-        let kernel = Kernel::with_calls(&self.root, &self.fake);
-        let mut told = Vec::new();
-        let mut tell = |event: Event| {
-            told.push(match event {
-                Event::Begin(step) => format!("begin {}", step.module),
-                Event::Failed(step, failure) => format!("failed {}: {failure}", step.module),
-            });
-            Flow::Continue
-        };
-        let outcome = execute(&kernel, plan, execution, &mut tell);
-        (outcome, told)
+    fn kernel(&self) -> Kernel {
+        Kernel::faked(&Root::default().with_system(self.directory.path()), &self.fake)
+    }
+
+    fn execute(&self, plan: &Plan, options: &ExecuteOptions) -> (Outcome, Vec<String>) {
+        self.execute_with(plan, options, Recorder::default())
+    }
+
+    fn execute_with(
+        &self,
+        plan: &Plan,
+        options: &ExecuteOptions,
+        mut recorder: Recorder,
+    ) -> (Outcome, Vec<String>) {
+        let outcome = plan.execute(&self.kernel(), options, &mut recorder);
+        assert_eq!(recorder.ended, [(plan.module().to_string(), outcome)]);
+        (outcome, recorder.events)
+    }
+
+    fn load_plan(&self, target: &str) -> Plan {
+        let target = Candidate::named(ModuleName::new(target));
+        plan::load(&self.config, &self.known, &target, &LoadOptions::default())
     }
 
     fn load(&self, target: &str, mode: Mode) -> (Outcome, Vec<String>) {
-        let target = Candidate::named(ModuleName::new(target));
-        let plan = plan::load(&self.config, &self.known, &target, &LoadRequest::default());
-        self.execute(&plan, &self.execution(mode))
+        self.execute(&self.load_plan(target), &self.options(mode))
+    }
+
+    fn load_with(&self, target: &str, recorder: Recorder) -> (Outcome, Vec<String>) {
+        self.execute_with(&self.load_plan(target), &self.options(Mode::Run), recorder)
+    }
+
+    /// With several threads.
+    fn load_all(&self, targets: &[&str], mut recorder: Recorder) -> (Vec<Outcome>, Vec<String>) {
+        let plans: Vec<Plan> = targets.iter().map(|target| self.load_plan(target)).collect();
+        let (options, threads) = (self.options(Mode::Run), NonZeroUsize::new(4).unwrap());
+        let outcomes = Plan::execute_all(&plans, &self.kernel(), &options, threads, &mut recorder);
+        let ended = targets.iter().map(ToString::to_string).zip(outcomes.iter().copied());
+        assert_eq!(recorder.ended, ended.collect::<Vec<_>>());
+        (outcomes, recorder.events)
     }
 
     fn unload(&self, target: &str, mode: Mode) -> (Outcome, Vec<String>) {
-        self.execute(&self.unload_plan(target, Vec::new()), &self.execution(mode))
+        self.execute(&self.unload_plan(target, &[]), &self.options(mode))
     }
 
     fn unload_with_holders(&self, target: &str, mode: Mode) -> (Outcome, Vec<String>) {
-        let kernel = Kernel::with_calls(&self.root, &self.fake);
-        let holders = kernel.all_holders(&ModuleName::new(target));
-        self.execute(&self.unload_plan(target, holders), &self.execution(mode))
+        let holders = self.kernel().all_holders(&ModuleName::new(target));
+        self.execute(&self.unload_plan(target, &holders), &self.options(mode))
     }
 
-    fn unload_plan(&self, target: &str, holders: Vec<ModuleName>) -> Plan {
+    fn unload_plan(&self, target: &str, holders: &[ModuleName]) -> Plan {
         let target = Candidate::named(ModuleName::new(target));
-        let request = UnloadRequest { holders, ..UnloadRequest::default() };
-        plan::unload(&self.config, &self.known, &target, &request)
+        plan::unload(&self.config, &self.known, &target, &RemoveOptions::default(), holders)
     }
 
     fn calls(&self) -> usize {
@@ -241,8 +296,8 @@ fn holders_of_holders_go_first() {
 #[test]
 fn waiting_in_vain_means_in_use() {
     let machine = Machine::new(&MODULES, "").loaded("base", 1).refusing("delete_module", Errno::EAGAIN);
-    let wait = Execution { wait: Some(Duration::from_millis(5)), ..machine.execution(Mode::Run) };
-    let plan = machine.unload_plan("base", Vec::new());
+    let wait = machine.options(Mode::Run).wait(Some(Duration::from_millis(5)));
+    let plan = machine.unload_plan("base", &[]);
     let (outcome, told) = machine.execute(&plan, &wait);
     assert_eq!(outcome, Outcome::Failed);
     assert_eq!(told, ["begin base", "failed base: the module is in use"]);
@@ -254,4 +309,133 @@ fn a_soft_dependency_in_use_does_not_keep_the_module() {
     let (outcome, told) = machine.unload("base", Mode::Run);
     assert_eq!(outcome, Outcome::Done);
     assert_eq!(told, ["failed soft: the module is in use", "begin base"]);
+}
+
+/// With a command for a dependency, one for a soft dependency, and a soft dependency after both.
+const COMMANDS: &str = "install mid true $CMDLINE_OPTS\noptions mid a=1\n\
+    install soft false\nsoftdep top pre: soft post: after\n";
+
+fn with_commands() -> Machine {
+    Machine::new(&["base:", "mid: base", "top: base mid", "soft:", "after:"], COMMANDS)
+}
+
+#[test]
+fn commands_are_run_unless_the_caller_does() {
+    let (outcome, events) = with_commands().load_with("top", Recorder::default());
+    assert_eq!(outcome, Outcome::Done);
+    assert_eq!(
+        events,
+        [
+            "begin base",
+            "begin mid",
+            "begin soft",
+            "failed soft: 'false': retcode 1",
+            "begin top",
+            "begin after"
+        ]
+    );
+}
+
+#[test]
+fn a_caller_runs_commands_itself_and_its_word_counts() {
+    let machine = with_commands();
+    let own = || Recorder { runs_commands: true, ..Recorder::default() };
+    let expected = [
+        "begin base",
+        "begin mid",
+        "command of mid: true a=1 ",
+        "begin soft",
+        "command of soft: false",
+        "failed soft: 'false': retcode 1",
+        "begin top",
+        "begin after",
+    ];
+    let (outcome, events) = machine.load_with("top", own());
+    assert_eq!((outcome, events), (Outcome::Done, expected.map(String::from).into()));
+    // No matter how many threads there are: commands come in the order of a sequence, and alone.
+    let (outcomes, events) = machine.load_all(&["top", "base"], own());
+    assert_eq!(outcomes, [Outcome::Done, Outcome::Done]);
+    assert_eq!(events[..8], expected);
+    assert_eq!(machine.calls(), 7);
+}
+
+#[test]
+fn commands_are_not_run_when_plans_are_only_shown() {
+    let machine = with_commands();
+    let plan = machine.load_plan("top");
+    for mode in [Mode::Show, Mode::DryRun] {
+        let recorder = Recorder { runs_commands: true, ..Recorder::default() };
+        let (outcome, events) = machine.execute_with(&plan, &machine.options(mode), recorder);
+        assert_eq!(outcome, Outcome::Done);
+        assert_eq!(events, ["begin base", "begin mid", "begin soft", "begin top", "begin after"]);
+    }
+    assert_eq!(machine.calls(), 0);
+}
+
+#[test]
+fn a_caller_keeps_a_step_from_being_done() {
+    let machine = with_commands();
+    let aborting = |module| Recorder { aborts: Some(module), ..Recorder::default() };
+    let (outcome, events) = machine.load_with("top", aborting("begin top"));
+    assert_eq!((outcome, events.last().unwrap().as_str()), (Outcome::Failed, "begin top"));
+    // Of the modules, `base` alone.
+    assert_eq!(machine.calls(), 1);
+    // A command in several threads: nothing after it begins, but the next plan does.
+    let (outcomes, events) = machine.load_all(&["mid", "after"], aborting("begin mid"));
+    assert_eq!(outcomes, [Outcome::Failed, Outcome::Done]);
+    assert_eq!(events, ["begin base", "begin mid", "begin after"]);
+}
+
+#[test]
+fn a_caller_ends_a_plan_after_a_failure_that_matters_little() {
+    let machine = with_commands();
+    let aborting = || Recorder { aborts: Some("failed soft"), ..Recorder::default() };
+    let expected = ["begin base", "begin mid", "begin soft", "failed soft: 'false': retcode 1"];
+    let (outcome, events) = machine.load_with("top", aborting());
+    assert_eq!((outcome, events), (Outcome::Failed, expected.map(String::from).into()));
+    let (outcomes, events) = machine.load_all(&["top", "after"], aborting());
+    assert_eq!(outcomes, [Outcome::Failed, Outcome::Done]);
+    assert_eq!(events[..4], expected);
+    assert_eq!(events[4..], ["begin after"]);
+}
+
+#[test]
+fn a_hook_that_panics_in_the_midst_of_threads_leaves_none_waiting() {
+    struct Panics;
+    impl Hooks for Panics {
+        fn command(&mut self, _: &Plan, _: &Command<'_>) -> Result<(), CommandFailure> {
+            panic!("on purpose")
+        }
+    }
+    let machine = with_commands();
+    let plans = [machine.load_plan("top"), machine.load_plan("after")];
+    let (options, threads) = (machine.options(Mode::Run), NonZeroUsize::new(2).unwrap());
+    let run = || Plan::execute_all(&plans, &machine.kernel(), &options, threads, &mut Panics);
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_err());
+}
+
+#[test]
+fn many_plans_come_to_the_same_in_any_number_of_threads() {
+    let machine = || Machine::new(&MODULES, "softdep mid pre: soft\n").refusing("finit_module", Errno::EPERM);
+    let targets = ["soft", "top", "base", "soft"];
+    let one = |target| machine().load(target, Mode::Run);
+    let expected: Vec<Outcome> = targets.iter().map(|target| one(*target).0).collect();
+    assert_eq!(machine().load_all(&targets, Recorder::default()).0, expected);
+}
+
+#[test]
+fn a_failure_has_an_error_number() {
+    let machine = Machine::new(&MODULES, "").refusing("finit_module", Errno::EPERM);
+    struct Numbers(Vec<Errno>);
+    impl Hooks for Numbers {
+        fn failed(&mut self, _: &Plan, _: &Step, failure: &Failure) -> Flow {
+            self.0.push(failure.errno());
+            Flow::Continue
+        }
+    }
+    let mut numbers = Numbers(Vec::new());
+    for module in ["base", "nowhere"] {
+        machine.load_plan(module).execute(&machine.kernel(), &machine.options(Mode::Run), &mut numbers);
+    }
+    assert_eq!(numbers.0, [Errno::EPERM, Errno::ENOENT]);
 }
