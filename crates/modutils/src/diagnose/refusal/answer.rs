@@ -8,10 +8,10 @@ use crate::Errno;
 use bstr::BString;
 
 use super::{
-    cause::{Cause, Certainty, Insistence, Note, SignatureFault, SymbolFault},
-    examine::{Examination, Question, examine, insistence},
+    cause::{Cause, Certainty, Enforcement, Note, SignatureFault, SymbolFault},
+    examine::{Examination, Question, enforcement, examine},
     explanation::{Conclusion, Explanation},
-    log::{self, Said},
+    log::{self, Message},
     subject::{Signed, Subject},
     view::{KernelView, Owner},
 };
@@ -22,7 +22,7 @@ use crate::{ModuleName, diagnose::Finding, file::Compression, kernel::State};
 pub struct Refused<'a> {
     /// The kernel's answer.
     pub errno: Errno,
-    /// What it said in its log.
+    /// What it logged meanwhile.
     pub log: &'a [BString],
     /// How the file is compressed.
     pub compression: Compression,
@@ -31,14 +31,14 @@ pub struct Refused<'a> {
 /// Explains a refusal of a module that could be read.
 pub fn explain(subject: &Subject, view: &KernelView, question: &Question, refused: &Refused) -> Explanation {
     let quotes: Vec<BString> = log::about(refused.log, subject).into_iter().cloned().collect();
-    let said: Vec<Said> = quotes.iter().filter_map(|line| log::parse(line)).collect();
+    let messages: Vec<Message> = quotes.iter().filter_map(|line| log::parse(line)).collect();
     let examination = examine(subject, view, question);
     let mut findings = by_number(subject, view, refused);
     let possible = |finding: &Finding| errors_of(&finding.cause).contains(&refused.errno);
     let Examination { findings: examined, notes, .. } = examination;
     findings.extend(examined.into_iter().filter(possible));
-    for said in said {
-        confirm(subject, view, &said, &mut findings);
+    for message in messages {
+        confirm(subject, view, &message, &mut findings);
     }
     let is_unknown_parameter = |note: &Note| matches!(note, Note::UnknownParameter { .. });
     let notes = notes.into_iter().filter(is_unknown_parameter).collect();
@@ -166,9 +166,9 @@ fn wrong_signature(subject: &Subject, view: &KernelView) -> Vec<Finding> {
     let (signer, key_id) = (signature.signer.clone().unwrap_or_default(), signature.key_id.clone());
     let cause = Cause::Signature(SignatureFault::Wrong { signer: signer.clone(), key_id });
     let Some(running) = &view.running else { return Vec::new() };
-    let certainty = match (insistence(view), &running.keys) {
+    let certainty = match (enforcement(view), &running.keys) {
         (None, _) if running.enforces_signatures.is_some() => Certainty::Verified,
-        (Some(Insistence::Enforced | Insistence::Lockdown(_)), Some(keys))
+        (Some(Enforcement::SigEnforce | Enforcement::Lockdown(_)), Some(keys))
             if !keys.iter().any(|key| super::examine::names(key, &signer)) =>
         {
             // The examination says that the key is unknown.
@@ -180,12 +180,12 @@ fn wrong_signature(subject: &Subject, view: &KernelView) -> Vec<Finding> {
 }
 
 /// Takes the kernel's words: they confirm what was found, or tell what could not be found out.
-fn confirm(subject: &Subject, view: &KernelView, said: &Said, findings: &mut Vec<Finding>) {
-    if matches!(said, Said::Vermagic { .. }) {
+fn confirm(subject: &Subject, view: &KernelView, message: &Message, findings: &mut Vec<Finding>) {
+    if matches!(message, Message::Vermagic { .. }) {
         // The kernel's own is better than what its modules say.
         findings.retain(|finding| !matches!(finding.cause, Cause::Vermagic { .. }));
     }
-    let finding = in_causes(subject, view, said);
+    let finding = in_causes(subject, view, message);
     match findings.iter_mut().find(|found| is_about_the_same(&found.cause, &finding.cause)) {
         Some(found) => found.certainty = Certainty::Confirmed,
         None => findings.push(finding),
@@ -203,27 +203,27 @@ fn is_about_the_same(one: &Cause, other: &Cause) -> bool {
 }
 
 /// The cause that the kernel tells.
-fn in_causes(subject: &Subject, view: &KernelView, said: &Said) -> Finding {
+fn in_causes(subject: &Subject, view: &KernelView, message: &Message) -> Finding {
     let symbol = |name: &BString, fault| Cause::Symbol { name: name.clone(), fault };
-    Finding::confirmed(match said {
-        Said::Vermagic { module, kernel } => {
+    Finding::confirmed(match message {
+        Message::Vermagic { module, kernel } => {
             Cause::Vermagic { module: module.clone(), kernel: kernel.clone(), whole: !subject.has_versions }
         }
-        Said::UnknownSymbol(name) => return unknown(subject, view, name),
-        Said::Disagrees(name) => {
+        Message::UnknownSymbol(name) => return unknown(subject, view, name),
+        Message::Disagrees(name) => {
             let need = subject.needs.iter().find(|need| need.name == *name);
             symbol(name, SymbolFault::Disagrees { module: need.and_then(|need| need.crc) })
         }
-        Said::NoVersion(name) => symbol(name, SymbolFault::NoVersion { owner: Owner::Kernel }),
-        Said::Namespace { symbol: name, namespace } => {
+        Message::NoVersion(name) => symbol(name, SymbolFault::NoVersion { owner: Owner::Kernel }),
+        Message::Namespace { symbol: name, namespace } => {
             symbol(name, SymbolFault::Namespace { namespace: namespace.clone(), owner: None })
         }
-        Said::Duplicate { symbol: name, owner } => {
+        Message::Duplicate { symbol: name, owner } => {
             let owner =
                 if *owner == "kernel" { Owner::Kernel } else { Owner::Module(ModuleName::new(owner)) };
             Cause::Duplicate { name: name.clone(), owner }
         }
-        Said::Value { value, parameter } => {
+        Message::Value { value, parameter } => {
             let about = subject.about(parameter);
             Cause::Value { name: parameter.clone(), value: value.clone(), fault: None, about }
         }

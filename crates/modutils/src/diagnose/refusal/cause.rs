@@ -139,7 +139,7 @@ pub enum SymbolFault {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SignatureFault {
     /// There is none, and the kernel insists on one.
-    Missing(Insistence),
+    Missing(Enforcement),
     /// It makes no sense.
     Unreadable,
     /// The kernel has no key of the signer's name.
@@ -149,7 +149,7 @@ pub enum SignatureFault {
         /// The key's identifier.
         key_id: Vec<u8>,
         /// Why that matters.
-        insistence: Insistence,
+        enforcement: Enforcement,
     },
     /// It is not the signature of these bytes: the file was changed, or another key made it.
     Wrong {
@@ -162,9 +162,9 @@ pub enum SignatureFault {
 
 /// Why a kernel insists on signatures.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Insistence {
+pub enum Enforcement {
     /// `module.sig_enforce=1`, or CONFIG_MODULE_SIG_FORCE.
-    Enforced,
+    SigEnforce,
     /// The kernel is locked down to this level.
     Lockdown(BString),
 }

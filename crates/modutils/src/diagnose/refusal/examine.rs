@@ -6,7 +6,7 @@
 use bstr::BString;
 
 use super::{
-    cause::{Cause, Certainty, Gap, Insistence, Note, SignatureFault},
+    cause::{Cause, Certainty, Enforcement, Gap, Note, SignatureFault},
     subject::{Signed, Subject},
     symbols,
     value::{self, BadParameter},
@@ -156,7 +156,7 @@ fn checks_struct_size(release: &[u8]) -> bool {
 /// insists on one.
 fn signature(subject: &Subject, view: &KernelView, question: &Question, result: &mut Examination) {
     let running = view.running.as_ref();
-    let insistence = insistence(view);
+    let enforcement = enforcement(view);
     // Force changes what was signed, or so the kernel says.
     let forced = question.force != Force::default();
     match &subject.signed {
@@ -174,10 +174,10 @@ fn signature(subject: &Subject, view: &KernelView, question: &Question, result: 
             let signer = signature.signer.clone().unwrap_or_default();
             let keys = running.and_then(|running| running.keys.as_ref());
             let known = keys.map(|keys| keys.iter().any(|key| names(key, &signer)));
-            match (known, insistence) {
-                (Some(false), Some(insistence)) => {
+            match (known, enforcement) {
+                (Some(false), Some(enforcement)) => {
                     let key_id = signature.key_id.clone();
-                    let fault = SignatureFault::UnknownKey { signer, key_id, insistence };
+                    let fault = SignatureFault::UnknownKey { signer, key_id, enforcement };
                     result.findings.push(Finding::verified(Cause::Signature(fault)));
                 }
                 (None, Some(_)) => result.gaps.push(Gap::Key(signer)),
@@ -185,8 +185,8 @@ fn signature(subject: &Subject, view: &KernelView, question: &Question, result: 
             }
         }
         _ => {
-            if let Some(insistence) = insistence {
-                let cause = Cause::Signature(SignatureFault::Missing(insistence));
+            if let Some(enforcement) = enforcement {
+                let cause = Cause::Signature(SignatureFault::Missing(enforcement));
                 result.findings.push(Finding::verified(cause));
             }
         }
@@ -194,13 +194,13 @@ fn signature(subject: &Subject, view: &KernelView, question: &Question, result: 
 }
 
 /// Why the kernel insists on signatures, if it does.
-pub(super) fn insistence(view: &KernelView) -> Option<Insistence> {
+pub(super) fn enforcement(view: &KernelView) -> Option<Enforcement> {
     let running = view.running.as_ref()?;
     if running.enforces_signatures == Some(true) {
-        return Some(Insistence::Enforced);
+        return Some(Enforcement::SigEnforce);
     }
     let level = running.lockdown.as_ref().filter(|level| *level != "none")?;
-    Some(Insistence::Lockdown(level.clone()))
+    Some(Enforcement::Lockdown(level.clone()))
 }
 
 /// Whether a key's description begins with this name, as `x509_key_preparse` makes it.

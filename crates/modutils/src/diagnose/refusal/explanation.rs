@@ -28,7 +28,7 @@ pub enum Conclusion {
 }
 
 impl Explanation {
-    /// The reasons; none where none was found, and the notes then say what that means.
+    /// The reasons. Where none was found, the notes explain what that means.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
     }
@@ -40,7 +40,7 @@ impl Explanation {
         self.notes.iter().map(Remark::of_note).chain(conclusion).collect()
     }
 
-    /// What the kernel said about the module in its log.
+    /// What the kernel logged about the module.
     pub fn quotes(&self) -> &[BString] {
         &self.quotes
     }

@@ -7,9 +7,9 @@ use bstr::{BString, ByteSlice};
 
 use super::subject::Subject;
 
-/// What a line of the log says.
+/// A message of the loader.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Said {
+pub enum Message {
     /// `version magic 'M' should be 'K'`.
     Vermagic {
         /// The module's.
@@ -47,38 +47,38 @@ pub enum Said {
 }
 
 /// Reads a line.
-pub fn parse(line: &[u8]) -> Option<Said> {
+pub fn parse(line: &[u8]) -> Option<Message> {
     let after = |text: &str| line.split_once_str(text).map(|(_, rest)| rest);
     if let Some(rest) = after("version magic '") {
         let (module, kernel) = rest.split_once_str("' should be '")?;
-        return Some(Said::Vermagic { module: module.into(), kernel: kernel.strip_suffix(b"'")?.into() });
+        return Some(Message::Vermagic { module: module.into(), kernel: kernel.strip_suffix(b"'")?.into() });
     }
     if let Some(rest) = after("Unknown symbol ") {
-        return Some(Said::UnknownSymbol(first_word(rest)));
+        return Some(Message::UnknownSymbol(first_word(rest)));
     }
     if let Some(rest) = after("disagrees about version of symbol ") {
-        return Some(Said::Disagrees(first_word(rest)));
+        return Some(Message::Disagrees(first_word(rest)));
     }
     if let Some(rest) = after("no symbol version for ").or_else(|| after("no extended symbol version for ")) {
-        return Some(Said::NoVersion(first_word(rest)));
+        return Some(Message::NoVersion(first_word(rest)));
     }
     if let Some((symbol, rest)) =
         after(" uses symbol ").and_then(|rest| rest.split_once_str(" from namespace "))
     {
         let namespace = rest.split_once_str(", ").map_or(rest, |(namespace, _)| namespace);
         let symbol = symbol.trim_with(|letter| matches!(letter, '(' | ')'));
-        return Some(Said::Namespace { symbol: symbol.into(), namespace: namespace.into() });
+        return Some(Message::Namespace { symbol: symbol.into(), namespace: namespace.into() });
     }
     if let Some((symbol, owner)) =
         after("exports duplicate symbol ").and_then(|rest| rest.split_once_str(" (owned by "))
     {
         let owner = owner.strip_suffix(b")").unwrap_or(owner);
-        return Some(Said::Duplicate { symbol: symbol.into(), owner: owner.into() });
+        return Some(Message::Duplicate { symbol: symbol.into(), owner: owner.into() });
     }
     for middle in [" invalid for parameter ", " too large for parameter "] {
         if let Some((before, after)) = line.split_once_str(middle) {
             let value = before.split_once_str(": ").map_or(before, |(_, value)| value);
-            return Some(Said::Value { value: unquoted(value), parameter: unquoted(after) });
+            return Some(Message::Value { value: unquoted(value), parameter: unquoted(after) });
         }
     }
     None
@@ -123,28 +123,28 @@ mod tests {
     #[test]
     fn the_loaders_words_are_understood() {
         let symbol = |name: &str| BString::from(name);
-        for (line, said) in [
+        for (line, message) in [
             (
                 "dummy: version magic '6.1 SMP ' should be '6.2 SMP '",
-                Said::Vermagic { module: symbol("6.1 SMP "), kernel: symbol("6.2 SMP ") },
+                Message::Vermagic { module: symbol("6.1 SMP "), kernel: symbol("6.2 SMP ") },
             ),
-            ("vfat: Unknown symbol fat_x (err -2)", Said::UnknownSymbol(symbol("fat_x"))),
-            ("a: disagrees about version of symbol b", Said::Disagrees(symbol("b"))),
-            ("a: no symbol version for b", Said::NoVersion(symbol("b"))),
+            ("vfat: Unknown symbol fat_x (err -2)", Message::UnknownSymbol(symbol("fat_x"))),
+            ("a: disagrees about version of symbol b", Message::Disagrees(symbol("b"))),
+            ("a: no symbol version for b", Message::NoVersion(symbol("b"))),
             (
                 "a: module uses symbol (b) from namespace C, but does not import it.",
-                Said::Namespace { symbol: symbol("b"), namespace: symbol("C") },
+                Message::Namespace { symbol: symbol("b"), namespace: symbol("C") },
             ),
             (
                 "a: exports duplicate symbol b (owned by kernel)",
-                Said::Duplicate { symbol: symbol("b"), owner: symbol("kernel") },
+                Message::Duplicate { symbol: symbol("b"), owner: symbol("kernel") },
             ),
             (
                 "dummy: `many' invalid for parameter `numdummies'",
-                Said::Value { value: symbol("many"), parameter: symbol("numdummies") },
+                Message::Value { value: symbol("many"), parameter: symbol("numdummies") },
             ),
         ] {
-            assert_eq!(parse(line.as_bytes()), Some(said), "{line}");
+            assert_eq!(parse(line.as_bytes()), Some(message), "{line}");
         }
         assert_eq!(parse(b"hello: hello world"), None);
     }

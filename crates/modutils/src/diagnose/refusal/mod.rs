@@ -1,6 +1,6 @@
 //! Why the running kernel refused a module's file.
 //!
-//! [`LogWatch`] listens to what the kernel says while a module is loaded. When that fails, [`explain`] takes
+//! [`LogWatch`] follows what the kernel logs while a module is loaded. When that fails, [`explain`] takes
 //! the file and the kernel's answer, and finds the [findings](super::Finding) that this answer fits.
 //!
 //! ```
@@ -97,7 +97,7 @@ impl Attempt {
         Self { force, ..self }
     }
 
-    /// What the kernel said in its log meanwhile; see [`LogWatch`].
+    /// What the kernel logged meanwhile; see [`LogWatch`].
     #[must_use]
     pub fn log(self, lines: &[BString]) -> Self {
         Self { log: lines.to_vec(), ..self }

@@ -11,7 +11,7 @@ pub use gaps::gaps;
 use bstr::{BStr, BString, ByteSlice};
 
 use super::{
-    cause::{Cause, Certainty, Insistence, Note, SignatureFault},
+    cause::{Cause, Certainty, Enforcement, Note, SignatureFault},
     subject::Subject,
     value::ValueFault,
     vermagic,
@@ -165,18 +165,18 @@ fn kind_in_words(kind: &BString) -> String {
 }
 
 fn signature(fault: &SignatureFault, say: &mut dyn FnMut(String)) {
-    let why = |insistence: &Insistence| match insistence {
-        Insistence::Enforced => "this kernel insists on signatures (module.sig_enforce)".to_owned(),
-        Insistence::Lockdown(level) => format!("this kernel is locked down ({})", printable(level)),
+    let why = |enforcement: &Enforcement| match enforcement {
+        Enforcement::SigEnforce => "this kernel insists on signatures (module.sig_enforce)".to_owned(),
+        Enforcement::Lockdown(level) => format!("this kernel is locked down ({})", printable(level)),
     };
     match fault {
-        SignatureFault::Missing(insistence) => {
-            say(format!("It is not signed, and {}.", why(insistence)));
+        SignatureFault::Missing(enforcement) => {
+            say(format!("It is not signed, and {}.", why(enforcement)));
             say("  Sign it with a key that the kernel has (scripts/sign-file), or enrol one (mokutil --import).".into());
         }
         SignatureFault::Unreadable => say("Its signature makes no sense.".into()),
-        SignatureFault::UnknownKey { signer, key_id, insistence } => {
-            say(format!("It is signed with a key that this kernel does not have, and {}.", why(insistence)));
+        SignatureFault::UnknownKey { signer, key_id, enforcement } => {
+            say(format!("It is signed with a key that this kernel does not have, and {}.", why(enforcement)));
             say(format!("  signer: {}, key {}", printable(signer), hex(key_id)));
             say("  Sign it with a key that the kernel has (see /proc/keys), or enrol this one (mokutil --import).".into());
         }

@@ -26,12 +26,12 @@ pub struct LogWatch {
 }
 
 impl LogWatch {
-    /// Watches from now on. Where the log cannot be read, no lines will come of it.
+    /// Watches from now on. Where the log cannot be read, there will be no lines.
     pub fn begin(root: &Root) -> Self {
         Self { log: end_of_log(root), lines: Vec::new() }
     }
 
-    /// What the kernel has said since. Where several modules are loaded at once, their words come mixed.
+    /// What the kernel has logged since. Where several modules are loaded at once, their lines are mixed.
     pub fn lines(&mut self) -> &[BString] {
         if let Some(log) = &mut self.log {
             self.lines.extend(new_lines(log));
@@ -52,7 +52,7 @@ fn end_of_log(root: &Root) -> Option<File> {
     Some(log)
 }
 
-/// What the kernel has said since the last call.
+/// What the kernel has logged since the last call.
 fn new_lines(log: &mut File) -> Vec<BString> {
     let mut lines = Vec::new();
     let mut record = vec![0; RECORD];

@@ -123,8 +123,8 @@ impl User {
         !matches!(self, Self::Interface(_) | Self::Device { .. })
     }
 
-    /// What it is, and how it would cease to be.
-    fn line(&self) -> String {
+    /// What it is, and how to end that, in words.
+    pub fn text(&self) -> String {
         match self {
             Self::Module(name) => format!("The module {} uses it (modprobe -r {0}).", printable(name)),
             Self::Process { id, name, node } => {
@@ -192,7 +192,7 @@ impl InUse {
         let is_shown = |user: &&User| modules || !matches!(user, User::Module(_));
         let mut lines: Vec<String> = Vec::new();
         for users in self.users.chunk_by(|a, b| std::mem::discriminant(a) == std::mem::discriminant(b)) {
-            lines.extend(users.iter().filter(is_shown).take(MOST).map(User::line));
+            lines.extend(users.iter().filter(is_shown).take(MOST).map(User::text));
             let more = users.iter().filter(is_shown).count().saturating_sub(MOST);
             if more > 0 {
                 lines.push(format!("  … and {more} more like that."));

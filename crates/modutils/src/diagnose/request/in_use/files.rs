@@ -180,7 +180,7 @@ mod tests {
             let aliases: Vec<BString> = aliases.iter().map(|alias| BString::from(*alias)).collect();
             let mut found = Vec::new();
             users(&root, &aliases, &Devices::of(&root, &module, &aliases), &mut found);
-            found.iter().map(User::line).collect::<Vec<_>>().join("\n")
+            found.iter().map(User::text).collect::<Vec<_>>().join("\n")
         };
         assert_eq!(
             found("loop", &[]),
