@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use modutils::index::TrieBuilder;
+use modutils::internals::index::TrieBuilder;
 use testkit::compress::zstd_without_size;
 use testkit::{
     Arch, Compression, Crc, Export, ExportTables, ModuleBuilder, Signature, SigningKey, VersionTables,

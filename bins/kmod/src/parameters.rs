@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 
 use bstr::BString;
-use modutils::bytes;
 
 /// Joins parameters by blanks; empty ones at the beginning say nothing. A value with blanks in it is
 /// put in quotes, unless it begins with a quote: the kernel splits parameters at blanks outside of
@@ -15,8 +14,9 @@ pub fn join(words: &[OsString]) -> BString {
 }
 
 fn quoted(word: &[u8]) -> Vec<u8> {
-    match bytes::split_once(word, b'=') {
-        Some((name, value))
+    let mut parts = word.splitn(2, |&byte| byte == b'=');
+    match (parts.next(), parts.next()) {
+        (Some(name), Some(value))
             if value.contains(&b' ') && !value.starts_with(b"\"") && !value.starts_with(b"'") =>
         {
             [name, b"=\"", value, b"\""].concat()

@@ -9,15 +9,15 @@ use std::sync::{Arc, LazyLock};
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
-use modutils::config::ModprobeConfig;
-use modutils::depmod::cache::Known;
-use modutils::depmod::facts::{self, Facts};
-use modutils::depmod::graph::Check;
-use modutils::depmod::omission::Omissions;
-use modutils::depmod::{self, Checks, Configuration, Tree, TreeFile, output};
-use modutils::elf::Elf;
-use modutils::file::{Contents, Scratch};
-use modutils::index::{Trie, TrieBuilder};
+use modutils::internals::config::ModprobeConfig;
+use modutils::internals::depmod::cache::Known;
+use modutils::internals::depmod::facts::{self, Facts};
+use modutils::internals::depmod::graph::Check;
+use modutils::internals::depmod::omission::Omissions;
+use modutils::internals::depmod::{self, Checks, Configuration, Tree, TreeFile, output};
+use modutils::internals::elf::Elf;
+use modutils::internals::file::{Contents, Scratch};
+use modutils::internals::index::{Trie, TrieBuilder};
 use testkit::{Compression, Crc, ModuleBuilder, cache};
 
 /// The tree to look at, and every how many of its modules those stages take that look at single ones.

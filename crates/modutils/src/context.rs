@@ -131,13 +131,12 @@ impl Context {
     }
 
     /// The same, to ask what it means for a module.
-    #[doc(hidden)]
-    pub fn modprobe_config(&self) -> &ModprobeConfig {
+    pub(crate) fn modprobe_config(&self) -> &ModprobeConfig {
         &self.0.config
     }
 
     /// What depmod found.
-    pub fn indexes(&self) -> &Indexes {
+    pub(crate) fn indexes(&self) -> &Indexes {
         &self.0.indexes
     }
 

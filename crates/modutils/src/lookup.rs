@@ -174,22 +174,26 @@ pub struct Known {
 }
 
 impl Known {
-    /// Gathers the facts for plans that begin at some candidates; those that are known are not asked
-    /// for again.
+    /// Gathers the facts for plans that begin at some modules; those that are known are not asked for
+    /// again.
     ///
     /// # Errors
     /// When an index cannot be read. Nothing is known then.
-    pub fn gather(&mut self, context: &Context, candidates: &[Candidate]) -> Result<()> {
-        let gathered = self.gather_all(context, candidates);
+    pub fn gather<'a>(
+        &mut self,
+        context: &Context,
+        modules: impl IntoIterator<Item = &'a ModuleName>,
+    ) -> Result<()> {
+        let unknown = modules.into_iter().filter(|module| !self.gathered.contains(*module));
+        let waiting = unknown.cloned().collect();
+        let gathered = self.gather_all(context, waiting);
         if gathered.is_err() {
             *self = Self::default();
         }
         gathered
     }
 
-    fn gather_all(&mut self, context: &Context, candidates: &[Candidate]) -> Result<()> {
-        let mut waiting: Vec<ModuleName> =
-            candidates.iter().map(|candidate| candidate.module.clone()).collect();
+    fn gather_all(&mut self, context: &Context, mut waiting: Vec<ModuleName>) -> Result<()> {
         while let Some(module) = waiting.pop() {
             if self.gathered.contains(&module) {
                 continue;
@@ -216,7 +220,7 @@ impl Known {
 /// When an index cannot be read.
 pub fn gather(context: &Context, candidates: &[Candidate]) -> Result<Known> {
     let mut known = Known::default();
-    known.gather(context, candidates)?;
+    known.gather(context, candidates.iter().map(|candidate| &candidate.module))?;
     Ok(known)
 }
 
@@ -270,11 +274,6 @@ fn search(index: Option<&Trie>, query: &[u8]) -> Result<Vec<Candidate>> {
     let Some(index) = index else { return Ok(Vec::new()) };
     let found = index.search(query)?;
     Ok(found.iter().map(|value| Candidate::by_alias(&value.value, query)).collect())
-}
-
-/// Whether modprobe takes an argument as a path: only when it begins with `/` or `./`.
-pub fn is_path(argument: &[u8]) -> bool {
-    argument.starts_with(b"/") || argument.starts_with(b"./")
 }
 
 /// A relative path as the tools show it: below the current directory, as written.
@@ -379,9 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_begins_with_a_slash_or_a_dot_and_a_slash() {
-        assert!(is_path(b"/x.ko") && is_path(b"./x.ko"));
-        assert!(!is_path(b"../x.ko") && !is_path(b"x.ko"));
+    fn a_relative_path_is_shown_below_the_current_directory() {
         assert_eq!(absolute(OsStr::new("./a.ko"), Path::new("/tmp")), Path::new("/tmp/./a.ko"));
     }
 }

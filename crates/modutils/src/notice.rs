@@ -26,6 +26,7 @@ pub enum Level {
 /// A message for the person at the terminal, and nothing else: whoever drops it loses no fact that
 /// decides anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Notice {
     /// How much it matters.
     pub level: Level,

@@ -1,11 +1,11 @@
 //! Plans for modules of a context: what they need to know is looked up here, so that `plan` need not.
 
-use std::slice;
+use std::iter;
 
 use crate::{
     Context, Module, Result,
     config::Line,
-    lookup::{Candidate, Known},
+    lookup::Known,
     plan::{self, LoadOptions, Plan, RemoveOptions},
 };
 
@@ -30,8 +30,7 @@ impl Planner {
     /// # Errors
     /// When an index cannot be read.
     pub fn gather(&mut self, modules: &[Module]) -> Result<()> {
-        let candidates: Vec<Candidate> = modules.iter().map(|module| module.candidate().clone()).collect();
-        self.known.gather(&self.context, &candidates)
+        self.known.gather(&self.context, modules.iter().map(Module::name))
     }
 
     /// The line of a blacklist that forbids loading a module: one that was found by an alias, or with
@@ -49,7 +48,7 @@ impl Planner {
     /// When an index cannot be read.
     pub fn load(&mut self, module: &Module, options: &LoadOptions) -> Result<Plan> {
         let target = module.candidate();
-        self.known.gather(&self.context, slice::from_ref(target))?;
+        self.known.gather(&self.context, [&target.module])?;
         Ok(plan::load(self.context.modprobe_config(), &self.known, target, options))
     }
 
@@ -66,9 +65,69 @@ impl Planner {
             true => self.context.kernel().all_holders(&target.module),
             false => Vec::new(),
         };
-        let mut all = vec![target.clone()];
-        all.extend(holders.iter().cloned().map(Candidate::named));
-        self.known.gather(&self.context, &all)?;
+        self.known.gather(&self.context, iter::once(&target.module).chain(&holders))?;
         Ok(plan::unload(self.context.modprobe_config(), &self.known, target, options, &holders))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::*;
+    use crate::{ModuleName, Root};
+
+    /// A system whose modules are `base`, and `top`, which needs it.
+    fn context(system: &Path, config: &str) -> Context {
+        let (modules, configuration) = (system.join("modules"), system.join("etc/modprobe.d"));
+        fs::create_dir(&modules).unwrap();
+        fs::create_dir_all(&configuration).unwrap();
+        fs::write(configuration.join("a.conf"), config).unwrap();
+        let lines = [("base", "base.ko:"), ("top", "top.ko: base.ko")];
+        fs::write(modules.join("modules.dep.bin"), testkit::index(lines)).unwrap();
+        let root = Root::default().with_system(system);
+        Context::builder().root(root).directory(modules).build().unwrap()
+    }
+
+    fn lines(plan: &Plan) -> Vec<String> {
+        plan.steps().iter().filter_map(|step| Some(step.line()?.to_string())).collect()
+    }
+
+    #[test]
+    fn what_is_configured_for_an_alias_counts_when_a_module_was_found_by_it() {
+        let system = tempfile::tempdir().unwrap();
+        let context = context(system.path(), "alias al top\noptions al a=1\nblacklist top\n");
+        let (by_alias, by_name) = (context.lookup(b"al").unwrap(), context.module(ModuleName::new("top")));
+        let mut planner = Planner::new(&context);
+        let options = LoadOptions::default().parameters("b=2");
+        let ends = |plan: &Plan, end: &str| lines(plan)[1].ends_with(end);
+        assert!(ends(&planner.load(&by_alias[0], &options).unwrap(), "/top.ko a=1 b=2"));
+        assert!(ends(&planner.load(&by_name, &options).unwrap(), "/top.ko b=2"));
+        let line = planner.blacklisted(&by_alias[0], &options).unwrap();
+        assert!(line.origin.to_string().ends_with("a.conf line 3"));
+        assert_eq!(planner.blacklisted(&by_name, &options), None);
+        assert!(planner.blacklisted(&by_name, &options.use_blacklist(true)).is_some());
+    }
+
+    #[test]
+    fn holders_are_removed_when_that_is_asked_for() {
+        let system = tempfile::tempdir().unwrap();
+        let context = context(system.path(), "");
+        fs::create_dir_all(system.path().join("sys/module/base/holders/top")).unwrap();
+        let base = context.module(ModuleName::new("base"));
+        let remove = |options| lines(&Planner::new(&context).remove(&base, &options).unwrap());
+        assert_eq!(remove(RemoveOptions::default()), ["rmmod base"]);
+        assert_eq!(remove(RemoveOptions::default().holders(true)), ["rmmod top", "rmmod base", "rmmod base"]);
+    }
+
+    #[test]
+    fn an_index_that_cannot_be_read_is_noticed_before_the_first_plan() {
+        let system = tempfile::tempdir().unwrap();
+        let context = context(system.path(), "");
+        fs::write(system.path().join("modules/modules.dep.bin"), "no index").unwrap();
+        let modules = [context.module(ModuleName::new("base"))];
+        let mut planner = Planner::new(&context);
+        assert!(planner.gather(&modules).is_err());
+        assert!(planner.load(&modules[0], &LoadOptions::default()).is_err());
     }
 }

@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use modutils::config::ModprobeConfig;
-use modutils::config::cmdline::{Setting, parse, refused_by_kernel};
+use modutils::internals::config::ModprobeConfig;
+use modutils::internals::config::cmdline::{Setting, parse, refused_by_kernel};
 use modutils_fuzz::memory;
 
 fuzz_target!(|text: &[u8]| {

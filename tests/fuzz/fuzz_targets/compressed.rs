@@ -4,7 +4,7 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use modutils::file::{Compression, decompress};
+use modutils::internals::file::{Compression, decompress};
 use testkit::Compression as Writer;
 
 #[derive(Arbitrary, Debug)]

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use modutils::file::{Compression, Contents};
+use modutils::internals::file::{Compression, Contents};
 
 /// zstd can repeat a byte 128 KiB long in a block of four bytes; xz and gzip stay below that.
 const MOST_PER_BYTE: u64 = 1 << 15;

@@ -6,13 +6,13 @@ use std::path::Path;
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use modutils::depmod::facts::Facts;
-use modutils::depmod::graph::Check;
-use modutils::depmod::omission::Omissions;
-use modutils::depmod::output::{Sources, all, of_facts, of_graph, texts};
-use modutils::depmod::rows::Need;
-use modutils::depmod::{Checks, TreeFile, analyse, for_each_need};
-use modutils::index::Trie;
+use modutils::internals::depmod::facts::Facts;
+use modutils::internals::depmod::graph::Check;
+use modutils::internals::depmod::omission::Omissions;
+use modutils::internals::depmod::output::{Sources, all, of_facts, of_graph, texts};
+use modutils::internals::depmod::rows::Need;
+use modutils::internals::depmod::{Checks, TreeFile, analyse, for_each_need};
+use modutils::internals::index::Trie;
 use modutils::{ModuleName, Notice};
 use modutils_fuzz::memory;
 

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use modutils::config::{DepmodConfig, lines};
+use modutils::internals::config::{DepmodConfig, lines};
 use modutils::{Notice, Release};
 use modutils_fuzz::files::MemoryFile;
 use modutils_fuzz::memory;

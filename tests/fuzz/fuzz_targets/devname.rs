@@ -4,7 +4,7 @@
 use bstr::ByteSlice;
 use libfuzzer_sys::fuzz_target;
 use modutils::Place;
-use modutils::depmod::devname::{Device, parse};
+use modutils::internals::depmod::devname::{Device, parse};
 use modutils_fuzz::memory;
 
 fuzz_target!(|text: &[u8]| {

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use bstr::ByteSlice;
 use libfuzzer_sys::fuzz_target;
-use modutils::config::ModprobeConfig;
-use modutils::index::{Trie, TrieBuilder};
+use modutils::internals::config::ModprobeConfig;
+use modutils::internals::index::{Trie, TrieBuilder};
 use modutils::{Alias, ModuleName, Notice};
 use modutils_fuzz::glibc;
 

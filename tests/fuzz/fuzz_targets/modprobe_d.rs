@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
-use modutils::config::{ModprobeConfig, Statement, lines};
+use modutils::internals::config::{ModprobeConfig, Statement, lines};
 use modutils::{ModuleName, Notice};
 use modutils_fuzz::memory;
 

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use modutils::file::Contents;
+use modutils::internals::file::Contents;
 use modutils_fuzz::{memory, module};
 
 fuzz_target!(|bytes: &[u8]| {

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
 use modutils::ModuleName;
-use modutils::depmod::TreeFile;
-use modutils::depmod::facts::{self, Reading};
-use modutils::file::{Contents, Scratch};
+use modutils::internals::depmod::TreeFile;
+use modutils::internals::depmod::facts::{self, Reading};
+use modutils::internals::file::{Contents, Scratch};
 use modutils_fuzz::files::MemoryFile;
 use modutils_fuzz::memory;
 use modutils_fuzz::module::{DamagedModule, check_facts};

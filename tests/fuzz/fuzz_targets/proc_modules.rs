@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use modutils::Place;
-use modutils::kernel::parse_modules;
+use modutils::internals::kernel::parse_modules;
 use modutils_fuzz::memory;
 
 fuzz_target!(|text: &[u8]| {

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use modutils::file::Contents;
+use modutils::internals::file::Contents;
 use modutils::module_file::{IdType, Signature};
 use modutils_fuzz::memory;
 use testkit::signature::MAGIC;
@@ -19,7 +19,7 @@ fuzz_target!(|input: &[u8]| {
     memory::within((1 << 20) + 16 * bytes.len(), || {
         let parsed = Signature::parse(&bytes);
         let contents = Contents::from_bytes(Path::new("m.ko"), bytes.clone()).expect("plain bytes");
-        let read = Signature::read(&contents).expect("bytes in memory");
+        let read = modutils::internals::module_file::read_signature(&contents).expect("bytes in memory");
         assert_eq!(parsed, read);
         let Some(signature) = parsed else { return };
         assert!(signature.bytes.len() + signature.key_id.len() <= block.len());

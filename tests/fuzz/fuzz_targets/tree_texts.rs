@@ -6,9 +6,9 @@ use std::path::Path;
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use modutils::depmod::omission::Omissions;
-use modutils::depmod::{TreeFile, builtin, module_order, quick, symvers};
-use modutils::index::{Indexes, Trie, TrieBuilder};
+use modutils::internals::depmod::omission::Omissions;
+use modutils::internals::depmod::{TreeFile, builtin, module_order, quick, symvers};
+use modutils::internals::index::{Indexes, Trie, TrieBuilder};
 use modutils::internals::module_file::BuiltinInfo;
 use modutils::{ModuleName, Notice};
 use modutils_fuzz::files::{self, MemoryFile};

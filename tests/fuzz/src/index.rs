@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use arbitrary::Arbitrary;
-use modutils::index::{Trie, TrieBuilder};
+use modutils::internals::index::{Trie, TrieBuilder};
 
 /// A key with a value.
 #[derive(Arbitrary, Clone, Debug)]

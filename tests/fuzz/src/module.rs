@@ -1,9 +1,9 @@
 //! Modules as testkit writes them, to be damaged, and what holds of the facts of any file at all.
 
 use arbitrary::{Arbitrary, Unstructured};
-use modutils::elf::Elf;
-use modutils::file::Contents;
-use modutils::module_file::ModuleFile;
+use modutils::internals::elf::Elf;
+use modutils::internals::file::Contents;
+use modutils::internals;
 use testkit::{
     Arch, Compression, Crc, Export, ExportTables, ModuleBuilder, Section, Signature, VersionTables,
 };
@@ -220,8 +220,8 @@ pub fn check_facts(contents: Contents) -> Vec<String> {
         Err(error) => return vec![error.to_string()],
     };
     check_sections(&elf);
-    let Ok(module) = ModuleFile::from_elf(elf) else { return told };
-    check_symbols(module.elf(), &mut told);
+    let Ok(module) = internals::module_file::from_elf(elf) else { return told };
+    check_symbols(internals::module_file::elf(&module), &mut told);
     told.push(match module.modinfo() {
         Ok(info) => {
             let length: usize =
@@ -305,7 +305,7 @@ fn check_symbols(elf: &Elf, told: &mut Vec<String>) {
     for symbol in symbols.iter() {
         let name = symbol.name();
         if let Ok(name) = name {
-            assert!(name.len() <= modutils::elf::NAME_LIMIT && !name.contains(&0));
+            assert!(name.len() <= modutils::internals::elf::NAME_LIMIT && !name.contains(&0));
             let after = symbol.name_after(b"__crc_");
             assert_eq!(after.ok().flatten(), name.strip_prefix(b"__crc_"));
         }

@@ -4,27 +4,26 @@
 //! [`Statement`] what a line of modprobe.d says, [`ModprobeConfig`] what all of them mean, and [`Config`]
 //! shows them as a list. Every line knows its [`Origin`].
 
-mod by_name;
-pub mod cmdline;
-mod deny;
-pub mod depmod_d;
-mod directories;
-mod entries;
-mod line;
-pub mod lines;
-mod modprobe_d;
-mod statement;
+pub(crate) mod by_name;
+pub(crate) mod cmdline;
+pub(crate) mod deny;
+pub(crate) mod depmod_d;
+pub(crate) mod directories;
+pub(crate) mod entries;
+pub(crate) mod line;
+pub(crate) mod lines;
+pub(crate) mod modprobe_d;
+pub(crate) mod statement;
 
 use std::{fmt, io, path::Path, sync::Arc};
 
-pub use by_name::{LinesByName, NamedLine};
-pub use deny::DenyLine;
-pub use depmod_d::DepmodConfig;
-pub use directories::{Family, Files};
-pub use entries::{AliasLine, BlacklistLine, CommandLine, OptionsLine, SoftdepLine, WeakdepLine};
+pub(crate) use deny::DenyLine;
+pub(crate) use depmod_d::DepmodConfig;
+pub(crate) use directories::{Family, Files};
+pub(crate) use entries::{BlacklistLine, CommandLine, SoftdepLine};
 pub use line::{Config, Directive, Line};
-pub use modprobe_d::{ModprobeConfig, Sources};
-pub use statement::Statement;
+pub(crate) use modprobe_d::{ModprobeConfig, Sources};
+pub(crate) use statement::Statement;
 
 use crate::file::read_bounded;
 
@@ -52,6 +51,6 @@ impl fmt::Display for Origin {
 ///
 /// # Errors
 /// When the file cannot be opened or read, is no regular file, or is larger than any configuration is.
-pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     read_bounded(path, LARGEST_FILE)
 }

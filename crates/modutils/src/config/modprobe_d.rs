@@ -93,6 +93,7 @@ impl ModprobeConfig {
     }
 
     /// Adds the lines of a file.
+    #[cfg(any(test, feature = "internals"))]
     pub fn add_file(&mut self, file: &Arc<Path>, bytes: &[u8], sink: &mut Sink) {
         self.add_lines(file, bytes, Statement::parse, sink);
     }
@@ -119,6 +120,7 @@ impl ModprobeConfig {
     }
 
     /// Adds the lines of a file of modutils.d.
+    #[cfg(any(test, feature = "internals"))]
     pub fn add_deny_file(&mut self, file: &Arc<Path>, bytes: &[u8], sink: &mut Sink) {
         deny::add_file(&mut self.denies, file, bytes, sink);
     }

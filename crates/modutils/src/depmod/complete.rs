@@ -36,6 +36,7 @@ impl Made {
         Self { files, omissions }
     }
 
+    #[cfg(any(test, feature = "internals"))]
     /// The files, the indexes first.
     pub fn files(&self) -> &[OutputFile] {
         &self.files

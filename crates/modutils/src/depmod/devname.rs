@@ -102,7 +102,7 @@ pub(super) fn node_of<'a>(file: &'a TreeFile, facts: &'a Facts<'_>) -> Option<No
 
 /// The content of the file; empty where no module has a node. A module that names a node and no
 /// device number is told.
-pub fn text(files: &[TreeFile], facts: &[Facts<'_>], sink: &mut Sink) -> Vec<u8> {
+pub(crate) fn text(files: &[TreeFile], facts: &[Facts<'_>], sink: &mut Sink) -> Vec<u8> {
     let mut text = Vec::new();
     for (file, facts) in files.iter().zip(facts) {
         let module = file.name.as_bstr();

@@ -11,45 +11,37 @@
 //! the files' contents, [`complete`] makes sure that nothing is missing and [`mod@write`] puts them
 //! into place.
 
-pub mod builtin;
-pub mod cache;
-pub mod choose;
-pub mod complete;
-pub mod cycles;
+pub(crate) mod analysis;
+pub(crate) mod builtin;
+pub(crate) mod cache;
+pub(crate) mod choose;
+pub(crate) mod complete;
+pub(crate) mod cycles;
 pub mod devname;
-pub mod facts;
-pub mod failure;
-pub mod graph;
-pub mod module_order;
-pub mod observer;
-pub mod omission;
-pub mod order;
-pub mod output;
-pub mod preview;
-pub mod quick;
-pub mod report;
-pub mod rows;
-pub mod run;
-pub mod scan;
-/// By what a file is known to be the same as before.
-pub mod stamp {
-    pub use crate::stamp::Stamp;
-}
-pub mod symbols;
-pub mod symvers;
-pub mod tree;
-pub mod write;
+pub(crate) mod facts;
+pub(crate) mod failure;
+pub(crate) mod graph;
+pub(crate) mod module_order;
+pub(crate) mod observer;
+pub(crate) mod omission;
+pub(crate) mod order;
+pub(crate) mod output;
+pub(crate) mod preview;
+pub(crate) mod quick;
+pub(crate) mod report;
+pub(crate) mod rows;
+pub(crate) mod run;
+pub(crate) mod scan;
+pub(crate) mod symbols;
+pub(crate) mod symvers;
+pub(crate) mod tree;
+pub(crate) mod write;
 
-use std::{collections::HashSet, io, num::NonZeroUsize, path::Path};
+use std::{io, path::Path};
 
-use self::{
-    cache::Known,
-    cycles::Cycles,
-    facts::{Facts, Reading},
-    graph::{Check, Graph},
-    omission::Omissions,
-    order::Order,
-    symbols::{Owner, SymbolTable},
+pub(crate) use self::{
+    analysis::{Analysis, Checks, analyse, for_each_need, read_facts},
+    tree::{Tree, TreeFile},
 };
 pub use self::{
     complete::Incomplete,
@@ -59,120 +51,8 @@ pub use self::{
     preview::{IndexedModule, Preview},
     report::{Outcome, Report},
     run::Run,
-    tree::{Configuration, Tree, TreeFile},
 };
-use crate::{Error, Notice, Sink, file::Scratch, stamp::Stamp, threads::Pool};
-
-/// What is known of a tree once all its modules are read.
-#[derive(Debug)]
-pub struct Analysis<'a> {
-    /// The modules, in module order. Others refer to them by their index.
-    pub files: &'a [TreeFile],
-    /// Their facts.
-    pub facts: &'a [Facts<'a>],
-    /// For each, all modules it needs, in the order of its line in `modules.dep`.
-    pub dependencies: Vec<Vec<u32>>,
-    /// The symbols that modules export, sorted, each with the module.
-    pub exported: Vec<(&'a [u8], u32)>,
-}
-
-/// What an analysis looks at besides the modules.
-#[derive(Clone, Debug)]
-pub struct Checks<'a> {
-    /// The kernel's own symbols with their CRCs, as far as they are known.
-    pub kernel_symbols: &'a [(Vec<u8>, u64)],
-    /// A byte before symbols' names that is no part of them.
-    pub symbol_prefix: Option<u8>,
-    /// What to tell of needed symbols.
-    pub check: Check,
-}
-
-/// A module that holds more plain bytes than so many is read after the others, when no other one is
-/// in memory. The largest of Debian's, a graphics driver, holds 30 MB.
-const LARGE: u64 = 64 << 20;
-
-/// Reads all modules, or takes from the cache what it has of them. What is wrong with one is an
-/// omission, in module order; the others are read all the same. With the facts comes, where it has
-/// one, the stamp of the file that they are of. `read_one` is called for each module, by any thread.
-pub fn read_facts<'a>(
-    files: &[TreeFile],
-    known: &Known<'a>,
-    threads: NonZeroUsize,
-    read_one: &(dyn Fn() + Sync),
-    omissions: &mut Omissions,
-    sink: &mut Sink,
-) -> (Vec<Facts<'a>>, Vec<Option<Stamp>>) {
-    let known: Vec<Option<(&Facts<'a>, Stamp)>> = files.iter().map(|file| known.facts(file)).collect();
-    let unknown = files.iter().zip(&known).filter_map(|(file, known)| known.is_none().then_some(file));
-    let unknown: Vec<&TreeFile> = unknown.collect();
-    let pool = Pool::of(worthwhile(threads, unknown.len()));
-    let read = pool.map(
-        unknown,
-        || Scratch::with_limit(LARGE),
-        |scratch, file| {
-            let reading = facts::read(file, scratch);
-            read_one();
-            Some(reading).filter(|_| !scratch.was_exceeded())
-        },
-    );
-    let mut read = read.into_iter();
-    let all = files.iter().zip(known).map(|(file, known)| {
-        if let Some((facts, stamp)) = known {
-            read_one();
-            return (facts.clone(), Some(stamp));
-        }
-        let reading = read.next().flatten();
-        let Reading { facts, omissions: faults, stamp } =
-            reading.unwrap_or_else(|| facts::read(file, &mut Scratch::default()));
-        // What is reported of a module is reported in every run.
-        let stamp = stamp.filter(|_| faults.is_empty());
-        faults.into_iter().for_each(|fault| omissions.report(fault, sink));
-        (facts, stamp)
-    });
-    all.unzip()
-}
-
-/// So many threads as are worth starting for so many modules, of those allowed.
-fn worthwhile(threads: NonZeroUsize, modules: usize) -> NonZeroUsize {
-    threads.min(NonZeroUsize::new(modules / 16).unwrap_or(NonZeroUsize::MIN))
-}
-
-/// Finds out who needs whom, and in which order.
-///
-/// # Errors
-/// The cycles, where there are any.
-pub fn analyse<'a>(
-    files: &'a [TreeFile],
-    facts: &'a [Facts<'a>],
-    checks: &Checks<'a>,
-    sink: &mut Sink,
-) -> Result<Analysis<'a>, Cycles> {
-    let table = SymbolTable::new(checks.kernel_symbols, facts, checks.symbol_prefix);
-    let graph = Graph::from_symbols(files, facts, &table, checks.check, sink);
-    let Ok(order) = Order::of(&graph) else { return Err(Cycles::of(&graph)) };
-    Ok(Analysis { files, facts, dependencies: order.dependencies(&graph), exported: table.of_modules() })
-}
-
-/// Calls `found` for each module that a module needs, itself included: with the user, the bare name of
-/// the symbol that comes first, and who offers it, in module order and then as needed (`depmod
-/// --verbose`).
-pub fn for_each_need(
-    files: &[TreeFile],
-    facts: &[Facts<'_>],
-    checks: &Checks<'_>,
-    mut found: impl FnMut(&TreeFile, &[u8], &TreeFile),
-) {
-    let table = SymbolTable::new(checks.kernel_symbols, facts, checks.symbol_prefix);
-    for (user, facts) in files.iter().zip(facts) {
-        let mut seen = HashSet::new();
-        for (symbol, _) in facts.needs.iter() {
-            let Some(Owner::Module(index)) = table.find(symbol).map(|offer| offer.owner) else { continue };
-            if let Some(owner) = files.get(index as usize).filter(|_| seen.insert(index)) {
-                found(user, table.bare(symbol), owner);
-            }
-        }
-    }
-}
+use crate::{Error, Notice};
 
 /// One of the kernel build's lists cannot be read, or is not there.
 fn unread_list(file: &str, directory: &Path, error: io::Error) -> Omission {

@@ -288,7 +288,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        depmod::{self, Checks, Configuration, Tree, cache::Known, graph::Check},
+        depmod::{self, Checks, Tree, cache::Known, graph::Check, tree::Configuration},
         index::Trie,
     };
 

@@ -35,6 +35,7 @@ impl<'a> Strings<'a> {
         self.0.iter().filter(|&&byte| byte == 0).count()
     }
 
+    #[cfg(any(test, feature = "internals"))]
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -114,6 +115,7 @@ impl<'a> Symbols<'a> {
         self.names.len()
     }
 
+    #[cfg(any(test, feature = "internals"))]
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()

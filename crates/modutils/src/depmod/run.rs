@@ -17,12 +17,11 @@ use super::{
     preview::Preview,
     quick, read_facts,
     report::Report,
-    stamp::Stamp,
     symvers::{self, Source},
     tree::{Configuration, Tree, TreeFile},
     write::OutputDirectory,
 };
-use crate::{Error, Level, Notice, Release, Root, config::Family, threads::beside};
+use crate::{Error, Level, Notice, Release, Root, config::Family, stamp::Stamp, threads::beside};
 
 /// Makes the indexes of a module directory, `modules.dep` and the others: depmod in one call.
 ///

@@ -128,6 +128,7 @@ impl Tree {
         &self.files
     }
 
+    #[cfg(any(test, feature = "internals"))]
     /// What was not read.
     pub fn omissions(&self) -> &[Omission] {
         self.omissions.as_slice()

@@ -20,7 +20,7 @@ use std::{
 
 use crate::Errno;
 use bstr::ByteSlice;
-pub use goblin::elf::{header::Header, section_header::SectionHeader, sym::Sym};
+pub use goblin::elf::{header::Header, section_header::SectionHeader};
 use goblin::{
     container::{Container, Ctx, Endian},
     elf::{
@@ -29,7 +29,7 @@ use goblin::{
     },
 };
 use scroll::Pread;
-pub use symbols::{NameBudget, Symbol, Symbols};
+pub use symbols::{Symbol, Symbols};
 
 use crate::{Malformed, Result, file::Contents};
 
@@ -124,6 +124,7 @@ impl Elf {
     }
 
     /// The machine's flags.
+    #[cfg(any(test, feature = "internals"))]
     pub fn flags(&self) -> u32 {
         self.header.e_flags
     }

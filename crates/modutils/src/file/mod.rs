@@ -262,6 +262,7 @@ impl Contents {
     }
 
     /// Whether there is no byte at all: an empty file compressed.
+    #[cfg(any(test, feature = "internals"))]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }

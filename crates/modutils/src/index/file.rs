@@ -52,6 +52,7 @@ impl IndexFile {
     }
 
     /// The same of bytes in memory.
+    #[cfg(any(test, feature = "internals"))]
     pub(super) fn from_bytes(bytes: Vec<u8>) -> Self {
         let len = bytes.len();
         let whole = OnceLock::from(bytes);

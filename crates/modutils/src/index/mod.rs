@@ -15,5 +15,5 @@ mod trie_writer;
 mod window;
 
 pub use set::{DependencyLine, Index, Indexes};
-pub use trie::{Trie, TrieValue};
-pub use trie_writer::{KeyRefused, TrieBuilder};
+pub use trie::Trie;
+pub use trie_writer::TrieBuilder;

@@ -52,6 +52,7 @@ impl Trie {
     ///
     /// # Errors
     /// [`Error::Malformed`] where the header is not that of an index.
+    #[cfg(any(test, feature = "internals"))]
     pub fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self> {
         Self::new(path, IndexFile::from_bytes(bytes))
     }

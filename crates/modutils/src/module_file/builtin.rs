@@ -42,6 +42,7 @@ impl BuiltinInfo {
     }
 
     /// Takes the bytes of such a file.
+    #[cfg(any(test, feature = "internals"))]
     pub fn from_bytes(bytes: Vec<u8>) -> Self {
         Self { bytes, stamp: None }
     }

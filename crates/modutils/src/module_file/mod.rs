@@ -36,7 +36,7 @@ mod in_order;
 mod modinfo;
 mod needed;
 pub(crate) mod parameters;
-mod signature;
+pub(crate) mod signature;
 mod this_module;
 mod versions;
 
@@ -99,7 +99,7 @@ impl ModuleFile {
     ///
     /// # Errors
     /// When the path has no file name that could be a module's.
-    pub fn from_elf(elf: Elf) -> Result<Self> {
+    pub(crate) fn from_elf(elf: Elf) -> Result<Self> {
         let name = ModuleName::from_path(elf.path());
         let name = name.ok_or_else(|| Malformed::file("no module name in this path").at(elf.path()))?;
         Ok(Self { elf, name })
@@ -121,7 +121,7 @@ impl ModuleFile {
     }
 
     /// The file's sections and symbols.
-    pub fn elf(&self) -> &Elf {
+    pub(crate) fn elf(&self) -> &Elf {
         &self.elf
     }
 

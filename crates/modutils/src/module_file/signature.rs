@@ -79,7 +79,7 @@ impl Signature {
     ///
     /// # Errors
     /// When reading fails.
-    pub fn read(contents: &Contents) -> Result<Option<Self>> {
+    pub(crate) fn read(contents: &Contents) -> Result<Option<Self>> {
         let tail = TRAILER_LEN as u64;
         let Some(start) = contents.len().checked_sub(tail) else { return Ok(None) };
         let trailer = Trailer::parse(&contents.read(start, tail)?);

@@ -29,7 +29,7 @@ impl<'a> ThisModule<'a> {
     ///
     /// # Errors
     /// When the section ends before the name does.
-    pub fn parse(bytes: &'a [u8], class: Class) -> Result<Self, Malformed> {
+    pub(crate) fn parse(bytes: &'a [u8], class: Class) -> Result<Self, Malformed> {
         let word = class.word();
         let name = bytes.get(3 * word..).unwrap_or_default();
         let name = name.get(..NAME_AND_WORD - word).unwrap_or(name);

@@ -12,7 +12,7 @@ use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 use testkit::{Crc, ModuleBuilder};
 
 use super::*;
-use crate::depmod::{self, Configuration, omission::Omissions};
+use crate::depmod::{self, omission::Omissions, tree::Configuration};
 
 /// Names of modules: few, so that changes meet.
 const NAMES: u8 = 8;

@@ -57,17 +57,12 @@ impl<'a> Tree<'a> {
         self.tree.files().is_empty()
     }
 
-    /// Whether all directories could be read: in one that could not there may be more modules.
-    pub fn is_complete(&self) -> bool {
-        self.tree.is_complete()
-    }
-
     /// Reads all modules and examines each. `read_one` is called after each of them, from any thread.
     pub fn examine(&self, read_one: &(dyn Fn() + Sync)) -> TreeVerdict {
         let modules = Modules::read(self.check, self.tree.files(), read_one);
         let kernel_list = modules.view.table.as_ref().map(|table| table.source.clone());
         let verdicts = modules.examine(self.check.threads);
-        TreeVerdict { verdicts, kernel_list, is_complete: self.is_complete() }
+        TreeVerdict { verdicts, kernel_list, is_complete: self.tree.is_complete() }
     }
 }
 
@@ -99,7 +94,7 @@ impl TreeVerdict {
         self.kernel_list.as_deref()
     }
 
-    /// Whether these are all modules: whether all directories could be read.
+    /// Whether these are all modules: in a directory that could not be read there may be more.
     pub fn is_complete(&self) -> bool {
         self.is_complete
     }

@@ -5,7 +5,9 @@ use std::fs;
 use bstr::{BString, ByteSlice};
 
 use super::view::Running;
-use crate::{ModuleName, Root, config::read, diagnose::rights, kernel::Kernel, kernel::parse_modules};
+use crate::{
+    ModuleName, Root, config::read, diagnose::rights, kernel::Kernel, kernel::modules::parse_modules,
+};
 
 /// Reads it.
 pub fn state(root: &Root) -> Running {

@@ -86,6 +86,7 @@ pub enum User {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InUse {
     users: Vec<User>,
+    /// The kernel's count of them; `None` where it has none.
     references: Option<i64>,
     /// Whether there are processes that we may not look into.
     hidden: bool,
@@ -171,11 +172,6 @@ impl InUse {
     /// The users that were found, those of one kind together.
     pub fn users(&self) -> &[User] {
         &self.users
-    }
-
-    /// The kernel's count of them; `None` where it tells none.
-    pub fn references(&self) -> Option<i64> {
-        self.references
     }
 
     /// All of it in words.

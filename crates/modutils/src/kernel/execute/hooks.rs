@@ -24,6 +24,9 @@ pub trait Hooks {
     /// Runs an install or remove command, after [`Hooks::begin`] was called for its step. The default
     /// is [`Command::run`]. `Ok` means that what the command stands for was done.
     ///
+    /// Signals are left alone. A program at a terminal may want to ignore SIGINT and SIGQUIT meanwhile,
+    /// as system(3) does: they are for the command.
+    ///
     /// # Errors
     /// When it was not: the step has failed.
     fn command(&mut self, plan: &Plan, command: &Command<'_>) -> Result<(), CommandFailure> {

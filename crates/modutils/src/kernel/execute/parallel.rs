@@ -344,3 +344,6 @@ impl Drop for Dismissal<'_> {
         self.0.changed.notify_all();
     }
 }
+
+#[cfg(test)]
+mod tests;

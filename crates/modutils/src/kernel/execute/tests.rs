@@ -18,7 +18,7 @@ struct Machine {
     known: Known,
 }
 
-/// Hooks that write down what happens, and do as they are told.
+/// Hooks that write down what happens, and abort where that is asked for.
 #[derive(Default)]
 struct Recorder {
     events: Vec<String>,
@@ -187,22 +187,22 @@ fn a_dry_run_calls_nothing_and_a_listing_ignores_what_is_loaded() {
 #[test]
 fn a_dependencys_failure_ends_it_and_a_soft_ones_does_not() {
     let machine = Machine::new(&MODULES, "softdep top pre: soft\n").refusing("finit_module", Errno::EPERM);
-    let (outcome, told) = machine.load("top", Mode::Run);
+    let (outcome, events) = machine.load("top", Mode::Run);
     assert_eq!(outcome, Outcome::Failed);
-    assert_eq!(told[0], "begin base");
+    assert_eq!(events[0], "begin base");
     assert_eq!(machine.calls(), 1);
     let machine = Machine::new(&MODULES, "softdep base pre: soft\ninstall soft exit 3\n");
-    let (outcome, told) = machine.load("base", Mode::Run);
+    let (outcome, events) = machine.load("base", Mode::Run);
     assert_eq!(outcome, Outcome::Done);
-    assert_eq!(told, ["begin soft", "failed soft: 'exit 3': retcode 3", "begin base"]);
+    assert_eq!(events, ["begin soft", "failed soft: 'exit 3': retcode 3", "begin base"]);
 }
 
 #[test]
 fn a_command_killed_by_a_signal_failed() {
     let machine = Machine::new(&MODULES, "install base kill -9 $$\n");
-    let (outcome, told) = machine.load("base", Mode::Run);
+    let (outcome, events) = machine.load("base", Mode::Run);
     assert_eq!(outcome, Outcome::Failed);
-    assert!(told[1].ends_with("killed by signal 9"), "{told:?}");
+    assert!(events[1].ends_with("killed by signal 9"), "{events:?}");
 }
 
 #[test]
@@ -215,9 +215,12 @@ fn another_process_that_was_faster_is_no_failure() {
 fn with_a_dependencys_file_missing_nothing_is_loaded() {
     let machine = Machine::new(&MODULES, "");
     fs::remove_file(machine.directory.path().join("mid.ko")).unwrap();
-    let (outcome, told) = machine.load("top", Mode::Run);
+    let (outcome, events) = machine.load("top", Mode::Run);
     assert_eq!(outcome, Outcome::Failed);
-    assert!(told[0].starts_with("failed mid: could not open ") && told[0].contains("/mid.ko"), "{told:?}");
+    assert!(
+        events[0].starts_with("failed mid: could not open ") && events[0].contains("/mid.ko"),
+        "{events:?}"
+    );
     assert_eq!(machine.calls(), 0);
     let machine = machine.loaded("mid", 0);
     assert_eq!(machine.load("top", Mode::Run).0, Outcome::Done);
@@ -234,8 +237,8 @@ fn a_missing_file_of_a_soft_dependency_stops_nothing() {
 #[test]
 fn a_module_in_use_stays_and_so_do_its_dependencies() {
     let machine = Machine::new(&MODULES, "").loaded("mid", 1).loaded("base", 0);
-    let (outcome, told) = machine.unload("mid", Mode::Run);
-    assert_eq!((outcome, told), (Outcome::Failed, vec!["failed mid: the module is in use".into()]));
+    let (outcome, events) = machine.unload("mid", Mode::Run);
+    assert_eq!((outcome, events), (Outcome::Failed, vec!["failed mid: the module is in use".into()]));
     assert_eq!(machine.calls(), 0);
 }
 
@@ -269,8 +272,8 @@ fn what_went_with_its_holder_is_unloaded() {
         .loaded("base", 1)
         .loaded("mid", 0)
         .held("base", "mid");
-    let (outcome, told) = machine.unload_with_holders("base", Mode::Run);
-    assert_eq!((outcome, told), (Outcome::Done, vec!["begin mid".into()]));
+    let (outcome, events) = machine.unload_with_holders("base", Mode::Run);
+    assert_eq!((outcome, events), (Outcome::Done, vec!["begin mid".into()]));
     assert_eq!(machine.calls(), 0);
 }
 
@@ -279,18 +282,18 @@ fn a_dry_run_takes_holders_for_gone_when_it_has_shown_them() {
     let machine = || Machine::new(&MODULES, "").loaded("mid", 0).held("base", "mid");
     let dry = |references| machine().loaded("base", references).unload_with_holders("base", Mode::DryRun);
     assert_eq!(dry(1), (Outcome::Done, vec!["begin mid".into(), "begin base".into()]));
-    let (outcome, told) = dry(2);
+    let (outcome, events) = dry(2);
     assert_eq!(outcome, Outcome::Failed);
-    assert_eq!(told, ["begin mid", "failed base: the module is in use"]);
+    assert_eq!(events, ["begin mid", "failed base: the module is in use"]);
 }
 
 #[test]
 fn holders_of_holders_go_first() {
     let machine = Machine::new(&MODULES, "").loaded("base", 2).loaded("mid", 1).loaded("top", 0);
     let machine = machine.held("base", "mid").held("base", "top").held("mid", "top");
-    let (outcome, told) = machine.unload_with_holders("base", Mode::DryRun);
+    let (outcome, events) = machine.unload_with_holders("base", Mode::DryRun);
     assert_eq!(outcome, Outcome::Done);
-    assert_eq!(told, ["begin top", "begin mid", "begin base"]);
+    assert_eq!(events, ["begin top", "begin mid", "begin base"]);
 }
 
 #[test]
@@ -298,17 +301,17 @@ fn waiting_in_vain_means_in_use() {
     let machine = Machine::new(&MODULES, "").loaded("base", 1).refusing("delete_module", Errno::EAGAIN);
     let wait = machine.options(Mode::Run).wait(Some(Duration::from_millis(5)));
     let plan = machine.unload_plan("base", &[]);
-    let (outcome, told) = machine.execute(&plan, &wait);
+    let (outcome, events) = machine.execute(&plan, &wait);
     assert_eq!(outcome, Outcome::Failed);
-    assert_eq!(told, ["begin base", "failed base: the module is in use"]);
+    assert_eq!(events, ["begin base", "failed base: the module is in use"]);
 }
 
 #[test]
 fn a_soft_dependency_in_use_does_not_keep_the_module() {
     let machine = Machine::new(&MODULES, "softdep base post: soft\n").loaded("soft", 1).loaded("base", 0);
-    let (outcome, told) = machine.unload("base", Mode::Run);
+    let (outcome, events) = machine.unload("base", Mode::Run);
     assert_eq!(outcome, Outcome::Done);
-    assert_eq!(told, ["failed soft: the module is in use", "begin base"]);
+    assert_eq!(events, ["failed soft: the module is in use", "begin base"]);
 }
 
 /// With a command for a dependency, one for a soft dependency, and a soft dependency after both.
