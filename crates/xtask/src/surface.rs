@@ -68,6 +68,17 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
+/// Checks the surface, and prints nothing.
+///
+/// # Errors
+/// When a source cannot be read, or something violates a rule.
+pub(crate) fn check() -> Result<()> {
+    match failure(&examine()?.1) {
+        Some(text) => bail!("{text}"),
+        None => Ok(()),
+    }
+}
+
 fn examine() -> Result<(Surface, Vec<Violation>)> {
     let packages = Packages::read()?;
     let conditions = Conditions::of_default_features(&packages.features("modutils"));

@@ -23,7 +23,7 @@ use crate::mirror::{self, Unavailable};
 use crate::packages::{
     self, CURL, CXX, FISH, GZIP, JSONSCHEMA, OPENSSL, PYTHON, QEMU, READELF, XZ, ZSH, ZSTD,
 };
-use crate::{cargo, dist, fuzz, kernel, man, packaging, process, scenarios, tour, vm, workspace};
+use crate::{cargo, dist, fuzz, kernel, man, packaging, process, scenarios, surface, tour, vm, workspace};
 use stages::{Count, Stages};
 
 pub(crate) use materials::{BUSYBOX, Materials};
@@ -43,6 +43,9 @@ pub(crate) struct Options {
 /// What the tests call beside what building takes.
 const PROGRAMS: [packages::Program; 12] =
     [CURL, CXX, QEMU, READELF, OPENSSL, XZ, ZSTD, GZIP, PYTHON, JSONSCHEMA, FISH, ZSH];
+
+/// The stage that checks what other crates can use of the library.
+const SURFACE: &str = "the library's public surface";
 
 /// Runs all stages and ends with a line that counts the tests.
 ///
@@ -89,6 +92,7 @@ fn whole(full: bool) -> Result<()> {
             }
         }
     }
+    stages.check(SURFACE, surface::check);
     stages.check("clippy", || {
         clippy()?;
         // The fuzz targets are a workspace of their own, and have to follow the library.
@@ -190,6 +194,7 @@ fn quick() -> Result<()> {
             stages.left_out("unit tests of testkit, tool tests", &cause);
         }
     }
+    stages.check(SURFACE, surface::check);
     if has_clippy {
         stages.check("clippy", clippy);
     }
