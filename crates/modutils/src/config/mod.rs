@@ -1,8 +1,7 @@
-//! What people configure: modprobe.d, depmod.d, modutils.d and the kernel command line.
+//! What people configure: modprobe.d, modutils.d and the kernel command line, as a list of lines.
 //!
-//! [`Family`] and [`Files`] say which files count, [`lines`](lines::lines) what a line of them is,
-//! [`Statement`] what a line of modprobe.d says, [`ModprobeConfig`] what all of them mean, and [`Config`]
-//! shows them as a list. Every line knows its [`Origin`].
+//! [`Context::config`](crate::Context::config) gives the [`Config`]: every [`Line`] with its [`Directive`]
+//! and its [`Origin`], the file and line that it stands in.
 
 pub(crate) mod by_name;
 pub(crate) mod cmdline;

@@ -2,14 +2,13 @@
 //!
 //! A [`Run`] is the whole of depmod in one call: options in, a [`Report`] out, an [`Observer`] beside
 //! it. What cannot be read is an [`Omission`], which goes with the modules through all stages; only
-//! [`CompleteIndexes`](complete::CompleteIndexes), which lack nothing that is there, can be published.
+//! `CompleteIndexes`, which lack nothing that is there, can be published.
 //!
-//! The stages, each a file, in the order in which [`run`] calls them: [`scan`] finds module files,
-//! [`choose`] takes one of several copies, [`module_order`] sorts them, [`facts`] reads each into [`rows`],
-//! several at once, unless [`cache`] knows it by its stamp, [`symbols`] and [`graph`] find who needs whom,
-//! [`order`] puts dependencies in their order or [`cycles`] says why there is none, [`output`] makes
-//! the files' contents, [`complete`] makes sure that nothing is missing and [`mod@write`] puts them
-//! into place.
+//! The stages, each a file, in the order in which `run` calls them: `scan` finds module files, `choose` takes
+//! one of several copies, `module_order` sorts them, `facts` reads each into `rows`, several at once, unless
+//! `cache` knows it by its stamp, `symbols` and `graph` find who needs whom, `order` puts dependencies in
+//! their order or `cycles` says why there is none, `output` makes the files' contents, `complete` makes sure
+//! that nothing is missing and `write` puts them into place. [`devname`] reads `modules.devname`.
 
 pub(crate) mod analysis;
 pub(crate) mod builtin;
