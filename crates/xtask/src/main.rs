@@ -21,6 +21,7 @@ mod kernel;
 mod man;
 mod minimal;
 mod mirror;
+mod outside;
 mod packages;
 mod packaging;
 mod process;
@@ -83,6 +84,8 @@ enum Task {
     Bench(bench::Options),
     /// Run the fuzz targets of tests/fuzz
     Fuzz(fuzz::Options),
+    /// Build and run the crate that uses the library's public surface alone
+    Outside,
     /// Count what is public in the library, and check what its signatures name
     Surface(surface::Options),
     /// Check licences, sources and known faults of the dependencies with cargo-deny
@@ -108,6 +111,7 @@ fn main() -> ExitCode {
         Task::Faults(options) => faults::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Fuzz(options) => fuzz::run(&options),
+        Task::Outside => cache::Cache::open().and_then(|cache| outside::run(&cache)),
         Task::Surface(options) => surface::run(&options),
         Task::Audit => audit::run(),
     };

@@ -23,7 +23,9 @@ use crate::mirror::{self, Unavailable};
 use crate::packages::{
     self, CURL, CXX, FISH, GZIP, JSONSCHEMA, OPENSSL, PYTHON, QEMU, READELF, XZ, ZSH, ZSTD,
 };
-use crate::{cargo, dist, fuzz, kernel, man, packaging, process, scenarios, surface, tour, vm, workspace};
+use crate::{
+    cargo, dist, fuzz, kernel, man, outside, packaging, process, scenarios, surface, tour, vm, workspace,
+};
 use stages::{Count, Stages};
 
 pub(crate) use materials::{BUSYBOX, Materials};
@@ -93,6 +95,10 @@ fn whole(full: bool) -> Result<()> {
         }
     }
     stages.check(SURFACE, surface::check);
+    match materials.missing_of(&[outside::TREE]) {
+        None => stages.check("a crate outside of the workspace", || outside::run(&cache)),
+        Some(missing) => stages.not_run("a crate outside of the workspace", &missing.sentence()),
+    }
     stages.check("clippy", || {
         clippy()?;
         // The fuzz targets are a workspace of their own, and have to follow the library.

@@ -1,7 +1,10 @@
 //! What the indexes lack, and why: a value that goes with the modules from stage to stage, so that no
 //! index passes for a whole one because nobody read a message.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use crate::{Errno, Error, Notice, Sink};
 
@@ -12,6 +15,12 @@ pub struct Omission {
     path: PathBuf,
     error: Error,
     notice: Notice,
+}
+
+impl fmt::Display for Omission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
 }
 
 /// What an [`Omission`] is about, and what follows for the indexes.
