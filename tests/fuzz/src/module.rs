@@ -1,9 +1,9 @@
 //! Modules as testkit writes them, to be damaged, and what holds of the facts of any file at all.
 
 use arbitrary::{Arbitrary, Unstructured};
+use modutils::internals;
 use modutils::internals::elf::Elf;
 use modutils::internals::file::Contents;
-use modutils::internals;
 use testkit::{
     Arch, Compression, Crc, Export, ExportTables, ModuleBuilder, Section, Signature, VersionTables,
 };

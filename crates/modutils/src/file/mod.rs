@@ -21,7 +21,6 @@ use std::{
 
 use crate::Errno;
 
-#[cfg(feature = "diagnose")]
 pub(crate) use decompress::first_stream;
 use decompress::{Decompressor, Plain};
 pub use decompress::{SIZE_LIMIT, decompress};

@@ -119,7 +119,6 @@ impl Decompressor {
 
 /// The first stream in some bytes, whatever follows it; `None` where it is damaged, or holds more than `limit`
 /// bytes.
-#[cfg(feature = "diagnose")]
 pub(crate) fn first_stream(bytes: &[u8], limit: u64) -> Option<Vec<u8>> {
     let mut plain = Vec::new();
     stream(Compression::of(bytes), bytes, &mut plain, limit).ok()?;
@@ -178,6 +177,10 @@ fn continues(compression: Compression, rest: &[u8]) -> bool {
 
 /// Decodes one stream, appends what it holds to `plain`, up to one byte more than the limit, and
 /// returns the bytes after it.
+#[cfg_attr(
+    not(any(feature = "gzip", feature = "xz", feature = "zstd")),
+    expect(unused_variables, clippy::ptr_arg, reason = "no decoder takes them")
+)]
 fn stream<'a>(
     compression: Compression,
     bytes: &'a [u8],
