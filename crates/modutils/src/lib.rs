@@ -32,6 +32,10 @@
         clippy::unwrap_used,
     )
 )]
+#![cfg_attr(
+    not(feature = "diagnose"),
+    allow(dead_code, unused_imports, reason = "what only the features left out use")
+)]
 
 mod bytes;
 mod context;
@@ -52,13 +56,21 @@ mod root;
 mod stamp;
 mod threads;
 
+/// The examples of the README are tested as those of the documentation are.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 #[doc(hidden)]
 #[cfg(feature = "internals")]
 pub mod internals;
 
 pub mod config;
+#[cfg(feature = "depmod")]
 pub mod depmod;
+#[cfg(feature = "diagnose")]
 pub mod diagnose;
+#[cfg(feature = "kernel")]
 pub mod kernel;
 pub mod module_file;
 pub mod plan;

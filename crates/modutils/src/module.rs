@@ -1,5 +1,6 @@
 //! A module of a context, about which everything else is asked.
 
+#[cfg(feature = "kernel")]
 mod running;
 
 use std::{
@@ -15,7 +16,7 @@ use crate::{
     config::Line,
     index::DependencyLine,
     lookup::{self, Candidate},
-    module_file::{ExportedSymbol, ModInfo, ModuleFile, NeededSymbol, Signature, SymbolVersion},
+    module_file::{ExportedSymbol, ModInfo, ModuleFile, NeededSymbol, SymbolVersion},
     once::get_or_try_init,
 };
 
@@ -295,11 +296,12 @@ impl Module {
         self.file()?.map_or_else(|| Ok(Vec::new()), ModuleFile::needed_symbols)
     }
 
+    #[cfg(feature = "signature")]
     /// The signature of its file; `None` where it is not signed, or has no file.
     ///
     /// # Errors
     /// As for [`Module::file`] and [`ModuleFile::signature`].
-    pub fn signature(&self) -> Result<Option<Signature>> {
+    pub fn signature(&self) -> Result<Option<crate::module_file::Signature>> {
         self.file()?.map_or(Ok(None), ModuleFile::signature)
     }
 }
@@ -310,5 +312,5 @@ impl fmt::Debug for Module {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "kernel", feature = "signature"))]
 mod tests;

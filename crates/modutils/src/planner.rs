@@ -3,9 +3,9 @@
 use std::iter;
 
 use crate::{
-    Context, Module, Result,
+    Context, Module, ModuleName, Result,
     config::Line,
-    lookup::Known,
+    lookup::{Candidate, Known},
     plan::{self, LoadOptions, Plan, RemoveOptions},
 };
 
@@ -61,12 +61,23 @@ impl Planner {
     /// When an index cannot be read.
     pub fn remove(&mut self, module: &Module, options: &RemoveOptions) -> Result<Plan> {
         let target = module.candidate();
-        let holders = match options.with_holders() {
-            true => self.context.kernel().all_holders(&target.module),
-            false => Vec::new(),
-        };
+        let holders = self.holders(target, options);
         self.known.gather(&self.context, iter::once(&target.module).chain(&holders))?;
         Ok(plan::unload(self.context.modprobe_config(), &self.known, target, options, &holders))
+    }
+
+    #[cfg(feature = "kernel")]
+    fn holders(&self, target: &Candidate, options: &RemoveOptions) -> Vec<ModuleName> {
+        match options.with_holders() {
+            true => self.context.kernel().all_holders(&target.module),
+            false => Vec::new(),
+        }
+    }
+
+    /// Without the running kernel nobody knows any.
+    #[cfg(not(feature = "kernel"))]
+    fn holders(&self, _: &Candidate, _: &RemoveOptions) -> Vec<ModuleName> {
+        Vec::new()
     }
 }
 
@@ -75,7 +86,7 @@ mod tests {
     use std::{fs, path::Path};
 
     use super::*;
-    use crate::{ModuleName, Root};
+    use crate::Root;
 
     /// A system whose modules are `base`, and `top`, which needs it.
     fn context(system: &Path, config: &str) -> Context {
@@ -109,6 +120,7 @@ mod tests {
         assert!(planner.blacklisted(&by_name, &options.use_blacklist(true)).is_some());
     }
 
+    #[cfg(feature = "kernel")]
     #[test]
     fn holders_are_removed_when_that_is_asked_for() {
         let system = tempfile::tempdir().unwrap();

@@ -91,6 +91,7 @@ impl Relations {
         Ok(relations)
     }
 
+    #[cfg(feature = "kernel")]
     /// Those of the loaded modules: which uses which is what the kernel says.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ mod demo;
 mod disk;
 mod dist;
 mod faults;
+mod features;
 mod fuzz;
 mod guest;
 mod initramfs;

@@ -24,7 +24,8 @@ use crate::packages::{
     self, CURL, CXX, FISH, GZIP, JSONSCHEMA, OPENSSL, PYTHON, QEMU, READELF, XZ, ZSH, ZSTD,
 };
 use crate::{
-    cargo, dist, fuzz, kernel, man, outside, packaging, process, scenarios, surface, tour, vm, workspace,
+    cargo, dist, features, fuzz, kernel, man, outside, packaging, process, scenarios, surface, tour, vm,
+    workspace,
 };
 use stages::{Count, Stages};
 
@@ -106,10 +107,15 @@ fn whole(full: bool) -> Result<()> {
         fuzz.args(["clippy", "--locked", "--manifest-path", "tests/fuzz/Cargo.toml"]);
         cargo::check("clippy", fuzz.args(["--target-dir", "target/fuzz", "--", "--deny", "warnings"]))
     });
+    stages.check("the library's features, each alone", features::lint);
     stages.check("documentation", documentation);
     stages.check("manual pages", man::check);
     with_rust(&cache, binary.as_deref(), &materials, &mut stages);
     if full {
+        stages.tests("the library's tests with each feature alone", || {
+            let (passed, failed) = features::test()?;
+            Ok(Count { passed, failed, ..Count::default() })
+        });
         match &binary {
             Some(binary) => stages.tests("packaging", || Ok(packaging::run_all(&cache, binary)?.into())),
             None => stages.not_run("packaging", "there is no static binary"),
@@ -216,7 +222,10 @@ fn quick() -> Result<()> {
     );
     stages.left_out("damaged files", "a minute (`cargo test --workspace --test damage`)");
     stages.left_out("scenarios in QEMU, the README's tour", "`cargo xtask vm`, `cargo xtask tour`");
-    stages.left_out("the static binary, clippy of the fuzz targets, manual pages", "`cargo xtask test`");
+    stages.left_out(
+        "the static binary, clippy of the fuzz targets and of each feature alone, manual pages",
+        "`cargo xtask test`",
+    );
     stages.finish(None)
 }
 

@@ -6,6 +6,7 @@
 pub(crate) mod by_name;
 pub(crate) mod cmdline;
 pub(crate) mod deny;
+#[cfg(feature = "depmod")]
 pub(crate) mod depmod_d;
 pub(crate) mod directories;
 pub(crate) mod entries;
@@ -17,6 +18,7 @@ pub(crate) mod statement;
 use std::{fmt, io, path::Path, sync::Arc};
 
 pub(crate) use deny::DenyLine;
+#[cfg(feature = "depmod")]
 pub(crate) use depmod_d::DepmodConfig;
 pub(crate) use directories::{Family, Files};
 pub(crate) use entries::{BlacklistLine, CommandLine, SoftdepLine};

@@ -165,6 +165,7 @@ fn threads_share_a_context_whose_indexes_are_not_open_yet() {
     });
 }
 
+#[cfg(feature = "kernel")]
 #[test]
 fn notices_come_from_wherever_a_context_is_used() {
     let system = System::new();

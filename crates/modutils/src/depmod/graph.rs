@@ -80,7 +80,7 @@ impl Graph {
         self.direct.len()
     }
 
-    #[cfg(any(test, feature = "internals"))]
+    #[cfg(feature = "internals")]
     /// Whether there is no module.
     pub fn is_empty(&self) -> bool {
         self.direct.is_empty()

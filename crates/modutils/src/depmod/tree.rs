@@ -128,7 +128,7 @@ impl Tree {
         &self.files
     }
 
-    #[cfg(any(test, feature = "internals"))]
+    #[cfg(feature = "internals")]
     /// What was not read.
     pub fn omissions(&self) -> &[Omission] {
         self.omissions.as_slice()

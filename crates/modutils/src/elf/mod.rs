@@ -124,7 +124,7 @@ impl Elf {
     }
 
     /// The machine's flags.
-    #[cfg(any(test, feature = "internals"))]
+    #[cfg(feature = "internals")]
     pub fn flags(&self) -> u32 {
         self.header.e_flags
     }

@@ -261,7 +261,7 @@ impl Contents {
     }
 
     /// Whether there is no byte at all: an empty file compressed.
-    #[cfg(any(test, feature = "internals"))]
+    #[cfg(feature = "internals")]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -404,7 +404,7 @@ fn zeroed(len: u64) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "gzip", feature = "xz", feature = "zstd"))]
 mod tests {
     use testkit::Compression as Writer;
 

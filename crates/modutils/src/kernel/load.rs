@@ -196,7 +196,7 @@ fn blank_vermagic(modinfo: &mut [u8]) {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "gzip", feature = "xz", feature = "zstd"))]
 mod tests {
     use std::{fs, sync::Arc};
 

@@ -61,7 +61,7 @@ fn read<W: Wanted>(wanted: &W, path: &Path, scratch: &mut Scratch) -> Result<W::
     Ok(facts)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "gzip", feature = "xz", feature = "zstd"))]
 mod tests {
     use testkit::{Compression, ModuleBuilder};
 

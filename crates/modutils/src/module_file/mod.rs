@@ -26,6 +26,7 @@
 //! let needed = module.needed_symbols()?[0];
 //! assert_eq!((needed.name, needed.crc, needed.binding), ("snd_card_new".into(), Some(0xbeef), Binding::Global));
 //! assert_eq!(module.exported_symbols()?[0].name, "snd_hello_new");
+//! # #[cfg(feature = "signature")]
 //! assert_eq!(module.signature()?, None);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -36,6 +37,7 @@ mod in_order;
 mod modinfo;
 mod needed;
 pub(crate) mod parameters;
+#[cfg(feature = "signature")]
 pub(crate) mod signature;
 mod this_module;
 mod versions;
@@ -48,6 +50,7 @@ pub use in_order::{Wanted, read_in_order};
 pub use modinfo::{Field, ModInfo};
 pub use needed::{Binding, NeededSymbol};
 pub use parameters::Parameter;
+#[cfg(feature = "signature")]
 pub use signature::{IdType, Signature};
 pub use this_module::ThisModule;
 pub use versions::SymbolVersion;
@@ -187,6 +190,7 @@ impl ModuleFile {
         ThisModule::parse(bytes, self.elf.class()).map(Some).map_err(|fault| self.fault(fault))
     }
 
+    #[cfg(feature = "signature")]
     /// The signature at the end of the file; `None` where the module is not signed.
     ///
     /// # Errors
@@ -214,5 +218,5 @@ impl ModuleFile {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "signature", feature = "xz"))]
 mod tests;

@@ -17,16 +17,19 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct RemoveOptions {
     ignore_commands: bool,
+    #[cfg(feature = "kernel")]
     holders: bool,
 }
 
 impl RemoveOptions {
     /// Whether to ignore the module's own remove command and soft dependencies (`--ignore-remove`).
     #[must_use]
-    pub fn ignore_commands(self, ignore_commands: bool) -> Self {
-        Self { ignore_commands, ..self }
+    pub fn ignore_commands(mut self, ignore_commands: bool) -> Self {
+        self.ignore_commands = ignore_commands;
+        self
     }
 
+    #[cfg(feature = "kernel")]
     /// Whether to remove all modules first that use it, directly or by way of others
     /// (`--remove-holders`).
     ///
@@ -36,6 +39,7 @@ impl RemoveOptions {
         Self { holders, ..self }
     }
 
+    #[cfg(feature = "kernel")]
     /// Whether holders are to be removed.
     pub(crate) fn with_holders(&self) -> bool {
         self.holders

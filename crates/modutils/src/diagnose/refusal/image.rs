@@ -173,6 +173,7 @@ mod tests {
         assert!(!Names::default().contains(b"kfree"));
     }
 
+    #[cfg(all(feature = "gzip", feature = "xz", feature = "zstd"))]
     #[test]
     fn a_kernel_is_found_whatever_stands_around_its_stream() {
         let directory = tempfile::tempdir().unwrap();

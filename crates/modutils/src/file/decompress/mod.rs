@@ -208,7 +208,7 @@ fn describe(name: &str, error: &io::Error) -> String {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "gzip", feature = "xz", feature = "zstd"))]
 mod tests {
     use proptest::prelude::*;
     use testkit::Compression as Writer;
