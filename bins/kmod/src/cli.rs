@@ -13,7 +13,7 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use crate::{Invocation, report::Report, startup, version};
+use crate::{Invocation, report::Report, startup, status::Status, version};
 
 /// The id of the positional arguments, in every tool.
 pub const ARGUMENTS: &str = "arguments";
@@ -155,9 +155,13 @@ pub fn is_path(argument: &[u8]) -> bool {
 /// Reads the arguments.
 ///
 /// # Errors
-/// Where they ask for help or the version, or are wrong, the answer has been printed; the error says
-/// whether that was all that was asked for, for [`Report::finish`].
-pub fn parse(mut command: Command, invocation: &Invocation, report: &mut Report) -> Result<ArgMatches, bool> {
+/// When the tool ends here: the arguments ask for help or the version, or are wrong. The answer has been
+/// printed; the error is the status for [`Report::finish`].
+pub fn parse(
+    mut command: Command,
+    invocation: &Invocation,
+    report: &mut Report,
+) -> Result<ArgMatches, Status> {
     let takes_arguments = command.get_arguments().any(|arg| arg.get_id() == ARGUMENTS);
     if takes_arguments && startup::variable("POSIXLY_CORRECT").is_some() {
         command = command.mut_arg(ARGUMENTS, |arg| arg.trailing_var_arg(true).allow_hyphen_values(true));
@@ -168,16 +172,16 @@ pub fn parse(mut command: Command, invocation: &Invocation, report: &mut Report)
         Err(error) => match error.kind() {
             ErrorKind::DisplayHelp => {
                 report.print_line(error.render().to_string().trim_end());
-                Err(true)
+                Err(Status::Success)
             }
             ErrorKind::DisplayVersion => {
                 version::print(report);
-                Err(true)
+                Err(Status::Success)
             }
             _ => {
                 let text = getopt_text(&error, &command, &invocation.arguments);
                 report.usage(&[invocation.program.as_bytes(), b": ", &text].concat());
-                Err(false)
+                Err(Status::Failure)
             }
         },
     }

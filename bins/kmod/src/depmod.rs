@@ -11,7 +11,7 @@ use modutils::{
     depmod::{Failure, Run},
 };
 
-use crate::{Invocation, cli, report::Report};
+use crate::{Invocation, cli, report::Report, status::Status};
 use watch::Watch;
 
 /// Runs the tool.
@@ -19,14 +19,14 @@ pub fn run(invocation: &Invocation) -> ExitCode {
     let mut report = Report::new(c"depmod", Level::Warning);
     let matches = match cli::parse(command(), invocation, &mut report) {
         Ok(matches) => matches,
-        Err(done) => return report.finish(done),
+        Err(status) => return report.finish(status),
     };
-    let done = options(&matches, &mut report).and_then(|options| make_indexes(&options, &mut report));
-    report.finish(done.is_ok())
+    let status = match options(&matches, &mut report) {
+        Ok(options) => make_indexes(&options, &mut report),
+        Err(status) => status,
+    };
+    report.finish(status)
 }
-
-/// Ends the run: why has been printed.
-struct Failed;
 
 /// The command line's description, for the tests and the completions.
 pub fn command() -> Command {
@@ -68,7 +68,7 @@ struct Options {
 /// Where facts are kept unless `--cache` says otherwise.
 const CACHE: &str = "/var/cache/modutils";
 
-fn options(matches: &ArgMatches, report: &mut Report) -> Result<Options, Failed> {
+fn options(matches: &ArgMatches, report: &mut Report) -> Result<Options, Status> {
     report.set_threshold(match matches.get_count("verbose") {
         0 => Level::Warning,
         1 => Level::Notice,
@@ -124,42 +124,40 @@ fn options(matches: &ArgMatches, report: &mut Report) -> Result<Options, Failed>
 }
 
 /// Writes the indexes, or prints what would be written.
-fn make_indexes(options: &Options, report: &mut Report) -> Result<(), Failed> {
+fn make_indexes(options: &Options, report: &mut Report) -> Status {
     let Options { run, show, json } = options;
     if !show {
         let written = run.execute(&Watch::new(report));
-        return written.map(drop).map_err(|failure| print_failure(report, &failure));
+        return written.map_or_else(|failure| print_failure(report, &failure), |_| Status::Success);
     }
-    let preview = run.preview(&Watch::new(report)).map_err(|failure| print_failure(report, &failure))?;
-    let Some(preview) = preview else { return Ok(()) };
+    let preview = match run.preview(&Watch::new(report)) {
+        Ok(Some(preview)) => preview,
+        Ok(None) => return Status::Success,
+        Err(failure) => return print_failure(report, &failure),
+    };
     match json {
         true => document::print(&preview, report),
         false => preview.texts().for_each(|(_, text)| report.print(text)),
     }
     if !preview.is_complete() {
-        report.error("not everything could be read: this is not all");
-        return Err(Failed);
+        return report.fail("not everything could be read: this is not all");
     }
-    Ok(())
+    Status::Success
 }
 
-fn print_failure(report: &mut Report, failure: &Failure) -> Failed {
+fn print_failure(report: &mut Report, failure: &Failure) -> Status {
     failure.notices().iter().for_each(|notice| report.notice(notice));
-    Failed
+    Status::Failure
 }
 
 /// `VERSION` and the files after it; without arguments the running kernel and all files.
-fn release_and_files(matches: &ArgMatches, report: &mut Report) -> Result<(Release, Vec<PathBuf>), Failed> {
+fn release_and_files(matches: &ArgMatches, report: &mut Report) -> Result<(Release, Vec<PathBuf>), Status> {
     let mut arguments = cli::values_of(matches, cli::ARGUMENTS).into_iter();
     let release = match arguments.next() {
-        None => Release::running().map_err(|error| {
-            report.error(error.to_string());
-            Failed
-        })?,
+        None => Release::running().map_err(|error| report.fail(error.to_string()))?,
         Some(version) if is_version(version.as_encoded_bytes()) => Release::new(version),
         Some(other) => {
-            report.error([b"Bad version passed ", other.as_encoded_bytes()].concat());
-            return Err(Failed);
+            return Err(report.fail([b"Bad version passed ", other.as_encoded_bytes()].concat()));
         }
     };
     let files: Vec<PathBuf> = arguments.map(PathBuf::from).collect();
@@ -177,7 +175,7 @@ fn is_version(word: &[u8]) -> bool {
     digits > 0 && matches!(word.get(digits..), Some([b'.', digit, ..]) if digit.is_ascii_digit())
 }
 
-fn symbol_prefix(matches: &ArgMatches, report: &mut Report) -> Result<Option<u8>, Failed> {
+fn symbol_prefix(matches: &ArgMatches, report: &mut Report) -> Result<Option<u8>, Status> {
     let Some(prefix) = cli::value_of(matches, "symbol-prefix") else { return Ok(None) };
     match prefix.as_encoded_bytes() {
         [byte] => Ok(Some(*byte)),
@@ -186,7 +184,7 @@ fn symbol_prefix(matches: &ArgMatches, report: &mut Report) -> Result<Option<u8>
 }
 
 /// As many threads as asked for.
-fn threads(matches: &ArgMatches, report: &mut Report) -> Result<Option<NonZeroUsize>, Failed> {
+fn threads(matches: &ArgMatches, report: &mut Report) -> Result<Option<NonZeroUsize>, Status> {
     let Some(jobs) = cli::value_of(matches, "jobs") else { return Ok(None) };
     let number = jobs.to_str().and_then(|jobs| jobs.parse().ok());
     number.map(Some).ok_or_else(|| fatal(report, "-j takes a number of threads, at least 1"))
@@ -205,7 +203,7 @@ fn cache(matches: &ArgMatches) -> Option<PathBuf> {
     (!elsewhere).then(|| CACHE.into())
 }
 
-fn fatal(report: &mut Report, message: impl Into<bstr::BString>) -> Failed {
+fn fatal(report: &mut Report, message: impl Into<bstr::BString>) -> Status {
     report.fatal(message);
-    Failed
+    Status::Failure
 }

@@ -7,14 +7,14 @@ use modutils::{
     kernel::{Force, Kernel},
 };
 
-use crate::{Invocation, cli, parameters, report::Report, why::Watch};
+use crate::{Invocation, cli, parameters, report::Report, status::Status, why::Watch};
 
 /// Runs the tool.
 pub fn run(invocation: &Invocation) -> ExitCode {
     let mut report = Report::new(c"insmod", Level::Error);
     let options = match cli::parse(command(), invocation, &mut report) {
         Ok(options) => options,
-        Err(done) => return report.finish(done),
+        Err(status) => return report.finish(status),
     };
     if options.get_flag("syslog") {
         report.use_syslog();
@@ -24,18 +24,12 @@ pub fn run(invocation: &Invocation) -> ExitCode {
         .modversions(all_checks || options.get_flag("force-modversion"))
         .vermagic(all_checks || options.get_flag("force-vermagic"));
     let arguments = cli::values_of(&options, cli::ARGUMENTS);
-    let done = match arguments.split_first() {
-        None => {
-            report.error("missing filename.");
-            false
-        }
-        Some((file, _)) if file == "-" => {
-            report.error("this tool does not support loading from stdin!");
-            false
-        }
+    let status = match arguments.split_first() {
+        None => report.fail("missing filename."),
+        Some((file, _)) if file == "-" => report.fail("this tool does not support loading from stdin!"),
         Some((file, given)) => insert(Path::new(file), &parameters::join(given), force, &mut report),
     };
-    report.finish(done)
+    report.finish(status)
 }
 
 /// The command line's description, for the tests and the completions.
@@ -55,17 +49,16 @@ pub fn command() -> clap::Command {
     )
 }
 
-fn insert(file: &Path, parameters: &[u8], force: Force, report: &mut Report) -> bool {
+fn insert(file: &Path, parameters: &[u8], force: Force, report: &mut Report) -> Status {
     let shown = file.as_os_str().as_encoded_bytes();
     if let Err(error) = std::fs::metadata(file) {
         let cause = modutils::error_text(&error);
-        report.error([b"could not load module ", shown, b": ", cause.as_bytes()].concat());
-        return false;
+        return report.fail([b"could not load module ", shown, b": ", cause.as_bytes()].concat());
     }
     let root = Root::default();
     let mut watch = Watch::begin(&root, true);
     match Kernel::running(&root).insert(file, parameters, force) {
-        Ok(()) => true,
+        Ok(()) => Status::Success,
         Err(error) => {
             let cause = match error {
                 Error::NotLoaded { errno, .. } => {
@@ -75,8 +68,7 @@ fn insert(file: &Path, parameters: &[u8], force: Force, report: &mut Report) -> 
                 Error::Io { .. } => error.cause(),
                 error => format!("{}\n  {error}", why_refused(error.errno())),
             };
-            report.error([b"could not insert module ", shown, b": ", cause.as_bytes()].concat());
-            false
+            report.fail([b"could not insert module ", shown, b": ", cause.as_bytes()].concat())
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     Invocation, cli,
     json::{self, Document, Text},
     report::Report,
+    status::Status,
 };
 
 /// What is shown for a number that the kernel did not tell: the error number of a missing file.
@@ -26,17 +27,17 @@ pub fn run(invocation: &Invocation) -> ExitCode {
 pub fn list(invocation: &Invocation, mut report: Report) -> ExitCode {
     let options = match cli::parse(command(), invocation, &mut report) {
         Ok(options) => options,
-        Err(done) => return report.finish(done),
+        Err(status) => return report.finish(status),
     };
     if options.get_flag("syslog") {
         report.use_syslog();
     }
     if !cli::values_of(&options, cli::ARGUMENTS).is_empty() {
-        report.error("too many arguments provided.");
-        return report.finish(false);
+        let status = report.fail("too many arguments provided.");
+        return report.finish(status);
     }
-    let done = print(options.get_flag("json"), &mut report);
-    report.finish(done)
+    let status = print(options.get_flag("json"), &mut report);
+    report.finish(status)
 }
 
 /// The command line's description, for the tests and the completions.
@@ -60,15 +61,14 @@ struct Item<'a> {
     state: Option<&'static str>,
 }
 
-fn print(json: bool, report: &mut Report) -> bool {
+fn print(json: bool, report: &mut Report) -> Status {
     let root = Root::default();
     let kernel = Kernel::running(&root);
     let modules = match kernel.loaded_modules(&mut |notice| report.notice(&notice)) {
         Ok(modules) => modules,
         Err(error) => {
             report.error(error.to_string());
-            report.error(format!("could not get list of modules: {}", error.cause()));
-            return false;
+            return report.fail(format!("could not get list of modules: {}", error.cause()));
         }
     };
     if json {
@@ -76,7 +76,7 @@ fn print(json: bool, report: &mut Report) -> bool {
     } else {
         table(&kernel, &modules, report);
     }
-    true
+    Status::Success
 }
 
 fn table(kernel: &Kernel, modules: &[LoadedModule], report: &mut Report) {

@@ -21,6 +21,7 @@ mod progress;
 mod report;
 mod rmmod;
 mod startup;
+mod status;
 mod style;
 mod version;
 mod why;

@@ -18,21 +18,21 @@ use modutils::{
 };
 use render::{Place, Rendering, Subject};
 
-use crate::{Invocation, cli, explain, json::Document, report::Report};
+use crate::{Invocation, cli, explain, json::Document, report::Report, status::Status};
 
 /// Runs the tool.
 pub fn run(invocation: &Invocation) -> ExitCode {
     let mut report = Report::new(c"modinfo", Level::Warning);
     let options = match cli::parse(command(), invocation, &mut report) {
         Ok(options) => Options::resolve(&options),
-        Err(done) => return report.finish(done),
+        Err(status) => return report.finish(status),
     };
     if options.arguments.is_empty() {
-        report.error("missing module or filename.");
-        return report.finish(false);
+        let status = report.fail("missing module or filename.");
+        return report.finish(status);
     }
-    let done = show_all(&options, &mut report);
-    report.finish(done)
+    let status = show_all(&options, &mut report);
+    report.finish(status)
 }
 
 /// The command line's description, for the tests and the completions.
@@ -105,26 +105,23 @@ fn chosen_field(options: &ArgMatches) -> Option<Vec<u8>> {
     flags.chain(field).max_by_key(|(place, _)| *place).map(|(_, field)| field)
 }
 
-/// Shows what every argument means; whether that could be done for all.
-fn show_all(options: &Options, report: &mut Report) -> bool {
+/// Shows the modules of every argument.
+fn show_all(options: &Options, report: &mut Report) -> Status {
     let context = match options.context() {
         Ok(context) => context,
-        Err(error) => {
-            report.error(error.to_string());
-            return false;
-        }
+        Err(error) => return report.fail(error.to_string()),
     };
     let document = options.json.then(|| Document::begin("modinfo", "modinfo", "modules", report));
     let mut output = Output { rendering: &options.rendering, document };
-    let mut done = true;
+    let mut status = Status::Success;
     let subjects = options.arguments.iter().flat_map(|argument| meant(&context, argument, options));
     read_in_order(&options.rendering, subjects, |meant, facts| {
-        done &= output.show(&context, &meant, facts, report);
+        status = status.and(output.show(&context, &meant, facts, report));
     });
     if let Some(document) = output.document {
         document.end(report);
     }
-    done
+    status
 }
 
 /// What an argument means, or one of several things.
@@ -216,15 +213,14 @@ impl Output<'_> {
         meant: &Meant,
         facts: Option<Result<FileFacts, Error>>,
         report: &mut Report,
-    ) -> bool {
+    ) -> Status {
         match meant {
             Meant::File(path) => self.show_file(path, facts, report),
             Meant::Builtin(module) => self.show_builtin(module, report),
             Meant::Unreadable(module, error) => no_modinfo(module.name(), error, report),
             Meant::Nothing(message, name, error) => {
                 let why = explain::not_found(context, name, error.as_ref(), report);
-                report.error([message.as_slice(), why.as_bytes()].concat());
-                false
+                report.fail([message.as_slice(), why.as_bytes()].concat())
             }
         }
     }
@@ -234,47 +230,46 @@ impl Output<'_> {
         path: &Path,
         facts: Option<Result<FileFacts, Error>>,
         report: &mut Report,
-    ) -> bool {
+    ) -> Status {
         let name = ModuleName::from_path(path).unwrap_or_else(|| ModuleName::new(""));
         let place = Place::File(path.as_os_str().as_bytes());
-        self.is_place_enough(&name, &place, report);
+        self.show_place(&name, &place, report);
         match facts {
             // The place was all that was asked for.
-            None => true,
+            None => Status::Success,
             Some(Ok(FileFacts { modinfo, signature })) => {
                 self.show_facts(&name, &place, &ModInfo::parse(&modinfo), signature.as_ref(), report);
-                true
+                Status::Success
             }
             Some(Err(error)) => no_modinfo(&name, &error, report),
         }
     }
 
-    fn show_builtin(&mut self, module: &Module, report: &mut Report) -> bool {
+    fn show_builtin(&mut self, module: &Module, report: &mut Report) -> Status {
         let name = module.name();
         let place = Place::Builtin(name.as_bytes());
-        if self.is_place_enough(name, &place, report) {
-            return true;
+        self.show_place(name, &place, report);
+        if self.rendering.is_place_enough(&place) {
+            return Status::Success;
         }
         match module.modinfo() {
             Ok(info) => {
                 self.show_facts(name, &place, &info, None, report);
-                true
+                Status::Success
             }
             Err(error) => no_modinfo(name, &error, report),
         }
     }
 
-    /// Shows where a module is; whether that is all that was asked for.
-    fn is_place_enough(&mut self, name: &ModuleName, place: &Place, report: &mut Report) -> bool {
-        let is_enough = self.rendering.is_place_enough(place);
+    /// Shows where a module is. A document gets an item for it only where nothing else was asked for.
+    fn show_place(&mut self, name: &ModuleName, place: &Place, report: &mut Report) {
         match &mut self.document {
             None => report.print(self.rendering.place(place)),
-            Some(document) if is_enough => {
+            Some(document) if self.rendering.is_place_enough(place) => {
                 document.item(&Item::new(name.as_bytes(), place, None, self.rendering), report);
             }
             Some(_) => {}
         }
-        is_enough
     }
 
     fn show_facts(
@@ -299,10 +294,9 @@ impl Output<'_> {
     }
 }
 
-fn no_modinfo(name: &ModuleName, error: &Error, report: &mut Report) -> bool {
+fn no_modinfo(name: &ModuleName, error: &Error, report: &mut Report) -> Status {
     let errno = error.errno().text();
-    report.error(format!("could not get modinfo from '{name}': {errno}{}", cause(error)));
-    false
+    report.fail(format!("could not get modinfo from '{name}': {errno}{}", cause(error)))
 }
 
 /// The cause below the line that kmod prints.

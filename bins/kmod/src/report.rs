@@ -11,7 +11,7 @@ use std::{
 use bstr::BString;
 use modutils::{Context, ContextBuilder, Level, Notice};
 
-use crate::{startup, style::Style};
+use crate::{startup, status::Status, style::Style};
 
 /// A tool's standard output and messages.
 ///
@@ -122,6 +122,12 @@ impl Report {
         self.notice(&Notice::error(message));
     }
 
+    /// A message of [`Level::Error`], and the status that it means.
+    pub fn fail(&mut self, message: impl Into<BString>) -> Status {
+        self.error(message);
+        Status::Failure
+    }
+
     /// A message of [`Level::Warning`].
     pub fn warning(&mut self, message: impl Into<BString>) {
         self.notice(&Notice::warning(message));
@@ -133,13 +139,8 @@ impl Report {
         let _ = io::stderr().write_all(&[line, b"\n"].concat());
     }
 
-    /// Ends the tool: its exit code is zero when `done` is true and everything printed was written.
-    pub fn finish(self, done: bool) -> ExitCode {
-        self.finish_with(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-    }
-
-    /// Ends the tool with this exit code, provided that everything printed was written.
-    pub fn finish_with(mut self, code: ExitCode) -> ExitCode {
+    /// Ends the tool with this status or exit code, provided that everything printed was written.
+    pub fn finish(mut self, code: impl Into<ExitCode>) -> ExitCode {
         self.flush();
         if let Some(failure) = self.output_failure.take() {
             if failure.kind() == io::ErrorKind::BrokenPipe {
@@ -148,7 +149,7 @@ impl Report {
             self.error(format!("could not write standard output: {}", modutils::error_text(&failure)));
             return ExitCode::FAILURE;
         }
-        code
+        code.into()
     }
 
     fn log(&self, notice: &Notice) {

@@ -7,37 +7,36 @@ use modutils::{
     kernel::{Kernel, State},
 };
 
-use crate::{Invocation, cli, explain, lsmod, report::Report};
+use crate::{Invocation, cli, explain, lsmod, report::Report, status::Status};
 
 /// Runs the tool.
 pub fn run(invocation: &Invocation) -> ExitCode {
     let mut report = Report::new(c"rmmod", Level::Error);
     let options = match cli::parse(command(), invocation, &mut report) {
         Ok(options) => options,
-        Err(done) => return report.finish(done),
+        Err(status) => return report.finish(status),
     };
     if options.get_flag("syslog") {
         report.use_syslog();
     }
     let arguments = cli::values_of(&options, cli::ARGUMENTS);
     if arguments.is_empty() {
-        report.error("missing module name.");
-        return report.finish(false);
+        let status = report.fail("missing module name.");
+        return report.finish(status);
     }
-    let mut done = true;
+    let mut status = Status::Success;
     for argument in &arguments {
         let Some(module) = named(argument) else {
             let text =
                 [b"could not use module ", argument.as_encoded_bytes(), b": No such file or directory"];
-            report.error(text.concat());
-            return report.finish(false);
+            let status = report.fail(text.concat());
+            return report.finish(status);
         };
         if let Err(message) = remove(&module, options.get_flag("force"), &mut report) {
-            report.error(message);
-            done = false;
+            status = report.fail(message);
         }
     }
-    report.finish(done)
+    report.finish(status)
 }
 
 /// The command line's description, for the tests and the completions.

@@ -14,6 +14,7 @@ use crate::{
     Invocation, cli, explain,
     json::{self, Document, Text},
     report::Report,
+    status::Status,
 };
 
 /// How many of a kind are shown.
@@ -58,26 +59,29 @@ struct PlaceItem<'a> {
 pub(super) fn run(invocation: &Invocation, mut report: Report) -> ExitCode {
     let options = match cli::parse(command(), invocation, &mut report) {
         Ok(options) => options,
-        Err(done) => return report.finish(done),
+        Err(status) => return report.finish(status),
     };
-    let Some(context) = place::context(&options, &mut report) else { return report.finish(false) };
+    let context = match place::context(&options, &mut report) {
+        Ok(context) => context,
+        Err(status) => return report.finish(status),
+    };
     let mut document =
         options.get_flag("json").then(|| Document::begin("blocked", "kmod", "modules", &mut report));
     if document.is_none() {
         all_modules(&context, &mut report);
     }
     let arguments = cli::values_of(&options, cli::ARGUMENTS);
-    let mut done = true;
+    let mut status = Status::Success;
     if arguments.is_empty() {
-        done = everything(&context, &mut document, &mut report);
+        status = everything(&context, &mut document, &mut report);
     }
     for argument in &arguments {
-        done &= named(&context, argument.as_encoded_bytes(), &mut document, &mut report);
+        status = status.and(named(&context, argument.as_encoded_bytes(), &mut document, &mut report));
     }
     if let Some(document) = document {
         document.end(&mut report);
     }
-    report.finish(done)
+    report.finish(status)
 }
 
 pub(super) fn command() -> clap::Command {
@@ -95,24 +99,21 @@ fn all_modules(context: &Context, report: &mut Report) {
     }
 }
 
-fn everything(context: &Context, document: &mut Option<Document>, report: &mut Report) -> bool {
+fn everything(context: &Context, document: &mut Option<Document>, report: &mut Report) -> Status {
     match blocked::blocks(context, None) {
         Ok(blocks) => {
             match document {
                 Some(document) => document.item(&item(None, &blocks, None), report),
                 None => blocks.iter().for_each(|block| line(block, report)),
             }
-            true
+            Status::Success
         }
-        Err(error) => {
-            report.error(error.to_string());
-            false
-        }
+        Err(error) => report.fail(error.to_string()),
     }
 }
 
 /// All about the modules that a name or an alias means.
-fn named(context: &Context, name: &[u8], document: &mut Option<Document>, report: &mut Report) -> bool {
+fn named(context: &Context, name: &[u8], document: &mut Option<Document>, report: &mut Report) -> Status {
     // A name that has a block is one also where it is no module of this kernel.
     let named = ModuleName::new(name);
     let mut found = context.lookup_name(name).unwrap_or_default();
@@ -125,10 +126,9 @@ fn named(context: &Context, name: &[u8], document: &mut Option<Document>, report
     }
     if modules.is_empty() {
         let why = explain::not_found(context, name, None, report);
-        report.error([b"Module ", name, b" not found.", why.as_bytes()].concat());
-        return false;
+        return report.fail([b"Module ", name, b" not found.", why.as_bytes()].concat());
     }
-    let mut done = true;
+    let mut status = Status::Success;
     for module in &modules {
         let found = blocked::blocks(context, Some(module));
         match found.and_then(|blocks| Ok((blocks, blocked::ways(context, module)?))) {
@@ -136,13 +136,10 @@ fn named(context: &Context, name: &[u8], document: &mut Option<Document>, report
                 Some(document) => document.item(&item(Some(module), &blocks, Some(&ways)), report),
                 None => text(module, &blocks, &ways, report),
             },
-            Err(error) => {
-                report.error(error.to_string());
-                done = false;
-            }
+            Err(error) => status = report.fail(error.to_string()),
         }
     }
-    done
+    status
 }
 
 fn text(module: &ModuleName, blocks: &[Block], ways: &Ways, report: &mut Report) {

@@ -27,6 +27,7 @@ use crate::{
     parameters,
     progress::Progress,
     report::Report,
+    status::Status,
 };
 
 /// Runs the command.
@@ -34,12 +35,12 @@ pub(super) fn run(invocation: &Invocation, mut report: Report) -> ExitCode {
     report.set_threshold(Level::Error);
     let options = match cli::parse(command(), invocation, &mut report) {
         Ok(options) => options,
-        Err(done) => return report.finish(done),
+        Err(status) => return report.finish(status),
     };
     match act(&options, &mut report) {
-        Outcome::WouldLoad => report.finish(true),
-        Outcome::WouldNotLoad => report.finish(false),
-        _ => report.finish_with(ExitCode::from(2)),
+        Outcome::WouldLoad => report.finish(Status::Success),
+        Outcome::WouldNotLoad => report.finish(Status::Failure),
+        _ => report.finish(ExitCode::from(2)),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::{
     Invocation, cli, explain,
     json::{Document, Text},
     report::Report,
+    status::Status,
 };
 
 /// How the graph is written.
@@ -43,7 +44,7 @@ struct Item<'a> {
 pub(super) fn run(invocation: &Invocation, mut report: Report) -> ExitCode {
     let options = match cli::parse(command(), invocation, &mut report) {
         Ok(options) => options,
-        Err(done) => return report.finish(done),
+        Err(status) => return report.finish(status),
     };
     let word = cli::value_of(&options, "format").unwrap_or_else(|| "tree".into());
     let format = match word.as_encoded_bytes() {
@@ -51,11 +52,14 @@ pub(super) fn run(invocation: &Invocation, mut report: Report) -> ExitCode {
         b"tree" => Format::Tree,
         b"dot" => Format::Dot,
         other => {
-            report.error([b"unknown format '", other, b"': tree or dot"].concat());
-            return report.finish(false);
+            let status = report.fail([b"unknown format '", other, b"': tree or dot"].concat());
+            return report.finish(status);
         }
     };
-    let Some(context) = place::context(&options, &mut report) else { return report.finish(false) };
+    let context = match place::context(&options, &mut report) {
+        Ok(context) => context,
+        Err(status) => return report.finish(status),
+    };
     let relations = match options.get_flag("loaded") {
         true => Relations::of_loaded(&context),
         false => Relations::of_tree(&context),
@@ -63,15 +67,15 @@ pub(super) fn run(invocation: &Invocation, mut report: Report) -> ExitCode {
     let relations = match relations {
         Ok(relations) => relations,
         Err(error) => {
-            report.error(error.to_string());
-            return report.finish(false);
+            let status = report.fail(error.to_string());
+            return report.finish(status);
         }
     };
     let arguments = cli::values_of(&options, cli::ARGUMENTS);
-    let (from, done) = beginnings(&context, &relations, &arguments, &mut report);
+    let (from, status) = beginnings(&context, &relations, &arguments, &mut report);
     let from = if arguments.is_empty() { None } else { Some(from) };
     show(&relations, from, options.get_flag("reverse"), format, &mut report);
-    report.finish(done)
+    report.finish(status)
 }
 
 pub(super) fn command() -> clap::Command {
@@ -89,8 +93,8 @@ fn beginnings(
     relations: &Relations,
     arguments: &[OsString],
     report: &mut Report,
-) -> (Vec<ModuleName>, bool) {
-    let (mut from, mut done) = (Vec::new(), true);
+) -> (Vec<ModuleName>, Status) {
+    let (mut from, mut status) = (Vec::new(), Status::Success);
     for argument in arguments {
         let argument = argument.as_encoded_bytes();
         let named = ModuleName::new(argument);
@@ -103,13 +107,12 @@ fn beginnings(
             }
         };
         if modules.is_empty() {
-            done = false;
             let why = explain::not_found(context, argument, None, report);
-            report.error([b"Module ", argument, b" not found.", why.as_bytes()].concat());
+            status = report.fail([b"Module ", argument, b" not found.", why.as_bytes()].concat());
         }
         from.extend(modules);
     }
-    (from, done)
+    (from, status)
 }
 
 /// Shows the graph from some modules on; all of it where none are given.

@@ -12,7 +12,7 @@ use std::{ffi::OsStr, process::ExitCode};
 
 use modutils::Level;
 
-use crate::{Invocation, cli, lsmod, report::Report};
+use crate::{Invocation, cli, lsmod, report::Report, status::Status};
 
 pub(crate) use static_nodes::FORMATS;
 
@@ -74,19 +74,19 @@ pub fn run(invocation: &Invocation) -> ExitCode {
     let own = arguments.iter().take_while(is_option).count();
     let (own, rest) = arguments.split_at(own);
     let own = Invocation { program: invocation.program.clone(), arguments: own.to_vec() };
-    if let Err(done) = cli::parse(command(), &own, &mut report) {
-        return report.finish(done);
+    if let Err(status) = cli::parse(command(), &own, &mut report) {
+        return report.finish(status);
     }
     let rest = rest.strip_prefix(&["--".into()]).unwrap_or(rest);
     let Some((command, arguments)) = rest.split_first() else {
         report.usage(b"missing command");
-        return help(report, false);
+        return help(report, Status::Failure);
     };
     // Messages of getopt's kind begin with the command's name.
     let invocation = Invocation { program: command.clone(), arguments: arguments.to_vec() };
     match command.as_encoded_bytes() {
         b"check" => check::run(&invocation, report),
-        b"help" => help(report, true),
+        b"help" => help(report, Status::Success),
         b"list" => lsmod::list(&invocation, Report::new(c"kmod", Level::Error)),
         b"blocked" => blocked::run(&invocation, report),
         b"graph" => graph::run(&invocation, report),
@@ -116,10 +116,10 @@ fn after_help() -> String {
 
 fn unknown(command: &OsStr, mut report: Report) -> ExitCode {
     report.usage(&[b"invalid command '", command.as_encoded_bytes(), b"'"].concat());
-    help(report, false)
+    help(report, Status::Failure)
 }
 
-fn help(mut report: Report, done: bool) -> ExitCode {
+fn help(mut report: Report, status: Status) -> ExitCode {
     report.print_line(command().render_help().to_string().trim_end());
-    report.finish(done)
+    report.finish(status)
 }

@@ -1,6 +1,6 @@
 //! `kmod params`: the parameters of modules, and what they are now.
 
-use std::{os::unix::ffi::OsStrExt, path::Path, process::ExitCode};
+use std::{ffi::OsString, os::unix::ffi::OsStrExt, path::Path, process::ExitCode};
 
 use bstr::{BStr, BString, ByteSlice};
 use modutils::{
@@ -15,6 +15,7 @@ use crate::{
     Invocation, cli, explain,
     json::{Document, Text},
     report::Report,
+    status::Status,
 };
 
 /// A module whose parameters are shown.
@@ -46,24 +47,25 @@ struct ParameterItem<'a> {
 pub(super) fn run(invocation: &Invocation, mut report: Report) -> ExitCode {
     let options = match cli::parse(command(), invocation, &mut report) {
         Ok(options) => options,
-        Err(done) => return report.finish(done),
+        Err(status) => return report.finish(status),
     };
     let arguments = cli::values_of(&options, cli::ARGUMENTS);
     if arguments.is_empty() {
-        report.error("missing module name.");
-        return report.finish(false);
+        let status = report.fail("missing module name.");
+        return report.finish(status);
     }
-    let Some(context) = place::context(&options, &mut report) else { return report.finish(false) };
+    let context = match place::context(&options, &mut report) {
+        Ok(context) => context,
+        Err(status) => return report.finish(status),
+    };
     let json = options.get_flag("json");
     let mut document = json.then(|| Document::begin("parameters", "kmod", "modules", &mut report));
-    let mut done = true;
-    for argument in &arguments {
-        done &= show(&context, argument.as_bytes(), &mut document, &mut report);
-    }
+    let shown = |argument: &OsString| show(&context, argument.as_bytes(), &mut document, &mut report);
+    let status = arguments.iter().map(shown).collect::<Status>();
     if let Some(document) = document {
         document.end(&mut report);
     }
-    report.finish(done)
+    report.finish(status)
 }
 
 pub(super) fn command() -> clap::Command {
@@ -74,11 +76,11 @@ pub(super) fn command() -> clap::Command {
 }
 
 /// Shows what an argument means: a file, or all modules of a name or an alias.
-fn show(context: &Context, argument: &[u8], document: &mut Option<Document>, report: &mut Report) -> bool {
+fn show(context: &Context, argument: &[u8], document: &mut Option<Document>, report: &mut Report) -> Status {
     let path = Path::new(cli::os_str(argument));
     if argument.contains(&b'/') || (argument.contains_str(".ko") && path.is_file()) {
         let shown = ModuleFile::open(path).and_then(|file| of_file(context, &file, document, report));
-        return told(shown, argument, report);
+        return status_of(shown, argument, report);
     }
     let (found, error) = match context.lookup(argument) {
         Ok(found) => (found, None),
@@ -86,25 +88,23 @@ fn show(context: &Context, argument: &[u8], document: &mut Option<Document>, rep
     };
     if found.is_empty() {
         let why = explain::not_found(context, argument, error.as_ref(), report);
-        report.error([b"Module ", argument, b" not found.", why.as_bytes()].concat());
-        return false;
+        return report.fail([b"Module ", argument, b" not found.", why.as_bytes()].concat());
     }
-    let mut done = true;
+    let mut status = Status::Success;
     for module in found {
         let shown = match module.file() {
             Ok(Some(file)) => of_file(context, file, document, report),
             Ok(None) => of_builtin(&module, document, report),
             Err(error) => Err(error),
         };
-        done &= told(shown, module.name().as_bytes(), report);
+        status = status.and(status_of(shown, module.name().as_bytes(), report));
     }
-    done
+    status
 }
 
-fn told(shown: modutils::Result<()>, what: &[u8], report: &mut Report) -> bool {
-    let Err(error) = shown else { return true };
-    report.error([b"could not get parameters of '", what, b"': ", error.to_string().as_bytes()].concat());
-    false
+fn status_of(shown: modutils::Result<()>, name: &[u8], report: &mut Report) -> Status {
+    let Err(error) = shown else { return Status::Success };
+    report.fail([b"could not get parameters of '", name, b"': ", error.to_string().as_bytes()].concat())
 }
 
 fn of_file(

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgMatches, Command};
 use modutils::{Context, Release, Root};
 
-use crate::{cli, report::Report};
+use crate::{cli, report::Report, status::Status};
 
 /// Adds `--dirname`, `--set-version` and `--config`, as modprobe has them, and `--json` and `--help`.
 pub(super) fn options(command: Command) -> Command {
@@ -23,16 +23,14 @@ pub(super) fn options(command: Command) -> Command {
         )
 }
 
-/// The configuration and the indexes that the options ask for; what is wrong with them is told.
-pub(super) fn context(options: &ArgMatches, report: &mut Report) -> Option<Context> {
+/// Opens the configuration and the indexes that the options ask for, and reports faults in them.
+///
+/// # Errors
+/// When they cannot be opened. That has been reported; the error is the status that the tool ends with.
+pub(super) fn context(options: &ArgMatches, report: &mut Report) -> Result<Context, Status> {
     let release = cli::value_of(options, "set-version");
-    let release = match release.map_or_else(Release::running, |release| Ok(Release::new(release))) {
-        Ok(release) => release,
-        Err(error) => {
-            report.error(error.to_string());
-            return None;
-        }
-    };
+    let release = release.map_or_else(Release::running, |release| Ok(Release::new(release)));
+    let release = release.map_err(|error| report.fail(error.to_string()))?;
     let root = match cli::value_of(options, "dirname").filter(|directory| !directory.is_empty()) {
         Some(directory) => Root::default().with_base(cli::from_current_directory(&directory)),
         None => Root::default(),
@@ -43,11 +41,5 @@ pub(super) fn context(options: &ArgMatches, report: &mut Report) -> Option<Conte
         Some(paths) => builder.config_paths(paths),
         None => builder,
     };
-    match report.open(builder) {
-        Ok(context) => Some(context),
-        Err(error) => {
-            report.error(error.to_string());
-            None
-        }
-    }
+    report.open(builder).map_err(|error| report.fail(error.to_string()))
 }

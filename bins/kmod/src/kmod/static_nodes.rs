@@ -14,7 +14,7 @@ use modutils::{
     depmod::devname::{self, Device, Node},
 };
 
-use crate::{Invocation, cli, report::Report};
+use crate::{Invocation, cli, report::Report, status::Status};
 
 /// The ways in which nodes can be written, by name.
 pub(crate) const FORMATS: [&str; 3] = ["human", "tmpfiles", "devname"];
@@ -31,17 +31,17 @@ enum Format {
 pub(super) fn run(invocation: &Invocation, mut report: Report) -> ExitCode {
     let options = match cli::parse(command(), invocation, &mut report) {
         Ok(options) => options,
-        Err(done) => return report.finish(done),
+        Err(status) => return report.finish(status),
     };
     let word = cli::value_of(&options, "format").unwrap_or_else(|| "human".into());
     let Some(format) = Format::named(word.as_encoded_bytes()) else {
         report.usage(&[b"Unknown format: '", word.as_encoded_bytes(), b"'."].concat());
         report.print_line(command().render_help().to_string().trim_end());
-        return report.finish(false);
+        return report.finish(Status::Failure);
     };
     let output = cli::value_of(&options, "output").map(PathBuf::from);
-    let done = nodes(format, output.as_deref(), &mut report);
-    report.finish(done)
+    let status = nodes(format, output.as_deref(), &mut report);
+    report.finish(status)
 }
 
 pub(super) fn command() -> clap::Command {
@@ -58,7 +58,7 @@ pub(super) fn command() -> clap::Command {
         )
 }
 
-fn nodes(format: Format, output: Option<&Path>, report: &mut Report) -> bool {
+fn nodes(format: Format, output: Option<&Path>, report: &mut Report) -> Status {
     let release = match Release::running() {
         Ok(release) => release,
         Err(error) => return failure(report, &error.to_string()),
@@ -70,65 +70,64 @@ fn nodes(format: Format, output: Option<&Path>, report: &mut Report) -> bool {
         // A kernel without modules has no such file, and booting goes on.
         Err(error) if error.is_not_found() => {
             report.usage(format!("Warning: {} not found - ignoring", path.display()).as_bytes());
-            return true;
+            return Status::Success;
         }
         Err(error) => {
             return failure(report, &format!("could not open {} - {}", path.display(), error.cause()));
         }
     };
     let Some(output) = output else {
-        let (shown, done) = format_all(format, &text, &path, report);
+        let (shown, status) = format_all(format, &text, &path, report);
         report.print(shown);
-        return done;
+        return status;
     };
-    let Some(mut file) = create(output, report) else { return false };
-    let (shown, done) = format_all(format, &text, &path, report);
+    let mut file = match create(output, report) {
+        Ok(file) => file,
+        Err(status) => return status,
+    };
+    let (shown, status) = format_all(format, &text, &path, report);
     if let Err(error) = file.write_all(&shown) {
         let cause = modutils::error_text(&error);
         return failure(report, &format!("could not write {} - {cause}", output.display()));
     }
-    done
+    status
 }
 
-/// All nodes of the text in a file, and whether every line was one.
-fn format_all(format: Format, text: &[u8], path: &Path, report: &mut Report) -> (Vec<u8>, bool) {
+/// All nodes of the text in a file; a failure where a line is none.
+fn format_all(format: Format, text: &[u8], path: &Path, report: &mut Report) -> (Vec<u8>, Status) {
     let mut shown = Vec::new();
-    let mut done = true;
+    let mut status = Status::Success;
     for node in devname::parse(text) {
         match node {
             Ok(node) => write(&node, format, &mut shown),
             Err(bad) => {
                 report.usage(&[b"Error: invalid devname entry: ", bad.text.as_bytes()].concat());
                 report.usage(format!("  {}", bad.fault.at(path)).as_bytes());
-                done = false;
+                status = Status::Failure;
             }
         }
     }
-    (shown, done)
+    (shown, status)
 }
 
 /// Creates a file and the directories above it.
-fn create(path: &Path, report: &mut Report) -> Option<File> {
+fn create(path: &Path, report: &mut Report) -> Result<File, Status> {
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty())
         && let Err(error) = fs::create_dir_all(parent)
     {
         let cause = modutils::error_text(&error);
-        failure(report, &format!("could not create parent directory for {} - {cause}.", path.display()));
-        return None;
+        let message = format!("could not create parent directory for {} - {cause}.", path.display());
+        return Err(failure(report, &message));
     }
-    match File::create(path) {
-        Ok(file) => Some(file),
-        Err(error) => {
-            let cause = modutils::error_text(&error);
-            failure(report, &format!("could not create {} - {cause}", path.display()));
-            None
-        }
-    }
+    File::create(path).map_err(|error| {
+        let cause = modutils::error_text(&error);
+        failure(report, &format!("could not create {} - {cause}", path.display()))
+    })
 }
 
-fn failure(report: &mut Report, message: &str) -> bool {
+fn failure(report: &mut Report, message: &str) -> Status {
     report.usage(format!("Error: {message}").as_bytes());
-    false
+    Status::Failure
 }
 
 impl Format {

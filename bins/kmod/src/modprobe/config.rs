@@ -3,23 +3,23 @@
 use modutils::{Index, config::Directive};
 
 use super::Tool;
-use crate::report::Report;
+use crate::{report::Report, status::Status};
 
 /// Prints everything; with `--verbose`, each line of the configuration with its origin before it.
-pub(super) fn show(tool: &Tool, report: &mut Report) -> bool {
+pub(super) fn show(tool: &Tool, report: &mut Report) -> Status {
     if tool.shown.is_wanted() {
         let dumped = super::document::configuration(tool, report);
-        return reported(dumped, report);
+        return status_of(dumped, report);
     }
     configuration(tool, report);
     report.print("\n# End of configuration files. Dumping indexes now:\n\n");
     let aliases = dump(tool, Index::Aliases, report);
     let symbols = dump(tool, Index::Symbols, report);
-    symbols && aliases
+    aliases.and(symbols)
 }
 
-fn reported(dumped: modutils::Result<()>, report: &mut Report) -> bool {
-    dumped.map_err(|error| report.error(error.to_string())).is_ok()
+fn status_of(dumped: modutils::Result<()>, report: &mut Report) -> Status {
+    dumped.map_or_else(|error| report.fail(error.to_string()), |()| Status::Success)
 }
 
 fn configuration(tool: &Tool, report: &mut Report) {
@@ -36,8 +36,8 @@ fn configuration(tool: &Tool, report: &mut Report) {
 /// How many bytes of lines are printed at once, and some more that a line may have.
 const CHUNK: usize = 32 << 10;
 
-/// Prints the keys of an index as lines; whether that could be done.
-fn dump(tool: &Tool, index: Index, report: &mut Report) -> bool {
+/// Prints the keys of an index as lines.
+fn dump(tool: &Tool, index: Index, report: &mut Report) -> Status {
     let mut lines = Vec::with_capacity(CHUNK + 4096);
     let mut chunk = |lines: &mut Vec<u8>| {
         report.print(&*lines);
@@ -54,5 +54,5 @@ fn dump(tool: &Tool, index: Index, report: &mut Report) -> bool {
         }
     });
     chunk(&mut lines);
-    reported(dumped, report)
+    status_of(dumped, report)
 }

@@ -9,11 +9,11 @@ use modutils::{
     plan::{Action, LoadOptions, OnError, Plan, Planner, Step},
 };
 
-use super::{Tool, bytes, deny, document, fatal, options, run_command};
-use crate::{cli, explain, parameters, report::Report, why::Watch};
+use super::{Tool, argument_failed, bytes, deny, document, options, run_command};
+use crate::{cli, explain, parameters, report::Report, status::Status, why::Watch};
 
 /// Loads what the arguments ask for: one module with parameters, or with `--all` many.
-pub(super) fn all(tool: &Tool, report: &mut Report) -> bool {
+pub(super) fn all(tool: &Tool, report: &mut Report) -> Status {
     let arguments = &tool.options.arguments;
     let (names, parameters) = match arguments.split_first() {
         Some((name, given)) if !tool.options.all => (std::slice::from_ref(name), parameters::join(given)),
@@ -29,45 +29,42 @@ pub(super) fn all(tool: &Tool, report: &mut Report) -> bool {
     let execution = tool.execution();
     let mut planner = Planner::new(tool.context);
     let mut shown = HashSet::new();
-    let mut done = true;
-    for name in names {
-        done &= with_plans(tool, bytes(name), &load, &mut planner, report, &mut |plan, report| {
-            let mut loading = Loading::begin(tool, &mut shown, report);
-            plan.execute(&tool.kernel, &execution, &mut loading);
-            loading.done
-        });
-    }
-    done
+    let mut execute = |plan: Plan, report: &mut Report| {
+        let mut loading = Loading::begin(tool, &mut shown, report);
+        plan.execute(&tool.kernel, &execution, &mut loading);
+        loading.status
+    };
+    let names = names.iter().map(bytes);
+    names.map(|name| with_plans(tool, name, &load, &mut planner, report, &mut execute)).collect()
 }
 
 /// Loads with several threads: all names are looked up before anything is loaded.
-fn at_once(tool: &Tool, names: &[OsString], load: &LoadOptions, report: &mut Report) -> bool {
+fn at_once(tool: &Tool, names: &[OsString], load: &LoadOptions, report: &mut Report) -> Status {
     let mut planner = Planner::new(tool.context);
     let mut plans = Vec::new();
-    let mut done = true;
-    for name in names {
-        done &= with_plans(tool, bytes(name), load, &mut planner, report, &mut |plan, _| {
-            plans.push(plan);
-            true
-        });
-    }
+    let mut keep = |plan, _: &mut Report| {
+        plans.push(plan);
+        Status::Success
+    };
+    let names = names.iter().map(bytes);
+    let planned: Status =
+        names.map(|name| with_plans(tool, name, load, &mut planner, report, &mut keep)).collect();
     let mut shown = HashSet::new();
     let mut loading = Loading::begin(tool, &mut shown, report);
     Plan::execute_all(&plans, &tool.kernel, &tool.execution(), tool.options.jobs, &mut loading);
-    done && loading.done
+    planned.and(loading.status)
 }
 
-/// Makes a plan for each module that a name means, unless it is blacklisted, and hands it on; whether
-/// that could be done and all went well.
+/// Makes a plan for each module that a name means, unless it is blacklisted, and passes it to `each`.
 fn with_plans(
     tool: &Tool,
     name: &[u8],
     load: &LoadOptions,
     planner: &mut Planner,
     report: &mut Report,
-    each: &mut dyn FnMut(Plan, &mut Report) -> bool,
-) -> bool {
-    let Some(modules) = modules(tool, name, report) else { return false };
+    each: &mut dyn FnMut(Plan, &mut Report) -> Status,
+) -> Status {
+    let Some(modules) = modules(tool, name, report) else { return Status::Failure };
     if tool.options.action == options::Action::ResolveAlias {
         for module in &modules {
             match tool.shown.is_wanted() {
@@ -78,28 +75,24 @@ fn with_plans(
                 false => report.print_line(module.name()),
             }
         }
-        return true;
+        return Status::Success;
     }
     if let Err(error) = planner.gather(&modules) {
-        report.error(error.to_string());
-        return false;
+        return report.fail(error.to_string());
     }
-    let mut done = true;
+    let mut status = Status::Success;
     for module in &modules {
         if let Some(line) = planner.blacklisted(module, load) {
             let why = format!("{} is blacklisted by {}", module.name(), line.origin);
             report.notice(&Notice::new(Level::Info, why));
             continue;
         }
-        match planner.load(module, load) {
-            Ok(plan) => done &= each(plan, report),
-            Err(error) => {
-                report.error(error.to_string());
-                done = false;
-            }
-        }
+        status = status.and(match planner.load(module, load) {
+            Ok(plan) => each(plan, report),
+            Err(error) => report.fail(error.to_string()),
+        });
     }
-    done
+    status
 }
 
 /// The modules that an argument means; `None` where it means none, and that has been reported.
@@ -110,7 +103,7 @@ fn modules(tool: &Tool, name: &[u8], report: &mut Report) -> Option<Vec<Module>>
             Err(error) => {
                 let cause = error.errno().text();
                 let message = [b"Failed to get module from path ", name, b": ", cause.as_bytes()].concat();
-                fatal(tool.options, report, message);
+                argument_failed(tool.options, report, message);
                 None
             }
         };
@@ -123,7 +116,7 @@ fn modules(tool: &Tool, name: &[u8], report: &mut Report) -> Option<Vec<Module>>
     let directory = tool.context.directory().as_os_str().as_encoded_bytes();
     let first = [b"Module ", name, b" not found in directory ", directory].concat();
     let why = explain::not_found(tool.context, name, error.as_ref(), report);
-    fatal(tool.options, report, [first.as_slice(), why.as_bytes()].concat());
+    argument_failed(tool.options, report, [first.as_slice(), why.as_bytes()].concat());
     None
 }
 
@@ -134,14 +127,14 @@ struct Loading<'a> {
     /// The lines that were listed.
     shown: &'a mut HashSet<BString>,
     watch: Watch<'a>,
-    /// Whether all plans came to what was asked for.
-    done: bool,
+    /// Success as long as every plan came to what was asked for.
+    status: Status,
 }
 
 impl<'a> Loading<'a> {
     fn begin(tool: &'a Tool, shown: &'a mut HashSet<BString>, report: &'a mut Report) -> Self {
         let watch = Watch::begin(tool.context.root(), tool.mode() == Mode::Run);
-        Self { tool, report, shown, watch, done: true }
+        Self { tool, report, shown, watch, status: Status::Success }
     }
 }
 
@@ -180,15 +173,15 @@ impl Hooks for Loading<'_> {
     }
 
     fn ended(&mut self, plan: &Plan, outcome: Outcome) {
-        self.done &= match outcome {
-            Outcome::Done => true,
+        self.status = self.status.and(match outcome {
+            Outcome::Done => Status::Success,
             Outcome::Needless if self.tool.options.first_time => {
                 could_not_insert(plan.module(), "Module already in kernel", self.report);
-                false
+                Status::Failure
             }
-            Outcome::Needless => true,
-            _ => false,
-        };
+            Outcome::Needless => Status::Success,
+            _ => Status::Failure,
+        });
     }
 }
 

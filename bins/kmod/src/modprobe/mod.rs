@@ -18,7 +18,7 @@ use modutils::{
     plan::Step,
 };
 
-use crate::{Invocation, cli, report::Report, startup::KeyboardIgnored};
+use crate::{Invocation, cli, report::Report, startup::KeyboardIgnored, status::Status};
 use options::{Action, Options};
 
 /// Runs the tool.
@@ -27,15 +27,15 @@ pub fn run(invocation: &Invocation) -> ExitCode {
     let invocation = environment::with_options_of_environment(invocation);
     let options = match Options::read(&invocation, &mut report) {
         Ok(options) => options,
-        Err(done) => return report.finish(done),
+        Err(status) => return report.finish(status),
     };
     if options.syslog {
         report.use_syslog();
     }
     // Said even by those who are to be quiet.
     if options.arguments.is_empty() && options.action != Action::ShowConfig {
-        report.error("missing parameters. See -h.");
-        return report.finish(false);
+        let status = report.fail("missing parameters. See -h.");
+        return report.finish(status);
     }
     match options.threshold() {
         Some(level) => report.set_threshold(level),
@@ -45,17 +45,17 @@ pub fn run(invocation: &Invocation) -> ExitCode {
         // Half of a set of modules helps nobody.
         report.outlive_reader();
     }
-    let done = act(&options, &mut report);
-    report.finish(done)
+    let status = act(&options, &mut report);
+    report.finish(status)
 }
 
-/// Does what the options ask for; the result says whether all of it was done.
-fn act(options: &Options, report: &mut Report) -> bool {
+/// Does what the options ask for.
+fn act(options: &Options, report: &mut Report) -> Status {
     let release = match options.release() {
         Ok(release) => release,
         Err(error) => {
             report.fatal(error.to_string());
-            return false;
+            return Status::Failure;
         }
     };
     let builder = Context::builder().root(options.root()).release(release);
@@ -67,14 +67,14 @@ fn act(options: &Options, report: &mut Report) -> bool {
         Ok(context) => context,
         Err(error) => {
             report.fatal(error.to_string());
-            return false;
+            return Status::Failure;
         }
     };
     // The process ends with it: to give its many pieces back one by one would only take time.
     let context = ManuallyDrop::new(context);
     let shown = document::Shown::begin(options, report);
     let tool = Tool { options, context: &context, kernel: context.kernel(), shown };
-    let done = match options.action {
+    let status = match options.action {
         Action::ShowConfig => config::show(&tool, report),
         Action::ShowModversions => show::modversions(&tool, report),
         Action::ShowExports => show::exports(&tool, report),
@@ -82,7 +82,7 @@ fn act(options: &Options, report: &mut Report) -> bool {
         Action::Insert | Action::ResolveAlias => insert::all(&tool, report),
     };
     tool.shown.end(report);
-    done
+    status
 }
 
 /// What every part of the tool works with.
@@ -142,15 +142,12 @@ fn run_command(command: &Command) -> Result<(), CommandFailure> {
     command.run()
 }
 
-/// A message that ends the tool: unless it works on a list, or is quiet. The result says whether it
-/// ends.
-fn fatal(options: &Options, report: &mut Report, message: impl Into<bstr::BString>) -> bool {
-    if options.all {
-        report.warning(message);
-        return false;
+/// Reports that an argument failed: with `--all` the others still have their turn, and it is a warning.
+fn argument_failed(options: &Options, report: &mut Report, message: impl Into<bstr::BString>) {
+    match options.all {
+        true => report.warning(message),
+        false => report.fatal(message),
     }
-    report.fatal(message);
-    !options.quiet
 }
 
 /// The arguments as bytes.
@@ -159,6 +156,11 @@ fn bytes(word: &OsString) -> &[u8] {
 }
 
 impl Options {
+    /// Whether an argument that failed ends the tool. kmod's goes on when it is quiet.
+    fn ends_at_failure(&self) -> bool {
+        !self.all && !self.quiet
+    }
+
     fn root(&self) -> Root {
         match &self.dirname {
             Some(directory) if !directory.as_os_str().is_empty() => {

@@ -15,6 +15,7 @@ use crate::{
     Invocation,
     cli::{self, Meant},
     report::Report,
+    status::Status,
 };
 
 /// What is to be done.
@@ -115,22 +116,20 @@ impl Options {
     /// Reads the options.
     ///
     /// # Errors
-    /// As [`cli::parse`]: everything has been said, and the error says whether it was asked for.
-    pub(super) fn read(invocation: &Invocation, report: &mut Report) -> Result<Self, bool> {
+    /// As of [`cli::parse`]: everything has been printed, and the error is the status that the tool ends with.
+    pub(super) fn read(invocation: &Invocation, report: &mut Report) -> Result<Self, Status> {
         let command = command(Meant::by(&invocation.arguments));
         let given = Given(cli::parse(command, invocation, report)?);
         let any = |names: &[&str]| names.iter().any(|name| given.flag(name));
         let wait = match given.value("wait") {
             Some(text) => Some(milliseconds(&text).ok_or_else(|| {
-                report.error([b"unexpected wait value '", text.as_encoded_bytes(), b"'."].concat());
-                false
+                report.fail([b"unexpected wait value '", text.as_encoded_bytes(), b"'."].concat())
             })?),
             None => None,
         };
         let jobs = match given.value("jobs") {
             Some(text) => jobs(&text).ok_or_else(|| {
-                report.error([b"unexpected number of jobs '", text.as_encoded_bytes(), b"'."].concat());
-                false
+                report.fail([b"unexpected number of jobs '", text.as_encoded_bytes(), b"'."].concat())
             })?,
             None => NonZeroUsize::MIN,
         };

@@ -1,5 +1,7 @@
 //! Removing modules, with what they alone needed.
 
+use std::ops::ControlFlow;
+
 use bstr::ByteSlice;
 use modutils::{
     ModuleName,
@@ -7,29 +9,24 @@ use modutils::{
     plan::{Plan, Planner, RemoveOptions, Step},
 };
 
-use super::{Tool, bytes, fatal, run_command};
-use crate::{explain, report::Report};
+use super::{Tool, argument_failed, bytes, run_command};
+use crate::{explain, report::Report, status::Status};
 
-/// Whether a failure ended the tool.
-enum End {
-    /// The next argument has its turn; this one went well or not.
-    Next(bool),
-    /// Nothing more is done.
-    Now,
-}
+/// The status of one argument or plan; `Break` where a failure ends the tool.
+type Removed = ControlFlow<Status, Status>;
 
-/// Removes what the arguments name.
-pub(super) fn all(tool: &Tool, report: &mut Report) -> bool {
+/// Removes the modules that the arguments name.
+pub(super) fn all(tool: &Tool, report: &mut Report) -> Status {
     let execution = tool.execution();
     let mut planner = Planner::new(tool.context);
-    let mut done = true;
+    let mut status = Status::Success;
     for name in &tool.options.arguments {
         match one(tool, bytes(name), &execution, &mut planner, report) {
-            End::Next(well) => done &= well,
-            End::Now => return false,
+            Removed::Continue(removed) => status = status.and(removed),
+            Removed::Break(status) => return status,
         }
     }
-    done
+    status
 }
 
 fn one(
@@ -38,49 +35,52 @@ fn one(
     execution: &ExecuteOptions,
     planner: &mut Planner,
     report: &mut Report,
-) -> End {
+) -> Removed {
     let (modules, error) = match tool.context.lookup(name) {
         Ok(modules) => (modules, None),
         Err(error) => (Vec::new(), Some(error)),
     };
     if modules.is_empty() {
         let why = explain::not_found(tool.context, name, error.as_ref(), report);
-        return end(tool, report, &[b"Module ", name, b" not found.", why.as_bytes()].concat());
+        return fail(tool, report, &[b"Module ", name, b" not found.", why.as_bytes()].concat());
     }
-    // kmod takes those holders alone that use the module itself, and fails when others use these.
+    // kmod removes only the holders that use the module itself, and fails when other modules use those.
     let remove =
         RemoveOptions::default().ignore_commands(tool.options.ignore_commands).holders(tool.options.holders);
-    let mut done = true;
+    let mut status = Status::Success;
     for module in &modules {
         let plan = match planner.remove(module, &remove) {
             Ok(plan) => plan,
-            Err(error) => return end(tool, report, error.to_string().as_bytes()),
+            Err(error) => return fail(tool, report, error.to_string().as_bytes()),
         };
-        match carry_out(tool, &plan, execution, report) {
-            End::Next(well) => done &= well,
-            End::Now => return End::Now,
-        }
+        status = status.and(execute(tool, &plan, execution, report)?);
     }
-    End::Next(done)
+    Removed::Continue(status)
 }
 
-fn end(tool: &Tool, report: &mut Report, message: &[u8]) -> End {
-    if fatal(tool.options, report, message) { End::Now } else { End::Next(false) }
+/// Reports a failure.
+fn fail(tool: &Tool, report: &mut Report, message: &[u8]) -> Removed {
+    argument_failed(tool.options, report, message);
+    match tool.options.ends_at_failure() {
+        true => Removed::Break(Status::Failure),
+        false => Removed::Continue(Status::Failure),
+    }
 }
 
-fn carry_out(tool: &Tool, plan: &Plan, execution: &ExecuteOptions, report: &mut Report) -> End {
+fn execute(tool: &Tool, plan: &Plan, execution: &ExecuteOptions, report: &mut Report) -> Removed {
     let mut removing = Removing { tool, report, ended: false };
     let outcome = plan.execute(&tool.kernel, execution, &mut removing);
     match outcome {
-        _ if removing.ended => End::Now,
+        _ if removing.ended => Removed::Break(Status::Failure),
         Outcome::Needless if tool.options.first_time => {
-            end(tool, report, &[b"Module ", plan.module().as_bytes(), b" is not in kernel."].concat())
+            fail(tool, report, &[b"Module ", plan.module().as_bytes(), b" is not in kernel."].concat())
         }
-        outcome => End::Next(outcome != Outcome::Failed),
+        Outcome::Failed => Removed::Continue(Status::Failure),
+        _ => Removed::Continue(Status::Success),
     }
 }
 
-/// What is shown and reported while a plan is carried out.
+/// What is shown and reported while a plan is executed.
 struct Removing<'a> {
     tool: &'a Tool<'a>,
     report: &'a mut Report,
@@ -105,33 +105,27 @@ impl Hooks for Removing<'_> {
     }
 
     fn failed(&mut self, _: &Plan, step: &Step, failure: &Failure) -> Flow {
-        self.ended = failed(self.tool, &step.module, failure, self.report);
+        self.ended = report_failure(self.tool, &step.module, failure, self.report).is_break();
         if self.ended { Flow::Abort } else { Flow::Continue }
     }
 }
 
-/// Reports what failed, and whether that ends the tool.
-fn failed(tool: &Tool, module: &ModuleName, failure: &Failure, report: &mut Report) -> bool {
+/// Reports why a step failed. An answer of the kernel's never ends the tool.
+fn report_failure(tool: &Tool, module: &ModuleName, failure: &Failure, report: &mut Report) -> Removed {
     let about = |before: &[u8], after: &[u8]| [before, module.as_bytes(), after].concat();
     match failure {
         Failure::InUse => {
             let why = explain::in_use(tool.context.root(), module, true, report);
-            fatal(tool.options, report, about(b"Module ", &[b" is in use.", why.as_bytes()].concat()))
+            fail(tool, report, &about(b"Module ", &[b" is in use.", why.as_bytes()].concat()))
         }
-        Failure::Builtin => fatal(tool.options, report, about(b"Module ", b" is builtin.")),
-        Failure::Command { .. } => {
-            fatal(tool.options, report, about(b"Error running remove command for ", b""))
-        }
+        Failure::Builtin => fail(tool, report, &about(b"Module ", b" is builtin.")),
+        Failure::Command { .. } => fail(tool, report, &about(b"Error running remove command for ", b"")),
         Failure::NotRemoved(error) => {
             let cause = error.cause();
             let why = explain::not_removed(tool.context.root(), module, error.errno(), report);
             let message = about(b"could not remove '", &[b"': ", cause.as_bytes(), why.as_bytes()].concat());
-            report.error(message.as_bstr());
-            false
+            Removed::Continue(report.fail(message.as_bstr()))
         }
-        other => {
-            report.error(other.to_string());
-            false
-        }
+        other => Removed::Continue(report.fail(other.to_string())),
     }
 }

@@ -11,17 +11,17 @@ use modutils::{
 };
 
 use super::{Tool, bytes, document};
-use crate::{cli, report::Report};
+use crate::{cli, report::Report, status::Status};
 
 /// Prints the versions of the symbols that a module needs.
-pub(super) fn modversions(tool: &Tool, report: &mut Report) -> bool {
+pub(super) fn modversions(tool: &Tool, report: &mut Report) -> Status {
     table(tool, report, "modversions", |module| {
         Ok(module.versions()?.iter().map(|version| (version.crc, version.name.to_vec())).collect())
     })
 }
 
 /// Prints the symbols that a module exports, with their versions.
-pub(super) fn exports(tool: &Tool, report: &mut Report) -> bool {
+pub(super) fn exports(tool: &Tool, report: &mut Report) -> Status {
     table(tool, report, "symbols", |module| {
         let symbols = module.exported_symbols()?;
         Ok(symbols.iter().map(|symbol| (symbol.crc.unwrap_or_default(), symbol.name.to_vec())).collect())
@@ -35,24 +35,21 @@ fn table(
     report: &mut Report,
     what: &str,
     rows: impl FnOnce(&ModuleFile) -> modutils::Result<Rows>,
-) -> bool {
-    let Some(argument) = tool.options.arguments.first() else { return false };
+) -> Status {
+    let Some(argument) = tool.options.arguments.first() else { return Status::Failure };
     let path = match file_of(tool.context, bytes(argument)) {
         Ok(Some(path)) => path,
         Ok(None) => {
             report.fatal([b"Module ", bytes(argument), b" not found."].concat());
-            return false;
+            return Status::Failure;
         }
         Err(error) => {
             report.fatal(error.to_string());
-            return false;
+            return Status::Failure;
         }
     };
     match ModuleFile::open(&path).and_then(|module| rows(&module)) {
-        Ok(rows) if rows.is_empty() => {
-            could_not_get(what, argument, Errno::ENODATA.text(), report);
-            false
-        }
+        Ok(rows) if rows.is_empty() => could_not_get(what, argument, Errno::ENODATA.text(), report),
         Ok(rows) => {
             for (crc, name) in rows {
                 if tool.shown.is_wanted() {
@@ -61,7 +58,7 @@ fn table(
                 }
                 report.print_line([format!("{crc:#010x}\t").as_bytes(), &name].concat());
             }
-            true
+            Status::Success
         }
         Err(error) => {
             let mut cause = error.errno().text().to_owned();
@@ -69,15 +66,15 @@ fn table(
             if matches!(error, modutils::Error::Malformed { .. }) {
                 cause = format!("{cause}\n  {error}");
             }
-            could_not_get(what, argument, &cause, report);
-            false
+            could_not_get(what, argument, &cause, report)
         }
     }
 }
 
-fn could_not_get(what: &str, argument: &OsString, cause: &str, report: &mut Report) {
+fn could_not_get(what: &str, argument: &OsString, cause: &str, report: &mut Report) -> Status {
     let start = format!("could not get {what} of ");
     report.fatal([start.as_bytes(), bytes(argument), b": ", cause.as_bytes()].concat());
+    Status::Failure
 }
 
 /// The file of an argument: a path, if it is written as one or ends as a module file does, or the

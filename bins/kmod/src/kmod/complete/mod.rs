@@ -17,7 +17,7 @@ use self::{
     candidates::Candidate,
     line::{Line, Wanted},
 };
-use crate::{Invocation, depmod, insmod, lsmod, modinfo, modprobe, report::Report, rmmod};
+use crate::{Invocation, depmod, insmod, lsmod, modinfo, modprobe, report::Report, rmmod, status::Status};
 
 /// Runs the command. Words that nothing is known of have no answer, and that is no failure: a shell
 /// asks in the middle of typing.
@@ -35,7 +35,7 @@ pub(super) fn run(invocation: &Invocation, mut report: Report) -> ExitCode {
             candidate.print(&mut report);
         }
     }
-    report.finish(true)
+    report.finish(Status::Success)
 }
 
 /// The command line that the words belong to, and those after the program's name and kmod's command.
