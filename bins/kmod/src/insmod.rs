@@ -7,7 +7,7 @@ use modutils::{
     kernel::{Force, Kernel},
 };
 
-use crate::{Invocation, cli, parameters, report::Report, status::Status, why::Watch};
+use crate::{Invocation, cause::refused_load::LoadWatch, cli, parameters, report::Report, status::Status};
 
 /// Runs the tool.
 pub fn run(invocation: &Invocation) -> ExitCode {
@@ -56,13 +56,13 @@ fn insert(file: &Path, parameters: &[u8], force: Force, report: &mut Report) -> 
         return report.fail([b"could not load module ", shown, b": ", cause.as_bytes()].concat());
     }
     let root = Root::default();
-    let mut watch = Watch::begin(&root, true);
+    let mut watch = LoadWatch::begin(&root, true);
     match Kernel::running(&root).insert(file, parameters, force) {
         Ok(()) => Status::Success,
         Err(error) => {
             let cause = match error {
                 Error::NotLoaded { errno, .. } => {
-                    why_refused(errno).to_owned() + &watch.explain(file, parameters, force, errno)
+                    why_refused(errno).to_owned() + &watch.cause(file, parameters, force, errno)
                 }
                 // The message names the file.
                 Error::Io { .. } => error.cause(),

@@ -5,9 +5,9 @@
 
 #[cfg(all(target_arch = "x86_64", any(target_env = "musl", test)))]
 mod allocator;
+mod cause;
 mod cli;
 mod depmod;
-mod explain;
 mod insmod;
 mod json;
 mod kmod;
@@ -24,7 +24,6 @@ mod startup;
 mod status;
 mod style;
 mod version;
-mod why;
 
 use std::{ffi::OsString, path::Path, process::ExitCode};
 

@@ -18,7 +18,7 @@ use modutils::{
 };
 use render::{Place, Rendering, Subject};
 
-use crate::{Invocation, cli, explain, json::Document, report::Report, status::Status};
+use crate::{Invocation, cause::failed_request, cli, json::Document, report::Report, status::Status};
 
 /// Runs the tool.
 pub fn run(invocation: &Invocation) -> ExitCode {
@@ -219,7 +219,7 @@ impl Output<'_> {
             Meant::Builtin(module) => self.show_builtin(module, report),
             Meant::Unreadable(module, error) => no_modinfo(module.name(), error, report),
             Meant::Nothing(message, name, error) => {
-                let why = explain::not_found(context, name, error.as_ref(), report);
+                let why = failed_request::not_found(context, name, error.as_ref(), report);
                 report.fail([message.as_slice(), why.as_bytes()].concat())
             }
         }

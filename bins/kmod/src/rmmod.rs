@@ -7,7 +7,7 @@ use modutils::{
     kernel::{Kernel, State},
 };
 
-use crate::{Invocation, cli, explain, lsmod, report::Report, status::Status};
+use crate::{Invocation, cause::failed_request, cli, lsmod, report::Report, status::Status};
 
 /// Runs the tool.
 pub fn run(invocation: &Invocation) -> ExitCode {
@@ -71,7 +71,7 @@ fn remove(module: &ModuleName, force: bool, report: &mut Report) -> Result<(), V
         let name = module.as_bytes();
         // kmod says it twice, once for the library and once for the tool; scripts look for either.
         report.error([b"could not remove '", name, b"': ", cause.as_bytes()].concat());
-        let why = explain::not_removed(&root, module, errno, report);
+        let why = failed_request::not_removed(&root, module, errno, report);
         [b"could not remove module ", name, b": ", cause.as_bytes(), why.as_bytes()].concat()
     })
 }
@@ -83,19 +83,21 @@ fn check(kernel: &Kernel, root: &Root, module: &ModuleName, report: &mut Report)
         return no(b" is builtin.");
     }
     if kernel.state(module) == State::Absent {
-        let why = explain::not_loaded(root, module);
+        let why = failed_request::not_loaded(root, module);
         return no(&[b" is not currently loaded", why.as_bytes()].concat());
     }
     // An unreadable list of holders is no reason: the kernel decides.
     let holders = lsmod::holders(kernel, module, report);
     if !holders.is_empty() {
         let names: Vec<&[u8]> = holders.iter().map(ModuleName::as_bytes).collect();
-        let why = explain::in_use(root, module, false, report);
+        let why = failed_request::in_use(root, module, false, report);
         return no(&[b" is in use by: ", names.join(&b' ').as_slice(), why.as_bytes()].concat());
     }
     match kernel.references(module) {
         Some(0) => Ok(()),
-        Some(_) => no(&[b" is in use", explain::in_use(root, module, false, report).as_bytes()].concat()),
+        Some(_) => {
+            no(&[b" is in use", failed_request::in_use(root, module, false, report).as_bytes()].concat())
+        }
         None => Err(b"Module unloading is not supported".to_vec()),
     }
 }

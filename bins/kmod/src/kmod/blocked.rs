@@ -11,7 +11,9 @@ use serde::Serialize;
 
 use super::place;
 use crate::{
-    Invocation, cli, explain,
+    Invocation,
+    cause::failed_request,
+    cli,
     json::{self, Document, Text},
     report::Report,
     status::Status,
@@ -125,7 +127,7 @@ fn named(context: &Context, name: &[u8], document: &mut Option<Document>, report
         modules.push(named);
     }
     if modules.is_empty() {
-        let why = explain::not_found(context, name, None, report);
+        let why = failed_request::not_found(context, name, None, report);
         return report.fail([b"Module ", name, b" not found.", why.as_bytes()].concat());
     }
     let mut status = Status::Success;

@@ -22,7 +22,9 @@ use modutils::{
 use document::Item;
 
 use crate::{
-    Invocation, cli, explain,
+    Invocation,
+    cause::{self, failed_request},
+    cli,
     json::{Document, Text},
     parameters,
     progress::Progress,
@@ -163,7 +165,7 @@ fn verdict(target: &Target, module: &[u8], parameters: &[u8], report: &mut Repor
     };
     let context = target.context();
     let directory = context.directory().as_os_str().as_encoded_bytes();
-    let why = explain::not_found(&context, module, error.as_ref(), report);
+    let why = failed_request::not_found(&context, module, error.as_ref(), report);
     report.error([b"Module ", module, b" not found in directory ", directory, why.as_bytes()].concat());
     None
 }
@@ -201,7 +203,7 @@ fn no_directory(target: &Target, error: &Error, report: &Report) -> String {
     if !error.is_not_found() {
         return String::new();
     }
-    explain::not_found(&target.context(), b"", None, report)
+    failed_request::not_found(&target.context(), b"", None, report)
 }
 
 fn begin(target: &Target, report: &mut Report) -> Document {
@@ -237,7 +239,7 @@ fn told(title: &[u8], verdict: &Verdict) -> String {
         Outcome::WouldNotLoad => "would not load",
         _ => "cannot be told",
     };
-    format!("{}: {outcome}{}", printable(title), explain::indented(&verdict.lines()))
+    format!("{}: {outcome}{}", printable(title), cause::indented(&verdict.lines()))
 }
 
 fn counted(counts: &Counts) -> String {

@@ -14,7 +14,9 @@ use serde::Serialize;
 
 use super::place;
 use crate::{
-    Invocation, cli, explain,
+    Invocation,
+    cause::failed_request,
+    cli,
     json::{Document, Text},
     report::Report,
     status::Status,
@@ -107,7 +109,7 @@ fn beginnings(
             }
         };
         if modules.is_empty() {
-            let why = explain::not_found(context, argument, None, report);
+            let why = failed_request::not_found(context, argument, None, report);
             status = report.fail([b"Module ", argument, b" not found.", why.as_bytes()].concat());
         }
         from.extend(modules);

@@ -12,7 +12,9 @@ use serde::Serialize;
 
 use super::place;
 use crate::{
-    Invocation, cli, explain,
+    Invocation,
+    cause::failed_request,
+    cli,
     json::{Document, Text},
     report::Report,
     status::Status,
@@ -87,7 +89,7 @@ fn show(context: &Context, argument: &[u8], document: &mut Option<Document>, rep
         Err(error) => (Vec::new(), Some(error)),
     };
     if found.is_empty() {
-        let why = explain::not_found(context, argument, error.as_ref(), report);
+        let why = failed_request::not_found(context, argument, error.as_ref(), report);
         return report.fail([b"Module ", argument, b" not found.", why.as_bytes()].concat());
     }
     let mut status = Status::Success;

@@ -10,7 +10,12 @@ use modutils::{
 };
 
 use super::{Tool, argument_failed, bytes, deny, document, options, run_command};
-use crate::{cli, explain, parameters, report::Report, status::Status, why::Watch};
+use crate::{
+    cause::{failed_request, refused_load::LoadWatch},
+    cli, parameters,
+    report::Report,
+    status::Status,
+};
 
 /// Loads what the arguments ask for: one module with parameters, or with `--all` many.
 pub(super) fn all(tool: &Tool, report: &mut Report) -> Status {
@@ -115,7 +120,7 @@ fn modules(tool: &Tool, name: &[u8], report: &mut Report) -> Option<Vec<Module>>
     };
     let directory = tool.context.directory().as_os_str().as_encoded_bytes();
     let first = [b"Module ", name, b" not found in directory ", directory].concat();
-    let why = explain::not_found(tool.context, name, error.as_ref(), report);
+    let why = failed_request::not_found(tool.context, name, error.as_ref(), report);
     argument_failed(tool.options, report, [first.as_slice(), why.as_bytes()].concat());
     None
 }
@@ -126,14 +131,14 @@ struct Loading<'a> {
     report: &'a mut Report,
     /// The lines that were listed.
     shown: &'a mut HashSet<BString>,
-    watch: Watch<'a>,
+    watch: LoadWatch<'a>,
     /// Success as long as every plan came to what was asked for.
     status: Status,
 }
 
 impl<'a> Loading<'a> {
     fn begin(tool: &'a Tool, shown: &'a mut HashSet<BString>, report: &'a mut Report) -> Self {
-        let watch = Watch::begin(tool.context.root(), tool.mode() == Mode::Run);
+        let watch = LoadWatch::begin(tool.context.root(), tool.mode() == Mode::Run);
         Self { tool, report, shown, watch, status: Status::Success }
     }
 }
@@ -216,7 +221,7 @@ impl Loading<'_> {
                 format!("{}\n  {error}", why_refused(error.errno()))
             }
             Failure::Missing(error) | Failure::NotLoaded(error) if error.is_not_found() => {
-                failure.to_string() + &explain::gone(self.tool.context, &step.action)
+                failure.to_string() + &failed_request::file_missing(self.tool.context, &step.action)
             }
             other => other.to_string(),
         }
@@ -234,7 +239,7 @@ impl Loading<'_> {
         } else {
             format!("\n  The kernel refused {}, which it needs.", step.module)
         };
-        which + &self.watch.explain(file, options, self.tool.options.force, errno)
+        which + &self.watch.cause(file, options, self.tool.options.force, errno)
     }
 }
 

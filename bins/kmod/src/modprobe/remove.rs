@@ -10,7 +10,7 @@ use modutils::{
 };
 
 use super::{Tool, argument_failed, bytes, run_command};
-use crate::{explain, report::Report, status::Status};
+use crate::{cause::failed_request, report::Report, status::Status};
 
 /// The status of one argument or plan; `Break` where a failure ends the tool.
 type Removed = ControlFlow<Status, Status>;
@@ -41,7 +41,7 @@ fn one(
         Err(error) => (Vec::new(), Some(error)),
     };
     if modules.is_empty() {
-        let why = explain::not_found(tool.context, name, error.as_ref(), report);
+        let why = failed_request::not_found(tool.context, name, error.as_ref(), report);
         return fail(tool, report, &[b"Module ", name, b" not found.", why.as_bytes()].concat());
     }
     // kmod removes only the holders that use the module itself, and fails when other modules use those.
@@ -115,14 +115,14 @@ fn report_failure(tool: &Tool, module: &ModuleName, failure: &Failure, report: &
     let about = |before: &[u8], after: &[u8]| [before, module.as_bytes(), after].concat();
     match failure {
         Failure::InUse => {
-            let why = explain::in_use(tool.context.root(), module, true, report);
+            let why = failed_request::in_use(tool.context.root(), module, true, report);
             fail(tool, report, &about(b"Module ", &[b" is in use.", why.as_bytes()].concat()))
         }
         Failure::Builtin => fail(tool, report, &about(b"Module ", b" is builtin.")),
         Failure::Command { .. } => fail(tool, report, &about(b"Error running remove command for ", b"")),
         Failure::NotRemoved(error) => {
             let cause = error.cause();
-            let why = explain::not_removed(tool.context.root(), module, error.errno(), report);
+            let why = failed_request::not_removed(tool.context.root(), module, error.errno(), report);
             let message = about(b"could not remove '", &[b"': ", cause.as_bytes(), why.as_bytes()].concat());
             Removed::Continue(report.fail(message.as_bstr()))
         }

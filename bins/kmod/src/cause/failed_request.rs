@@ -1,7 +1,4 @@
-//! What follows a message of a failure: why, and what to do.
-//!
-//! The message stays as scripts know it; these lines come after it, indented. Nothing is worked out where
-//! nobody would read it.
+//! Why a request could not be met: a name without a module, a module that is in use or not loaded.
 
 use modutils::{
     Context, Errno, Error, Level, ModuleName, Root,
@@ -9,9 +6,10 @@ use modutils::{
     plan::Action,
 };
 
+use super::indented;
 use crate::report::Report;
 
-/// Why a name means no module. Where the lookup has met an error, that is why.
+/// Why no module has this name. An error of the lookup is the cause, where there was one.
 pub fn not_found(context: &Context, name: &[u8], error: Option<&Error>, report: &Report) -> String {
     if !report.shows(Level::Error) {
         return String::new();
@@ -19,13 +17,13 @@ pub fn not_found(context: &Context, name: &[u8], error: Option<&Error>, report: 
     remarks(&request::not_found(context, name, error))
 }
 
-/// That an index lists a file which is not there. Where a caller named the file, no index did.
-pub fn gone(context: &Context, action: &Action) -> String {
+/// That an index lists a file which does not exist. No index lists a file that the caller named.
+pub fn file_missing(context: &Context, action: &Action) -> String {
     let Action::Load { file, .. } = action else { return String::new() };
     remarks(request::listed_but_gone(context, file).as_slice())
 }
 
-/// By whom a module is in use; by which modules, the message may have said.
+/// What uses a module. The modules among its users are omitted where the message names them.
 pub fn in_use(root: &Root, module: &ModuleName, with_modules: bool, report: &Report) -> String {
     if !report.shows(Level::Error) {
         return String::new();
@@ -34,7 +32,7 @@ pub fn in_use(root: &Root, module: &ModuleName, with_modules: bool, report: &Rep
     indented(&if with_modules { users.lines() } else { users.lines_without_modules() })
 }
 
-/// Why the kernel did not drop a module, by its answer.
+/// Why the kernel refused to remove a module, by the error number that it returned.
 pub fn not_removed(root: &Root, module: &ModuleName, errno: Errno, report: &Report) -> String {
     if !report.shows(Level::Error) {
         return String::new();
@@ -42,16 +40,11 @@ pub fn not_removed(root: &Root, module: &ModuleName, errno: Errno, report: &Repo
     remarks(&request::not_removed(root, module, errno))
 }
 
-/// Which module may have been meant in the place of one that is not loaded.
+/// Which loaded module the caller may have meant instead of one that is not loaded.
 pub fn not_loaded(root: &Root, module: &ModuleName) -> String {
     remarks(request::not_loaded(root, module).as_slice())
 }
 
 fn remarks(remarks: &[Remark]) -> String {
     remarks.iter().map(|remark| indented(remark.text())).collect()
-}
-
-/// Lines of our own after a message.
-pub fn indented(lines: &[String]) -> String {
-    lines.iter().map(|line| format!("\n  {line}")).collect()
 }
