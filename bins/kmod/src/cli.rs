@@ -31,12 +31,12 @@ pub fn command(name: &'static str, about: &'static str) -> Command {
 
 /// The options every tool ends its list with. They act where they stand: what follows is not read.
 pub fn common(command: Command) -> Command {
-    common_as_meant(command, Meant::ALL)
+    common_in_use(command, OptionsInUse::ALL)
 }
 
 /// The same, as far as they are meant.
-pub fn common_as_meant(command: Command, meant: Meant) -> Command {
-    meant.add(meant.add(command.version(env!("CARGO_PKG_VERSION")), version_option()), help())
+pub fn common_in_use(command: Command, in_use: OptionsInUse) -> Command {
+    in_use.add(in_use.add(command.version(env!("CARGO_PKG_VERSION")), version_option()), help())
 }
 
 fn version_option() -> Arg {
@@ -50,17 +50,17 @@ fn help() -> Arg {
 /// The options that a call can mean. To describe all that a tool has would be a third of what a short call
 /// takes, and most calls give two or three: what no word can mean need not be described.
 #[derive(Clone, Copy)]
-pub struct Meant<'a>(Option<&'a [OsString]>);
+pub struct OptionsInUse<'a>(Option<&'a [OsString]>);
 
-impl<'a> Meant<'a> {
+impl<'a> OptionsInUse<'a> {
     /// All options.
-    pub const ALL: Meant<'static> = Meant(None);
+    pub const ALL: OptionsInUse<'static> = OptionsInUse(None);
 
     /// Those that the words of a command line can mean, and perhaps some more: a word may be the value of
     /// an option. Help shows all of them.
-    pub fn by(words: &'a [OsString]) -> Self {
-        let meant = Self(Some(words));
-        if meant.includes(&help()) { Self(None) } else { meant }
+    pub fn of(words: &'a [OsString]) -> Self {
+        let in_use = Self(Some(words));
+        if in_use.includes(&help()) { Self(None) } else { in_use }
     }
 
     /// Adds an option to a command.
@@ -74,9 +74,9 @@ impl<'a> Meant<'a> {
             b"--" => false,
             [b'-', b'-', name @ ..] => {
                 let name = name.split(|&byte| byte == b'=').next().unwrap_or_default();
-                let is_begun = |long: &str| long.as_bytes().starts_with(name);
-                option.get_long().is_some_and(is_begun)
-                    || option.get_all_aliases().is_some_and(|aliases| aliases.into_iter().any(is_begun))
+                let begins = |long: &str| long.as_bytes().starts_with(name);
+                option.get_long().is_some_and(begins)
+                    || option.get_all_aliases().is_some_and(|aliases| aliases.into_iter().any(begins))
             }
             [b'-', letters @ ..] => option
                 .get_short()
@@ -189,24 +189,24 @@ pub fn parse(
 
 /// What getopt_long(3) would say of the error.
 fn getopt_text(error: &clap::Error, command: &Command, arguments: &[OsString]) -> Vec<u8> {
-    let culprit = match error.get(ContextKind::InvalidArg) {
-        Some(ContextValue::String(culprit)) => culprit.as_str(),
+    let rejected = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(rejected)) => rejected.as_str(),
         _ => "",
     };
     // clap renders an option as `--name <VALUE>` or `-n`.
-    let culprit = culprit.split([' ', '=']).next().unwrap_or_default().trim_end_matches("...");
+    let rejected = rejected.split([' ', '=']).next().unwrap_or_default().trim_end_matches("...");
     match error.kind() {
-        ErrorKind::UnknownArgument => unknown(culprit, command, arguments),
-        ErrorKind::TooManyValues => format!("option '{culprit}' doesn't allow an argument").into_bytes(),
-        ErrorKind::InvalidValue => missing_value(culprit, arguments),
+        ErrorKind::UnknownArgument => unknown(rejected, command, arguments),
+        ErrorKind::TooManyValues => format!("option '{rejected}' doesn't allow an argument").into_bytes(),
+        ErrorKind::InvalidValue => missing_value(rejected, arguments),
         // No option of ours can fail otherwise; clap's own words serve if one does.
         _ => error.to_string().into_bytes(),
     }
 }
 
-fn unknown(culprit: &str, command: &Command, arguments: &[OsString]) -> Vec<u8> {
-    let Some(long) = culprit.strip_prefix("--") else {
-        let letter = culprit.strip_prefix('-').unwrap_or(culprit);
+fn unknown(rejected: &str, command: &Command, arguments: &[OsString]) -> Vec<u8> {
+    let Some(long) = rejected.strip_prefix("--") else {
+        let letter = rejected.strip_prefix('-').unwrap_or(rejected);
         return format!("invalid option -- '{letter}'").into_bytes();
     };
     let candidates: Vec<String> = command
@@ -216,10 +216,10 @@ fn unknown(culprit: &str, command: &Command, arguments: &[OsString]) -> Vec<u8> 
         .map(|name| format!("'--{name}'"))
         .collect();
     // getopt repeats the argument as it was written, with its value.
-    let is_culprit =
-        |word: &&OsString| word.as_bytes().split(|&byte| byte == b'=').next() == Some(culprit.as_bytes());
-    let written = arguments.iter().find(is_culprit);
-    let written = written.map_or(culprit.as_bytes(), |word| word.as_bytes());
+    let is_rejected =
+        |word: &&OsString| word.as_bytes().split(|&byte| byte == b'=').next() == Some(rejected.as_bytes());
+    let written = arguments.iter().find(is_rejected);
+    let written = written.map_or(rejected.as_bytes(), |word| word.as_bytes());
     if candidates.len() > 1 {
         let possibilities = candidates.join(" ").into_bytes();
         [b"option '", written, b"' is ambiguous; possibilities: ", &possibilities].concat()
@@ -229,10 +229,10 @@ fn unknown(culprit: &str, command: &Command, arguments: &[OsString]) -> Vec<u8> 
 }
 
 /// The value can only be missing at the end of the arguments: the last one tells how it was written.
-fn missing_value(culprit: &str, arguments: &[OsString]) -> Vec<u8> {
+fn missing_value(rejected: &str, arguments: &[OsString]) -> Vec<u8> {
     let last = arguments.last().map_or(&b""[..], |word| word.as_bytes());
     if last.starts_with(b"--") {
-        format!("option '{culprit}' requires an argument").into_bytes()
+        format!("option '{rejected}' requires an argument").into_bytes()
     } else {
         let letter = last.last().copied().unwrap_or(b'?');
         [b"option requires an argument -- '", &[letter][..], b"'"].concat()
@@ -253,7 +253,7 @@ pub fn os_str(bytes: &[u8]) -> &OsStr {
 mod tests {
     use super::*;
 
-    fn complaint(words: &[&str]) -> String {
+    fn message(words: &[&str]) -> String {
         let command = command("t", "").arg(long_flag("show-more", "")).arg(long_flag("show-less", ""));
         let arguments: Vec<OsString> = words.iter().map(OsString::from).collect();
         let program = std::iter::once(OsString::from("t"));
@@ -264,8 +264,8 @@ mod tests {
     #[test]
     fn a_bad_option_is_repeated_as_it_was_written() {
         let possibilities = "is ambiguous; possibilities: '--show-more' '--show-less'";
-        assert_eq!(complaint(&["--show-m", "--show-"]), format!("option '--show-' {possibilities}"));
-        assert_eq!(complaint(&["--sh=1"]), format!("option '--sh=1' {possibilities}"));
-        assert_eq!(complaint(&["--hide=x"]), "unrecognized option '--hide=x'");
+        assert_eq!(message(&["--show-m", "--show-"]), format!("option '--show-' {possibilities}"));
+        assert_eq!(message(&["--sh=1"]), format!("option '--sh=1' {possibilities}"));
+        assert_eq!(message(&["--hide=x"]), "unrecognized option '--hide=x'");
     }
 }

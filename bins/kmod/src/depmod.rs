@@ -1,7 +1,7 @@
 //! `depmod`: make the module indexes of a kernel.
 
 mod document;
-mod watch;
+mod observer;
 
 use std::{num::NonZeroUsize, path::PathBuf, process::ExitCode};
 
@@ -12,7 +12,7 @@ use modutils::{
 };
 
 use crate::{Invocation, cli, report::Report, status::Status};
-use watch::Watch;
+use observer::RunObserver;
 
 /// Runs the tool.
 pub fn run(invocation: &Invocation) -> ExitCode {
@@ -127,10 +127,10 @@ fn options(matches: &ArgMatches, report: &mut Report) -> Result<Options, Status>
 fn make_indexes(options: &Options, report: &mut Report) -> Status {
     let Options { run, show, json } = options;
     if !show {
-        let written = run.execute(&Watch::new(report));
+        let written = run.execute(&RunObserver::new(report));
         return written.map_or_else(|failure| print_failure(report, &failure), |_| Status::Success);
     }
-    let preview = match run.preview(&Watch::new(report)) {
+    let preview = match run.preview(&RunObserver::new(report)) {
         Ok(Some(preview)) => preview,
         Ok(None) => return Status::Success,
         Err(failure) => return print_failure(report, &failure),

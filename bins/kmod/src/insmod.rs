@@ -62,11 +62,11 @@ fn insert(file: &Path, parameters: &[u8], force: Force, report: &mut Report) -> 
         Err(error) => {
             let cause = match error {
                 Error::NotLoaded { errno, .. } => {
-                    why_refused(errno).to_owned() + &watch.cause(file, parameters, force, errno)
+                    error_text(errno).to_owned() + &watch.cause(file, parameters, force, errno)
                 }
                 // The message names the file.
                 Error::Io { .. } => error.cause(),
-                error => format!("{}\n  {error}", why_refused(error.errno())),
+                error => format!("{}\n  {error}", error_text(error.errno())),
             };
             report.fail([b"could not insert module ", shown, b": ", cause.as_bytes()].concat())
         }
@@ -74,7 +74,7 @@ fn insert(file: &Path, parameters: &[u8], force: Force, report: &mut Report) -> 
 }
 
 /// The kernel gives these numbers meanings of their own when it loads a module.
-fn why_refused(errno: Errno) -> &'static str {
+fn error_text(errno: Errno) -> &'static str {
     match errno {
         Errno::ENOEXEC => "Invalid module format",
         Errno::ENOENT => "Unknown symbol in module",

@@ -53,7 +53,7 @@ pub fn command() -> clap::Command {
 
 /// A module as `--json` shows it.
 #[derive(Serialize)]
-struct Item<'a> {
+struct LoadedItem<'a> {
     name: Text<'a>,
     size: Option<i64>,
     references: Option<i64>,
@@ -100,7 +100,7 @@ fn document(kernel: &Kernel, modules: &[LoadedModule], report: &mut Report) {
     let mut document = Document::begin("modules", "lsmod", "modules", report);
     for module in modules {
         let holders = holders(kernel, &module.name, report);
-        let item = Item {
+        let item = LoadedItem {
             name: Text::from(&module.name),
             size: size(kernel, module),
             references: kernel.references(&module.name),

@@ -11,12 +11,12 @@ use std::{
 };
 
 use clap::{ArgMatches, Command};
-use document::Item;
+use document::ModinfoItem;
 use modutils::{
     Alias, Context, Error, Level, Module, ModuleName, Release, Root,
     module_file::{ModInfo, ModuleFile, Signature, Wanted, has_module_extension, read_in_order},
 };
-use render::{Place, Rendering, Subject};
+use render::{Location, ModuleFacts, Rendering};
 
 use crate::{Invocation, cause::failed_request, cli, json::Document, report::Report, status::Status};
 
@@ -91,7 +91,7 @@ impl Options {
 
 /// The field asked for last, by `--field` or by one of the options that stand for a field.
 fn chosen_field(options: &ArgMatches) -> Option<Vec<u8>> {
-    let place = |id| options.indices_of(id).and_then(Iterator::max);
+    let position = |id| options.indices_of(id).and_then(Iterator::max);
     let flags = [
         ("author", "author"),
         ("description", "description"),
@@ -100,9 +100,9 @@ fn chosen_field(options: &ArgMatches) -> Option<Vec<u8>> {
         ("filename", "filename"),
     ];
     let flags = flags.into_iter().filter(|(id, _)| options.get_flag(id));
-    let flags = flags.map(|(id, field)| (place(id), field.into()));
-    let field = cli::value_of(options, "field").map(|field| (place("field"), cli::bytes(field)));
-    flags.chain(field).max_by_key(|(place, _)| *place).map(|(_, field)| field)
+    let flags = flags.map(|(id, field)| (position(id), field.into()));
+    let field = cli::value_of(options, "field").map(|field| (position("field"), cli::bytes(field)));
+    flags.chain(field).max_by_key(|(position, _)| *position).map(|(_, field)| field)
 }
 
 /// Shows the modules of every argument.
@@ -114,9 +114,9 @@ fn show_all(options: &Options, report: &mut Report) -> Status {
     let document = options.json.then(|| Document::begin("modinfo", "modinfo", "modules", report));
     let mut output = Output { rendering: &options.rendering, document };
     let mut status = Status::Success;
-    let subjects = options.arguments.iter().flat_map(|argument| meant(&context, argument, options));
-    read_in_order(&options.rendering, subjects, |meant, facts| {
-        status = status.and(output.show(&context, &meant, facts, report));
+    let resolved = options.arguments.iter().flat_map(|argument| resolve(&context, argument, options));
+    read_in_order(&options.rendering, resolved, |resolved, facts| {
+        status = status.and(output.show(&context, &resolved, facts, report));
     });
     if let Some(document) = output.document {
         document.end(report);
@@ -125,7 +125,7 @@ fn show_all(options: &Options, report: &mut Report) -> Status {
 }
 
 /// What an argument means, or one of several things.
-enum Meant {
+enum Resolved {
     /// A file, by its path or by the name of its module.
     File(PathBuf),
     /// A module that is part of the kernel.
@@ -133,7 +133,7 @@ enum Meant {
     /// A module whose line in `modules.dep` cannot be read.
     Unreadable(Module, Error),
     /// Nothing, as the message says; the name, and an error that was met on the way.
-    Nothing(Vec<u8>, Vec<u8>, Option<Error>),
+    NotFound(Vec<u8>, Vec<u8>, Option<Error>),
 }
 
 /// What a file says of its module.
@@ -144,14 +144,14 @@ struct FileFacts {
 }
 
 impl Wanted for Rendering {
-    type File = Meant;
+    type File = Resolved;
     type Facts = FileFacts;
 
     /// Nothing is read where the file's place is all that was asked for.
-    fn path<'a>(&self, meant: &'a Meant) -> Option<&'a Path> {
-        let Meant::File(path) = meant else { return None };
-        let is_enough = self.is_place_enough(&Place::File(path.as_os_str().as_bytes()));
-        (!is_enough).then_some(path)
+    fn path<'a>(&self, resolved: &'a Resolved) -> Option<&'a Path> {
+        let Resolved::File(path) = resolved else { return None };
+        let only_location = self.needs_only_location(&Location::File(path.as_os_str().as_bytes()));
+        (!only_location).then_some(path)
     }
 
     fn take(&self, module: &ModuleFile) -> Result<FileFacts, Error> {
@@ -171,9 +171,9 @@ fn is_module_file(argument: &OsStr) -> bool {
 }
 
 /// What an argument means: a file, or every module that it names as a name or an alias.
-fn meant(context: &Context, argument: &OsStr, options: &Options) -> Vec<Meant> {
+fn resolve(context: &Context, argument: &OsStr, options: &Options) -> Vec<Resolved> {
     if is_module_file(argument) && !options.names_only {
-        return vec![Meant::File(cli::from_current_directory(argument))];
+        return vec![Resolved::File(cli::from_current_directory(argument))];
     }
     let name = argument.as_bytes();
     let found = if options.names_only { context.lookup_name(name) } else { context.lookup(name) };
@@ -184,17 +184,17 @@ fn meant(context: &Context, argument: &OsStr, options: &Options) -> Vec<Meant> {
     };
     let not_found = [b"Module ", what, name, b" not found."].concat();
     match found {
-        Ok(modules) if modules.is_empty() => vec![Meant::Nothing(not_found, name.to_owned(), None)],
-        Ok(modules) => modules.into_iter().map(place_of).collect(),
-        Err(error) => vec![Meant::Nothing(not_found, name.to_owned(), Some(error))],
+        Ok(modules) if modules.is_empty() => vec![Resolved::NotFound(not_found, name.to_owned(), None)],
+        Ok(modules) => modules.into_iter().map(resolved_module).collect(),
+        Err(error) => vec![Resolved::NotFound(not_found, name.to_owned(), Some(error))],
     }
 }
 
-fn place_of(module: Module) -> Meant {
+fn resolved_module(module: Module) -> Resolved {
     match module.path() {
-        Ok(Some(path)) => Meant::File(path.to_owned()),
-        Ok(None) => Meant::Builtin(module),
-        Err(error) => Meant::Unreadable(module, error),
+        Ok(Some(path)) => Resolved::File(path.to_owned()),
+        Ok(None) => Resolved::Builtin(module),
+        Err(error) => Resolved::Unreadable(module, error),
     }
 }
 
@@ -210,15 +210,15 @@ impl Output<'_> {
     fn show(
         &mut self,
         context: &Context,
-        meant: &Meant,
+        resolved: &Resolved,
         facts: Option<Result<FileFacts, Error>>,
         report: &mut Report,
     ) -> Status {
-        match meant {
-            Meant::File(path) => self.show_file(path, facts, report),
-            Meant::Builtin(module) => self.show_builtin(module, report),
-            Meant::Unreadable(module, error) => no_modinfo(module.name(), error, report),
-            Meant::Nothing(message, name, error) => {
+        match resolved {
+            Resolved::File(path) => self.show_file(path, facts, report),
+            Resolved::Builtin(module) => self.show_builtin(module, report),
+            Resolved::Unreadable(module, error) => no_modinfo(module.name(), error, report),
+            Resolved::NotFound(message, name, error) => {
                 let why = failed_request::not_found(context, name, error.as_ref(), report);
                 report.fail([message.as_slice(), why.as_bytes()].concat())
             }
@@ -232,13 +232,13 @@ impl Output<'_> {
         report: &mut Report,
     ) -> Status {
         let name = ModuleName::from_path(path).unwrap_or_else(|| ModuleName::new(""));
-        let place = Place::File(path.as_os_str().as_bytes());
-        self.show_place(&name, &place, report);
+        let location = Location::File(path.as_os_str().as_bytes());
+        self.show_location(&name, &location, report);
         match facts {
             // The place was all that was asked for.
             None => Status::Success,
             Some(Ok(FileFacts { modinfo, signature })) => {
-                self.show_facts(&name, &place, &ModInfo::parse(&modinfo), signature.as_ref(), report);
+                self.show_facts(&name, &location, &ModInfo::parse(&modinfo), signature.as_ref(), report);
                 Status::Success
             }
             Some(Err(error)) => no_modinfo(&name, &error, report),
@@ -247,14 +247,14 @@ impl Output<'_> {
 
     fn show_builtin(&mut self, module: &Module, report: &mut Report) -> Status {
         let name = module.name();
-        let place = Place::Builtin(name.as_bytes());
-        self.show_place(name, &place, report);
-        if self.rendering.is_place_enough(&place) {
+        let location = Location::Builtin(name.as_bytes());
+        self.show_location(name, &location, report);
+        if self.rendering.needs_only_location(&location) {
             return Status::Success;
         }
         match module.modinfo() {
             Ok(info) => {
-                self.show_facts(name, &place, &info, None, report);
+                self.show_facts(name, &location, &info, None, report);
                 Status::Success
             }
             Err(error) => no_modinfo(name, &error, report),
@@ -262,11 +262,11 @@ impl Output<'_> {
     }
 
     /// Shows where a module is. A document gets an item for it only where nothing else was asked for.
-    fn show_place(&mut self, name: &ModuleName, place: &Place, report: &mut Report) {
+    fn show_location(&mut self, name: &ModuleName, location: &Location, report: &mut Report) {
         match &mut self.document {
-            None => report.print(self.rendering.place(place)),
-            Some(document) if self.rendering.is_place_enough(place) => {
-                document.item(&Item::new(name.as_bytes(), place, None, self.rendering), report);
+            None => report.print(self.rendering.location(location)),
+            Some(document) if self.rendering.needs_only_location(location) => {
+                document.item(&ModinfoItem::new(name.as_bytes(), location, None, self.rendering), report);
             }
             Some(_) => {}
         }
@@ -275,7 +275,7 @@ impl Output<'_> {
     fn show_facts(
         &mut self,
         name: &ModuleName,
-        place: &Place,
+        location: &Location,
         info: &ModInfo,
         signature: Option<&Signature>,
         report: &mut Report,
@@ -284,11 +284,12 @@ impl Output<'_> {
             let text: [&[u8]; 5] = [b"Found invalid \"", field.key, b"=", field.value, b"\": missing ':'"];
             report.error(text.concat());
         }
-        let subject = Subject { info, parameters: &info.parameters(), signature };
+        let facts = ModuleFacts { info, parameters: &info.parameters(), signature };
         match &mut self.document {
-            None => report.print(self.rendering.facts(&subject)),
+            None => report.print(self.rendering.facts(&facts)),
             Some(document) => {
-                document.item(&Item::new(name.as_bytes(), place, Some(&subject), self.rendering), report);
+                document
+                    .item(&ModinfoItem::new(name.as_bytes(), location, Some(&facts), self.rendering), report);
             }
         }
     }

@@ -82,8 +82,8 @@ impl Report {
 
     /// Lets the tool do its work to the end even when nobody reads what it prints any more; it dies
     /// of the closed pipe in [`Report::finish`] only.
-    pub fn outlive_reader(&mut self) {
-        startup::outlive_sigpipe();
+    pub fn ignore_closed_pipe(&mut self) {
+        startup::ignore_sigpipe();
     }
 
     /// How standard output may be written: for the commands that kmod does not have.
@@ -98,7 +98,9 @@ impl Report {
                 self.log(notice);
             } else {
                 let message = with_style(Style::of(&io::stderr()), &notice.message);
-                self.usage(&[self.tool.to_bytes(), b": ", word(notice.level), b": ", &message].concat());
+                self.usage(
+                    &[self.tool.to_bytes(), b": ", level_name(notice.level), b": ", &message].concat(),
+                );
             }
         }
     }
@@ -164,7 +166,7 @@ impl Report {
         };
         // Syslog is the last resort for messages: a failure to reach it has nowhere to go.
         let _ = openlog(Some(self.tool), LogFlags::empty(), Facility::LOG_DAEMON);
-        let text = [word(notice.level), b": ", &notice.message].concat();
+        let text = [level_name(notice.level), b": ", &notice.message].concat();
         let _ = syslog(Priority::new(severity, Facility::LOG_DAEMON), OsStr::from_bytes(&text));
     }
 }
@@ -179,7 +181,7 @@ fn with_style(style: Style, message: &[u8]) -> Vec<u8> {
 }
 
 /// The level as the messages spell it.
-fn word(level: Level) -> &'static [u8] {
+fn level_name(level: Level) -> &'static [u8] {
     match level {
         Level::Fatal => b"FATAL",
         Level::Error => b"ERROR",

@@ -42,14 +42,17 @@ impl KeyboardIgnored {
     pub fn begin() -> Self {
         let ignore = SigHandler::Handler(do_nothing);
         Self(
-            [Signal::SIGINT, Signal::SIGQUIT].iter().filter_map(|&signal| exchange(signal, ignore)).collect(),
+            [Signal::SIGINT, Signal::SIGQUIT]
+                .iter()
+                .filter_map(|&signal| replace_handler(signal, ignore))
+                .collect(),
         )
     }
 }
 
 impl Drop for KeyboardIgnored {
     fn drop(&mut self) {
-        put_back(&self.0);
+        restore_handlers(&self.0);
     }
 }
 
@@ -71,7 +74,7 @@ pub fn restore_sigpipe() {
 
 /// Lets a write to a closed pipe fail only, for a tool that has more to do than to print. The
 /// programs we start are not concerned: [`std::process::Command`] gives them the default.
-pub fn outlive_sigpipe() {
+pub fn ignore_sigpipe() {
     set_sigpipe(SigHandler::SigIgn);
 }
 
@@ -83,11 +86,11 @@ pub fn die_of_sigpipe() {
 }
 
 /// The signals by which people, sessions and limits end a program.
-const ENDING: [Signal; 5] =
+const TERMINATING: [Signal; 5] =
     [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGXCPU];
 
 /// The one of them that came while they were held; 0 for none.
-static HAS_COME: AtomicI32 = AtomicI32::new(0);
+static PENDING: AtomicI32 = AtomicI32::new(0);
 
 /// While this lives, signals that would end the process wait, in all its threads; a write beyond the
 /// limit of file sizes fails instead of ending it. A signal that was ignored stays ignored.
@@ -96,22 +99,23 @@ pub struct HeldSignals(Vec<(Signal, SigAction)>);
 impl HeldSignals {
     /// Begins to hold them.
     pub fn hold() -> Self {
-        HAS_COME.store(0, Ordering::Relaxed);
+        PENDING.store(0, Ordering::Relaxed);
         let note = SigHandler::Handler(note_signal);
-        let mut held: Vec<_> = ENDING.iter().filter_map(|&signal| exchange(signal, note)).collect();
-        held.extend(exchange(Signal::SIGXFSZ, SigHandler::SigIgn));
+        let mut held: Vec<_> =
+            TERMINATING.iter().filter_map(|&signal| replace_handler(signal, note)).collect();
+        held.extend(replace_handler(Signal::SIGXFSZ, SigHandler::SigIgn));
         Self(held)
     }
 
     /// Whether one has come.
-    pub fn has_come(&self) -> bool {
-        HAS_COME.load(Ordering::Relaxed) != 0
+    pub fn is_pending(&self) -> bool {
+        PENDING.load(Ordering::Relaxed) != 0
     }
 
     /// Ends it: one that has come now does what it does.
-    pub fn let_go(self) {
-        put_back(&self.0);
-        if let Ok(signal) = Signal::try_from(HAS_COME.load(Ordering::Relaxed)) {
+    pub fn release(self) {
+        restore_handlers(&self.0);
+        if let Ok(signal) = Signal::try_from(PENDING.load(Ordering::Relaxed)) {
             // Comes back only where the signal is blocked.
             let _ = raise(signal);
         }
@@ -119,7 +123,7 @@ impl HeldSignals {
 }
 
 /// Sets what a signal does, unless it is ignored; returns what it did before.
-fn exchange(signal: Signal, handler: SigHandler) -> Option<(Signal, SigAction)> {
+fn replace_handler(signal: Signal, handler: SigHandler) -> Option<(Signal, SigAction)> {
     let action = SigAction::new(handler, SaFlags::SA_RESTART, SigSet::empty());
     // SAFETY: the handlers that are given to this function store an integer atomically or do
     // nothing: that is allowed in signal context, in any thread.
@@ -132,8 +136,8 @@ fn exchange(signal: Signal, handler: SigHandler) -> Option<(Signal, SigAction)> 
     Some((signal, before))
 }
 
-/// Sets again what [`exchange`] returned.
-fn put_back(before: &[(Signal, SigAction)]) {
+/// Sets again what [`replace_handler`] returned.
+fn restore_handlers(before: &[(Signal, SigAction)]) {
     for (signal, action) in before {
         // SAFETY: this is what was set when no handler of ours was.
         let _ = unsafe { sigaction(*signal, action) };
@@ -141,7 +145,7 @@ fn put_back(before: &[(Signal, SigAction)]) {
 }
 
 extern "C" fn note_signal(signal: libc::c_int) {
-    HAS_COME.store(signal, Ordering::Relaxed);
+    PENDING.store(signal, Ordering::Relaxed);
 }
 
 fn set_sigpipe(handler: SigHandler) {
@@ -156,9 +160,9 @@ fn set_sigpipe(handler: SigHandler) {
 // arguments that the function does not look at, by musl with none.
 #[used]
 #[unsafe(link_section = ".init_array")]
-static LOOK_AT_STDERR: extern "C" fn() = look_at_stderr;
+static CHECK_STDERR: extern "C" fn() = check_stderr;
 
-extern "C" fn look_at_stderr() {
+extern "C" fn check_stderr() {
     // SAFETY: fcntl with F_GETFD takes no pointer and changes nothing, whatever the descriptor is.
     let flags = unsafe { libc::fcntl(libc::STDERR_FILENO, libc::F_GETFD) };
     STDERR_WAS_CLOSED.store(flags == -1, Ordering::Relaxed);

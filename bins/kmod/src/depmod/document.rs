@@ -10,7 +10,7 @@ use crate::{
 };
 
 #[derive(Serialize)]
-struct Item<'a> {
+struct IndexedItem<'a> {
     name: Text<'a>,
     /// As the indexes name it: relative to the module directory, or absolute.
     path: Text<'a>,
@@ -41,8 +41,8 @@ pub(super) fn print(preview: &Preview, report: &mut Report) {
     document.end(report);
 }
 
-fn item(module: IndexedModule<'_>) -> Item<'_> {
-    Item {
+fn item(module: IndexedModule<'_>) -> IndexedItem<'_> {
+    IndexedItem {
         name: Text::from(module.name()),
         path: Text(module.path()),
         dependencies: texts(module.dependencies()),

@@ -9,7 +9,7 @@ use modutils::{
 };
 use serde::Serialize;
 
-use super::place;
+use super::shared_options;
 use crate::{
     Invocation,
     cause::failed_request,
@@ -20,10 +20,10 @@ use crate::{
 };
 
 /// How many of a kind are shown.
-const MOST: usize = 8;
+const MAX_SHOWN: usize = 8;
 
 #[derive(Serialize)]
-struct Item<'a> {
+struct BlockedItem<'a> {
     /// `None` where everything is shown.
     module: Option<Text<'a>>,
     blocks: Vec<BlockItem<'a>>,
@@ -46,12 +46,12 @@ struct WaysItem<'a> {
     by_name: bool,
     aliases: Vec<Text<'a>>,
     dependents: Vec<Text<'a>>,
-    softdeps: Vec<PlaceItem<'a>>,
-    commands: Vec<PlaceItem<'a>>,
+    softdeps: Vec<MentionItem<'a>>,
+    commands: Vec<MentionItem<'a>>,
 }
 
 #[derive(Serialize)]
-struct PlaceItem<'a> {
+struct MentionItem<'a> {
     subject: Text<'a>,
     file: Text<'a>,
     line: u32,
@@ -63,22 +63,22 @@ pub(super) fn run(invocation: &Invocation, mut report: Report) -> ExitCode {
         Ok(options) => options,
         Err(status) => return report.finish(status),
     };
-    let context = match place::context(&options, &mut report) {
+    let context = match shared_options::context(&options, &mut report) {
         Ok(context) => context,
         Err(status) => return report.finish(status),
     };
     let mut document =
         options.get_flag("json").then(|| Document::begin("blocked", "kmod", "modules", &mut report));
     if document.is_none() {
-        all_modules(&context, &mut report);
+        print_modules_disabled(&context, &mut report);
     }
     let arguments = cli::values_of(&options, cli::ARGUMENTS);
     let mut status = Status::Success;
     if arguments.is_empty() {
-        status = everything(&context, &mut document, &mut report);
+        status = show_all_blocks(&context, &mut document, &mut report);
     }
     for argument in &arguments {
-        status = status.and(named(&context, argument.as_encoded_bytes(), &mut document, &mut report));
+        status = status.and(show_module(&context, argument.as_encoded_bytes(), &mut document, &mut report));
     }
     if let Some(document) = document {
         document.end(&mut report);
@@ -87,13 +87,13 @@ pub(super) fn run(invocation: &Invocation, mut report: Report) -> ExitCode {
 }
 
 pub(super) fn command() -> clap::Command {
-    place::options(
+    shared_options::add_to(
         cli::command("blocked", "Show what keeps modules from being loaded").arg(cli::arguments("MODULE")),
     )
 }
 
 /// That the kernel takes no modules at all any more.
-fn all_modules(context: &Context, report: &mut Report) {
+fn print_modules_disabled(context: &Context, report: &mut Report) {
     if blocked::everything_is_blocked(context) {
         let style = report.output_style();
         let line = "Every module: kernel.modules_disabled is 1, until the next boot.";
@@ -101,12 +101,12 @@ fn all_modules(context: &Context, report: &mut Report) {
     }
 }
 
-fn everything(context: &Context, document: &mut Option<Document>, report: &mut Report) -> Status {
+fn show_all_blocks(context: &Context, document: &mut Option<Document>, report: &mut Report) -> Status {
     match blocked::blocks(context, None) {
         Ok(blocks) => {
             match document {
-                Some(document) => document.item(&item(None, &blocks, None), report),
-                None => blocks.iter().for_each(|block| line(block, report)),
+                Some(document) => document.item(&blocked_item(None, &blocks, None), report),
+                None => blocks.iter().for_each(|block| print_block(block, report)),
             }
             Status::Success
         }
@@ -115,7 +115,12 @@ fn everything(context: &Context, document: &mut Option<Document>, report: &mut R
 }
 
 /// All about the modules that a name or an alias means.
-fn named(context: &Context, name: &[u8], document: &mut Option<Document>, report: &mut Report) -> Status {
+fn show_module(
+    context: &Context,
+    name: &[u8],
+    document: &mut Option<Document>,
+    report: &mut Report,
+) -> Status {
     // A name that has a block is one also where it is no module of this kernel.
     let named = ModuleName::new(name);
     let mut found = context.lookup_name(name).unwrap_or_default();
@@ -135,8 +140,8 @@ fn named(context: &Context, name: &[u8], document: &mut Option<Document>, report
         let found = blocked::blocks(context, Some(module));
         match found.and_then(|blocks| Ok((blocks, blocked::ways(context, module)?))) {
             Ok((blocks, ways)) => match document {
-                Some(document) => document.item(&item(Some(module), &blocks, Some(&ways)), report),
-                None => text(module, &blocks, &ways, report),
+                Some(document) => document.item(&blocked_item(Some(module), &blocks, Some(&ways)), report),
+                None => print_module(module, &blocks, &ways, report),
             },
             Err(error) => status = report.fail(error.to_string()),
         }
@@ -144,7 +149,7 @@ fn named(context: &Context, name: &[u8], document: &mut Option<Document>, report
     status
 }
 
-fn text(module: &ModuleName, blocks: &[Block], ways: &Ways, report: &mut Report) {
+fn print_module(module: &ModuleName, blocks: &[Block], ways: &Ways, report: &mut Report) {
     let style = report.output_style();
     report.print_line(style.heading(module.as_bytes()));
     if blocks.is_empty() {
@@ -152,7 +157,7 @@ fn text(module: &ModuleName, blocks: &[Block], ways: &Ways, report: &mut Report)
     }
     for block in blocks {
         report.print("  ");
-        line(block, report);
+        print_block(block, report);
     }
     if !ways.by_name() {
         report.print_line("  Nothing loads it but insmod, where the kernel itself does not refuse it.");
@@ -161,9 +166,9 @@ fn text(module: &ModuleName, blocks: &[Block], ways: &Ways, report: &mut Report)
     report.print_line(if blocks.is_empty() { "  It is loaded" } else { "  It is loaded all the same" });
     report.print_line([b"    by name: modprobe ", module.as_bytes()].concat());
     let aliases: Vec<&[u8]> = ways.aliases().iter().map(|alias| alias.as_slice()).collect();
-    list(b"by an alias: ", &aliases, report);
+    print_names(b"by an alias: ", &aliases, report);
     let dependents: Vec<&[u8]> = ways.dependents().iter().map(ModuleName::as_bytes).collect();
-    list(b"with what needs it: ", &dependents, report);
+    print_names(b"with what needs it: ", &dependents, report);
     for line in ways.softdeps() {
         report.print_line(format!("    with {}, a soft dependency: {}", line.subject(), line.origin()));
     }
@@ -172,18 +177,18 @@ fn text(module: &ModuleName, blocks: &[Block], ways: &Ways, report: &mut Report)
     }
 }
 
-fn list(title: &[u8], names: &[&[u8]], report: &mut Report) {
+fn print_names(title: &[u8], names: &[&[u8]], report: &mut Report) {
     if names.is_empty() {
         return;
     }
-    let shown = names.get(..MOST).unwrap_or(names);
+    let shown = names.get(..MAX_SHOWN).unwrap_or(names);
     let more = names.len() - shown.len();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     report.print_line([b"    ", title, shown.join(&b", "[..]).as_slice(), more.as_bytes()].concat());
 }
 
 /// A line about a block, in words.
-fn line(block: &Block, report: &mut Report) {
+fn print_block(block: &Block, report: &mut Report) {
     let style = report.output_style();
     let subject = style.block(block.subject());
     let origin = style.aside(format!("  {}", block.origin()).as_bytes());
@@ -191,7 +196,11 @@ fn line(block: &Block, report: &mut Report) {
     report.print_line([subject.as_slice(), b" ", &block.text(), unknown, &origin].concat());
 }
 
-fn item<'a>(module: Option<&'a ModuleName>, blocks: &'a [Block], ways: Option<&'a Ways>) -> Item<'a> {
+fn blocked_item<'a>(
+    module: Option<&'a ModuleName>,
+    blocks: &'a [Block],
+    ways: Option<&'a Ways>,
+) -> BlockedItem<'a> {
     let block = |block: &'a Block| BlockItem {
         kind: block.kind(),
         subject: Text(block.subject()),
@@ -200,22 +209,22 @@ fn item<'a>(module: Option<&'a ModuleName>, blocks: &'a [Block], ways: Option<&'
         line: block.origin().line,
         matches: block.matches(),
     };
-    Item {
+    BlockedItem {
         module: module.map(Text::from),
         blocks: blocks.iter().map(block).collect(),
         ways: ways.map(|ways| WaysItem {
             by_name: ways.by_name(),
             aliases: ways.aliases().iter().map(Text::from).collect(),
             dependents: json::names(ways.dependents()),
-            softdeps: ways.softdeps().iter().map(place).collect(),
-            commands: ways.commands().iter().map(place).collect(),
+            softdeps: ways.softdeps().iter().map(mention_item).collect(),
+            commands: ways.commands().iter().map(mention_item).collect(),
         }),
     }
 }
 
-fn place(mention: &Mention) -> PlaceItem<'_> {
+fn mention_item(mention: &Mention) -> MentionItem<'_> {
     let origin = mention.origin();
-    PlaceItem { subject: Text(mention.subject()), file: file(origin), line: origin.line }
+    MentionItem { subject: Text(mention.subject()), file: file(origin), line: origin.line }
 }
 
 fn file(origin: &Origin) -> Text<'_> {

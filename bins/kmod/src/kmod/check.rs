@@ -19,7 +19,7 @@ use modutils::{
     },
 };
 
-use document::Item;
+use document::VerdictItem;
 
 use crate::{
     Invocation,
@@ -39,7 +39,7 @@ pub(super) fn run(invocation: &Invocation, mut report: Report) -> ExitCode {
         Ok(options) => options,
         Err(status) => return report.finish(status),
     };
-    match act(&options, &mut report) {
+    match check(&options, &mut report) {
         Outcome::WouldLoad => report.finish(Status::Success),
         Outcome::WouldNotLoad => report.finish(Status::Failure),
         _ => report.finish(ExitCode::from(2)),
@@ -66,7 +66,7 @@ fn jobs() -> Arg {
 }
 
 /// The kernel that is asked about.
-struct Target {
+struct TargetKernel {
     root: Root,
     release: Release,
     check: Check,
@@ -74,7 +74,7 @@ struct Target {
     notices: Receiver<Notice>,
 }
 
-impl Target {
+impl TargetKernel {
     fn new(root: Root, release: Release, threads: usize) -> Self {
         let (sender, notices) = mpsc::channel();
         let check = Check::new(root.clone(), release.clone()).threads(threads);
@@ -92,11 +92,11 @@ impl Target {
     }
 }
 
-fn act(options: &ArgMatches, report: &mut Report) -> Outcome {
+fn check(options: &ArgMatches, report: &mut Report) -> Outcome {
     let given = cli::value_of(options, "set-version").map(Release::new);
     let release = match given.map_or_else(Release::running, Ok) {
         Ok(release) => release,
-        Err(error) => return refuse(report, &error.to_string()),
+        Err(error) => return cannot_check(report, &error.to_string()),
     };
     let directory = cli::value_of(options, "dirname").filter(|directory| !directory.is_empty());
     let root = match directory {
@@ -104,48 +104,54 @@ fn act(options: &ArgMatches, report: &mut Report) -> Outcome {
         None => Root::default(),
     };
     let threads = options.get_one::<usize>("jobs").copied().unwrap_or_default();
-    let target = Target::new(root, release, threads);
+    let target = TargetKernel::new(root, release, threads);
     let json = options.get_flag("json");
     let arguments = cli::values_of(options, cli::ARGUMENTS);
     match arguments.split_first() {
-        _ if options.get_flag("all") => all(&target, options.get_flag("verbose"), json, report),
+        _ if options.get_flag("all") => check_all(&target, options.get_flag("verbose"), json, report),
         Some((module, given)) => {
-            one(&target, &cli::bytes(module.clone()), &parameters::join(given), json, report)
+            check_one(&target, &cli::bytes(module.clone()), &parameters::join(given), json, report)
         }
-        None => refuse(report, "missing module, or --all. See -h."),
+        None => cannot_check(report, "missing module, or --all. See -h."),
     }
 }
 
-fn refuse(report: &mut Report, message: &str) -> Outcome {
+fn cannot_check(report: &mut Report, message: &str) -> Outcome {
     report.error(message);
     Outcome::WouldNotLoad
 }
 
 /// Checks one module.
-fn one(target: &Target, module: &[u8], parameters: &[u8], json: bool, report: &mut Report) -> Outcome {
+fn check_one(
+    target: &TargetKernel,
+    module: &[u8],
+    parameters: &[u8],
+    json: bool,
+    report: &mut Report,
+) -> Outcome {
     let verdict = verdict(target, module, parameters, report);
     if json {
-        let mut document = begin(target, report);
+        let mut document = begin_document(target, report);
         if let Some(verdict) = &verdict {
-            document.item(&Item::from(verdict), report);
+            document.item(&VerdictItem::from(verdict), report);
         }
         document.end(report);
     } else if let Some(verdict) = &verdict {
         let title = if verdict.is_examined() { verdict.module().as_bytes() } else { module };
-        report.print_line(told(title, verdict));
+        report.print_line(verdict_text(title, verdict));
         if !verdict.parameters().is_empty() {
             report.print_line("  It has these parameters:");
             verdict.parameters().iter().for_each(|line| report.print_line(format!("    {line}")));
         }
         if verdict.is_examined() {
-            report.print_line(format!("  symbols: {}", counted(&verdict.counts())));
+            report.print_line(format!("  symbols: {}", symbol_counts_text(&verdict.counts())));
         }
     }
     verdict.map_or(Outcome::WouldNotLoad, |verdict| verdict.outcome())
 }
 
 /// What comes out for one module, by its file or name; `None` where it has been said that there is none.
-fn verdict(target: &Target, module: &[u8], parameters: &[u8], report: &mut Report) -> Option<Verdict> {
+fn verdict(target: &TargetKernel, module: &[u8], parameters: &[u8], report: &mut Report) -> Option<Verdict> {
     let path = PathBuf::from(cli::os_str(module));
     let verdict = if module.contains(&b'/') || path.is_file() {
         target.check.file(&path, parameters).map(Some)
@@ -171,42 +177,44 @@ fn verdict(target: &Target, module: &[u8], parameters: &[u8], report: &mut Repor
 }
 
 /// Checks all, and sums up.
-fn all(target: &Target, verbose: bool, json: bool, report: &mut Report) -> Outcome {
+fn check_all(target: &TargetKernel, verbose: bool, json: bool, report: &mut Report) -> Outcome {
     let tree = target.check.tree();
     target.report_notices(report);
     let tree = match tree {
         Ok(tree) => tree,
-        Err(error) => return refuse(report, &format!("{error}{}", no_directory(target, &error, report))),
+        Err(error) => {
+            return cannot_check(report, &format!("{error}{}", no_directory(target, &error, report)));
+        }
     };
     let progress = Progress::new("modules read", tree.len());
     let found = tree.examine(&|| progress.step());
     drop(progress);
-    let mut document = json.then(|| begin(target, report));
+    let mut document = json.then(|| begin_document(target, report));
     for verdict in found.verdicts() {
         match &mut document {
-            Some(document) => document.item(&Item::from(verdict), report),
+            Some(document) => document.item(&VerdictItem::from(verdict), report),
             None if verbose || verdict.outcome() != Outcome::WouldLoad => {
-                report.print_line(told(verdict.listed().unwrap_or_default(), verdict));
+                report.print_line(verdict_text(verdict.listed().unwrap_or_default(), verdict));
             }
             None => {}
         }
     }
     match document {
         Some(document) => document.end(report),
-        None => sum_up(target, &found, report),
+        None => print_summary(target, &found, report),
     }
     found.outcome()
 }
 
 /// Why a kernel has no module directory.
-fn no_directory(target: &Target, error: &Error, report: &Report) -> String {
+fn no_directory(target: &TargetKernel, error: &Error, report: &Report) -> String {
     if !error.is_not_found() {
         return String::new();
     }
     failed_request::not_found(&target.context(), b"", None, report)
 }
 
-fn begin(target: &Target, report: &mut Report) -> Document {
+fn begin_document(target: &TargetKernel, report: &mut Report) -> Document {
     Document::begin_about(
         "check",
         "kmod",
@@ -217,7 +225,7 @@ fn begin(target: &Target, report: &mut Report) -> Document {
 }
 
 /// How many modules came out how, and what their symbols were verified by.
-fn sum_up(target: &Target, found: &TreeVerdict, report: &mut Report) {
+fn print_summary(target: &TargetKernel, found: &TreeVerdict, report: &mut Report) {
     let all = found.verdicts().len();
     let of = |outcome| found.verdicts().iter().filter(|verdict| verdict.outcome() == outcome).count();
     let (would, would_not) = (of(Outcome::WouldLoad), of(Outcome::WouldNotLoad));
@@ -226,14 +234,14 @@ fn sum_up(target: &Target, found: &TreeVerdict, report: &mut Report) {
         printable(target.release.as_os_str().as_encoded_bytes()),
         all - would - would_not
     ));
-    report.print_line(format!("symbols: {}", counted(&found.counts())));
+    report.print_line(format!("symbols: {}", symbol_counts_text(&found.counts())));
     if let Some(list) = found.kernel_list() {
         report.print_line(format!("the kernel's own by {}", printable(list.as_os_str().as_encoded_bytes())));
     }
 }
 
 /// A module, how it would go, and why.
-fn told(title: &[u8], verdict: &Verdict) -> String {
+fn verdict_text(title: &[u8], verdict: &Verdict) -> String {
     let outcome = match verdict.outcome() {
         Outcome::WouldLoad => "would load",
         Outcome::WouldNotLoad => "would not load",
@@ -242,7 +250,7 @@ fn told(title: &[u8], verdict: &Verdict) -> String {
     format!("{}: {outcome}{}", printable(title), cause::indented(&verdict.lines()))
 }
 
-fn counted(counts: &Counts) -> String {
+fn symbol_counts_text(counts: &Counts) -> String {
     let Counts { listed, exported, agreed, of_build, unverified, .. } = counts;
     let parts = [
         (*listed, "by the kernel's own list"),

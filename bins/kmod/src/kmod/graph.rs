@@ -12,7 +12,7 @@ use modutils::{
 };
 use serde::Serialize;
 
-use super::place;
+use super::shared_options;
 use crate::{
     Invocation,
     cause::failed_request,
@@ -24,7 +24,7 @@ use crate::{
 
 /// How the graph is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Format {
+enum GraphFormat {
     Tree,
     Dot,
     Json,
@@ -32,7 +32,7 @@ enum Format {
 
 /// A module as `--json` shows it: arrows always lead from who needs to what is needed.
 #[derive(Serialize)]
-struct Item<'a> {
+struct GraphItem<'a> {
     name: Text<'a>,
     builtin: bool,
     found: bool,
@@ -50,15 +50,15 @@ pub(super) fn run(invocation: &Invocation, mut report: Report) -> ExitCode {
     };
     let word = cli::value_of(&options, "format").unwrap_or_else(|| "tree".into());
     let format = match word.as_encoded_bytes() {
-        _ if options.get_flag("json") => Format::Json,
-        b"tree" => Format::Tree,
-        b"dot" => Format::Dot,
+        _ if options.get_flag("json") => GraphFormat::Json,
+        b"tree" => GraphFormat::Tree,
+        b"dot" => GraphFormat::Dot,
         other => {
             let status = report.fail([b"unknown format '", other, b"': tree or dot"].concat());
             return report.finish(status);
         }
     };
-    let context = match place::context(&options, &mut report) {
+    let context = match shared_options::context(&options, &mut report) {
         Ok(context) => context,
         Err(status) => return report.finish(status),
     };
@@ -74,7 +74,7 @@ pub(super) fn run(invocation: &Invocation, mut report: Report) -> ExitCode {
         }
     };
     let arguments = cli::values_of(&options, cli::ARGUMENTS);
-    let (from, status) = beginnings(&context, &relations, &arguments, &mut report);
+    let (from, status) = start_modules(&context, &relations, &arguments, &mut report);
     let from = if arguments.is_empty() { None } else { Some(from) };
     show(&relations, from, options.get_flag("reverse"), format, &mut report);
     report.finish(status)
@@ -86,11 +86,11 @@ pub(super) fn command() -> clap::Command {
         .arg(cli::flag('r', "reverse", "Show by which modules each is needed"))
         .arg(cli::flag('l', "loaded", "Show the loaded modules only, as the kernel has them"))
         .arg(cli::value('f', "format", "FORMAT", "tree (the default) or dot, for Graphviz"));
-    place::options(command)
+    shared_options::add_to(command)
 }
 
 /// The modules that the arguments mean; whether all mean one.
-fn beginnings(
+fn start_modules(
     context: &Context,
     relations: &Relations,
     arguments: &[OsString],
@@ -122,19 +122,19 @@ fn show(
     relations: &Relations,
     from: Option<Vec<ModuleName>>,
     reverse: bool,
-    format: Format,
+    format: GraphFormat,
     report: &mut Report,
 ) {
-    let turned = reverse.then(|| relations.reversed());
-    let direction = turned.as_ref().unwrap_or(relations);
-    if format == Format::Tree {
+    let reversed = reverse.then(|| relations.reversed());
+    let direction = reversed.as_ref().unwrap_or(relations);
+    if format == GraphFormat::Tree {
         let from = from.unwrap_or_else(|| direction.roots());
         return Tree::new(direction, report).all(&from);
     }
     let chosen: Option<BTreeSet<ModuleName>> = from.map(|from| direction.reached(&from));
     let is_chosen = |name: &ModuleName| chosen.as_ref().is_none_or(|chosen| chosen.contains(name));
     let nodes = relations.nodes().filter(|(name, _)| is_chosen(name));
-    if format == Format::Dot {
+    if format == GraphFormat::Dot {
         dot(nodes, is_chosen, report);
     } else {
         document(nodes, is_chosen, report);
@@ -182,7 +182,7 @@ fn document<'a>(
             let is_wanted = |(kind, to): &&(Relation, ModuleName)| *kind == relation && is_chosen(to);
             node.to.iter().filter(is_wanted).map(|(_, to)| Text::from(to)).collect()
         };
-        let item = Item {
+        let item = GraphItem {
             name: Text::from(name),
             builtin: node.builtin,
             found: node.found,
@@ -197,17 +197,18 @@ fn document<'a>(
 }
 
 /// The lines that lead to a module, as the terminal can show them.
-struct Lines {
+struct TreeLines {
     branch: &'static str,
     last: &'static str,
     passing: &'static str,
     none: &'static str,
 }
 
-const UNICODE: Lines = Lines { branch: "├── ", last: "└── ", passing: "│   ", none: "    " };
-const ASCII: Lines = Lines { branch: "|-- ", last: "`-- ", passing: "|   ", none: "    " };
+const UNICODE: TreeLines =
+    TreeLines { branch: "├── ", last: "└── ", passing: "│   ", none: "    " };
+const ASCII: TreeLines = TreeLines { branch: "|-- ", last: "`-- ", passing: "|   ", none: "    " };
 
-impl Lines {
+impl TreeLines {
     /// By the locale.
     fn of_locale() -> &'static Self {
         let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
@@ -221,13 +222,13 @@ impl Lines {
 struct Tree<'a> {
     relations: &'a Relations,
     report: &'a mut Report,
-    lines: &'static Lines,
+    lines: &'static TreeLines,
     shown: HashSet<&'a ModuleName>,
 }
 
 impl<'a> Tree<'a> {
     fn new(relations: &'a Relations, report: &'a mut Report) -> Self {
-        Self { relations, report, lines: Lines::of_locale(), shown: HashSet::new() }
+        Self { relations, report, lines: TreeLines::of_locale(), shown: HashSet::new() }
     }
 
     fn all(&mut self, roots: &'a [ModuleName]) {

@@ -5,7 +5,7 @@ mod check;
 mod complete;
 mod graph;
 mod params;
-mod place;
+mod shared_options;
 mod static_nodes;
 
 use std::{ffi::OsStr, process::ExitCode};

@@ -10,7 +10,7 @@ use modutils::{
 };
 use serde::Serialize;
 
-use super::place;
+use super::shared_options;
 use crate::{
     Invocation,
     cause::failed_request,
@@ -22,16 +22,16 @@ use crate::{
 
 /// A module whose parameters are shown.
 #[derive(Serialize)]
-struct Item<'a> {
+struct ModuleParametersItem<'a> {
     name: Text<'a>,
     /// `None` where it is built in.
     filename: Option<Text<'a>>,
     loaded: bool,
-    parameters: Vec<ParameterItem<'a>>,
+    parameters: Vec<CurrentParameterItem<'a>>,
 }
 
 #[derive(Serialize)]
-struct ParameterItem<'a> {
+struct CurrentParameterItem<'a> {
     name: Text<'a>,
     #[serde(rename = "type")]
     kind: Option<Text<'a>>,
@@ -56,7 +56,7 @@ pub(super) fn run(invocation: &Invocation, mut report: Report) -> ExitCode {
         let status = report.fail("missing module name.");
         return report.finish(status);
     }
-    let context = match place::context(&options, &mut report) {
+    let context = match shared_options::context(&options, &mut report) {
         Ok(context) => context,
         Err(status) => return report.finish(status),
     };
@@ -71,7 +71,7 @@ pub(super) fn run(invocation: &Invocation, mut report: Report) -> ExitCode {
 }
 
 pub(super) fn command() -> clap::Command {
-    place::options(
+    shared_options::add_to(
         cli::command("params", "Show the parameters of modules, and what they are now")
             .arg(cli::arguments("MODULE|FILE")),
     )
@@ -81,7 +81,7 @@ pub(super) fn command() -> clap::Command {
 fn show(context: &Context, argument: &[u8], document: &mut Option<Document>, report: &mut Report) -> Status {
     let path = Path::new(cli::os_str(argument));
     if argument.contains(&b'/') || (argument.contains_str(".ko") && path.is_file()) {
-        let shown = ModuleFile::open(path).and_then(|file| of_file(context, &file, document, report));
+        let shown = ModuleFile::open(path).and_then(|file| show_file(context, &file, document, report));
         return status_of(shown, argument, report);
     }
     let (found, error) = match context.lookup(argument) {
@@ -95,8 +95,8 @@ fn show(context: &Context, argument: &[u8], document: &mut Option<Document>, rep
     let mut status = Status::Success;
     for module in found {
         let shown = match module.file() {
-            Ok(Some(file)) => of_file(context, file, document, report),
-            Ok(None) => of_builtin(&module, document, report),
+            Ok(Some(file)) => show_file(context, file, document, report),
+            Ok(None) => show_builtin(&module, document, report),
             Err(error) => Err(error),
         };
         status = status.and(status_of(shown, module.name().as_bytes(), report));
@@ -109,7 +109,7 @@ fn status_of(shown: modutils::Result<()>, name: &[u8], report: &mut Report) -> S
     report.fail([b"could not get parameters of '", name, b"': ", error.to_string().as_bytes()].concat())
 }
 
-fn of_file(
+fn show_file(
     context: &Context,
     file: &ModuleFile,
     document: &mut Option<Document>,
@@ -118,16 +118,16 @@ fn of_file(
     let info = file.modinfo()?;
     // The file's name may be another one than the kernel knows the module by.
     let name = info.value("name").map_or_else(|| file.name().clone(), ModuleName::new);
-    put(&context.module(name), Some(file.path().as_os_str().as_bytes()), &info, document, report);
+    show_parameters(&context.module(name), Some(file.path().as_os_str().as_bytes()), &info, document, report);
     Ok(())
 }
 
-fn of_builtin(module: &Module, document: &mut Option<Document>, report: &mut Report) -> Result<(), Error> {
-    put(module, None, &module.modinfo()?, document, report);
+fn show_builtin(module: &Module, document: &mut Option<Document>, report: &mut Report) -> Result<(), Error> {
+    show_parameters(module, None, &module.modinfo()?, document, report);
     Ok(())
 }
 
-fn put(
+fn show_parameters(
     module: &Module,
     filename: Option<&[u8]>,
     info: &ModInfo,
@@ -140,42 +140,45 @@ fn put(
     let present = if running { module.parameters() } else { Vec::new() };
     let is_live = matches!(module.state(), State::Live | State::Going);
     let loaded = running && (is_live || !present.is_empty());
-    let item = Item {
+    let item = ModuleParametersItem {
         name: Text::from(module.name()),
         filename: filename.map(Text),
         loaded,
-        parameters: joined(&info.parameters(), &present),
+        parameters: parameter_items(&info.parameters(), &present),
     };
     match document {
         Some(document) => document.item(&item, report),
-        None => text(&item, report),
+        None => print_module(&item, report),
     }
 }
 
 /// What the module declares with what the kernel shows of it. What only the kernel shows stands last:
 /// built-in modules without a description have such parameters.
-fn joined<'a>(declared: &[Parameter<'a>], present: &'a [PresentParameter]) -> Vec<ParameterItem<'a>> {
-    let mut items: Vec<ParameterItem> = declared
+fn parameter_items<'a>(
+    declared: &[Parameter<'a>],
+    present: &'a [PresentParameter],
+) -> Vec<CurrentParameterItem<'a>> {
+    let mut items: Vec<CurrentParameterItem> = declared
         .iter()
         .map(|parameter| {
             let present = present.iter().find(|present| present.name == parameter.name);
-            item(parameter.name, parameter.kind, parameter.description, present)
+            parameter_item(parameter.name, parameter.kind, parameter.description, present)
         })
         .collect();
     let is_new = |present: &&PresentParameter| declared.iter().all(|declared| declared.name != present.name);
     let more = present.iter().filter(is_new);
-    items.extend(more.map(|present| item(present.name.as_bstr(), None, None, Some(present))));
+    items.extend(more.map(|present| parameter_item(present.name.as_bstr(), None, None, Some(present))));
     items
 }
 
-fn item<'a>(
+fn parameter_item<'a>(
     name: &'a BStr,
     kind: Option<&'a BStr>,
     description: Option<&'a BStr>,
     present: Option<&'a PresentParameter>,
-) -> ParameterItem<'a> {
+) -> CurrentParameterItem<'a> {
     let value = present.map(|present| present.value.as_ref());
-    ParameterItem {
+    CurrentParameterItem {
         name: Text(name),
         kind: kind.map(|kind| Text(kind)),
         description: description.map(|description| Text(description)),
@@ -186,7 +189,7 @@ fn item<'a>(
 }
 
 /// A block for each module, an entry for each parameter, its description below it.
-fn text(item: &Item, report: &mut Report) {
+fn print_module(item: &ModuleParametersItem, report: &mut Report) {
     let state = if item.loaded { "loaded" } else { "not loaded" };
     let style = report.output_style();
     report.print_line(style.heading(&[item.name.0, b" (", state.as_bytes(), b")"].concat()));

@@ -21,7 +21,7 @@ pub(crate) const FORMATS: [&str; 3] = ["human", "tmpfiles", "devname"];
 
 /// How a node is written.
 #[derive(Clone, Copy)]
-enum Format {
+enum NodeFormat {
     Human,
     Tmpfiles,
     Devname,
@@ -34,13 +34,13 @@ pub(super) fn run(invocation: &Invocation, mut report: Report) -> ExitCode {
         Err(status) => return report.finish(status),
     };
     let word = cli::value_of(&options, "format").unwrap_or_else(|| "human".into());
-    let Some(format) = Format::named(word.as_encoded_bytes()) else {
+    let Some(format) = NodeFormat::named(word.as_encoded_bytes()) else {
         report.usage(&[b"Unknown format: '", word.as_encoded_bytes(), b"'."].concat());
         report.print_line(command().render_help().to_string().trim_end());
         return report.finish(Status::Failure);
     };
     let output = cli::value_of(&options, "output").map(PathBuf::from);
-    let status = nodes(format, output.as_deref(), &mut report);
+    let status = write_nodes(format, output.as_deref(), &mut report);
     report.finish(status)
 }
 
@@ -58,7 +58,7 @@ pub(super) fn command() -> clap::Command {
         )
 }
 
-fn nodes(format: Format, output: Option<&Path>, report: &mut Report) -> Status {
+fn write_nodes(format: NodeFormat, output: Option<&Path>, report: &mut Report) -> Status {
     let release = match Release::running() {
         Ok(release) => release,
         Err(error) => return failure(report, &error.to_string()),
@@ -94,7 +94,7 @@ fn nodes(format: Format, output: Option<&Path>, report: &mut Report) -> Status {
 }
 
 /// All nodes of the text in a file; a failure where a line is none.
-fn format_all(format: Format, text: &[u8], path: &Path, report: &mut Report) -> (Vec<u8>, Status) {
+fn format_all(format: NodeFormat, text: &[u8], path: &Path, report: &mut Report) -> (Vec<u8>, Status) {
     let mut shown = Vec::new();
     let mut status = Status::Success;
     for node in devname::parse(text) {
@@ -130,7 +130,7 @@ fn failure(report: &mut Report, message: &str) -> Status {
     Status::Failure
 }
 
-impl Format {
+impl NodeFormat {
     fn named(word: &[u8]) -> Option<Self> {
         match word {
             b"human" => Some(Self::Human),
@@ -141,21 +141,21 @@ impl Format {
     }
 }
 
-fn write(node: &Node<'_>, format: Format, shown: &mut Vec<u8>) {
+fn write(node: &Node<'_>, format: NodeFormat, shown: &mut Vec<u8>) {
     let Node { module, name, device: Device { block, major, minor } } = *node;
     let (letter, kind) = if block { ("b", "block") } else { ("c", "character") };
     let (parts, end): (Vec<&[u8]>, String) = match format {
-        Format::Human => (
+        NodeFormat::Human => (
             vec![b"Module: ", module, b"\n\tDevice node: /dev/", name],
             format!("\n\t\tType: {kind} device\n\t\tMajor: {major}\n\t\tMinor: {minor}\n"),
         ),
-        Format::Tmpfiles => {
+        NodeFormat::Tmpfiles => {
             if let Some((directory, _)) = name.rsplit_once_str("/") {
                 shown.extend([b"d /dev/", directory, b" 0755 - - -\n"].concat());
             }
             (vec![letter.as_bytes(), b"! /dev/", name], format!(" 0600 - - - {major}:{minor}\n"))
         }
-        Format::Devname => return node.write(shown),
+        NodeFormat::Devname => return node.write(shown),
     };
     shown.extend(parts.concat());
     shown.extend(end.into_bytes());
@@ -175,10 +175,10 @@ mod tests {
             String::from_utf8(shown).unwrap()
         };
         assert_eq!(
-            shown(Format::Human),
+            shown(NodeFormat::Human),
             "Module: snd\n\tDevice node: /dev/snd/seq\n\t\tType: block device\n\t\tMajor: 116\n\t\tMinor: 1\n"
         );
-        assert_eq!(shown(Format::Tmpfiles), "d /dev/snd 0755 - - -\nb! /dev/snd/seq 0600 - - - 116:1\n");
-        assert_eq!(shown(Format::Devname), "snd snd/seq b116:1\n");
+        assert_eq!(shown(NodeFormat::Tmpfiles), "d /dev/snd 0755 - - -\nb! /dev/snd/seq 0600 - - - 116:1\n");
+        assert_eq!(shown(NodeFormat::Devname), "snd snd/seq b116:1\n");
     }
 }

@@ -3,12 +3,12 @@
 use modutils::module_file::Signature;
 use serde::Serialize;
 
-use super::render::{Place, Rendering, Subject};
+use super::render::{Location, ModuleFacts, Rendering};
 use crate::json::{Text, hex};
 
 /// A module.
 #[derive(Serialize)]
-pub(super) struct Item<'a> {
+pub(super) struct ModinfoItem<'a> {
     /// `None` where the module is built in and has no file.
     filename: Option<Text<'a>>,
     name: Text<'a>,
@@ -43,17 +43,17 @@ struct SignatureItem<'a> {
     signature: Option<String>,
 }
 
-impl<'a> Item<'a> {
+impl<'a> ModinfoItem<'a> {
     /// What is known of a module, as far as it was asked for (`--field`). Without a subject only its
     /// place is known, or was asked for.
     pub(super) fn new(
         name: &'a [u8],
-        place: &Place<'a>,
-        subject: Option<&Subject<'a>>,
+        location: &Location<'a>,
+        facts: Option<&ModuleFacts<'a>>,
         rendering: &Rendering,
     ) -> Self {
-        let Some(Subject { info, parameters, signature }) = subject else {
-            return Self::of_place(name, place);
+        let Some(ModuleFacts { info, parameters, signature }) = facts else {
+            return Self::of_location(name, location);
         };
         let fields = info.fields().iter().filter(|field| rendering.shows(field.key));
         let fields = fields.map(|field| FieldItem { key: Text(field.key), value: Text(field.value) });
@@ -67,14 +67,14 @@ impl<'a> Item<'a> {
             fields: fields.collect(),
             parameters: parameters.collect(),
             signature: signature.filter(|_| rendering.shows_signature()).map(SignatureItem::from),
-            ..Self::of_place(name, place)
+            ..Self::of_location(name, location)
         }
     }
 
-    fn of_place(name: &'a [u8], place: &Place<'a>) -> Self {
-        let (filename, builtin) = match place {
-            Place::File(path) => (Some(Text(path)), false),
-            Place::Builtin(_) => (None, true),
+    fn of_location(name: &'a [u8], location: &Location<'a>) -> Self {
+        let (filename, builtin) = match location {
+            Location::File(path) => (Some(Text(path)), false),
+            Location::Builtin(_) => (None, true),
         };
         let (fields, parameters) = (Vec::new(), Vec::new());
         Self { filename, name: Text(name), builtin, fields, parameters, signature: None }

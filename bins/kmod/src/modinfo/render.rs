@@ -20,7 +20,7 @@ pub(super) struct Rendering {
 }
 
 /// Where a module is.
-pub enum Place<'a> {
+pub enum Location<'a> {
     /// In the file of that path.
     File(&'a [u8]),
     /// In the kernel, under that name.
@@ -28,7 +28,7 @@ pub enum Place<'a> {
 }
 
 /// What a module says of itself, and who signed it.
-pub struct Subject<'a> {
+pub struct ModuleFacts<'a> {
     /// Its entries.
     pub info: &'a ModInfo<'a>,
     /// The parameters put together from these.
@@ -39,8 +39,8 @@ pub struct Subject<'a> {
 
 impl Rendering {
     /// Whether [`Rendering::place`] prints all that was asked for.
-    pub fn is_place_enough(&self, place: &Place<'_>) -> bool {
-        self.wants(b"filename") || (self.wants(b"name") && matches!(place, Place::Builtin(_)))
+    pub fn needs_only_location(&self, location: &Location<'_>) -> bool {
+        self.wants(b"filename") || (self.wants(b"name") && matches!(location, Location::Builtin(_)))
     }
 
     /// Whether parameters are part of what was asked for.
@@ -79,10 +79,10 @@ impl Rendering {
     }
 
     /// Where the module is: the first lines.
-    pub fn place(&self, place: &Place<'_>) -> Vec<u8> {
-        let lines = match place {
-            Place::File(path) => vec![(&b"filename"[..], *path)],
-            Place::Builtin(name) => vec![(&b"name"[..], *name), (&b"filename"[..], &b"(builtin)"[..])],
+    pub fn location(&self, location: &Location<'_>) -> Vec<u8> {
+        let lines = match location {
+            Location::File(path) => vec![(&b"filename"[..], *path)],
+            Location::Builtin(name) => vec![(&b"name"[..], *name), (&b"filename"[..], &b"(builtin)"[..])],
         };
         let mut output = Vec::new();
         for (key, value) in lines {
@@ -97,15 +97,15 @@ impl Rendering {
 
     /// What the module says of itself: its entries, the signature, and last its parameters, the last
     /// one first.
-    pub fn facts(&self, subject: &Subject<'_>) -> Vec<u8> {
+    pub fn facts(&self, facts: &ModuleFacts<'_>) -> Vec<u8> {
         let mut output = Vec::new();
-        for field in subject.info.fields().iter().filter(|field| self.shows(field.key)) {
+        for field in facts.info.fields().iter().filter(|field| self.shows(field.key)) {
             self.push_field(&mut output, field.key, field.value);
         }
-        for (key, value) in subject.signature.map(signature_fields).unwrap_or_default() {
+        for (key, value) in facts.signature.map(signature_fields).unwrap_or_default() {
             self.push_field(&mut output, key.as_bytes(), &value);
         }
-        for parameter in subject.parameters.iter().rev() {
+        for parameter in facts.parameters.iter().rev() {
             self.push_parameter(&mut output, parameter);
         }
         output
@@ -194,8 +194,8 @@ mod tests {
     fn rendered(section: &[u8], field: Option<&str>, null: bool) -> String {
         let info = ModInfo::parse(section);
         let rendering = Rendering { field: field.map(Into::into), null };
-        let subject = Subject { info: &info, parameters: &info.parameters(), signature: None };
-        rendering.facts(&subject).to_str().unwrap().to_owned()
+        let facts = ModuleFacts { info: &info, parameters: &info.parameters(), signature: None };
+        rendering.facts(&facts).to_str().unwrap().to_owned()
     }
 
     #[test]
@@ -233,11 +233,11 @@ mod tests {
     #[test]
     fn a_builtin_module_has_a_name_and_no_file() {
         let all = Rendering { field: None, null: false };
-        let place = Place::Builtin(b"unix");
-        assert_eq!(all.place(&place), b"name:           unix\nfilename:       (builtin)\n");
+        let location = Location::Builtin(b"unix");
+        assert_eq!(all.location(&location), b"name:           unix\nfilename:       (builtin)\n");
         let name = Rendering { field: Some(b"name".to_vec()), null: false };
-        assert_eq!(name.place(&place), b"unix\n");
-        assert!(name.is_place_enough(&place) && !name.is_place_enough(&Place::File(b"/a.ko")));
+        assert_eq!(name.location(&location), b"unix\n");
+        assert!(name.needs_only_location(&location) && !name.needs_only_location(&Location::File(b"/a.ko")));
     }
 
     #[test]

@@ -7,11 +7,11 @@ use crate::{report::Report, status::Status};
 
 /// Prints everything; with `--verbose`, each line of the configuration with its origin before it.
 pub(super) fn show(tool: &Tool, report: &mut Report) -> Status {
-    if tool.shown.is_wanted() {
-        let dumped = super::document::configuration(tool, report);
+    if tool.document.is_open() {
+        let dumped = super::document::print_configuration(tool, report);
         return status_of(dumped, report);
     }
-    configuration(tool, report);
+    print_configuration(tool, report);
     report.print("\n# End of configuration files. Dumping indexes now:\n\n");
     let aliases = dump(tool, Index::Aliases, report);
     let symbols = dump(tool, Index::Symbols, report);
@@ -22,7 +22,7 @@ fn status_of(dumped: modutils::Result<()>, report: &mut Report) -> Status {
     dumped.map_or_else(|error| report.fail(error.to_string()), |()| Status::Success)
 }
 
-fn configuration(tool: &Tool, report: &mut Report) {
+fn print_configuration(tool: &Tool, report: &mut Report) {
     // Lines of modutils.d are none that modprobe.d would take.
     let is_shown = |directive: &Directive| !matches!(directive, Directive::Deny { .. });
     for line in tool.context.config().lines().filter(|line| is_shown(&line.directive)) {

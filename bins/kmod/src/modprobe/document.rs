@@ -17,22 +17,22 @@ use crate::{
 };
 
 /// The document of a run, if one was asked for.
-pub(super) struct Shown(RefCell<Option<Document>>);
+pub(super) struct OptionalDocument(RefCell<Option<Document>>);
 
-impl Shown {
+impl OptionalDocument {
     /// Begins a document where `--json` is given, of the kind that the other options ask for.
     pub(super) fn begin(options: &options::Options, report: &mut Report) -> Self {
-        let (kind, list) = match options.action {
-            options::Action::ShowConfig => ("configuration", "lines"),
-            options::Action::ResolveAlias => ("resolved", "modules"),
-            options::Action::ShowExports | options::Action::ShowModversions => ("symbols", "symbols"),
+        let (kind, list) = match options.task {
+            options::Task::ShowConfig => ("configuration", "lines"),
+            options::Task::ResolveAlias => ("resolved", "modules"),
+            options::Task::ShowExports | options::Task::ShowModversions => ("symbols", "symbols"),
             _ => ("plan", "steps"),
         };
         Self(RefCell::new(options.json.then(|| Document::begin(kind, "modprobe", list, report))))
     }
 
     /// Whether there is one.
-    pub(super) fn is_wanted(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         self.0.borrow().is_some()
     }
 
@@ -66,7 +66,7 @@ struct StepItem<'a> {
 }
 
 /// A step of a plan; none for what nothing is done for.
-pub(super) fn step(step: &Step) -> Option<impl Serialize> {
+pub(super) fn step_item(step: &Step) -> Option<impl Serialize> {
     let (action, file, options, command) = match &step.action {
         Action::Load { file, options } => ("insmod", Some(file), Some(options), None),
         Action::RunInstall { command, options } => ("install", None, Some(options), Some(command)),
@@ -94,7 +94,7 @@ struct CandidateItem<'a> {
 }
 
 /// A module that a name means.
-pub(super) fn candidate<'a>(
+pub(super) fn candidate_item<'a>(
     query: &'a [u8],
     module: &'a ModuleName,
     alias: Option<&'a BStr>,
@@ -110,13 +110,13 @@ struct SymbolItem<'a> {
 }
 
 /// A symbol that a module exports or needs, with its CRC.
-pub(super) fn symbol(name: &[u8], crc: u64) -> impl Serialize {
+pub(super) fn symbol_item(name: &[u8], crc: u64) -> impl Serialize {
     SymbolItem { name: Text(name), crc }
 }
 
 /// A line of the configuration, or of an index.
 #[derive(Default, Serialize)]
-struct Line<'a> {
+struct LineItem<'a> {
     directive: &'static str,
     /// The module, or the pattern or alias, that the line begins with.
     subject: Option<Text<'a>>,
@@ -141,15 +141,15 @@ struct Line<'a> {
 ///
 /// # Errors
 /// When an index cannot be read.
-pub(super) fn configuration(tool: &Tool, report: &mut Report) -> modutils::Result<()> {
+pub(super) fn print_configuration(tool: &Tool, report: &mut Report) -> modutils::Result<()> {
     for line in tool.context.config().lines() {
         let directive = line.directive;
-        let mut item = Line {
+        let mut item = LineItem {
             directive: directive.keyword(),
             subject: Some(Text(directive.subject())),
             file: Some(Text(line.origin.file.as_os_str().as_encoded_bytes())),
             line: Some(line.origin.line),
-            ..Line::default()
+            ..LineItem::default()
         };
         match directive {
             Directive::Deny { reason, .. } => item.text = Some(Text(reason)).filter(|_| !reason.is_empty()),
@@ -165,30 +165,30 @@ pub(super) fn configuration(tool: &Tool, report: &mut Report) -> modutils::Resul
             Directive::Weakdep { names, .. } => item.names = Some(texts(names)),
             _ => {}
         }
-        tool.shown.item(&item, report);
+        tool.document.item(&item, report);
     }
-    index(tool, Index::Aliases, report)?;
-    index(tool, Index::Symbols, report)
+    print_index(tool, Index::Aliases, report)?;
+    print_index(tool, Index::Symbols, report)
 }
 
 fn texts(names: &[BString]) -> Vec<Text<'_>> {
     names.iter().map(Text::from).collect()
 }
 
-fn index(tool: &Tool, index: Index, report: &mut Report) -> modutils::Result<()> {
+fn print_index(tool: &Tool, index: Index, report: &mut Report) -> modutils::Result<()> {
     let path = tool.context.directory().join(index.file_name());
     // A damaged index is to show nothing of itself.
     let mut entries = Vec::new();
     tool.context.dump(index, |key, value| entries.push((key.to_owned(), value.to_owned())))?;
     for (key, value) in entries {
-        let line = Line {
+        let line = LineItem {
             directive: "alias",
             subject: Some(Text(&key)),
             module: Some(Text(&value)),
             file: Some(Text(path.as_os_str().as_encoded_bytes())),
-            ..Line::default()
+            ..LineItem::default()
         };
-        tool.shown.item(&line, report);
+        tool.document.item(&line, report);
     }
     Ok(())
 }

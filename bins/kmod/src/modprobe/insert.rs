@@ -29,7 +29,7 @@ pub(super) fn all(tool: &Tool, report: &mut Report) -> Status {
         .ignore_commands(tool.options.ignore_commands)
         .use_blacklist(tool.options.use_blacklist);
     if tool.options.jobs.get() > 1 && tool.mode() == Mode::Run {
-        return at_once(tool, names, &load, report);
+        return in_parallel(tool, names, &load, report);
     }
     let execution = tool.execution();
     let mut planner = Planner::new(tool.context);
@@ -40,11 +40,11 @@ pub(super) fn all(tool: &Tool, report: &mut Report) -> Status {
         loading.status
     };
     let names = names.iter().map(bytes);
-    names.map(|name| with_plans(tool, name, &load, &mut planner, report, &mut execute)).collect()
+    names.map(|name| plan_each(tool, name, &load, &mut planner, report, &mut execute)).collect()
 }
 
 /// Loads with several threads: all names are looked up before anything is loaded.
-fn at_once(tool: &Tool, names: &[OsString], load: &LoadOptions, report: &mut Report) -> Status {
+fn in_parallel(tool: &Tool, names: &[OsString], load: &LoadOptions, report: &mut Report) -> Status {
     let mut planner = Planner::new(tool.context);
     let mut plans = Vec::new();
     let mut keep = |plan, _: &mut Report| {
@@ -53,7 +53,7 @@ fn at_once(tool: &Tool, names: &[OsString], load: &LoadOptions, report: &mut Rep
     };
     let names = names.iter().map(bytes);
     let planned: Status =
-        names.map(|name| with_plans(tool, name, load, &mut planner, report, &mut keep)).collect();
+        names.map(|name| plan_each(tool, name, load, &mut planner, report, &mut keep)).collect();
     let mut shown = HashSet::new();
     let mut loading = Loading::begin(tool, &mut shown, report);
     Plan::execute_all(&plans, &tool.kernel, &tool.execution(), tool.options.jobs, &mut loading);
@@ -61,7 +61,7 @@ fn at_once(tool: &Tool, names: &[OsString], load: &LoadOptions, report: &mut Rep
 }
 
 /// Makes a plan for each module that a name means, unless it is blacklisted, and passes it to `each`.
-fn with_plans(
+fn plan_each(
     tool: &Tool,
     name: &[u8],
     load: &LoadOptions,
@@ -69,13 +69,13 @@ fn with_plans(
     report: &mut Report,
     each: &mut dyn FnMut(Plan, &mut Report) -> Status,
 ) -> Status {
-    let Some(modules) = modules(tool, name, report) else { return Status::Failure };
-    if tool.options.action == options::Action::ResolveAlias {
+    let Some(modules) = look_up(tool, name, report) else { return Status::Failure };
+    if tool.options.task == options::Task::ResolveAlias {
         for module in &modules {
-            match tool.shown.is_wanted() {
+            match tool.document.is_open() {
                 true => {
-                    let item = document::candidate(name, module.name(), module.alias());
-                    tool.shown.item(&item, report);
+                    let item = document::candidate_item(name, module.name(), module.alias());
+                    tool.document.item(&item, report);
                 }
                 false => report.print_line(module.name()),
             }
@@ -101,7 +101,7 @@ fn with_plans(
 }
 
 /// The modules that an argument means; `None` where it means none, and that has been reported.
-fn modules(tool: &Tool, name: &[u8], report: &mut Report) -> Option<Vec<Module>> {
+fn look_up(tool: &Tool, name: &[u8], report: &mut Report) -> Option<Vec<Module>> {
     if cli::is_path(name) {
         return match tool.context.module_in_file(Path::new(cli::os_str(name))) {
             Ok(module) => Some(vec![module]),
@@ -119,9 +119,9 @@ fn modules(tool: &Tool, name: &[u8], report: &mut Report) -> Option<Vec<Module>>
         Err(error) => Some(error),
     };
     let directory = tool.context.directory().as_os_str().as_encoded_bytes();
-    let first = [b"Module ", name, b" not found in directory ", directory].concat();
+    let message = [b"Module ", name, b" not found in directory ", directory].concat();
     let why = failed_request::not_found(tool.context, name, error.as_ref(), report);
-    argument_failed(tool.options, report, [first.as_slice(), why.as_bytes()].concat());
+    argument_failed(tool.options, report, [message.as_slice(), why.as_bytes()].concat());
     None
 }
 
@@ -201,14 +201,14 @@ impl Loading<'_> {
                 Errno::EINVAL.text().to_owned()
             }
             Failure::NotLoaded(Error::NotLoaded { errno, .. }) => {
-                why_refused(*errno).to_owned() + &self.why(target, step, *errno)
+                error_text(*errno).to_owned() + &self.refusal(target, step, *errno)
             }
             Failure::NoFile => {
                 self.report.error(format!("could not find module by name='{}'", step.module));
-                why_refused(failure.errno()).to_owned()
+                error_text(failure.errno()).to_owned()
             }
             Failure::Denied { origin, reason } => {
-                let line = deny::refusal(origin, reason.as_bstr(), &step.module, target);
+                let line = deny::denial(origin, reason.as_bstr(), &step.module, target);
                 format!("{}\n  {line}", failure.errno())
             }
             // Which file that is goes without saying.
@@ -218,7 +218,7 @@ impl Loading<'_> {
                 error.cause()
             }
             Failure::NotLoaded(error @ Error::Malformed { .. }) => {
-                format!("{}\n  {error}", why_refused(error.errno()))
+                format!("{}\n  {error}", error_text(error.errno()))
             }
             Failure::Missing(error) | Failure::NotLoaded(error) if error.is_not_found() => {
                 failure.to_string() + &failed_request::file_missing(self.tool.context, &step.action)
@@ -228,22 +228,22 @@ impl Loading<'_> {
     }
 
     /// Why the kernel refused a step's module, where anybody is to see it.
-    fn why(&mut self, target: &ModuleName, step: &Step, errno: Errno) -> String {
+    fn refusal(&mut self, target: &ModuleName, step: &Step, errno: Errno) -> String {
         let Action::Load { file, options } = &step.action else { return String::new() };
         let level = if step.on_error == OnError::Ignore { Level::Info } else { Level::Error };
         if !self.report.shows(level) {
             return String::new();
         }
-        let which = if step.module == *target {
+        let refused = if step.module == *target {
             String::new()
         } else {
             format!("\n  The kernel refused {}, which it needs.", step.module)
         };
-        which + &self.watch.cause(file, options, self.tool.options.force, errno)
+        refused + &self.watch.cause(file, options, self.tool.options.force, errno)
     }
 }
 
-fn why_refused(errno: Errno) -> &'static str {
+fn error_text(errno: Errno) -> &'static str {
     match errno {
         Errno::EEXIST => "Module already in kernel",
         Errno::ENOENT => "Unknown symbol in module, or unknown parameter (see dmesg)",

@@ -19,7 +19,7 @@ use modutils::{
 };
 
 use crate::{Invocation, cli, report::Report, startup::KeyboardIgnored, status::Status};
-use options::{Action, Options};
+use options::{Options, Task};
 
 /// Runs the tool.
 pub fn run(invocation: &Invocation) -> ExitCode {
@@ -33,7 +33,7 @@ pub fn run(invocation: &Invocation) -> ExitCode {
         report.use_syslog();
     }
     // Said even by those who are to be quiet.
-    if options.arguments.is_empty() && options.action != Action::ShowConfig {
+    if options.arguments.is_empty() && options.task != Task::ShowConfig {
         let status = report.fail("missing parameters. See -h.");
         return report.finish(status);
     }
@@ -41,9 +41,9 @@ pub fn run(invocation: &Invocation) -> ExitCode {
         Some(level) => report.set_threshold(level),
         None => report.silence(),
     }
-    if matches!(options.action, Action::Insert | Action::Remove) {
+    if matches!(options.task, Task::Insert | Task::Remove) {
         // Half of a set of modules helps nobody.
-        report.outlive_reader();
+        report.ignore_closed_pipe();
     }
     let status = act(&options, &mut report);
     report.finish(status)
@@ -72,16 +72,16 @@ fn act(options: &Options, report: &mut Report) -> Status {
     };
     // The process ends with it: to give its many pieces back one by one would only take time.
     let context = ManuallyDrop::new(context);
-    let shown = document::Shown::begin(options, report);
-    let tool = Tool { options, context: &context, kernel: context.kernel(), shown };
-    let status = match options.action {
-        Action::ShowConfig => config::show(&tool, report),
-        Action::ShowModversions => show::modversions(&tool, report),
-        Action::ShowExports => show::exports(&tool, report),
-        Action::Remove => remove::all(&tool, report),
-        Action::Insert | Action::ResolveAlias => insert::all(&tool, report),
+    let document = document::OptionalDocument::begin(options, report);
+    let tool = Tool { options, context: &context, kernel: context.kernel(), document };
+    let status = match options.task {
+        Task::ShowConfig => config::show(&tool, report),
+        Task::ShowModversions => show::modversions(&tool, report),
+        Task::ShowExports => show::exports(&tool, report),
+        Task::Remove => remove::all(&tool, report),
+        Task::Insert | Task::ResolveAlias => insert::all(&tool, report),
     };
-    tool.shown.end(report);
+    tool.document.end(report);
     status
 }
 
@@ -91,7 +91,7 @@ struct Tool<'a> {
     context: &'a Context,
     kernel: Kernel,
     /// What is shown as a document instead of as text.
-    shown: document::Shown,
+    document: document::OptionalDocument,
 }
 
 impl Tool<'_> {
@@ -121,8 +121,8 @@ impl Tool<'_> {
 
     /// Shows a step: a line of text, or an item of the document.
     fn show(&self, step: &Step, line: &[u8], report: &mut Report) {
-        match self.shown.is_wanted() {
-            true => document::step(step).iter().for_each(|step| self.shown.item(step, report)),
+        match self.document.is_open() {
+            true => document::step_item(step).iter().for_each(|step| self.document.item(step, report)),
             false => report.print_line(line),
         }
     }
@@ -132,7 +132,7 @@ impl Tool<'_> {
         let options = self.options;
         options.show_depends
             || (!options.quiet && (options.dry_run || options.verbose > 0))
-            || self.shown.is_wanted()
+            || self.document.is_open()
     }
 }
 
@@ -195,5 +195,5 @@ fn paths(words: Vec<OsString>) -> Option<Vec<std::path::PathBuf>> {
 
 /// The command line's description, for the tests and the completions.
 pub fn command() -> clap::Command {
-    options::command(cli::Meant::ALL)
+    options::command(cli::OptionsInUse::ALL)
 }

@@ -13,14 +13,14 @@ use modutils::kernel::Force;
 use super::paths;
 use crate::{
     Invocation,
-    cli::{self, Meant},
+    cli::{self, OptionsInUse},
     report::Report,
     status::Status,
 };
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Action {
+pub(super) enum Task {
     Insert,
     Remove,
     ResolveAlias,
@@ -32,7 +32,7 @@ pub(super) enum Action {
 /// The options as they are meant.
 #[derive(Debug)]
 pub(super) struct Options {
-    pub action: Action,
+    pub task: Task,
     pub all: bool,
     pub show_depends: bool,
     pub json: bool,
@@ -57,10 +57,10 @@ pub(super) struct Options {
 
 /// The tool's options as far as they are meant; each deprecated spelling is an option of its own, as
 /// getopt lists them.
-pub(super) fn command(meant: Meant) -> Command {
+pub(super) fn command(in_use: OptionsInUse) -> Command {
     let about = "Load or remove modules, with what they need";
     let mut command = cli::command("modprobe", about).arg(cli::arguments("MODULE [PARAMETER]..."));
-    let mut add = |option| command = meant.add(std::mem::take(&mut command), option);
+    let mut add = |option| command = in_use.add(std::mem::take(&mut command), option);
     let old = |long| cli::long_flag(long, "An older spelling").hide(true);
     add(cli::flag('a', "all", "Every argument is a module; failures stop nothing"));
     add(cli::flag('r', "remove", "Remove modules and what they alone needed"));
@@ -100,7 +100,7 @@ pub(super) fn command(meant: Meant) -> Command {
     add(counted('s', "syslog", "Send messages to syslog"));
     add(counted('q', "quiet", "Print no messages"));
     add(counted('v', "verbose", "Print what is done, and more messages"));
-    cli::common_as_meant(command, meant)
+    cli::common_in_use(command, in_use)
 }
 
 fn repeated_value(short: char, long: &'static str, name: &'static str, help: &'static str) -> Arg {
@@ -118,8 +118,8 @@ impl Options {
     /// # Errors
     /// As of [`cli::parse`]: everything has been printed, and the error is the status that the tool ends with.
     pub(super) fn read(invocation: &Invocation, report: &mut Report) -> Result<Self, Status> {
-        let command = command(Meant::by(&invocation.arguments));
-        let given = Given(cli::parse(command, invocation, report)?);
+        let command = command(OptionsInUse::of(&invocation.arguments));
+        let given = GivenOptions(cli::parse(command, invocation, report)?);
         let any = |names: &[&str]| names.iter().any(|name| given.flag(name));
         let wait = match given.value("wait") {
             Some(text) => Some(milliseconds(&text).ok_or_else(|| {
@@ -138,21 +138,21 @@ impl Options {
             .modversions(all_checks || any(&["force-modversion"]))
             .vermagic(all_checks || any(&["force-vermagic"]));
         let show_depends = any(&["show-depends"]);
-        let action = if any(&["show-config", "showconfig"]) {
-            Action::ShowConfig
+        let task = if any(&["show-config", "showconfig"]) {
+            Task::ShowConfig
         } else if any(&["show-modversions", "dump-modversions"]) {
-            Action::ShowModversions
+            Task::ShowModversions
         } else if any(&["show-exports"]) {
-            Action::ShowExports
+            Task::ShowExports
         } else if any(&["remove"]) {
-            Action::Remove
+            Task::Remove
         } else if any(&["resolve-alias"]) {
-            Action::ResolveAlias
+            Task::ResolveAlias
         } else {
-            Action::Insert
+            Task::Insert
         };
         Ok(Self {
-            action,
+            task,
             all: any(&["all"]),
             show_depends,
             json: any(&["json"]),
@@ -167,9 +167,9 @@ impl Options {
             config: paths(given.values("config")),
             dirname: given.value("dirname").map(PathBuf::from),
             release: given.value("set-version"),
-            syslog: !given.places("syslog").is_empty(),
-            quiet: !given.places("quiet").is_empty(),
-            verbose: given.places("verbose").len(),
+            syslog: !given.positions("syslog").is_empty(),
+            quiet: !given.positions("quiet").is_empty(),
+            verbose: given.positions("verbose").len(),
             inherited: inherited(&given),
             arguments: given.values(cli::ARGUMENTS),
         })
@@ -177,9 +177,9 @@ impl Options {
 }
 
 /// What was given of the options. Those that were not meant are not there to be asked for.
-struct Given(ArgMatches);
+struct GivenOptions(ArgMatches);
 
-impl Given {
+impl GivenOptions {
     fn flag(&self, name: &str) -> bool {
         matches!(self.0.try_get_one(name), Ok(Some(true)))
     }
@@ -195,21 +195,21 @@ impl Given {
     }
 
     /// Where the option stands on the command line, each time.
-    fn places(&self, name: &str) -> Vec<usize> {
+    fn positions(&self, name: &str) -> Vec<usize> {
         let is_there = matches!(self.0.try_contains_id(name), Ok(true));
         is_there.then(|| self.0.indices_of(name)).flatten().into_iter().flatten().collect()
     }
 }
 
 /// The options that go on to the modprobes of commands, in the order in which they were given.
-fn inherited(given: &Given) -> Vec<Vec<u8>> {
+fn inherited(given: &GivenOptions) -> Vec<Vec<u8>> {
     let mut words: Vec<(usize, Vec<u8>)> = Vec::new();
-    let paths = given.places("config").into_iter().zip(given.values("config"));
-    words.extend(paths.map(|(place, path)| (place, [b"-C ", path.as_encoded_bytes()].concat())));
+    let paths = given.positions("config").into_iter().zip(given.values("config"));
+    words.extend(paths.map(|(position, path)| (position, [b"-C ", path.as_encoded_bytes()].concat())));
     for (name, word) in [("syslog", "-s"), ("quiet", "-q"), ("verbose", "-v")] {
-        words.extend(given.places(name).into_iter().map(|place| (place, word.into())));
+        words.extend(given.positions(name).into_iter().map(|position| (position, word.into())));
     }
-    words.sort_by_key(|(place, _)| *place);
+    words.sort_by_key(|(position, _)| *position);
     words.into_iter().map(|(_, word)| word).collect()
 }
 
@@ -247,7 +247,7 @@ mod tests {
 
     use super::*;
 
-    /// What a command line gives: each option with its places and values, or the error.
+    /// What a command line gives: each option with its positions and values, or the error.
     fn read(command: Command, words: &[OsString]) -> Result<Vec<String>, String> {
         let program = std::iter::once(OsString::from("modprobe"));
         let matches = command.try_get_matches_from(program.chain(words.iter().cloned()));
@@ -255,8 +255,8 @@ mod tests {
             format!("{:?} {:?}", error.kind(), error.get(clap::error::ContextKind::InvalidArg))
         })?;
         let of = |id: &clap::Id| {
-            let places: Vec<usize> = matches.indices_of(id.as_str()).into_iter().flatten().collect();
-            format!("{id} {places:?} {:?}", matches.get_raw(id.as_str()))
+            let positions: Vec<usize> = matches.indices_of(id.as_str()).into_iter().flatten().collect();
+            format!("{id} {positions:?} {:?}", matches.get_raw(id.as_str()))
         };
         let source = |id: &&clap::Id| matches.value_source(id.as_str());
         let given = matches.ids().filter(|id| source(id) == Some(clap::parser::ValueSource::CommandLine));
@@ -274,8 +274,8 @@ mod tests {
             )
         ) {
             let words: Vec<OsString> = words.into_iter().map(OsString::from).collect();
-            let read_by = |meant| read(command(meant), &words);
-            prop_assert_eq!(read_by(Meant::by(&words)), read_by(Meant::ALL));
+            let read_by = |in_use| read(command(in_use), &words);
+            prop_assert_eq!(read_by(OptionsInUse::of(&words)), read_by(OptionsInUse::ALL));
         }
     }
 

@@ -52,8 +52,8 @@ fn table(
         Ok(rows) if rows.is_empty() => could_not_get(what, argument, Errno::ENODATA.text(), report),
         Ok(rows) => {
             for (crc, name) in rows {
-                if tool.shown.is_wanted() {
-                    tool.shown.item(&document::symbol(&name, crc), report);
+                if tool.document.is_open() {
+                    tool.document.item(&document::symbol_item(&name, crc), report);
                     continue;
                 }
                 report.print_line([format!("{crc:#010x}\t").as_bytes(), &name].concat());

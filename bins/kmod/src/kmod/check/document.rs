@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use crate::json::Text;
 
 #[derive(Serialize)]
-pub(super) struct Item<'a> {
+pub(super) struct VerdictItem<'a> {
     name: Text<'a>,
     filename: Option<Text<'a>>,
     outcome: &'static str,
@@ -63,7 +63,7 @@ struct SymbolsItem {
     unverified: u64,
 }
 
-impl<'a> From<&'a Verdict> for Item<'a> {
+impl<'a> From<&'a Verdict> for VerdictItem<'a> {
     fn from(verdict: &'a Verdict) -> Self {
         let counts = verdict.counts();
         Self {

@@ -9,7 +9,7 @@ use bstr::ByteSlice;
 use clap::Command;
 use modutils::{Context, Index, ModuleName, Release, Root, kernel::Kernel, module_file::ModuleFile};
 
-use super::line::Line;
+use super::command_line::CommandLine;
 use crate::{cli, kmod, report::Report};
 
 /// Something that the word may become.
@@ -74,7 +74,7 @@ impl Candidate {
 }
 
 /// The options that begin like the word.
-pub(super) fn options(command: &Command, line: &Line) -> Vec<Candidate> {
+pub(super) fn options(command: &Command, line: &CommandLine) -> Vec<Candidate> {
     let shown = command.get_arguments().filter(|arg| !arg.is_hide_set() && !arg.is_positional());
     let both = shown.flat_map(|arg| {
         let short = arg.get_short().map(|letter| format!("-{letter}"));
@@ -86,8 +86,8 @@ pub(super) fn options(command: &Command, line: &Line) -> Vec<Candidate> {
     both.filter(|candidate| candidate.text.starts_with(line.current)).collect()
 }
 
-/// The values of an option that begin like what is written.
-pub(super) fn values(tool: &str, line: &Line, option: &str, written: &str) -> Vec<Candidate> {
+/// The values of an option that begin like what is typed.
+pub(super) fn values(tool: &str, line: &CommandLine, option: &str, typed: &str) -> Vec<Candidate> {
     let words: Vec<String> = match option {
         "set-version" => releases(&root(line)),
         "field" => FIELDS.map(str::to_owned).into(),
@@ -98,13 +98,13 @@ pub(super) fn values(tool: &str, line: &Line, option: &str, written: &str) -> Ve
         _ => return Vec::new(),
     };
     // `--option=` stays in front of a value in the same word.
-    let front = line.current.strip_suffix(written).unwrap_or_default();
-    let words = words.into_iter().filter(|word| word.starts_with(written));
+    let front = line.current.strip_suffix(typed).unwrap_or_default();
+    let words = words.into_iter().filter(|word| word.starts_with(typed));
     words.map(|word| Candidate::new(format!("{front}{word}"))).collect()
 }
 
 /// The arguments of a tool that begin like the word.
-pub(super) fn arguments(tool: &str, line: &Line) -> Vec<Candidate> {
+pub(super) fn arguments(tool: &str, line: &CommandLine) -> Vec<Candidate> {
     let first = line.arguments.first();
     match (tool, first) {
         ("kmod", None) => commands(line),
@@ -119,8 +119,8 @@ pub(super) fn arguments(tool: &str, line: &Line) -> Vec<Candidate> {
         }
         ("depmod", _) | ("insmod", None) => vec![Candidate::files()],
         ("insmod", Some(file)) => parameters_of(Path::new(file), line),
-        ("rmmod", _) => loaded(line),
-        ("modprobe", _) if line.has("remove") => loaded(line),
+        ("rmmod", _) => loaded_modules(line),
+        ("modprobe", _) if line.has("remove") => loaded_modules(line),
         ("modprobe", Some(module)) if !line.has("all") => parameters(module, line),
         ("modprobe", _) => modules(line, false),
         ("blocked" | "graph", _) => modules(line, true),
@@ -134,7 +134,7 @@ pub(super) fn arguments(tool: &str, line: &Line) -> Vec<Candidate> {
     }
 }
 
-fn commands(line: &Line) -> Vec<Candidate> {
+fn commands(line: &CommandLine) -> Vec<Candidate> {
     let named = |known: &kmod::KnownCommand| Candidate {
         text: known.name.to_owned(),
         description: known.about.to_owned(),
@@ -144,7 +144,7 @@ fn commands(line: &Line) -> Vec<Candidate> {
 }
 
 /// The modules in the indexes, and those that are built in where these count.
-fn modules(line: &Line, with_builtin: bool) -> Vec<Candidate> {
+fn modules(line: &CommandLine, with_builtin: bool) -> Vec<Candidate> {
     if cli::is_path(line.current.as_bytes()) {
         return vec![Candidate::files()];
     }
@@ -153,28 +153,28 @@ fn modules(line: &Line, with_builtin: bool) -> Vec<Candidate> {
     let offered = |index: Index| {
         let mut found = Vec::new();
         // An index that is missing or damaged offers nothing; whoever runs the tool is told why.
-        let dumped = context.dump(index, |name, _| found.extend(named_like(line.current, name)));
+        let dumped = context.dump(index, |name, _| found.extend(spelled_like(line.current, name)));
         dumped.map(|()| found).unwrap_or_default()
     };
     indexes.into_iter().flatten().flat_map(offered).collect()
 }
 
 /// The loaded modules.
-fn loaded(line: &Line) -> Vec<Candidate> {
+fn loaded_modules(line: &CommandLine) -> Vec<Candidate> {
     let root = Root::default();
     let modules = Kernel::running(&root).loaded_modules(&mut |_| ()).unwrap_or_default();
-    modules.iter().filter_map(|module| named_like(line.current, module.name.as_bytes())).collect()
+    modules.iter().filter_map(|module| spelled_like(line.current, module.name.as_bytes())).collect()
 }
 
 /// A module's name, if the word begins like it: with `-` or `_` as it was typed.
-fn named_like(typed: &str, name: &[u8]) -> Option<Candidate> {
+fn spelled_like(typed: &str, name: &[u8]) -> Option<Candidate> {
     let name = name.to_str().ok()?;
     let rest = name.strip_prefix(ModuleName::new(typed).as_bytes().to_str().ok()?)?;
     Some(Candidate::new(format!("{typed}{rest}")))
 }
 
 /// The parameters of a module given by name or path.
-fn parameters(module: &OsStr, line: &Line) -> Vec<Candidate> {
+fn parameters(module: &OsStr, line: &CommandLine) -> Vec<Candidate> {
     if cli::is_path(module.as_encoded_bytes()) {
         return parameters_of(Path::new(module), line);
     }
@@ -186,7 +186,7 @@ fn file_of(context: &Context, name: &[u8]) -> Option<PathBuf> {
     Some(context.lookup(name).ok()?.first()?.path().ok()??.to_owned())
 }
 
-fn parameters_of(file: &Path, line: &Line) -> Vec<Candidate> {
+fn parameters_of(file: &Path, line: &CommandLine) -> Vec<Candidate> {
     let Ok(module) = ModuleFile::open(file) else { return Vec::new() };
     let Ok(info) = module.modinfo() else { return Vec::new() };
     let parameters = info.parameters();
@@ -205,7 +205,7 @@ fn releases(root: &Root) -> Vec<String> {
     entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
 }
 
-fn root(line: &Line) -> Root {
+fn root(line: &CommandLine) -> Root {
     let root = Root::default();
     match line.value(&["basedir", "dirname"]) {
         Some(base) => root.with_base(cli::from_current_directory(base)),
@@ -213,7 +213,7 @@ fn root(line: &Line) -> Root {
     }
 }
 
-fn context(line: &Line) -> Option<Context> {
+fn context(line: &CommandLine) -> Option<Context> {
     let release = match line.value(&["set-version"]) {
         Some(release) => Release::new(release),
         None => Release::running().ok()?,
@@ -223,11 +223,12 @@ fn context(line: &Line) -> Option<Context> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::line::takes_value, *};
+    use super::{super::command_line::takes_value, *};
 
     #[test]
     fn a_module_is_offered_in_the_spelling_that_was_begun() {
-        let offered = |typed, name: &str| named_like(typed, name.as_bytes()).map(|candidate| candidate.text);
+        let offered =
+            |typed, name: &str| spelled_like(typed, name.as_bytes()).map(|candidate| candidate.text);
         assert_eq!(offered("snd-h", "snd_hda_intel").as_deref(), Some("snd-hda_intel"));
         assert_eq!(offered("", "ext4").as_deref(), Some("ext4"));
         assert_eq!(offered("ext5", "ext4"), None);
@@ -240,7 +241,7 @@ mod tests {
             command.build();
             let with_value = |arg: &&clap::Arg| takes_value(arg) && !arg.is_positional();
             for arg in command.get_arguments().filter(with_value) {
-                let line = Line::read(&command, &[], OsStr::new(""));
+                let line = CommandLine::read(&command, &[], OsStr::new(""));
                 let id = arg.get_id().as_str();
                 let known = free.contains(&id)
                     || id == "set-version"

@@ -7,7 +7,7 @@
 //! paths, as it knows best how to.
 
 mod candidates;
-mod line;
+mod command_line;
 
 use std::{ffi::OsString, path::Path, process::ExitCode};
 
@@ -15,7 +15,7 @@ use clap::Command;
 
 use self::{
     candidates::Candidate,
-    line::{Line, Wanted},
+    command_line::{CommandLine, CurrentWord},
 };
 use crate::{Invocation, depmod, insmod, lsmod, modinfo, modprobe, report::Report, rmmod, status::Status};
 
@@ -27,8 +27,8 @@ pub(super) fn run(invocation: &Invocation, mut report: Report) -> ExitCode {
         && let Some((current, before)) = words.split_last()
     {
         command.build();
-        let line = Line::read(&command, before, current);
-        let mut found = of(&command, &line);
+        let line = CommandLine::read(&command, before, current);
+        let mut found = candidates_for(&command, &line);
         found.sort();
         found.dedup_by(|a, b| a.text == b.text);
         for candidate in found {
@@ -65,10 +65,12 @@ fn command_of_kmod(words: &[OsString]) -> Option<(Command, &[OsString])> {
     }
 }
 
-fn of(command: &Command, line: &Line) -> Vec<Candidate> {
-    match line.wanted() {
-        Wanted::Option => candidates::options(command, line),
-        Wanted::Value { option, written } => candidates::values(command.get_name(), line, option, written),
-        Wanted::Argument => candidates::arguments(command.get_name(), line),
+fn candidates_for(command: &Command, line: &CommandLine) -> Vec<Candidate> {
+    match line.current_word() {
+        CurrentWord::Option => candidates::options(command, line),
+        CurrentWord::Value { option, written } => {
+            candidates::values(command.get_name(), line, option, written)
+        }
+        CurrentWord::Argument => candidates::arguments(command.get_name(), line),
     }
 }

@@ -11,19 +11,19 @@ use modutils::{Notice, depmod::Observer};
 use crate::{progress::Progress, report::Report, startup::HeldSignals};
 
 /// Prints what a run reports, and holds signals while it writes.
-pub(super) struct Watch<'a> {
+pub(super) struct RunObserver<'a> {
     report: Mutex<&'a mut Report>,
     progress: Mutex<Option<Progress>>,
     held: Mutex<Option<HeldSignals>>,
 }
 
-impl<'a> Watch<'a> {
+impl<'a> RunObserver<'a> {
     pub(super) fn new(report: &'a mut Report) -> Self {
         Self { report: Mutex::new(report), progress: Mutex::default(), held: Mutex::default() }
     }
 }
 
-impl Observer for Watch<'_> {
+impl Observer for RunObserver<'_> {
     fn notice(&self, notice: Notice) {
         lock(&self.report).notice(&notice);
     }
@@ -52,12 +52,12 @@ impl Observer for Watch<'_> {
     }
 
     fn is_interrupted(&self) -> bool {
-        lock(&self.held).as_ref().is_some_and(HeldSignals::has_come)
+        lock(&self.held).as_ref().is_some_and(HeldSignals::is_pending)
     }
 
     fn after_publication(&self) {
         if let Some(held) = lock(&self.held).take() {
-            held.let_go();
+            held.release();
         }
     }
 }

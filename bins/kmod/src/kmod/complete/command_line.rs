@@ -6,7 +6,7 @@ use std::ffi::{OsStr, OsString};
 use clap::{Arg, ArgAction, Command};
 
 /// A command line up to the cursor.
-pub(super) struct Line<'a> {
+pub(super) struct CommandLine<'a> {
     options: Vec<(&'a str, Option<&'a OsStr>)>,
     /// The arguments that are no options, without the word under the cursor.
     pub(super) arguments: Vec<&'a OsStr>,
@@ -17,7 +17,7 @@ pub(super) struct Line<'a> {
 }
 
 /// What the word under the cursor is.
-pub(super) enum Wanted<'a> {
+pub(super) enum CurrentWord<'a> {
     /// An option.
     Option,
     /// The value of an option, of which this much is written.
@@ -31,7 +31,7 @@ pub(super) enum Wanted<'a> {
     Argument,
 }
 
-impl<'a> Line<'a> {
+impl<'a> CommandLine<'a> {
     /// Reads the words before the cursor and the one under it. A word that is no text cannot be
     /// completed: nothing is written of it then.
     pub(super) fn read(command: &'a Command, before: &'a [OsString], current: &'a OsStr) -> Self {
@@ -48,7 +48,7 @@ impl<'a> Line<'a> {
             if let Some(arg) = waiting.take() {
                 line.options.push((arg.get_id().as_str(), Some(word)));
             } else {
-                waiting = line.word(command, word);
+                waiting = line.push(command, word);
             }
         }
         line.value_of = match waiting {
@@ -59,11 +59,11 @@ impl<'a> Line<'a> {
     }
 
     /// What the word under the cursor is.
-    pub(super) fn wanted(&self) -> Wanted<'a> {
+    pub(super) fn current_word(&self) -> CurrentWord<'a> {
         match self.value_of {
-            Some((arg, written)) => Wanted::Value { option: arg.get_id().as_str(), written },
-            None if self.current.starts_with('-') && !self.options_ended => Wanted::Option,
-            None => Wanted::Argument,
+            Some((arg, written)) => CurrentWord::Value { option: arg.get_id().as_str(), written },
+            None if self.current.starts_with('-') && !self.options_ended => CurrentWord::Option,
+            None => CurrentWord::Argument,
         }
     }
 
@@ -78,7 +78,7 @@ impl<'a> Line<'a> {
     }
 
     /// Takes a finished word; gives the option whose value is the next one.
-    fn word(&mut self, command: &'a Command, word: &'a OsStr) -> Option<&'a Arg> {
+    fn push(&mut self, command: &'a Command, word: &'a OsStr) -> Option<&'a Arg> {
         let text = word.to_str().unwrap_or_default();
         if self.options_ended || !text.starts_with('-') || text == "-" {
             self.arguments.push(word);
@@ -88,7 +88,7 @@ impl<'a> Line<'a> {
             self.options_ended = true;
             return None;
         }
-        let Some(long) = text.strip_prefix("--") else { return self.bundle(command, &text[1..]) };
+        let Some(long) = text.strip_prefix("--") else { return self.push_bundle(command, &text[1..]) };
         let (name, value) = long.split_once('=').map_or((long, None), |(name, value)| (name, Some(value)));
         let arg = by_long(command, name)?;
         if takes_value(arg) && value.is_none() {
@@ -98,10 +98,10 @@ impl<'a> Line<'a> {
         None
     }
 
-    fn bundle(&mut self, command: &'a Command, letters: &'a str) -> Option<&'a Arg> {
-        for (place, letter) in letters.char_indices() {
+    fn push_bundle(&mut self, command: &'a Command, letters: &'a str) -> Option<&'a Arg> {
+        for (offset, letter) in letters.char_indices() {
             let arg = command.get_arguments().find(|arg| arg.get_short() == Some(letter))?;
-            let rest = &letters[place + letter.len_utf8()..];
+            let rest = &letters[offset + letter.len_utf8()..];
             if !takes_value(arg) {
                 self.options.push((arg.get_id().as_str(), None));
             } else if rest.is_empty() {
@@ -150,11 +150,11 @@ mod tests {
         command.build();
         let words: Vec<OsString> = words.iter().map(OsString::from).collect();
         let (current, before) = words.split_last().unwrap();
-        let line = Line::read(&command, before, current);
-        let wanted = match line.wanted() {
-            Wanted::Option => "option".to_owned(),
-            Wanted::Value { option, written } => format!("{option}={written}"),
-            Wanted::Argument => "argument".to_owned(),
+        let line = CommandLine::read(&command, before, current);
+        let wanted = match line.current_word() {
+            CurrentWord::Option => "option".to_owned(),
+            CurrentWord::Value { option, written } => format!("{option}={written}"),
+            CurrentWord::Argument => "argument".to_owned(),
         };
         let ids: Vec<&str> = line.options.iter().map(|(id, _)| *id).collect();
         format!("{wanted} {ids:?} {:?}", line.arguments)

@@ -8,7 +8,7 @@ use modutils::{Context, Release, Root};
 use crate::{cli, report::Report, status::Status};
 
 /// Adds `--dirname`, `--set-version` and `--config`, as modprobe has them, and `--json` and `--help`.
-pub(super) fn options(command: Command) -> Command {
+pub(super) fn add_to(command: Command) -> Command {
     command
         .arg(cli::value('C', "config", "FILE", "Read this file or directory instead of modprobe.d"))
         .arg(cli::value('d', "dirname", "DIR", "Look for module directories below DIR"))
