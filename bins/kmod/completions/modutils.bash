@@ -1,15 +1,15 @@
 # Completion for bash of depmod, insmod, kmod, lsmod, modinfo, modprobe and rmmod.
-# `kmod complete` knows what a word may become; only paths are the shell's.
+# `kmod complete` prints the candidates; paths are completed by the shell itself.
 
 _modutils() {
-    # From the line as it is written: COMP_WORDS is split at = and : as well.
+    # Taken from the line itself, because COMP_WORDS is also split at = and :.
     local -a words
     read -ra words <<<"${COMP_LINE:0:COMP_POINT}"
     case ${COMP_LINE:0:COMP_POINT} in
         *[[:blank:]]) words+=('') ;;
     esac
     local current=${words[-1]} line
-    # What bash leaves in place when it puts a candidate in: all up to the last = or : of the word.
+    # The part that bash keeps when it inserts a candidate: everything up to the last = or : of the word.
     local kept=${current%"${current##*[=:]}"}
     [[ $COMP_WORDBREAKS == *=* ]] || kept=''
 

@@ -1,5 +1,5 @@
 # Completion for fish of depmod, insmod, kmod, lsmod, modinfo, modprobe and rmmod.
-# `kmod complete` knows what a word may become; only paths are the shell's.
+# `kmod complete` prints the candidates; paths are completed by the shell itself.
 
 function __modutils_complete
     set -l current (commandline -ct)

@@ -1,6 +1,6 @@
-//! clap made to behave as getopt_long(3) does, since that is what callers of these tools know:
-//! long options may be shortened, short ones bundled, the last of several wins, options stand
-//! before or after arguments, and errors are told in getopt's words.
+//! Makes clap behave like getopt_long(3), which callers of these tools rely on: long options may be
+//! abbreviated, short ones bundled, the last of several wins, options may follow arguments, and errors have getopt's
+//! wording.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -18,7 +18,7 @@ use crate::{Invocation, report::Report, startup, status::Status, version};
 /// The id of the positional arguments, in every tool.
 pub const ARGUMENTS: &str = "arguments";
 
-/// A tool's command, for its options to be added to: `--help`, `--version` and getopt's manners.
+/// A tool's command without options, set up to behave like getopt.
 pub fn command(name: &'static str, about: &'static str) -> Command {
     Command::new(name)
         .about(about)
@@ -29,12 +29,13 @@ pub fn command(name: &'static str, about: &'static str) -> Command {
         .next_line_help(false)
 }
 
-/// The options every tool ends its list with. They act where they stand: what follows is not read.
+/// Adds the last two options of every tool, `--version` and `--help`. They act at their position: what follows
+/// is not parsed.
 pub fn common(command: Command) -> Command {
     common_in_use(command, OptionsInUse::ALL)
 }
 
-/// The same, as far as they are meant.
+/// Like [`common`], if they are in use.
 pub fn common_in_use(command: Command, in_use: OptionsInUse) -> Command {
     in_use.add(in_use.add(command.version(env!("CARGO_PKG_VERSION")), version_option()), help())
 }
@@ -47,8 +48,8 @@ fn help() -> Arg {
     flag('h', "help", "Show this help").action(ArgAction::Help)
 }
 
-/// The options that a call can mean. To describe all that a tool has would be a third of what a short call
-/// takes, and most calls give two or three: what no word can mean need not be described.
+/// The options that may occur on a command line. To describe all options of a tool to clap takes a third of the time
+/// of a short call, and most calls have two or three, so only these are described.
 #[derive(Clone, Copy)]
 pub struct OptionsInUse<'a>(Option<&'a [OsString]>);
 
@@ -56,14 +57,14 @@ impl<'a> OptionsInUse<'a> {
     /// All options.
     pub const ALL: OptionsInUse<'static> = OptionsInUse(None);
 
-    /// Those that the words of a command line can mean, and perhaps some more: a word may be the value of
-    /// an option. Help shows all of them.
+    /// The options that these words may be. There may be too many, as a word can be the value of an option. With
+    /// `--help`, all of them.
     pub fn of(words: &'a [OsString]) -> Self {
         let in_use = Self(Some(words));
         if in_use.includes(&help()) { Self(None) } else { in_use }
     }
 
-    /// Adds an option to a command.
+    /// Adds an option to a command, if it is in use.
     pub fn add(self, command: Command, option: Arg) -> Command {
         if self.includes(&option) { command.arg(option) } else { command }
     }
@@ -96,12 +97,12 @@ pub fn long_flag(long: &'static str, help: &'static str) -> Arg {
     Arg::new(long).long(long).action(ArgAction::SetTrue).help(help)
 }
 
-/// `--json`, in every tool whose output programs read.
+/// `--json`, for every tool with machine-readable output.
 pub fn json() -> Arg {
     long_flag("json", "Print a JSON document instead of text")
 }
 
-/// An option with a value; the last one given wins.
+/// An option with a value; the last of several wins.
 pub fn value(short: char, long: &'static str, name: &'static str, help: &'static str) -> Arg {
     long_value(long, name, help).short(short)
 }
@@ -113,7 +114,7 @@ pub fn long_value(long: &'static str, name: &'static str, help: &'static str) ->
         .value_name(name)
         .action(ArgAction::Set)
         .value_parser(clap::value_parser!(OsString))
-        // getopt takes the next argument as the value, whatever it looks like.
+        // getopt takes the next argument as the value even if it begins with a dash.
         .allow_hyphen_values(true)
         .help(help)
 }
@@ -137,25 +138,25 @@ pub fn values_of(matches: &ArgMatches, id: &str) -> Vec<OsString> {
     matches.get_many::<OsString>(id).into_iter().flatten().cloned().collect()
 }
 
-/// A path as the tools show it: a relative one below the current directory, as written.
+/// A path as the tools print it: the current directory is prepended to a relative one, which is not normalised.
 pub fn from_current_directory(path: &OsStr) -> PathBuf {
     if Path::new(path).is_absolute() {
         return path.into();
     }
-    // Without a current directory a relative path is as good as lost, and stays as it is.
+    // Without a current directory a relative path leads nowhere, and is kept unchanged.
     let Ok(directory) = std::env::current_dir() else { return path.into() };
     OsString::from_vec([directory.as_os_str().as_bytes(), b"/", path.as_bytes()].concat()).into()
 }
 
-/// Whether modprobe takes an argument as a path: only when it begins with `/` or `./`.
+/// Whether modprobe treats an argument as a path: only if it begins with `/` or `./`.
 pub fn is_path(argument: &[u8]) -> bool {
     argument.starts_with(b"/") || argument.starts_with(b"./")
 }
 
-/// Reads the arguments.
+/// Parses the arguments.
 ///
 /// # Errors
-/// When the tool ends here: the arguments ask for help or the version, or are wrong. The answer has been
+/// If the tool ends here, because the arguments request help or the version, or are invalid. That has been
 /// printed; the error is the status for [`Report::finish`].
 pub fn parse(
     mut command: Command,
@@ -187,19 +188,19 @@ pub fn parse(
     }
 }
 
-/// What getopt_long(3) would say of the error.
+/// The error in the wording of getopt_long(3).
 fn getopt_text(error: &clap::Error, command: &Command, arguments: &[OsString]) -> Vec<u8> {
     let rejected = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(rejected)) => rejected.as_str(),
         _ => "",
     };
-    // clap renders an option as `--name <VALUE>` or `-n`.
+    // clap prints an option as `--name <VALUE>` or `-n`.
     let rejected = rejected.split([' ', '=']).next().unwrap_or_default().trim_end_matches("...");
     match error.kind() {
         ErrorKind::UnknownArgument => unknown(rejected, command, arguments),
         ErrorKind::TooManyValues => format!("option '{rejected}' doesn't allow an argument").into_bytes(),
         ErrorKind::InvalidValue => missing_value(rejected, arguments),
-        // No option of ours can fail otherwise; clap's own words serve if one does.
+        // No option of ours can fail in another way; if one does, clap's own text is good enough.
         _ => error.to_string().into_bytes(),
     }
 }
@@ -215,7 +216,7 @@ fn unknown(rejected: &str, command: &Command, arguments: &[OsString]) -> Vec<u8>
         .filter(|name| name.starts_with(long))
         .map(|name| format!("'--{name}'"))
         .collect();
-    // getopt repeats the argument as it was written, with its value.
+    // getopt prints the argument as it was written, with its value.
     let is_rejected =
         |word: &&OsString| word.as_bytes().split(|&byte| byte == b'=').next() == Some(rejected.as_bytes());
     let written = arguments.iter().find(is_rejected);
@@ -228,7 +229,7 @@ fn unknown(rejected: &str, command: &Command, arguments: &[OsString]) -> Vec<u8>
     }
 }
 
-/// The value can only be missing at the end of the arguments: the last one tells how it was written.
+/// A value can be missing only at the end of the arguments, so the last one shows how the option was written.
 fn missing_value(rejected: &str, arguments: &[OsString]) -> Vec<u8> {
     let last = arguments.last().map_or(&b""[..], |word| word.as_bytes());
     if last.starts_with(b"--") {

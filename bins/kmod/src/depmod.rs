@@ -1,4 +1,4 @@
-//! `depmod`: make the module indexes of a kernel.
+//! `depmod`: generate the module indexes of a kernel.
 
 mod document;
 mod observer;
@@ -32,40 +32,50 @@ pub fn run(invocation: &Invocation) -> ExitCode {
 pub fn command() -> Command {
     let arguments = cli::arguments("VERSION [FILE]...");
     let several = |arg: clap::Arg| arg.action(ArgAction::Append);
-    let command = cli::command("depmod", "Make the module indexes of a kernel")
-        .arg(cli::flag('a', "all", "Read all modules; so it is when no files are given"))
+    let command = cli::command("depmod", "Generate the module indexes of a kernel")
+        .arg(cli::flag('a', "all", "Process all modules (the default when no files are named)"))
         .arg(cli::flag('A', "quick", "Do nothing unless a module was added, removed or changed"))
-        .arg(cli::flag('e', "errsyms", "Tell symbols that nothing provides (with -E or -F)"))
-        .arg(cli::flag('n', "show", "Print the text files instead of writing any").alias("dry-run"))
+        .arg(cli::flag('e', "errsyms", "Report symbols that nothing provides (needs -E or -F)"))
+        .arg(cli::flag('n', "show", "Print the text files instead of writing files").alias("dry-run"))
         .arg(cli::json().help("With -n, print a JSON document instead of the text files"))
-        .arg(cli::value('P', "symbol-prefix", "CHAR", "Ignore this byte at the front of symbols"))
-        .arg(several(cli::value('C', "config", "PATH", "Configuration instead of the usual; repeatable")))
-        .arg(cli::flag('v', "verbose", "Tell more").action(ArgAction::Count))
-        .arg(cli::flag('w', "warn", "Tell duplicate aliases"))
+        .arg(cli::value('P', "symbol-prefix", "CHAR", "Ignore this byte at the start of symbol names"))
+        .arg(several(cli::value(
+            'C',
+            "config",
+            "PATH",
+            "Read this file or directory instead of depmod.d; repeatable",
+        )))
+        .arg(cli::flag('v', "verbose", "Print more messages").action(ArgAction::Count))
+        .arg(cli::flag('w', "warn", "Report duplicate aliases"))
         .arg(cli::value('b', "basedir", "DIR", "Root of the module directory (default: /)"))
-        .arg(cli::value('m', "moduledir", "DIR", "Module directory below it (default: /lib/modules)"))
-        .arg(cli::value('o', "outdir", "DIR", "Root of the output (default: that of --basedir)"))
-        .arg(cli::value('F', "filesyms", "FILE", "The kernel's symbols from its System.map"))
-        .arg(cli::value('E', "symvers", "FILE", "The kernel's symbols and CRCs from its Module.symvers"))
-        .arg(cli::value('j', "jobs", "N", "Use so many threads (default: one for each processor)"))
-        // kmod's users abbreviate --config so.
+        .arg(cli::value('m', "moduledir", "DIR", "Module directory below that root (default: /lib/modules)"))
+        .arg(cli::value('o', "outdir", "DIR", "Root of the output (default: the root of --basedir)"))
+        .arg(cli::value('F', "filesyms", "FILE", "Read the kernel's symbols from this System.map"))
+        .arg(cli::value(
+            'E',
+            "symvers",
+            "FILE",
+            "Read the kernel's symbols and CRCs from this Module.symvers",
+        ))
+        .arg(cli::value('j', "jobs", "N", "Use N threads (default: one for each processor)"))
+        // kmod accepts --c for --config; --cache would make it ambiguous here.
         .mut_arg("config", |config| config.alias("c"))
-        .arg(cli::long_value("cache", "DIR", "Keep what modules say here (default: /var/cache/modutils)"))
-        .arg(cli::long_flag("no-cache", "Read every module, and keep nothing"))
+        .arg(cli::long_value("cache", "DIR", "Directory of the cache (default: /var/cache/modutils)"))
+        .arg(cli::long_flag("no-cache", "Read every module, and do not use the cache"))
         .arg(arguments);
     cli::common(command)
 }
 
-/// The options, made sense of.
+/// The resolved options.
 struct Options {
     run: Run,
-    /// Print what would be written instead.
+    /// Print what would be written instead of writing it.
     show: bool,
-    /// Print it as a document.
+    /// Print a JSON document.
     json: bool,
 }
 
-/// Where facts are kept unless `--cache` says otherwise.
+/// The default of `--cache`.
 const CACHE: &str = "/var/cache/modutils";
 
 fn options(matches: &ArgMatches, report: &mut Report) -> Result<Options, Status> {
@@ -140,7 +150,7 @@ fn make_indexes(options: &Options, report: &mut Report) -> Status {
         false => preview.texts().for_each(|(_, text)| report.print(text)),
     }
     if !preview.is_complete() {
-        return report.fail("not everything could be read: this is not all");
+        return report.fail("not everything could be read: the output is incomplete");
     }
     Status::Success
 }
@@ -150,7 +160,7 @@ fn print_failure(report: &mut Report, failure: &Failure) -> Status {
     Status::Failure
 }
 
-/// `VERSION` and the files after it; without arguments the running kernel and all files.
+/// `VERSION` and the files after it. Without arguments, the running kernel and no files, which means all.
 fn release_and_files(matches: &ArgMatches, report: &mut Report) -> Result<(Release, Vec<PathBuf>), Status> {
     let mut arguments = cli::values_of(matches, cli::ARGUMENTS).into_iter();
     let release = match arguments.next() {
@@ -169,7 +179,7 @@ fn release_and_files(matches: &ArgMatches, report: &mut Report) -> Result<(Relea
     }
 }
 
-/// Whether a word begins as a kernel's version does: two numbers with a dot between them.
+/// Whether a word begins like a kernel release: digits, a dot, a digit.
 fn is_version(word: &[u8]) -> bool {
     let digits = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
     digits > 0 && matches!(word.get(digits..), Some([b'.', digit, ..]) if digit.is_ascii_digit())
@@ -183,15 +193,15 @@ fn symbol_prefix(matches: &ArgMatches, report: &mut Report) -> Result<Option<u8>
     }
 }
 
-/// As many threads as asked for.
+/// The number of threads, if one was given.
 fn threads(matches: &ArgMatches, report: &mut Report) -> Result<Option<NonZeroUsize>, Status> {
     let Some(jobs) = cli::value_of(matches, "jobs") else { return Ok(None) };
     let number = jobs.to_str().and_then(|jobs| jobs.parse().ok());
     number.map(Some).ok_or_else(|| fatal(report, "-j takes a number of threads, at least 1"))
 }
 
-/// Where facts are kept. Below another root they are only where that is asked for: one-time trees and
-/// images are made there. A cache must be root's, so that others have none.
+/// The cache's directory. There is none by default for another root, which is often a temporary tree or an
+/// image. A cache must be owned by root, so other users have none.
 fn cache(matches: &ArgMatches) -> Option<PathBuf> {
     if matches.get_flag("no-cache") || !nix::unistd::geteuid().is_root() {
         return None;

@@ -1,4 +1,4 @@
-//! `insmod`: give one module file to the kernel, and nothing else.
+//! `insmod`: load one module file, without its dependencies.
 
 use std::{path::Path, process::ExitCode};
 
@@ -35,15 +35,15 @@ pub fn run(invocation: &Invocation) -> ExitCode {
 /// The command line's description, for the tests and the completions.
 pub fn command() -> clap::Command {
     cli::common(
-        cli::command("insmod", "Give one module file to the kernel")
+        cli::command("insmod", "Load one module file")
             .arg(cli::arguments("FILE [PARAMETER]..."))
             .arg(
-                cli::flag('f', "force", "Leave out both checks below")
-                    // Short for --force before there were longer ones.
+                cli::flag('f', "force", "Skip both checks below")
+                    // Abbreviations of --force from before the longer options existed.
                     .aliases(["forc", "for", "fo", "f"]),
             )
             .arg(cli::long_flag("force-modversion", "Do not check the versions of symbols"))
-            .arg(cli::long_flag("force-vermagic", "Do not check the kernel's version"))
+            .arg(cli::long_flag("force-vermagic", "Do not check the module's vermagic"))
             .arg(cli::flag('s', "syslog", "Send messages to syslog"))
             .arg(cli::flag('v', "verbose", "Accepted; there is no more to show")),
     )
@@ -73,7 +73,7 @@ fn insert(file: &Path, parameters: &[u8], force: Force, report: &mut Report) -> 
     }
 }
 
-/// The kernel gives these numbers meanings of their own when it loads a module.
+/// The text of an error number. Some have a special meaning when the kernel loads a module.
 fn error_text(errno: Errno) -> &'static str {
     match errno {
         Errno::ENOEXEC => "Invalid module format",

@@ -1,28 +1,28 @@
 //! Machine-readable output: the documents that `man/modutils-json.7` describes and
 //! `man/modutils.schema.json` defines.
 //!
-//! A document is an object that says which form it has and who wrote it, and ends in a list. Items go
-//! out one by one, each on a line of its own, so that a document about a whole tree takes no more
-//! memory than one about a module.
+//! A document is an object with its schema, its kind and the tool that wrote it, and a list as its last member.
+//! Items are printed one by one, each on its own line, so a document about a whole tree takes no more memory than
+//! one about a module.
 
 use modutils::ModuleName;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use crate::report::Report;
 
-/// The form of all documents. A number of its own comes with a change that a reader of this one could
-/// not pass over: a member that goes, or means something else.
+/// The schema of all documents. The number changes only when a reader of this version would break: a member
+/// is removed, or its meaning changes.
 const SCHEMA: &str = "modutils/1";
 
-/// A document that is being written. It must be ended, also where something went wrong on the way:
-/// what stands in it then is what could be told.
+/// A document that is being written. It must be ended even after a failure: it then contains the items
+/// that could be determined.
 #[must_use = "a document must be ended"]
 pub struct Document {
     is_empty: bool,
 }
 
 impl Document {
-    /// Begins a document of a kind (`modinfo`, `plan` …), by a tool, whose items make up `list`.
+    /// Begins a document of a kind (`modinfo`, `plan` …) with the items in `list`.
     pub fn begin(kind: &str, tool: &str, list: &str, report: &mut Report) -> Self {
         Self::begin_about(kind, tool, &[], list, report)
     }
@@ -63,7 +63,7 @@ impl Document {
 fn print(value: &impl Serialize, report: &mut Report) {
     match serde_json::to_vec(value) {
         Ok(text) => report.print(text),
-        // Only a map whose keys are no strings could not be written; ours are.
+        // serde_json fails only for map keys that are not strings; ours are strings.
         Err(error) => report.error(format!("could not write JSON: {error}")),
     }
 }

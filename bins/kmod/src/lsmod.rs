@@ -15,7 +15,7 @@ use crate::{
     status::Status,
 };
 
-/// What is shown for a number that the kernel did not tell: the error number of a missing file.
+/// Printed for a number that the kernel does not show, as kmod does: -ENOENT.
 const UNKNOWN: i64 = -2;
 
 /// Runs the tool.
@@ -23,7 +23,7 @@ pub fn run(invocation: &Invocation) -> ExitCode {
     list(invocation, Report::new(c"lsmod", Level::Error))
 }
 
-/// Lists the modules, in the name of whichever tool the report is for.
+/// Lists the modules, for `lsmod` and `kmod list`.
 pub fn list(invocation: &Invocation, mut report: Report) -> ExitCode {
     let options = match cli::parse(command(), invocation, &mut report) {
         Ok(options) => options,
@@ -117,7 +117,7 @@ fn document(kernel: &Kernel, modules: &[LoadedModule], report: &mut Report) {
     document.end(report);
 }
 
-/// The bytes that a module takes. The kernel lists a module before and after /sys shows it.
+/// The size of a module in bytes. /proc/modules lists a module earlier and longer than /sys has it.
 fn size(kernel: &Kernel, module: &LoadedModule) -> Option<i64> {
     let listed = || {
         let is_shown = kernel.state(&module.name) != State::Absent;
@@ -126,8 +126,8 @@ fn size(kernel: &Kernel, module: &LoadedModule) -> Option<i64> {
     kernel.size(&module.name).or_else(listed)
 }
 
-/// The modules that use a module. That they cannot be listed is told, and means none: a module may
-/// vanish at any time.
+/// The modules that use a module. If they cannot be read, that is reported and there are none: a module may
+/// be removed at any time.
 pub fn holders(kernel: &Kernel, module: &ModuleName, report: &mut Report) -> Vec<ModuleName> {
     kernel.holders(module).unwrap_or_else(|error| {
         let cause = error.cause();

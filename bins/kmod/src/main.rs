@@ -1,7 +1,7 @@
-//! The kernel-module tools in one binary: the name it is called by says which tool it is.
+//! The kernel-module tools in one binary: the name it is called by selects the tool.
 //!
-//! A tool is one file here, with a function `run` that reads as a recipe: parse the options, plan,
-//! act, print. [`report`] alone prints, logs and chooses the exit code.
+//! Each tool is a file or directory with a function `run`: parse the options, plan, act, print. Only
+//! [`report`] prints, logs and chooses the exit code.
 
 #[cfg(all(target_arch = "x86_64", any(target_env = "musl", test)))]
 mod allocator;
@@ -33,7 +33,7 @@ static ALLOCATOR: allocator::Allocator = allocator::Allocator::new();
 
 /// How the process was called.
 pub struct Invocation {
-    /// The program's name as the caller wrote it: getopt's messages begin with it.
+    /// The program's name as the caller wrote it; getopt's messages begin with it.
     pub program: OsString,
     /// The arguments after it.
     pub arguments: Vec<OsString>,
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
         b"modinfo" => modinfo::run(&invocation),
         b"modprobe" => modprobe::run(&invocation),
         b"rmmod" => rmmod::run(&invocation),
-        // Any other name means the binary itself.
+        // Any other name is `kmod`.
         _ => kmod::run(&invocation),
     }
 }

@@ -1,4 +1,4 @@
-//! `modinfo`: show what modules say of themselves, modinfo(8).
+//! `modinfo`: show information about modules, modinfo(8).
 
 mod document;
 mod render;
@@ -37,7 +37,7 @@ pub fn run(invocation: &Invocation) -> ExitCode {
 
 /// The command line's description, for the tests and the completions.
 pub fn command() -> Command {
-    let command = cli::command("modinfo", "Show what kernel modules say of themselves")
+    let command = cli::command("modinfo", "Show information about kernel modules")
         .arg(cli::arguments("MODULE|FILE"))
         .arg(cli::flag('a', "author", "Show the authors only"))
         .arg(cli::flag('d', "description", "Show the description only"))
@@ -47,9 +47,9 @@ pub fn command() -> Command {
         .arg(cli::value('F', "field", "FIELD", "Show the values of one field only"))
         .arg(cli::flag('0', "null", "End each line with NUL instead of a newline"))
         .arg(cli::json())
-        .arg(cli::flag('m', "modname", "Take arguments for module names, not for files or aliases"))
-        .arg(cli::value('k', "set-version", "RELEASE", "Look for modules of this kernel"))
-        .arg(cli::value('b', "basedir", "DIR", "Look for modules below this directory"));
+        .arg(cli::flag('m', "modname", "Treat arguments as module names, not as files or aliases"))
+        .arg(cli::value('k', "set-version", "RELEASE", "Use the modules of this kernel release"))
+        .arg(cli::value('b', "basedir", "DIR", "Use the module directories below this directory"));
     cli::common(command)
 }
 
@@ -75,7 +75,7 @@ impl Options {
         }
     }
 
-    /// The module directory to look into for names.
+    /// The context in which names are looked up.
     fn context(&self) -> Result<Context, Error> {
         let root = match &self.base {
             Some(base) if !base.is_empty() => Root::default().with_base(cli::from_current_directory(base)),
@@ -89,7 +89,7 @@ impl Options {
     }
 }
 
-/// The field asked for last, by `--field` or by one of the options that stand for a field.
+/// The field requested last, by `--field` or by one of its short forms.
 fn chosen_field(options: &ArgMatches) -> Option<Vec<u8>> {
     let position = |id| options.indices_of(id).and_then(Iterator::max);
     let flags = [
@@ -124,21 +124,21 @@ fn show_all(options: &Options, report: &mut Report) -> Status {
     status
 }
 
-/// What an argument means, or one of several things.
+/// What an argument resolves to. An alias may resolve to several of these.
 enum Resolved {
     /// A file, by its path or by the name of its module.
     File(PathBuf),
     /// A module that is part of the kernel.
     Builtin(Module),
-    /// A module whose line in `modules.dep` cannot be read.
+    /// A module whose entry in `modules.dep` cannot be read.
     Unreadable(Module, Error),
-    /// Nothing, as the message says; the name, and an error that was met on the way.
-    NotFound(Vec<u8>, Vec<u8>, Option<Error>),
+    /// No module.
+    NotFound { message: Vec<u8>, name: Vec<u8>, error: Option<Error> },
 }
 
-/// What a file says of its module.
+/// The facts that are read from a module's file.
 struct FileFacts {
-    /// Its `.modinfo`, as far as that is printed.
+    /// The part of its `.modinfo` section that is printed.
     modinfo: Vec<u8>,
     signature: Option<Signature>,
 }
@@ -147,7 +147,7 @@ impl Wanted for Rendering {
     type File = Resolved;
     type Facts = FileFacts;
 
-    /// Nothing is read where the file's place is all that was asked for.
+    /// No file is read when only its path was requested.
     fn path<'a>(&self, resolved: &'a Resolved) -> Option<&'a Path> {
         let Resolved::File(path) = resolved else { return None };
         let only_location = self.needs_only_location(&Location::File(path.as_os_str().as_bytes()));
@@ -165,12 +165,12 @@ impl Wanted for Rendering {
     }
 }
 
-/// Whether an argument means a file, and not a name: it is one, and called as module files are.
+/// Whether an argument is a file and not a name: it exists and ends as module files do.
 fn is_module_file(argument: &OsStr) -> bool {
     has_module_extension(argument.as_bytes()) && Path::new(argument).is_file()
 }
 
-/// What an argument means: a file, or every module that it names as a name or an alias.
+/// Resolves an argument: to a file, or to all modules with this name or alias.
 fn resolve(context: &Context, argument: &OsStr, options: &Options) -> Vec<Resolved> {
     if is_module_file(argument) && !options.names_only {
         return vec![Resolved::File(cli::from_current_directory(argument))];
@@ -182,11 +182,13 @@ fn resolve(context: &Context, argument: &OsStr, options: &Options) -> Vec<Resolv
         () if Alias::new(name).is_err() => b"alias ",
         () => b"",
     };
-    let not_found = [b"Module ", what, name, b" not found."].concat();
+    let message = [b"Module ", what, name, b" not found."].concat();
     match found {
-        Ok(modules) if modules.is_empty() => vec![Resolved::NotFound(not_found, name.to_owned(), None)],
+        Ok(modules) if modules.is_empty() => {
+            vec![Resolved::NotFound { message, name: name.to_owned(), error: None }]
+        }
         Ok(modules) => modules.into_iter().map(resolved_module).collect(),
-        Err(error) => vec![Resolved::NotFound(not_found, name.to_owned(), Some(error))],
+        Err(error) => vec![Resolved::NotFound { message, name: name.to_owned(), error: Some(error) }],
     }
 }
 
@@ -198,15 +200,15 @@ fn resolved_module(module: Module) -> Resolved {
     }
 }
 
-/// How facts are put out.
+/// Prints facts, as text or as a document.
 struct Output<'a> {
     rendering: &'a Rendering,
-    /// A document instead of text.
+    /// `None` for text.
     document: Option<Document>,
 }
 
 impl Output<'_> {
-    /// Shows one thing that an argument means; whether that could be done.
+    /// Shows one module of an argument.
     fn show(
         &mut self,
         context: &Context,
@@ -218,7 +220,7 @@ impl Output<'_> {
             Resolved::File(path) => self.show_file(path, facts, report),
             Resolved::Builtin(module) => self.show_builtin(module, report),
             Resolved::Unreadable(module, error) => no_modinfo(module.name(), error, report),
-            Resolved::NotFound(message, name, error) => {
+            Resolved::NotFound { message, name, error } => {
                 let why = failed_request::not_found(context, name, error.as_ref(), report);
                 report.fail([message.as_slice(), why.as_bytes()].concat())
             }
@@ -235,7 +237,7 @@ impl Output<'_> {
         let location = Location::File(path.as_os_str().as_bytes());
         self.show_location(&name, &location, report);
         match facts {
-            // The place was all that was asked for.
+            // Only the path was requested.
             None => Status::Success,
             Some(Ok(FileFacts { modinfo, signature })) => {
                 self.show_facts(&name, &location, &ModInfo::parse(&modinfo), signature.as_ref(), report);
@@ -261,7 +263,7 @@ impl Output<'_> {
         }
     }
 
-    /// Shows where a module is. A document gets an item for it only where nothing else was asked for.
+    /// Prints where a module is. A document gets an item here only if nothing else was requested.
     fn show_location(&mut self, name: &ModuleName, location: &Location, report: &mut Report) {
         match &mut self.document {
             None => report.print(self.rendering.location(location)),

@@ -1,12 +1,11 @@
-//! Parameters from the command line, as the tools that load modules take them.
+//! Module parameters from the command line.
 
 use std::ffi::OsString;
 
 use bstr::BString;
 
-/// Joins parameters by blanks; empty ones at the beginning say nothing. A value with blanks in it is
-/// put in quotes, unless it begins with a quote: the kernel splits parameters at blanks outside of
-/// quotes.
+/// Joins parameters with blanks, without empty ones at the start. A value that contains blanks is quoted unless
+/// it begins with a quote, because the kernel splits parameters at blanks outside of quotes.
 pub fn join(words: &[OsString]) -> BString {
     let words = words.iter().map(|word| quoted(word.as_encoded_bytes()));
     let words: Vec<Vec<u8>> = words.skip_while(Vec::is_empty).collect();

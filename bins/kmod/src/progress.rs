@@ -1,7 +1,7 @@
-//! A bar that says how far a long work has come: on a terminal, once it has lasted half a second.
+//! A progress bar on the terminal, for work that takes longer than half a second.
 //!
-//! Whoever works counts; a thread of its own draws, so that counting costs an addition and nothing is
-//! drawn twice in a blink. When the work ends, the line is as empty as it was.
+//! The workers only add to a counter; a separate thread draws, at most ten times a second. When the work ends,
+//! the bar is erased.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -13,19 +13,19 @@ use std::{
     time::Duration,
 };
 
-/// Shorter work shows no bar.
-const PATIENCE: Duration = Duration::from_millis(500);
-/// How often it is drawn.
+/// How long work must take before a bar is shown.
+const DELAY: Duration = Duration::from_millis(500);
+/// The time between two drawings.
 const PERIOD: Duration = Duration::from_millis(100);
-/// How many signs it is long.
+/// The number of characters in the bar.
 const WIDTH: usize = 30;
-/// Carriage return, and the rest of the line erased.
+/// Carriage return, then erase to the end of the line.
 const CLEAR: &[u8] = b"\r\x1b[K";
 
 /// Where a bar is drawn.
 type Screen = Box<dyn Write + Send>;
 
-/// A count of what is done, and its bar. Dropped, it takes the bar away.
+/// A counter and its bar. Dropping it erases the bar.
 pub struct Progress {
     shared: Arc<Shared>,
     drawer: Option<JoinHandle<()>>,
@@ -40,27 +40,27 @@ struct Shared {
 }
 
 impl Progress {
-    /// For so many pieces of work, called `what` in the plural. Without a terminal on standard error, or on
-    /// one that cannot erase, it only counts.
+    /// For `all` units of work, with `what` as the plural of their name. It only counts if standard error is no
+    /// terminal, or one that cannot erase.
     pub fn new(what: &'static str, all: usize) -> Self {
         let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
         let screen: Option<Screen> =
             (io::stderr().is_terminal() && !is_dumb).then(|| Box::new(io::stderr()) as Screen);
-        Self::drawn_on(screen, PATIENCE, what, all)
+        Self::drawn_on(screen, DELAY, what, all)
     }
 
-    fn drawn_on(screen: Option<Screen>, patience: Duration, what: &'static str, all: usize) -> Self {
+    fn drawn_on(screen: Option<Screen>, delay: Duration, what: &'static str, all: usize) -> Self {
         let (done, ended, wake) = (AtomicUsize::new(0), Mutex::new(false), Condvar::new());
         let shared = Arc::new(Shared { what, all, done, ended, wake });
         let drawer = screen.map(|screen| {
             let shared = shared.clone();
-            thread::Builder::new().name("progress".into()).spawn(move || shared.draw(screen, patience))
+            thread::Builder::new().name("progress".into()).spawn(move || shared.draw(screen, delay))
         });
-        // Without a thread there is no bar, and nothing else is amiss.
+        // If the thread cannot be started, only the bar is missing.
         Self { shared, drawer: drawer.and_then(Result::ok) }
     }
 
-    /// Counts one piece. From any thread.
+    /// Counts one unit, from any thread.
     pub fn step(&self) {
         self.shared.done.fetch_add(1, Ordering::Relaxed);
     }
@@ -71,15 +71,15 @@ impl Drop for Progress {
         *self.shared.ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.shared.wake.notify_all();
         if let Some(drawer) = self.drawer.take() {
-            // A drawer that panicked has no bar to take away.
+            // A drawing thread that panicked is no reason to fail.
             let _ = drawer.join();
         }
     }
 }
 
 impl Shared {
-    fn draw(&self, mut screen: Screen, patience: Duration) {
-        let mut pause = patience;
+    fn draw(&self, mut screen: Screen, delay: Duration) {
+        let mut pause = delay;
         let mut drawn = false;
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
@@ -91,7 +91,7 @@ impl Shared {
             drawn = true;
             pause = PERIOD;
             let line = line(self.what, self.done.load(Ordering::Relaxed), self.all);
-            // A bar that cannot be drawn is not missed.
+            // The work does not depend on the bar.
             let _ = screen.write_all(&[CLEAR, line.as_bytes()].concat());
         }
         if drawn {
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bar_is_drawn_while_the_work_lasts_and_taken_away_after_it() {
+    fn a_bar_is_drawn_during_the_work_and_erased_after_it() {
         let (mut reader, writer) = io::pipe().unwrap();
         let progress = Progress::drawn_on(Some(Box::new(writer)), Duration::ZERO, "modules", 3);
         progress.step();

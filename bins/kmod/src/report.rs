@@ -15,9 +15,9 @@ use crate::{startup, status::Status, style::Style};
 
 /// A tool's standard output and messages.
 ///
-/// Messages are `TOOL: LEVEL: text` on standard error, or go to syslog in the same words when asked
-/// for or when standard error is closed. A failure to write standard output is kept, and told by
-/// [`Report::finish`]: what a script asked for was then not done.
+/// Messages are `TOOL: LEVEL: text` on standard error. They go to syslog instead on request, or if standard error
+/// is closed. A failure to write standard output is kept and reported by [`Report::finish`], because a script then
+/// did not get what it asked for.
 pub struct Report {
     tool: &'static CStr,
     threshold: Option<Level>,
@@ -28,7 +28,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// For a tool of that name, showing messages of `threshold` and graver ones.
+    /// For a tool with this name, with messages of level `threshold` and more severe ones.
     pub fn new(tool: &'static CStr, threshold: Level) -> Self {
         let output = BufWriter::with_capacity(16 * 1024, io::stdout());
         let threshold = Some(threshold);
@@ -40,17 +40,17 @@ impl Report {
         report
     }
 
-    /// Shows messages of this level and graver ones.
+    /// Shows messages of this level and more severe ones.
     pub fn set_threshold(&mut self, threshold: Level) {
         self.threshold = Some(threshold);
     }
 
-    /// Shows no message at all, whatever its level.
+    /// Shows no messages, whatever their level.
     pub fn silence(&mut self) {
         self.threshold = None;
     }
 
-    /// Whether a message of this level would be shown.
+    /// Whether messages of this level are shown.
     pub fn shows(&self, level: Level) -> bool {
         self.threshold.is_some_and(|threshold| level <= threshold)
     }
@@ -73,25 +73,25 @@ impl Report {
         self.print("\n");
     }
 
-    /// Brings standard output up to date, before another process writes there.
+    /// Flushes standard output, before another process writes there.
     pub fn flush(&mut self) {
         if self.output_failure.is_none() {
             self.output_failure = self.output.flush().err();
         }
     }
 
-    /// Lets the tool do its work to the end even when nobody reads what it prints any more; it dies
-    /// of the closed pipe in [`Report::finish`] only.
+    /// Lets the tool finish its work after the reader of standard output has closed the pipe. SIGPIPE then ends it in
+    /// [`Report::finish`].
     pub fn ignore_closed_pipe(&mut self) {
         startup::ignore_sigpipe();
     }
 
-    /// How standard output may be written: for the commands that kmod does not have.
+    /// The style of standard output, for the commands that kmod does not have.
     pub fn output_style(&self) -> Style {
         self.output_style
     }
 
-    /// Shows a message, when its level is to be shown.
+    /// Prints or logs a message if its level is shown.
     pub fn notice(&mut self, notice: &Notice) {
         if self.shows(notice.level) {
             if self.to_syslog {
@@ -105,43 +105,43 @@ impl Report {
         }
     }
 
-    /// Opens a context, and shows what is wrong with its configuration.
+    /// Opens a context, and reports faults in its configuration.
     pub fn open(&mut self, builder: ContextBuilder) -> modutils::Result<Context> {
         let (sender, notices) = mpsc::channel();
-        // Nobody listens any more once the context is open.
+        // The receiver is gone once the context is open.
         let context = builder.on_notice(move |notice| drop(sender.send(notice))).build();
         notices.try_iter().for_each(|notice| self.notice(&notice));
         context
     }
 
-    /// A message of [`Level::Fatal`].
+    /// Reports a message of [`Level::Fatal`].
     pub fn fatal(&mut self, message: impl Into<BString>) {
         self.notice(&Notice::new(Level::Fatal, message));
     }
 
-    /// A message of [`Level::Error`].
+    /// Reports a message of [`Level::Error`].
     pub fn error(&mut self, message: impl Into<BString>) {
         self.notice(&Notice::error(message));
     }
 
-    /// A message of [`Level::Error`], and the status that it means.
+    /// Reports a message of [`Level::Error`] and returns a failure.
     pub fn fail(&mut self, message: impl Into<BString>) -> Status {
         self.error(message);
         Status::Failure
     }
 
-    /// A message of [`Level::Warning`].
+    /// Reports a message of [`Level::Warning`].
     pub fn warning(&mut self, message: impl Into<BString>) {
         self.notice(&Notice::warning(message));
     }
 
-    /// A line for standard error without tool or level, as getopt's messages are: never to syslog.
+    /// Prints a line on standard error without tool or level, like getopt's messages. It never goes to syslog.
     pub fn usage(&mut self, line: &[u8]) {
-        // There is nowhere left to tell of a failure to write to standard error.
+        // A failure to write to standard error cannot be reported anywhere.
         let _ = io::stderr().write_all(&[line, b"\n"].concat());
     }
 
-    /// Ends the tool with this status or exit code, provided that everything printed was written.
+    /// Ends the tool with this status or exit code, or with a failure if standard output could not be written.
     pub fn finish(mut self, code: impl Into<ExitCode>) -> ExitCode {
         self.flush();
         if let Some(failure) = self.output_failure.take() {
@@ -164,14 +164,14 @@ impl Report {
             Level::Info => Severity::LOG_INFO,
             Level::Debug => Severity::LOG_DEBUG,
         };
-        // Syslog is the last resort for messages: a failure to reach it has nowhere to go.
+        // A failure to reach syslog cannot be reported anywhere.
         let _ = openlog(Some(self.tool), LogFlags::empty(), Facility::LOG_DAEMON);
         let text = [level_name(notice.level), b": ", &notice.message].concat();
         let _ = syslog(Priority::new(severity, Facility::LOG_DAEMON), OsStr::from_bytes(&text));
     }
 }
 
-/// A message whose lines after the first, those that say why, are told from others.
+/// A message with the indented lines, which give the cause, in another colour.
 fn with_style(style: Style, message: &[u8]) -> Vec<u8> {
     let lines: Vec<Vec<u8>> = message
         .split(|&byte| byte == b'\n')
@@ -180,7 +180,7 @@ fn with_style(style: Style, message: &[u8]) -> Vec<u8> {
     lines.join(&b'\n')
 }
 
-/// The level as the messages spell it.
+/// The level as it is written in messages.
 fn level_name(level: Level) -> &'static [u8] {
     match level {
         Level::Fatal => b"FATAL",

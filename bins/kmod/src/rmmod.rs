@@ -1,4 +1,4 @@
-//! `rmmod`: have the kernel drop modules, and nothing else.
+//! `rmmod`: remove modules from the kernel, without their dependencies.
 
 use std::{ffi::OsStr, path::Path, process::ExitCode};
 
@@ -42,15 +42,15 @@ pub fn run(invocation: &Invocation) -> ExitCode {
 /// The command line's description, for the tests and the completions.
 pub fn command() -> clap::Command {
     cli::common(
-        cli::command("rmmod", "Have the kernel drop modules")
+        cli::command("rmmod", "Remove modules from the kernel")
             .arg(cli::arguments("MODULE"))
-            .arg(cli::flag('f', "force", "Drop a module in use, where the kernel allows that"))
+            .arg(cli::flag('f', "force", "Remove a module even if it is in use, where the kernel allows it"))
             .arg(cli::flag('s', "syslog", "Send messages to syslog"))
             .arg(cli::flag('v', "verbose", "Accepted; there is no more to show")),
     )
 }
 
-/// The module that an argument names: that of a file which exists, or a name up to its first dot.
+/// The module that an argument names: the module of an existing file, or the name up to the first dot.
 fn named(argument: &OsStr) -> Option<ModuleName> {
     let path = Path::new(argument);
     if path.exists() {
@@ -69,40 +69,40 @@ fn remove(module: &ModuleName, force: bool, report: &mut Report) -> Result<(), V
     kernel.delete(module, force).map_err(|error| {
         let (errno, cause) = (error.errno(), error.cause());
         let name = module.as_bytes();
-        // kmod says it twice, once for the library and once for the tool; scripts look for either.
+        // kmod prints this twice, from its library and from the tool; scripts search for either.
         report.error([b"could not remove '", name, b"': ", cause.as_bytes()].concat());
         let why = failed_request::not_removed(&root, module, errno, report);
         [b"could not remove module ", name, b": ", cause.as_bytes(), why.as_bytes()].concat()
     })
 }
 
-/// Says what stands against removing a module, in better words than the kernel's error number.
+/// Checks whether a module can be removed, for a clearer message than the kernel's error number.
 fn check(kernel: &Kernel, root: &Root, module: &ModuleName, report: &mut Report) -> Result<(), Vec<u8>> {
-    let no = |end: &[u8]| Err([b"Module ", module.as_bytes(), end].concat());
+    let refuse = |end: &[u8]| Err([b"Module ", module.as_bytes(), end].concat());
     if is_builtin(root, module) {
-        return no(b" is builtin.");
+        return refuse(b" is builtin.");
     }
     if kernel.state(module) == State::Absent {
         let why = failed_request::not_loaded(root, module);
-        return no(&[b" is not currently loaded", why.as_bytes()].concat());
+        return refuse(&[b" is not currently loaded", why.as_bytes()].concat());
     }
-    // An unreadable list of holders is no reason: the kernel decides.
+    // If the holders cannot be read, the kernel decides.
     let holders = lsmod::holders(kernel, module, report);
     if !holders.is_empty() {
         let names: Vec<&[u8]> = holders.iter().map(ModuleName::as_bytes).collect();
         let why = failed_request::in_use(root, module, false, report);
-        return no(&[b" is in use by: ", names.join(&b' ').as_slice(), why.as_bytes()].concat());
+        return refuse(&[b" is in use by: ", names.join(&b' ').as_slice(), why.as_bytes()].concat());
     }
     match kernel.references(module) {
         Some(0) => Ok(()),
         Some(_) => {
-            no(&[b" is in use", failed_request::in_use(root, module, false, report).as_bytes()].concat())
+            refuse(&[b" is in use", failed_request::in_use(root, module, false, report).as_bytes()].concat())
         }
         None => Err(b"Module unloading is not supported".to_vec()),
     }
 }
 
-/// Whether the running kernel's index of built-in modules knows it; without that index, nothing does.
+/// Whether the running kernel's index of built-in modules lists it; false without that index.
 fn is_builtin(root: &Root, module: &ModuleName) -> bool {
     let context = Context::builder().root(root.clone()).without_configuration().build();
     context.and_then(|context| context.module(module.clone()).is_builtin()).unwrap_or(false)

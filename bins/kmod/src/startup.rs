@@ -1,7 +1,7 @@
-//! What must happen before, or at the very start of, `main`.
+//! What must happen before or at the start of `main`, and what signals do.
 #![expect(
     unsafe_code,
-    reason = "a look at descriptor 2 before the runtime starts, AT_SECURE, and what signals do"
+    reason = "checking descriptor 2 before the runtime starts, AT_SECURE, and signal handlers"
 )]
 
 use std::{
@@ -16,29 +16,29 @@ use nix::{
 
 static STDERR_WAS_CLOSED: AtomicBool = AtomicBool::new(false);
 
-/// Whether the process was started with standard error closed: messages then go to syslog.
+/// Whether the process was started with standard error closed. Messages then go to syslog.
 pub fn stderr_was_closed() -> bool {
     STDERR_WAS_CLOSED.load(Ordering::Relaxed)
 }
 
-/// Whether our caller has fewer rights than we: the program is set-user-ID or has capabilities.
+/// Whether we have more privileges than our caller: the program is set-user-ID or has file capabilities.
 pub fn is_secure() -> bool {
     // SAFETY: getauxval takes an integer and reads what the kernel gave the process.
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
-/// A variable of the environment, unless [`is_secure`]: a lesser caller's words change nothing. All
-/// of our variables are read here.
+/// An environment variable; `None` if [`is_secure`], because a caller with fewer privileges must not change
+/// anything. All of our variables are read here.
 pub fn variable(name: &str) -> Option<OsString> {
     if is_secure() { None } else { std::env::var_os(name) }
 }
 
-/// While this lives, an interrupt or quit from the keyboard is meant for the command that we wait
-/// for, as with system(3). The command gets it: what a program starts with knows no handlers.
+/// While this lives, a keyboard interrupt or quit does not affect us but only the command that we wait for, as
+/// with system(3). The command receives it because handlers are reset by execve(2), unlike ignored signals.
 pub struct KeyboardIgnored(Vec<(Signal, SigAction)>);
 
 impl KeyboardIgnored {
-    /// Begins it.
+    /// Starts to ignore them.
     pub fn begin() -> Self {
         let ignore = SigHandler::Handler(do_nothing);
         Self(
@@ -58,46 +58,45 @@ impl Drop for KeyboardIgnored {
 
 extern "C" fn do_nothing(_: libc::c_int) {}
 
-/// Lets the programs we start find standard error closed where we did, so that a modprobe that an
-/// install command calls logs, too.
+/// Starts programs with standard error closed if ours was, so that a modprobe that an install command runs uses
+/// syslog, too.
 pub fn keep_stderr_closed() {
     if stderr_was_closed() {
         let _ = fcntl(std::io::stderr(), FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
     }
 }
 
-/// Lets a write to a closed pipe end the process quietly, as it does every C program: Rust's runtime
-/// ignores the signal.
+/// Lets a write to a closed pipe end the process silently, as in every C program. Rust's runtime ignores SIGPIPE.
 pub fn restore_sigpipe() {
     set_sigpipe(SigHandler::SigDfl);
 }
 
-/// Lets a write to a closed pipe fail only, for a tool that has more to do than to print. The
-/// programs we start are not concerned: [`std::process::Command`] gives them the default.
+/// Makes a write to a closed pipe an error, for a tool that has more to do than to print. The programs we start are
+/// not affected: [`std::process::Command`] resets SIGPIPE for them.
 pub fn ignore_sigpipe() {
     set_sigpipe(SigHandler::SigIgn);
 }
 
-/// Ends the process as a write to a closed pipe does.
+/// Ends the process by SIGPIPE.
 pub fn die_of_sigpipe() {
     restore_sigpipe();
-    // Comes back only where the signal is blocked.
+    // Returns only if the signal is blocked.
     let _ = raise(Signal::SIGPIPE);
 }
 
-/// The signals by which people, sessions and limits end a program.
+/// The signals by which users, sessions and limits end a program.
 const TERMINATING: [Signal; 5] =
     [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGXCPU];
 
-/// The one of them that came while they were held; 0 for none.
+/// The signal that arrived while they were held back; 0 for none.
 static PENDING: AtomicI32 = AtomicI32::new(0);
 
-/// While this lives, signals that would end the process wait, in all its threads; a write beyond the
-/// limit of file sizes fails instead of ending it. A signal that was ignored stays ignored.
+/// While this lives, signals that would end the process are held back in all its threads, and a write beyond the
+/// file-size limit is an error instead of ending it. Signals that were ignored stay ignored.
 pub struct HeldSignals(Vec<(Signal, SigAction)>);
 
 impl HeldSignals {
-    /// Begins to hold them.
+    /// Starts to hold signals back.
     pub fn hold() -> Self {
         PENDING.store(0, Ordering::Relaxed);
         let note = SigHandler::Handler(note_signal);
@@ -107,26 +106,26 @@ impl HeldSignals {
         Self(held)
     }
 
-    /// Whether one has come.
+    /// Whether a signal has arrived.
     pub fn is_pending(&self) -> bool {
         PENDING.load(Ordering::Relaxed) != 0
     }
 
-    /// Ends it: one that has come now does what it does.
+    /// Restores the handlers, and raises the signal that has arrived.
     pub fn release(self) {
         restore_handlers(&self.0);
         if let Ok(signal) = Signal::try_from(PENDING.load(Ordering::Relaxed)) {
-            // Comes back only where the signal is blocked.
+            // Returns only if the signal is blocked.
             let _ = raise(signal);
         }
     }
 }
 
-/// Sets what a signal does, unless it is ignored; returns what it did before.
+/// Sets a signal's handler, unless the signal is ignored. Returns the previous action.
 fn replace_handler(signal: Signal, handler: SigHandler) -> Option<(Signal, SigAction)> {
     let action = SigAction::new(handler, SaFlags::SA_RESTART, SigSet::empty());
-    // SAFETY: the handlers that are given to this function store an integer atomically or do
-    // nothing: that is allowed in signal context, in any thread.
+    // SAFETY: the handlers that are passed to this function store an integer atomically or do
+    // nothing, which is allowed in signal context, in any thread.
     let before = unsafe { sigaction(signal, &action) }.ok()?;
     if matches!(before.handler(), SigHandler::SigIgn) {
         // SAFETY: no handler is set.
@@ -136,10 +135,10 @@ fn replace_handler(signal: Signal, handler: SigHandler) -> Option<(Signal, SigAc
     Some((signal, before))
 }
 
-/// Sets again what [`replace_handler`] returned.
+/// Restores the actions that [`replace_handler`] returned.
 fn restore_handlers(before: &[(Signal, SigAction)]) {
     for (signal, action) in before {
-        // SAFETY: this is what was set when no handler of ours was.
+        // SAFETY: this is the action from before our handler was set.
         let _ = unsafe { sigaction(*signal, action) };
     }
 }
@@ -149,15 +148,15 @@ extern "C" fn note_signal(signal: libc::c_int) {
 }
 
 fn set_sigpipe(handler: SigHandler) {
-    // SAFETY: both dispositions that are set here install no handler of ours, so nothing of ours can
-    // run in signal context.
+    // SAFETY: neither disposition that is set here installs a handler, so none of our code can run in
+    // signal context.
     let _ = unsafe { signal(Signal::SIGPIPE, handler) };
 }
 
-/// Rust's runtime opens /dev/null in the place of a closed descriptor 2 before `main`, so that it
-/// cannot be told later. The C library calls the functions listed in `.init_array` earlier.
-// SAFETY: `.init_array` holds pointers to functions of this type, called once, by glibc with
-// arguments that the function does not look at, by musl with none.
+/// Rust's runtime opens /dev/null as a closed descriptor 2 before `main`, which hides that it was closed. The C
+/// library calls the functions listed in `.init_array` earlier.
+// SAFETY: `.init_array` contains pointers to functions of this type. Each is called once, by glibc with
+// arguments that the function ignores, by musl with none.
 #[used]
 #[unsafe(link_section = ".init_array")]
 static CHECK_STDERR: extern "C" fn() = check_stderr;

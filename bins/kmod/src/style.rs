@@ -1,21 +1,19 @@
-//! Colour, on a terminal whose user has not asked for none.
+//! Colour, on a terminal whose user has not disabled it.
 //!
-//! What kmod prints too stays as it is: colour is for the commands of our own, and for the lines that
-//! say why.
+//! Output that kmod has, too, has no colour. It is for our own commands and for the lines that give a cause.
 
 use std::{io::IsTerminal, sync::OnceLock};
 
 use anstyle::{AnsiColor, Style as Ansi};
 
-/// How something is written: with colours or without.
+/// Whether text is written with colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {
     colours: bool,
 }
 
 impl Style {
-    /// For a stream: with colours where it is a terminal that can show them, and neither NO_COLOR nor
-    /// TERM=dumb says otherwise.
+    /// With colours if the stream is a terminal, unless NO_COLOR or TERM=dumb disables them.
     pub fn of(stream: &impl IsTerminal) -> Self {
         static WANTED: OnceLock<bool> = OnceLock::new();
         let wanted = || {
@@ -30,22 +28,22 @@ impl Style {
         self.written(Ansi::new().bold(), text)
     }
 
-    /// The name of what is being told of.
+    /// The name of an entry.
     pub fn name(self, text: &[u8]) -> Vec<u8> {
         self.written(AnsiColor::Green.on_default(), text)
     }
 
-    /// What is said beside that.
+    /// Less important information.
     pub fn aside(self, text: &[u8]) -> Vec<u8> {
         self.written(Ansi::new().dimmed(), text)
     }
 
-    /// What holds something back.
+    /// What blocks a module.
     pub fn block(self, text: &[u8]) -> Vec<u8> {
         self.written(AnsiColor::Red.on_default(), text)
     }
 
-    /// Why something failed.
+    /// The cause of a failure.
     pub fn cause(self, text: &[u8]) -> Vec<u8> {
         self.written(AnsiColor::Yellow.on_default(), text)
     }

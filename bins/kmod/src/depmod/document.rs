@@ -1,4 +1,4 @@
-//! What the indexes say, module by module, as items of a JSON document (`depmod -n --json`).
+//! The contents of the indexes by module, as items of a JSON document (`depmod -n --json`).
 
 use bstr::BStr;
 use modutils::depmod::{IndexedModule, Preview};
@@ -14,7 +14,7 @@ struct IndexedItem<'a> {
     name: Text<'a>,
     /// As the indexes name it: relative to the module directory, or absolute.
     path: Text<'a>,
-    /// The files of all modules that it needs, in the order of `modules.dep`.
+    /// The files of all modules it depends on, in the order of `modules.dep`.
     dependencies: Vec<Text<'a>>,
     aliases: Vec<Text<'a>>,
     softdeps: Vec<Text<'a>>,
@@ -23,16 +23,16 @@ struct IndexedItem<'a> {
     device: Option<DeviceItem<'a>>,
 }
 
-/// The device node by which the module is loaded.
+/// The device node that loads the module when opened.
 #[derive(Serialize)]
 struct DeviceItem<'a> {
-    /// Below /dev.
+    /// Its path below /dev.
     node: Text<'a>,
     /// `c` or `b`, major and minor number, as in `modules.devname`.
     number: String,
 }
 
-/// Prints what the text files would contain as a document.
+/// Prints the contents of the text files as a document.
 pub(super) fn print(preview: &Preview, report: &mut Report) {
     let mut document = Document::begin("indexes", "depmod", "modules", report);
     for module in preview.modules() {

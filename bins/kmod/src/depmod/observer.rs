@@ -1,4 +1,4 @@
-//! What people see of a run: messages, a bar while modules are read, and who needs whom.
+//! The output of a run: messages, a progress bar while modules are read, and which module needs which.
 
 use std::{
     path::Path,
@@ -10,7 +10,7 @@ use modutils::{Notice, depmod::Observer};
 
 use crate::{progress::Progress, report::Report, startup::HeldSignals};
 
-/// Prints what a run reports, and holds signals while it writes.
+/// Prints what a run reports, and holds signals back while files are published.
 pub(super) struct RunObserver<'a> {
     report: Mutex<&'a mut Report>,
     progress: Mutex<Option<Progress>>,
@@ -62,7 +62,7 @@ impl Observer for RunObserver<'_> {
     }
 }
 
-/// What a mutex guards, also after a panic: nothing here can be half done.
+/// Locks a mutex. A poisoned one is no problem: its value is never left half changed.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

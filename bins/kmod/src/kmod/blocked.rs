@@ -1,4 +1,4 @@
-//! `kmod blocked`: what keeps modules from being loaded, and what would load one all the same.
+//! `kmod blocked`: what keeps modules from being loaded, and what would still load one.
 
 use std::process::ExitCode;
 
@@ -19,15 +19,15 @@ use crate::{
     status::Status,
 };
 
-/// How many of a kind are shown.
+/// How many names of a list are printed.
 const MAX_SHOWN: usize = 8;
 
 #[derive(Serialize)]
 struct BlockedItem<'a> {
-    /// `None` where everything is shown.
+    /// `None` for the blocks of all modules.
     module: Option<Text<'a>>,
     blocks: Vec<BlockItem<'a>>,
-    /// What would load the module, where one was asked for.
+    /// What would load the module, if one was requested.
     ways: Option<WaysItem<'a>>,
 }
 
@@ -92,7 +92,7 @@ pub(super) fn command() -> clap::Command {
     )
 }
 
-/// That the kernel takes no modules at all any more.
+/// Prints a line if the kernel refuses every module.
 fn print_modules_disabled(context: &Context, report: &mut Report) {
     if blocked::everything_is_blocked(context) {
         let style = report.output_style();
@@ -114,14 +114,14 @@ fn show_all_blocks(context: &Context, document: &mut Option<Document>, report: &
     }
 }
 
-/// All about the modules that a name or an alias means.
+/// Shows the modules that a name or alias resolves to.
 fn show_module(
     context: &Context,
     name: &[u8],
     document: &mut Option<Document>,
     report: &mut Report,
 ) -> Status {
-    // A name that has a block is one also where it is no module of this kernel.
+    // A name with a block is shown even if this kernel has no such module.
     let named = ModuleName::new(name);
     let mut found = context.lookup_name(name).unwrap_or_default();
     if found.is_empty() {
@@ -187,7 +187,7 @@ fn print_names(title: &[u8], names: &[&[u8]], report: &mut Report) {
     report.print_line([b"    ", title, shown.join(&b", "[..]).as_slice(), more.as_bytes()].concat());
 }
 
-/// A line about a block, in words.
+/// Prints a block on a line.
 fn print_block(block: &Block, report: &mut Report) {
     let style = report.output_style();
     let subject = style.block(block.subject());

@@ -1,6 +1,6 @@
-//! `kmod check`: whether a kernel would take a module, or all modules installed for it, without
-//! loading anything. Exit code 0: it would; 1: it would not, with the reasons; 2: that cannot be told,
-//! with what would have to be known.
+//! `kmod check`: whether a kernel would load a module, or all modules installed for it, without loading
+//! anything. Exit code 0: it would; 1: it would not, with the reasons; 2: unknown, with the missing
+//! information.
 
 mod document;
 
@@ -49,11 +49,16 @@ pub(super) fn run(invocation: &Invocation, mut report: Report) -> ExitCode {
 /// The command line's description.
 pub(super) fn command() -> clap::Command {
     cli::common(
-        cli::command("check", "Tell whether a kernel would take a module, without loading it")
+        cli::command("check", "Check whether a kernel would load a module, without loading it")
             .arg(cli::arguments("MODULE-OR-FILE [PARAMETER]..."))
             .arg(cli::flag('a', "all", "Check all modules installed for the kernel"))
-            .arg(cli::value('S', "set-version", "VERSION", "For this kernel, not the running one"))
-            .arg(cli::value('d', "dirname", "DIR", "Look for module directories below DIR").alias("basedir"))
+            .arg(cli::value(
+                'S',
+                "set-version",
+                "VERSION",
+                "Use this kernel release instead of the running one",
+            ))
+            .arg(cli::value('d', "dirname", "DIR", "Use the module directories below DIR").alias("basedir"))
             .arg(jobs())
             .arg(cli::json())
             .arg(cli::flag('v', "verbose", "With --all, also list the modules that would load")),
@@ -61,16 +66,16 @@ pub(super) fn command() -> clap::Command {
 }
 
 fn jobs() -> Arg {
-    cli::value('j', "jobs", "NUMBER", "How many threads read modules (default: one on each processor)")
+    cli::value('j', "jobs", "NUMBER", "Read modules with this many threads (default: one for each processor)")
         .value_parser(clap::value_parser!(usize))
 }
 
-/// The kernel that is asked about.
+/// The kernel that modules are checked against.
 struct TargetKernel {
     root: Root,
     release: Release,
     check: Check,
-    /// What the check has to say of the tree.
+    /// Notices of the check about the tree.
     notices: Receiver<Notice>,
 }
 
@@ -78,7 +83,7 @@ impl TargetKernel {
     fn new(root: Root, release: Release, threads: usize) -> Self {
         let (sender, notices) = mpsc::channel();
         let check = Check::new(root.clone(), release.clone()).threads(threads);
-        // Nobody listens any more once this is dropped.
+        // The receiver is gone once this is dropped.
         let check = check.on_notice(move |notice| drop(sender.send(notice)));
         Self { root, release, check, notices }
     }
@@ -150,7 +155,7 @@ fn check_one(
     verdict.map_or(Outcome::WouldNotLoad, |verdict| verdict.outcome())
 }
 
-/// What comes out for one module, by its file or name; `None` where it has been said that there is none.
+/// The verdict on one module, by file or name; `None` after reporting that it does not exist.
 fn verdict(target: &TargetKernel, module: &[u8], parameters: &[u8], report: &mut Report) -> Option<Verdict> {
     let path = PathBuf::from(cli::os_str(module));
     let verdict = if module.contains(&b'/') || path.is_file() {
@@ -162,7 +167,7 @@ fn verdict(target: &TargetKernel, module: &[u8], parameters: &[u8], report: &mut
     let error = match verdict {
         Ok(Some(verdict)) => return Some(verdict),
         Ok(None) => None,
-        // The file is not there.
+        // The file does not exist.
         Err(error) if error.is_not_found() => {
             report.error(error.to_string());
             return None;
@@ -176,7 +181,7 @@ fn verdict(target: &TargetKernel, module: &[u8], parameters: &[u8], report: &mut
     None
 }
 
-/// Checks all, and sums up.
+/// Checks all modules, and prints a summary.
 fn check_all(target: &TargetKernel, verbose: bool, json: bool, report: &mut Report) -> Outcome {
     let tree = target.check.tree();
     target.report_notices(report);
@@ -206,7 +211,7 @@ fn check_all(target: &TargetKernel, verbose: bool, json: bool, report: &mut Repo
     found.outcome()
 }
 
-/// Why a kernel has no module directory.
+/// The cause, if the kernel has no module directory.
 fn no_directory(target: &TargetKernel, error: &Error, report: &Report) -> String {
     if !error.is_not_found() {
         return String::new();
@@ -224,7 +229,7 @@ fn begin_document(target: &TargetKernel, report: &mut Report) -> Document {
     )
 }
 
-/// How many modules came out how, and what their symbols were verified by.
+/// Prints the number of modules for each outcome, and how their symbols were verified.
 fn print_summary(target: &TargetKernel, found: &TreeVerdict, report: &mut Report) {
     let all = found.verdicts().len();
     let of = |outcome| found.verdicts().iter().filter(|verdict| verdict.outcome() == outcome).count();
@@ -240,7 +245,7 @@ fn print_summary(target: &TargetKernel, found: &TreeVerdict, report: &mut Report
     }
 }
 
-/// A module, how it would go, and why.
+/// A module, its outcome, and the reasons.
 fn verdict_text(title: &[u8], verdict: &Verdict) -> String {
     let outcome = match verdict.outcome() {
         Outcome::WouldLoad => "would load",

@@ -1,4 +1,4 @@
-//! `kmod graph`: which module needs which, as a tree, for Graphviz, or as JSON.
+//! `kmod graph`: which module needs which, as a tree, in Graphviz's format or as JSON.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -22,7 +22,7 @@ use crate::{
     status::Status,
 };
 
-/// How the graph is written.
+/// The format of the graph.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum GraphFormat {
     Tree,
@@ -30,7 +30,7 @@ enum GraphFormat {
     Json,
 }
 
-/// A module as `--json` shows it: arrows always lead from who needs to what is needed.
+/// A module as `--json` shows it. Its edges always lead to the modules it needs.
 #[derive(Serialize)]
 struct GraphItem<'a> {
     name: Text<'a>,
@@ -83,13 +83,13 @@ pub(super) fn run(invocation: &Invocation, mut report: Report) -> ExitCode {
 pub(super) fn command() -> clap::Command {
     let command = cli::command("graph", "Show which module needs which")
         .arg(cli::arguments("MODULE"))
-        .arg(cli::flag('r', "reverse", "Show by which modules each is needed"))
+        .arg(cli::flag('r', "reverse", "Show which modules need each module"))
         .arg(cli::flag('l', "loaded", "Show the loaded modules only, as the kernel has them"))
         .arg(cli::value('f', "format", "FORMAT", "tree (the default) or dot, for Graphviz"));
     shared_options::add_to(command)
 }
 
-/// The modules that the arguments mean; whether all mean one.
+/// The modules that the arguments resolve to; a failure if one resolves to none.
 fn start_modules(
     context: &Context,
     relations: &Relations,
@@ -117,7 +117,7 @@ fn start_modules(
     (from, status)
 }
 
-/// Shows the graph from some modules on; all of it where none are given.
+/// Prints the part of the graph that is reachable from some modules, or all of it.
 fn show(
     relations: &Relations,
     from: Option<Vec<ModuleName>>,
@@ -196,7 +196,7 @@ fn document<'a>(
     document.end(report);
 }
 
-/// The lines that lead to a module, as the terminal can show them.
+/// The lines in front of a module, in characters that the terminal can show.
 struct TreeLines {
     branch: &'static str,
     last: &'static str,
@@ -209,7 +209,7 @@ const UNICODE: TreeLines =
 const ASCII: TreeLines = TreeLines { branch: "|-- ", last: "`-- ", passing: "|   ", none: "    " };
 
 impl TreeLines {
-    /// By the locale.
+    /// The lines for the locale's character set.
     fn of_locale() -> &'static Self {
         let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set).unwrap_or_default();
@@ -218,7 +218,7 @@ impl TreeLines {
     }
 }
 
-/// Writes trees. What stood before with all below it is not repeated.
+/// Prints trees. A subtree that was printed before is not repeated.
 struct Tree<'a> {
     relations: &'a Relations,
     report: &'a mut Report,
@@ -237,7 +237,7 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// A tree. The way down is kept on a stack of its own: it may be long.
+    /// Prints a tree. It is walked with an explicit stack, because a chain of modules may be long.
     fn one(&mut self, root: &'a ModuleName) {
         let mut waiting = vec![(String::new(), String::new(), None, root)];
         while let Some((line, below, relation, name)) = waiting.pop() {

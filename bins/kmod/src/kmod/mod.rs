@@ -1,4 +1,4 @@
-//! `kmod`: the binary by its own name, and by any that is no tool's.
+//! `kmod`: the binary under its own name, or under any name that is not a tool's.
 
 mod blocked;
 mod check;
@@ -16,13 +16,13 @@ use crate::{Invocation, cli, lsmod, report::Report, status::Status};
 
 pub(crate) use static_nodes::FORMATS;
 
-/// A command that the first argument may name.
+/// A command of `kmod`.
 pub(crate) struct KnownCommand {
     /// Its name.
     pub(crate) name: &'static str,
-    /// What it does, in a few words.
+    /// What it does, in one line.
     pub(crate) about: &'static str,
-    /// Its command line's description, where it has options.
+    /// Its command line's description, if it has options.
     pub(crate) options: fn() -> Option<clap::Command>,
 }
 
@@ -35,12 +35,12 @@ pub(crate) const COMMANDS: [KnownCommand; 8] = [
     },
     KnownCommand {
         name: "check",
-        about: "Tell whether a kernel would take a module, without loading it",
+        about: "Check whether a kernel would load a module, without loading it",
         options: || Some(check::command()),
     },
     KnownCommand {
         name: "complete",
-        about: "Tell a shell what a word of a command line may become",
+        about: "Print the completions of a command line, for shells",
         options: || None,
     },
     KnownCommand {
@@ -56,7 +56,7 @@ pub(crate) const COMMANDS: [KnownCommand; 8] = [
     },
     KnownCommand {
         name: "params",
-        about: "Show the parameters of modules, and what they are now",
+        about: "Show the parameters of modules, and their current values",
         options: || Some(params::command()),
     },
     KnownCommand {
@@ -82,7 +82,7 @@ pub fn run(invocation: &Invocation) -> ExitCode {
         report.usage(b"missing command");
         return help(report, Status::Failure);
     };
-    // Messages of getopt's kind begin with the command's name.
+    // getopt's messages begin with the command's name.
     let invocation = Invocation { program: command.clone(), arguments: arguments.to_vec() };
     match command.as_encoded_bytes() {
         b"check" => check::run(&invocation, report),
@@ -100,7 +100,7 @@ pub fn run(invocation: &Invocation) -> ExitCode {
 /// The command line's description, for the tests and the completions.
 pub fn command() -> clap::Command {
     cli::common(
-        cli::command("kmod", "Look at modules, at what is loaded, and at what modules need at boot")
+        cli::command("kmod", "Inspect kernel modules, and the device nodes they need at boot")
             .override_usage("kmod [OPTIONS] COMMAND")
             .after_help(after_help()),
     )
@@ -110,7 +110,7 @@ fn after_help() -> String {
     let lines = COMMANDS.iter().map(|command| format!("  {:13} {}\n", command.name, command.about));
     let lines: String = lines.collect();
     format!(
-        "Commands:\n{lines}\nCalled as depmod, insmod, lsmod, modinfo, modprobe or rmmod it is that tool."
+        "Commands:\n{lines}\nIf called as depmod, insmod, lsmod, modinfo, modprobe or rmmod, it is that tool."
     )
 }
 

@@ -1,4 +1,4 @@
-//! `kmod params`: the parameters of modules, and what they are now.
+//! `kmod params`: the parameters of modules, and their current values.
 
 use std::{ffi::OsString, os::unix::ffi::OsStrExt, path::Path, process::ExitCode};
 
@@ -24,7 +24,7 @@ use crate::{
 #[derive(Serialize)]
 struct ModuleParametersItem<'a> {
     name: Text<'a>,
-    /// `None` where it is built in.
+    /// `None` if it is built in.
     filename: Option<Text<'a>>,
     loaded: bool,
     parameters: Vec<CurrentParameterItem<'a>>,
@@ -36,7 +36,7 @@ struct CurrentParameterItem<'a> {
     #[serde(rename = "type")]
     kind: Option<Text<'a>>,
     description: Option<Text<'a>>,
-    /// What it is now, where the kernel shows it and we may read it.
+    /// The current value, if the kernel shows it and we may read it.
     value: Option<Text<'a>>,
     /// The permission bits of its file, in octal digits.
     mode: Option<String>,
@@ -72,12 +72,12 @@ pub(super) fn run(invocation: &Invocation, mut report: Report) -> ExitCode {
 
 pub(super) fn command() -> clap::Command {
     shared_options::add_to(
-        cli::command("params", "Show the parameters of modules, and what they are now")
+        cli::command("params", "Show the parameters of modules, and their current values")
             .arg(cli::arguments("MODULE|FILE")),
     )
 }
 
-/// Shows what an argument means: a file, or all modules of a name or an alias.
+/// Shows the modules of an argument: a file, or all modules with this name or alias.
 fn show(context: &Context, argument: &[u8], document: &mut Option<Document>, report: &mut Report) -> Status {
     let path = Path::new(cli::os_str(argument));
     if argument.contains(&b'/') || (argument.contains_str(".ko") && path.is_file()) {
@@ -116,7 +116,7 @@ fn show_file(
     report: &mut Report,
 ) -> Result<(), Error> {
     let info = file.modinfo()?;
-    // The file's name may be another one than the kernel knows the module by.
+    // The module may have another name in the kernel than its file.
     let name = info.value("name").map_or_else(|| file.name().clone(), ModuleName::new);
     show_parameters(&context.module(name), Some(file.path().as_os_str().as_bytes()), &info, document, report);
     Ok(())
@@ -134,7 +134,7 @@ fn show_parameters(
     document: &mut Option<Document>,
     report: &mut Report,
 ) {
-    // What the running kernel has says nothing of another one's modules.
+    // The values of the running kernel do not apply to the modules of another one.
     let directory = module.context().directory();
     let running = Release::running().is_ok_and(|release| directory.ends_with(release.as_os_str()));
     let present = if running { module.parameters() } else { Vec::new() };
@@ -152,8 +152,8 @@ fn show_parameters(
     }
 }
 
-/// What the module declares with what the kernel shows of it. What only the kernel shows stands last:
-/// built-in modules without a description have such parameters.
+/// The parameters that the module declares, with the values that the kernel shows. Parameters that only the kernel
+/// shows come last: built-in modules without a description have such.
 fn parameter_items<'a>(
     declared: &[Parameter<'a>],
     present: &'a [PresentParameter],
@@ -188,7 +188,7 @@ fn parameter_item<'a>(
     }
 }
 
-/// A block for each module, an entry for each parameter, its description below it.
+/// Prints a block for each module, with a line for each parameter and its description below.
 fn print_module(item: &ModuleParametersItem, report: &mut Report) {
     let state = if item.loaded { "loaded" } else { "not loaded" };
     let style = report.output_style();
@@ -208,7 +208,7 @@ fn print_module(item: &ModuleParametersItem, report: &mut Report) {
             line.extend([b", ", mode.as_bytes()].concat());
         }
         if let Some(cause) = &parameter.unreadable {
-            line.extend([b", not to be read: ", cause.as_bytes()].concat());
+            line.extend([b", unreadable: ", cause.as_bytes()].concat());
         }
         report.print_line(&line);
         for line in parameter.description.iter().flat_map(|Text(text)| text.lines()) {

@@ -1,4 +1,4 @@
-//! Where the commands of `kmod` look for modules: the options that they share.
+//! The options that several commands of `kmod` share: which configuration and modules to use.
 
 use std::path::PathBuf;
 
@@ -11,8 +11,8 @@ use crate::{cli, report::Report, status::Status};
 pub(super) fn add_to(command: Command) -> Command {
     command
         .arg(cli::value('C', "config", "FILE", "Read this file or directory instead of modprobe.d"))
-        .arg(cli::value('d', "dirname", "DIR", "Look for module directories below DIR"))
-        .arg(cli::value('S', "set-version", "VERSION", "Work for this kernel, not the running one"))
+        .arg(cli::value('d', "dirname", "DIR", "Use the module directories below DIR"))
+        .arg(cli::value('S', "set-version", "VERSION", "Use this kernel release instead of the running one"))
         .arg(cli::json())
         .arg(
             clap::Arg::new("help")
@@ -23,10 +23,10 @@ pub(super) fn add_to(command: Command) -> Command {
         )
 }
 
-/// Opens the configuration and the indexes that the options ask for, and reports faults in them.
+/// Opens the configuration and the indexes that the options select, and reports faults in them.
 ///
 /// # Errors
-/// When they cannot be opened. That has been reported; the error is the status that the tool ends with.
+/// If they cannot be opened. That has been reported; the error is the status for [`Report::finish`].
 pub(super) fn context(options: &ArgMatches, report: &mut Report) -> Result<Context, Status> {
     let release = cli::value_of(options, "set-version");
     let release = release.map_or_else(Release::running, |release| Ok(Release::new(release)));

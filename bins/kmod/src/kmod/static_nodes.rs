@@ -1,5 +1,5 @@
-//! `kmod static-nodes`: the device nodes by which modules are loaded when first opened, for
-//! systemd-tmpfiles to make at boot. They are listed in `modules.devname`.
+//! `kmod static-nodes`: the device nodes that load a module when first opened, for systemd-tmpfiles to create at
+//! boot. `modules.devname` lists them.
 
 use std::{
     fs::{self, File},
@@ -16,10 +16,10 @@ use modutils::{
 
 use crate::{Invocation, cli, report::Report, status::Status};
 
-/// The ways in which nodes can be written, by name.
+/// The names of the formats.
 pub(crate) const FORMATS: [&str; 3] = ["human", "tmpfiles", "devname"];
 
-/// How a node is written.
+/// The format of a node.
 #[derive(Clone, Copy)]
 enum NodeFormat {
     Human,
@@ -67,7 +67,7 @@ fn write_nodes(format: NodeFormat, output: Option<&Path>, report: &mut Report) -
     let path = directory.join("modules.devname");
     let text = match devname::read(&directory) {
         Ok(text) => text,
-        // A kernel without modules has no such file, and booting goes on.
+        // A kernel without modules has no such file, and that must not stop the boot.
         Err(error) if error.is_not_found() => {
             report.usage(format!("Warning: {} not found - ignoring", path.display()).as_bytes());
             return Status::Success;
@@ -93,7 +93,7 @@ fn write_nodes(format: NodeFormat, output: Option<&Path>, report: &mut Report) -
     status
 }
 
-/// All nodes of the text in a file; a failure where a line is none.
+/// Formats all nodes of a file; a failure if a line is malformed.
 fn format_all(format: NodeFormat, text: &[u8], path: &Path, report: &mut Report) -> (Vec<u8>, Status) {
     let mut shown = Vec::new();
     let mut status = Status::Success;
@@ -110,7 +110,7 @@ fn format_all(format: NodeFormat, text: &[u8], path: &Path, report: &mut Report)
     (shown, status)
 }
 
-/// Creates a file and the directories above it.
+/// Creates a file and its parent directories.
 fn create(path: &Path, report: &mut Report) -> Result<File, Status> {
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty())
         && let Err(error) = fs::create_dir_all(parent)

@@ -18,7 +18,7 @@ pub(super) struct ModinfoItem<'a> {
     signature: Option<SignatureItem<'a>>,
 }
 
-/// An entry of `.modinfo`, as it stands there.
+/// An entry of `.modinfo`, unchanged.
 #[derive(Serialize)]
 struct FieldItem<'a> {
     key: Text<'a>,
@@ -36,7 +36,7 @@ struct ParameterItem<'a> {
 #[derive(Serialize)]
 struct SignatureItem<'a> {
     id_type: &'static str,
-    /// `None` where the signature cannot be read, as the members after it.
+    /// `None` where the signature cannot be parsed; so are the members below.
     signer: Option<Text<'a>>,
     key_id: Option<String>,
     hash: Option<&'a str>,
@@ -44,8 +44,8 @@ struct SignatureItem<'a> {
 }
 
 impl<'a> ModinfoItem<'a> {
-    /// What is known of a module, as far as it was asked for (`--field`). Without a subject only its
-    /// place is known, or was asked for.
+    /// The requested facts (`--field`) of a module. Without `facts` only its location is known, or was
+    /// requested.
     pub(super) fn new(
         name: &'a [u8],
         location: &Location<'a>,

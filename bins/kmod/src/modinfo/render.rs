@@ -3,9 +3,9 @@
 use bstr::{BStr, ByteSlice};
 use modutils::module_file::{ModInfo, Parameter, Signature};
 
-/// The column at which values start.
+/// The column where values start.
 const VALUE_COLUMN: usize = 16;
-/// The bytes of a signature on one line.
+/// How many bytes of a signature are printed on a line.
 const SIGNATURE_LINE: usize = 20;
 
 /// The parts of a signature.
@@ -23,33 +23,33 @@ pub(super) struct Rendering {
 pub enum Location<'a> {
     /// In the file of that path.
     File(&'a [u8]),
-    /// In the kernel, under that name.
+    /// Built into the kernel, with this name.
     Builtin(&'a [u8]),
 }
 
-/// What a module says of itself, and who signed it.
+/// The facts of a module.
 pub struct ModuleFacts<'a> {
-    /// Its entries.
+    /// The entries of its `.modinfo` section.
     pub info: &'a ModInfo<'a>,
-    /// The parameters put together from these.
+    /// The parameters, collected from these entries.
     pub parameters: &'a [Parameter<'a>],
     /// The signature of its file.
     pub signature: Option<&'a Signature>,
 }
 
 impl Rendering {
-    /// Whether [`Rendering::place`] prints all that was asked for.
+    /// Whether [`Rendering::location`] prints everything that was requested.
     pub fn needs_only_location(&self, location: &Location<'_>) -> bool {
         self.wants(b"filename") || (self.wants(b"name") && matches!(location, Location::Builtin(_)))
     }
 
-    /// Whether parameters are part of what was asked for.
+    /// Whether parameters were requested.
     pub fn shows_parameters(&self) -> bool {
         self.field.is_none() || self.wants(b"parm")
     }
 
-    /// Whether an entry is part of what was asked for. Those that parameters are put together from are
-    /// so only by their own name.
+    /// Whether entries with this key were requested. The entries that describe parameters are shown only when
+    /// their key itself was requested.
     pub fn shows(&self, key: &[u8]) -> bool {
         match key {
             b"parm" => false,
@@ -58,7 +58,7 @@ impl Rendering {
         }
     }
 
-    /// What is needed of the bytes of a `.modinfo` section.
+    /// The part of a `.modinfo` section that is printed.
     pub fn part(&self, section: &[u8]) -> Vec<u8> {
         if self.field.is_none() {
             return section.to_owned();
@@ -73,12 +73,12 @@ impl Rendering {
         part
     }
 
-    /// Whether the signature, or a part of it, is part of what was asked for.
+    /// Whether the signature, or a part of it, was requested.
     pub fn shows_signature(&self) -> bool {
         self.field.is_none() || SIGNATURE_FIELDS.iter().any(|key| self.wants(key.as_bytes()))
     }
 
-    /// Where the module is: the first lines.
+    /// The first lines: where the module is.
     pub fn location(&self, location: &Location<'_>) -> Vec<u8> {
         let lines = match location {
             Location::File(path) => vec![(&b"filename"[..], *path)],
@@ -95,8 +95,7 @@ impl Rendering {
         output
     }
 
-    /// What the module says of itself: its entries, the signature, and last its parameters, the last
-    /// one first.
+    /// The entries, the signature, and the parameters in reverse order.
     pub fn facts(&self, facts: &ModuleFacts<'_>) -> Vec<u8> {
         let mut output = Vec::new();
         for field in facts.info.fields().iter().filter(|field| self.shows(field.key)) {
@@ -125,8 +124,8 @@ impl Rendering {
         }
     }
 
-    /// Alone, a parameter without a description keeps a blank in its place; among other fields it
-    /// does not.
+    /// Without a description it is `name: (type)` if only parameters were requested, and `name:type` among
+    /// other fields.
     fn push_parameter(&self, output: &mut Vec<u8>, parameter: &Parameter<'_>) {
         let name: &[u8] = parameter.name;
         let description: &[u8] = parameter.description.map_or(b"", |description| description);
@@ -150,14 +149,14 @@ impl Rendering {
     }
 }
 
-/// A key with its colon, and blanks up to the column of values; a long key has none.
+/// A key with its colon, padded to the column of values.
 fn padded(key: &[u8]) -> Vec<u8> {
     let mut padded = [key, b":"].concat();
     padded.resize(padded.len().max(VALUE_COLUMN), b' ');
     padded
 }
 
-/// A signature as fields; none where it could not be read.
+/// A signature as fields; none if it could not be parsed.
 fn signature_fields(signature: &Signature) -> Vec<(&'static str, Vec<u8>)> {
     if !signature.is_readable() {
         return Vec::new();
@@ -186,7 +185,7 @@ mod tests {
 
     use super::*;
 
-    /// A signature of these parts, the last of which is a `struct module_signature`.
+    /// A signature from these parts; the last is a `struct module_signature`.
     fn signature(parts: &[&[u8]]) -> Signature {
         Signature::parse(&[&parts.concat()[..], b"~Module signature appended~\n"].concat()).unwrap()
     }
@@ -224,7 +223,7 @@ mod tests {
         assert_eq!(rendered(section, Some("license"), true), "GPL\0");
     }
 
-    // kmod compares the case although its manual page says otherwise.
+    // kmod ignores case, although its manual page says the opposite.
     #[test]
     fn a_field_is_found_in_any_case() {
         assert_eq!(rendered(b"license=GPL\0License=cap\0", Some("LICENSE"), false), "GPL\ncap\n");

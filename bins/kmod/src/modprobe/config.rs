@@ -1,11 +1,11 @@
-//! The configuration and the indexes, printed as lines that modprobe.d would take.
+//! Prints the configuration and the indexes as lines of modprobe.d.
 
 use modutils::{Index, config::Directive};
 
 use super::Tool;
 use crate::{report::Report, status::Status};
 
-/// Prints everything; with `--verbose`, each line of the configuration with its origin before it.
+/// Prints everything. With `--verbose`, the origin precedes each line of the configuration.
 pub(super) fn show(tool: &Tool, report: &mut Report) -> Status {
     if tool.document.is_open() {
         let dumped = super::document::print_configuration(tool, report);
@@ -23,7 +23,7 @@ fn status_of(dumped: modutils::Result<()>, report: &mut Report) -> Status {
 }
 
 fn print_configuration(tool: &Tool, report: &mut Report) {
-    // Lines of modutils.d are none that modprobe.d would take.
+    // The directives of modutils.d are not valid in modprobe.d.
     let is_shown = |directive: &Directive| !matches!(directive, Directive::Deny { .. });
     for line in tool.context.config().lines().filter(|line| is_shown(&line.directive)) {
         if tool.options.verbose > 0 {
@@ -33,7 +33,7 @@ fn print_configuration(tool: &Tool, report: &mut Report) {
     }
 }
 
-/// How many bytes of lines are printed at once, and some more that a line may have.
+/// How many bytes are collected before they are printed.
 const CHUNK: usize = 32 << 10;
 
 /// Prints the keys of an index as lines.

@@ -1,4 +1,4 @@
-//! What modprobe shows, as items of a JSON document.
+//! modprobe's output as items of a JSON document.
 
 use std::cell::RefCell;
 
@@ -16,11 +16,11 @@ use crate::{
     report::Report,
 };
 
-/// The document of a run, if one was asked for.
+/// The document of a run, with `--json`.
 pub(super) struct OptionalDocument(RefCell<Option<Document>>);
 
 impl OptionalDocument {
-    /// Begins a document where `--json` is given, of the kind that the other options ask for.
+    /// Begins a document if `--json` is given. The task decides its kind.
     pub(super) fn begin(options: &options::Options, report: &mut Report) -> Self {
         let (kind, list) = match options.task {
             options::Task::ShowConfig => ("configuration", "lines"),
@@ -36,14 +36,14 @@ impl OptionalDocument {
         self.0.borrow().is_some()
     }
 
-    /// Adds an item, where there is a document.
+    /// Adds an item if there is a document.
     pub(super) fn item(&self, item: &impl Serialize, report: &mut Report) {
         if let Some(document) = &mut *self.0.borrow_mut() {
             document.item(item, report);
         }
     }
 
-    /// Ends it.
+    /// Ends the document.
     pub(super) fn end(self, report: &mut Report) {
         if let Some(document) = self.0.into_inner() {
             document.end(report);
@@ -54,18 +54,18 @@ impl OptionalDocument {
 /// A step of a plan.
 #[derive(Serialize)]
 struct StepItem<'a> {
-    /// What is done: insmod, install, builtin, rmmod or remove.
+    /// `insmod`, `install`, `builtin`, `rmmod` or `remove`.
     action: &'static str,
     module: Text<'a>,
     /// The file that is loaded.
     file: Option<Text<'a>>,
-    /// The parameters that it is loaded with, or that the command gets.
+    /// The parameters that are passed to the kernel or to the command.
     options: Option<Text<'a>>,
     /// The command that is run.
     command: Option<Text<'a>>,
 }
 
-/// A step of a plan; none for what nothing is done for.
+/// The item of a step; `None` for a step that does nothing.
 pub(super) fn step_item(step: &Step) -> Option<impl Serialize> {
     let (action, file, options, command) = match &step.action {
         Action::Load { file, options } => ("insmod", Some(file), Some(options), None),
@@ -84,16 +84,16 @@ pub(super) fn step_item(step: &Step) -> Option<impl Serialize> {
     })
 }
 
-/// A module that a name means.
+/// A module that a name or alias resolves to.
 #[derive(Serialize)]
 struct CandidateItem<'a> {
     query: Text<'a>,
     module: Text<'a>,
-    /// The alias that led to it.
+    /// The alias that matched.
     alias: Option<Text<'a>>,
 }
 
-/// A module that a name means.
+/// The item of a module that a name or alias resolves to.
 pub(super) fn candidate_item<'a>(
     query: &'a [u8],
     module: &'a ModuleName,
@@ -109,7 +109,7 @@ struct SymbolItem<'a> {
     crc: u64,
 }
 
-/// A symbol that a module exports or needs, with its CRC.
+/// The item of such a symbol.
 pub(super) fn symbol_item(name: &[u8], crc: u64) -> impl Serialize {
     SymbolItem { name: Text(name), crc }
 }
@@ -118,7 +118,7 @@ pub(super) fn symbol_item(name: &[u8], crc: u64) -> impl Serialize {
 #[derive(Default, Serialize)]
 struct LineItem<'a> {
     directive: &'static str,
-    /// The module, or the pattern or alias, that the line begins with.
+    /// The module, pattern or alias at the start of the line.
     subject: Option<Text<'a>>,
     /// An alias's module.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -132,12 +132,12 @@ struct LineItem<'a> {
     post: Option<Vec<Text<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     names: Option<Vec<Text<'a>>>,
-    /// Where it stands: a file, and the line in it but for an index.
+    /// The file, and the line number unless the file is an index.
     file: Option<Text<'a>>,
     line: Option<u32>,
 }
 
-/// The configuration, then what the indexes have.
+/// Adds the configuration, then the entries of the indexes.
 ///
 /// # Errors
 /// When an index cannot be read.
@@ -177,7 +177,7 @@ fn texts(names: &[BString]) -> Vec<Text<'_>> {
 
 fn print_index(tool: &Tool, index: Index, report: &mut Report) -> modutils::Result<()> {
     let path = tool.context.directory().join(index.file_name());
-    // A damaged index is to show nothing of itself.
+    // Nothing of a damaged index is printed.
     let mut entries = Vec::new();
     tool.context.dump(index, |key, value| entries.push((key.to_owned(), value.to_owned())))?;
     for (key, value) in entries {

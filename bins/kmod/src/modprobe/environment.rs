@@ -1,5 +1,5 @@
-//! `MODPROBE_OPTIONS`: options read from the environment, and handed on to the modprobes that install
-//! and remove commands call.
+//! `MODPROBE_OPTIONS`: options from the environment, passed on to the modprobes that install and remove
+//! commands run.
 
 use std::{
     ffi::OsString,
@@ -13,15 +13,15 @@ use crate::{Invocation, startup};
 
 const VARIABLE: &str = "MODPROBE_OPTIONS";
 
-/// The call with the options of the environment before its own.
+/// The invocation, with the options of the environment before its own arguments.
 pub(super) fn with_options_of_environment(invocation: &Invocation) -> Invocation {
     let words = startup::variable(VARIABLE).map(|text| split(text.as_bytes())).unwrap_or_default();
     let arguments = words.into_iter().map(OsString::from_vec).chain(invocation.arguments.iter().cloned());
     Invocation { program: invocation.program.clone(), arguments: arguments.collect() }
 }
 
-/// What commands are to find: our environment, unless a lesser caller gave it to us, in which the
-/// options are followed by those we were called with.
+/// The environment of commands: ours, unless a caller with fewer privileges set it. Our own options follow
+/// those that `MODPROBE_OPTIONS` already has.
 pub(super) fn for_commands(options: &Options) -> Environment {
     let environment = match startup::is_secure() {
         true => Environment::default(),

@@ -1,4 +1,4 @@
-//! Loading modules, and printing what would be loaded or which modules a name means.
+//! Loading modules, and printing what would be loaded or which modules a name resolves to.
 
 use std::{collections::HashSet, ffi::OsString, path::Path};
 
@@ -17,7 +17,7 @@ use crate::{
     status::Status,
 };
 
-/// Loads what the arguments ask for: one module with parameters, or with `--all` many.
+/// Loads one module with parameters, or with `--all` one for each argument.
 pub(super) fn all(tool: &Tool, report: &mut Report) -> Status {
     let arguments = &tool.options.arguments;
     let (names, parameters) = match arguments.split_first() {
@@ -43,7 +43,7 @@ pub(super) fn all(tool: &Tool, report: &mut Report) -> Status {
     names.map(|name| plan_each(tool, name, &load, &mut planner, report, &mut execute)).collect()
 }
 
-/// Loads with several threads: all names are looked up before anything is loaded.
+/// Loads with several threads. All names are looked up before anything is loaded.
 fn in_parallel(tool: &Tool, names: &[OsString], load: &LoadOptions, report: &mut Report) -> Status {
     let mut planner = Planner::new(tool.context);
     let mut plans = Vec::new();
@@ -60,7 +60,7 @@ fn in_parallel(tool: &Tool, names: &[OsString], load: &LoadOptions, report: &mut
     planned.and(loading.status)
 }
 
-/// Makes a plan for each module that a name means, unless it is blacklisted, and passes it to `each`.
+/// Makes a plan for each module that a name resolves to, unless it is blacklisted, and passes it to `each`.
 fn plan_each(
     tool: &Tool,
     name: &[u8],
@@ -100,7 +100,7 @@ fn plan_each(
     status
 }
 
-/// The modules that an argument means; `None` where it means none, and that has been reported.
+/// The modules that an argument resolves to; `None` after reporting that there are none.
 fn look_up(tool: &Tool, name: &[u8], report: &mut Report) -> Option<Vec<Module>> {
     if cli::is_path(name) {
         return match tool.context.module_in_file(Path::new(cli::os_str(name))) {
@@ -125,14 +125,14 @@ fn look_up(tool: &Tool, name: &[u8], report: &mut Report) -> Option<Vec<Module>>
     None
 }
 
-/// What is shown and reported while plans are carried out.
+/// What is shown and reported while plans are executed.
 struct Loading<'a> {
     tool: &'a Tool<'a>,
     report: &'a mut Report,
-    /// The lines that were listed.
+    /// The lines printed so far by `-n` and `-D`.
     shown: &'a mut HashSet<BString>,
     watch: LoadWatch<'a>,
-    /// Success as long as every plan came to what was asked for.
+    /// Success unless a plan has failed.
     status: Status,
 }
 
@@ -144,7 +144,7 @@ impl<'a> Loading<'a> {
 }
 
 impl Hooks for Loading<'_> {
-    /// Shows a step. What would be loaded for several modules is listed once.
+    /// Prints a step. `-n` and `-D` print a step of several plans once.
     fn begin(&mut self, _: &Plan, step: &Step) -> Flow {
         let Self { tool, report, shown, .. } = self;
         let Some(line) = step.line().filter(|_| tool.shows_steps()) else { return Flow::Continue };
@@ -155,7 +155,7 @@ impl Hooks for Loading<'_> {
         if !listing || shown.insert(line.clone()) {
             tool.show(step, &line, report);
         }
-        // What is about to be done may print, or take long.
+        // The step itself may print, or take long.
         if !listing {
             report.flush();
         }
@@ -211,7 +211,7 @@ impl Loading<'_> {
                 let line = deny::denial(origin, reason.as_bstr(), &step.module, target);
                 format!("{}\n  {line}", failure.errno())
             }
-            // Which file that is goes without saying.
+            // The file needs no mention: it is that of the requested module.
             Failure::NotLoaded(error @ Error::Io { .. })
                 if step.module == *target && !error.is_not_found() =>
             {
@@ -227,7 +227,7 @@ impl Loading<'_> {
         }
     }
 
-    /// Why the kernel refused a step's module, where anybody is to see it.
+    /// Why the kernel refused the module of a step; empty if the message is not shown.
     fn refusal(&mut self, target: &ModuleName, step: &Step, errno: Errno) -> String {
         let Action::Load { file, options } = &step.action else { return String::new() };
         let level = if step.on_error == OnError::Ignore { Level::Info } else { Level::Error };

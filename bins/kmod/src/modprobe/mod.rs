@@ -1,4 +1,4 @@
-//! `modprobe`: load or remove modules, with what they need.
+//! `modprobe`: load or remove modules and their dependencies.
 
 mod config;
 mod deny;
@@ -32,7 +32,7 @@ pub fn run(invocation: &Invocation) -> ExitCode {
     if options.syslog {
         report.use_syslog();
     }
-    // Said even by those who are to be quiet.
+    // Reported even with --quiet.
     if options.arguments.is_empty() && options.task != Task::ShowConfig {
         let status = report.fail("missing parameters. See -h.");
         return report.finish(status);
@@ -42,7 +42,7 @@ pub fn run(invocation: &Invocation) -> ExitCode {
         None => report.silence(),
     }
     if matches!(options.task, Task::Insert | Task::Remove) {
-        // Half of a set of modules helps nobody.
+        // A closed pipe must not leave half of the modules loaded.
         report.ignore_closed_pipe();
     }
     let status = act(&options, &mut report);
@@ -70,7 +70,7 @@ fn act(options: &Options, report: &mut Report) -> Status {
             return Status::Failure;
         }
     };
-    // The process ends with it: to give its many pieces back one by one would only take time.
+    // The process ends with it: freeing its many allocations one by one would only take time.
     let context = ManuallyDrop::new(context);
     let document = document::OptionalDocument::begin(options, report);
     let tool = Tool { options, context: &context, kernel: context.kernel(), document };
@@ -90,12 +90,12 @@ struct Tool<'a> {
     options: &'a Options,
     context: &'a Context,
     kernel: Kernel,
-    /// What is shown as a document instead of as text.
+    /// Replaces the text, with `--json`.
     document: document::OptionalDocument,
 }
 
 impl Tool<'_> {
-    /// How much of plans is carried out, by the options.
+    /// How far plans are executed.
     fn mode(&self) -> Mode {
         match (self.options.show_depends, self.options.dry_run) {
             (true, _) => Mode::Show,
@@ -104,8 +104,7 @@ impl Tool<'_> {
         }
     }
 
-    /// How plans are carried out, by the options. It holds what commands find in their environment:
-    /// for many plans it is made once.
+    /// How plans are executed. It contains the environment of commands, so it is made once for all plans.
     fn execution(&self) -> ExecuteOptions {
         let options = self.options;
         ExecuteOptions::default()
@@ -115,11 +114,11 @@ impl Tool<'_> {
             .force_removal(options.force.modversions && options.force.vermagic)
             .wait(options.wait)
             .environment(environment::for_commands(options))
-            // What changes nothing may look at each module once.
+            // A dry run changes nothing: the state of each module is read only once.
             .look_once(options.dry_run)
     }
 
-    /// Shows a step: a line of text, or an item of the document.
+    /// Prints a step: a line of text, or an item of the document.
     fn show(&self, step: &Step, line: &[u8], report: &mut Report) {
         match self.document.is_open() {
             true => document::step_item(step).iter().for_each(|step| self.document.item(step, report)),
@@ -127,7 +126,7 @@ impl Tool<'_> {
         }
     }
 
-    /// Whether steps are shown as they come.
+    /// Whether steps are printed.
     fn shows_steps(&self) -> bool {
         let options = self.options;
         options.show_depends
@@ -136,13 +135,13 @@ impl Tool<'_> {
     }
 }
 
-/// Runs a command of the configuration. Meanwhile, an interrupt from the keyboard is for the command.
+/// Runs a command of the configuration. A keyboard interrupt during it is for the command only.
 fn run_command(command: &Command) -> Result<(), CommandFailure> {
     let _keyboard = KeyboardIgnored::begin();
     command.run()
 }
 
-/// Reports that an argument failed: with `--all` the others still have their turn, and it is a warning.
+/// Reports that an argument failed. With `--all` the next one follows, and this is a warning.
 fn argument_failed(options: &Options, report: &mut Report, message: impl Into<bstr::BString>) {
     match options.all {
         true => report.warning(message),
@@ -156,7 +155,7 @@ fn bytes(word: &OsString) -> &[u8] {
 }
 
 impl Options {
-    /// Whether an argument that failed ends the tool. kmod's goes on when it is quiet.
+    /// Whether a failed argument ends the tool. With `--quiet`, kmod goes on, too.
     fn ends_at_failure(&self) -> bool {
         !self.all && !self.quiet
     }
@@ -174,7 +173,7 @@ impl Options {
         self.release.clone().map_or_else(Release::running, |release| Ok(Release::new(release)))
     }
 
-    /// The least grave level that is shown; `None` shows nothing.
+    /// The least severe level that is printed; `None` prints nothing.
     fn threshold(&self) -> Option<Level> {
         if self.quiet {
             return None;
@@ -188,7 +187,7 @@ impl Options {
     }
 }
 
-/// What cli gives for `-C`, as paths.
+/// The values of `-C` as paths; `None` without any.
 fn paths(words: Vec<OsString>) -> Option<Vec<std::path::PathBuf>> {
     (!words.is_empty()).then(|| words.into_iter().map(Into::into).collect())
 }

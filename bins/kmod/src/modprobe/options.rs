@@ -1,4 +1,4 @@
-//! The options as they stand on the command line, then as they are meant.
+//! The options: first as written on the command line, then resolved into settings.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -18,7 +18,7 @@ use crate::{
     status::Status,
 };
 
-/// What is to be done.
+/// What the tool is asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Task {
     Insert,
@@ -29,7 +29,7 @@ pub(super) enum Task {
     ShowExports,
 }
 
-/// The options as they are meant.
+/// The resolved options.
 #[derive(Debug)]
 pub(super) struct Options {
     pub task: Task,
@@ -50,30 +50,31 @@ pub(super) struct Options {
     pub syslog: bool,
     pub quiet: bool,
     pub verbose: usize,
-    /// `-C FILE`, `-s`, `-q` and `-v` as given, for modprobes that commands call.
+    /// `-C FILE`, `-s`, `-q` and `-v` as given, for the modprobes that commands run.
     pub inherited: Vec<Vec<u8>>,
     pub arguments: Vec<OsString>,
 }
 
-/// The tool's options as far as they are meant; each deprecated spelling is an option of its own, as
-/// getopt lists them.
+/// The command with the options that are in use. Each deprecated spelling is a separate option, as in getopt's
+/// list of possibilities.
 pub(super) fn command(in_use: OptionsInUse) -> Command {
-    let about = "Load or remove modules, with what they need";
+    let about = "Load or remove modules and their dependencies";
     let mut command = cli::command("modprobe", about).arg(cli::arguments("MODULE [PARAMETER]..."));
     let mut add = |option| command = in_use.add(std::mem::take(&mut command), option);
     let old = |long| cli::long_flag(long, "An older spelling").hide(true);
-    add(cli::flag('a', "all", "Every argument is a module; failures stop nothing"));
-    add(cli::flag('r', "remove", "Remove modules and what they alone needed"));
+    add(cli::flag('a', "all", "Treat every argument as a module; continue after failures"));
+    add(cli::flag('r', "remove", "Remove modules, and dependencies that nothing else uses"));
     add(old("remove-dependencies"));
     add(cli::long_flag(
         "remove-holders",
-        "With -r, also remove the modules that use it, and those that use them",
+        "With -r, also remove the modules that use it, and their users in turn",
     ));
-    add(cli::value('w', "wait", "MSEC", "With -r, wait this long for a module in use"));
-    add(cli::flag('R', "resolve-alias", "Print the modules that a name means").visible_alias("show-alias"));
-    add(cli::value('j', "jobs", "N", "Load up to N modules at once that do not need each other"));
-    add(cli::long_flag("first-time", "Fail where there is nothing to do"));
-    add(cli::flag('i', "ignore-install", "Leave out the module's own install or remove command").aliases([
+    add(cli::value('w', "wait", "MSEC", "With -r, wait up to MSEC milliseconds for a module in use"));
+    add(cli::flag('R', "resolve-alias", "Print the modules that a name or alias resolves to")
+        .visible_alias("show-alias"));
+    add(cli::value('j', "jobs", "N", "Load up to N independent modules at the same time"));
+    add(cli::long_flag("first-time", "Fail if there is nothing to do"));
+    add(cli::flag('i', "ignore-install", "Ignore the module's own install or remove command").aliases([
         "ignore-remove",
         "ignore",
         "ignor",
@@ -81,25 +82,25 @@ pub(super) fn command(in_use: OptionsInUse) -> Command {
         "ign",
         "ig",
     ]));
-    add(cli::flag('b', "use-blacklist", "Leave out blacklisted modules, also when named"));
-    add(cli::flag('f', "force", "Leave out both checks below; with -r, remove by force"));
+    add(cli::flag('b', "use-blacklist", "Skip blacklisted modules, even if given by name"));
+    add(cli::flag('f', "force", "Skip both checks below; with -r, force removal"));
     add(cli::long_flag("force-modversion", "Do not check the versions of symbols"));
-    add(cli::long_flag("force-vermagic", "Do not check the kernel's version"));
-    add(cli::flag('D', "show-depends", "Print what would be loaded, whatever is loaded now"));
+    add(cli::long_flag("force-vermagic", "Do not check the module's vermagic"));
+    add(cli::flag('D', "show-depends", "Print what would be loaded, even if it is loaded already"));
     add(old("showconfig"));
     add(cli::flag('c', "show-config", "Print the configuration and the indexes"));
     add(cli::json());
     add(cli::long_flag("show-modversions", "Print the symbol versions that a module needs"));
     add(old("dump-modversions"));
     add(cli::long_flag("show-exports", "Print the symbols that a module exports"));
-    add(cli::flag('n', "dry-run", "Do nothing, print what would be done"));
+    add(cli::flag('n', "dry-run", "Print what would be done without doing it"));
     add(old("show"));
     add(repeated_value('C', "config", "FILE", "Read this file or directory instead of modprobe.d"));
-    add(cli::value('d', "dirname", "DIR", "Look for module directories below DIR"));
-    add(cli::value('S', "set-version", "VERSION", "Work for this kernel, not the running one"));
+    add(cli::value('d', "dirname", "DIR", "Use the module directories below DIR"));
+    add(cli::value('S', "set-version", "VERSION", "Use this kernel release instead of the running one"));
     add(counted('s', "syslog", "Send messages to syslog"));
     add(counted('q', "quiet", "Print no messages"));
-    add(counted('v', "verbose", "Print what is done, and more messages"));
+    add(counted('v', "verbose", "Print each step, and more messages"));
     cli::common_in_use(command, in_use)
 }
 
@@ -116,7 +117,7 @@ impl Options {
     /// Reads the options.
     ///
     /// # Errors
-    /// As of [`cli::parse`]: everything has been printed, and the error is the status that the tool ends with.
+    /// Like [`cli::parse`]: messages have been printed, and the error is the status for [`Report::finish`].
     pub(super) fn read(invocation: &Invocation, report: &mut Report) -> Result<Self, Status> {
         let command = command(OptionsInUse::of(&invocation.arguments));
         let given = GivenOptions(cli::parse(command, invocation, report)?);
@@ -176,7 +177,8 @@ impl Options {
     }
 }
 
-/// What was given of the options. Those that were not meant are not there to be asked for.
+/// The options on the command line. An option that is not in use is unknown to clap, so every getter treats an
+/// unknown one as not given.
 struct GivenOptions(ArgMatches);
 
 impl GivenOptions {
@@ -194,14 +196,14 @@ impl GivenOptions {
         self.0.try_get_many(name).ok().flatten().into_iter().flatten().cloned().collect()
     }
 
-    /// Where the option stands on the command line, each time.
+    /// The positions of an option on the command line.
     fn positions(&self, name: &str) -> Vec<usize> {
         let is_there = matches!(self.0.try_contains_id(name), Ok(true));
         is_there.then(|| self.0.indices_of(name)).flatten().into_iter().flatten().collect()
     }
 }
 
-/// The options that go on to the modprobes of commands, in the order in which they were given.
+/// The options that are passed on to the modprobes of commands, in the order given.
 fn inherited(given: &GivenOptions) -> Vec<Vec<u8>> {
     let mut words: Vec<(usize, Vec<u8>)> = Vec::new();
     let paths = given.positions("config").into_iter().zip(given.values("config"));
@@ -213,14 +215,15 @@ fn inherited(given: &GivenOptions) -> Vec<Vec<u8>> {
     words.into_iter().map(|(_, word)| word).collect()
 }
 
-/// The most modules to load at once; far more than there are processors is of no use.
+/// The upper limit of `--jobs`: many more threads than processors are of no use.
 const MAX_JOBS: usize = 256;
 
 fn jobs(text: &OsStr) -> Option<NonZeroUsize> {
     NonZeroUsize::new(text.to_str()?.parse::<usize>().ok()?.min(MAX_JOBS))
 }
 
-/// A wait as strtol(3) reads it in any base: a negative one is no wait, an endless one is the longest.
+/// Parses a wait as strtol(3) does with base 0. A negative number means no wait; one that is too large is
+/// the largest.
 fn milliseconds(text: &OsStr) -> Option<Duration> {
     let text = text.to_str()?.trim_start();
     let (negative, digits) = match text.as_bytes().first()? {
@@ -236,7 +239,7 @@ fn milliseconds(text: &OsStr) -> Option<Duration> {
     if digits.is_empty() || !digits.chars().all(|digit| digit.is_digit(base)) {
         return None;
     }
-    // Only a number that is too large can fail now.
+    // Only an overflow can fail here.
     let number = u64::from_str_radix(digits, base).unwrap_or(u64::MAX).min(i64::MAX.unsigned_abs());
     Some(Duration::from_millis(if negative { 0 } else { number }))
 }
@@ -247,7 +250,7 @@ mod tests {
 
     use super::*;
 
-    /// What a command line gives: each option with its positions and values, or the error.
+    /// The result of parsing: each option with its positions and values, or the error.
     fn read(command: Command, words: &[OsString]) -> Result<Vec<String>, String> {
         let program = std::iter::once(OsString::from("modprobe"));
         let matches = command.try_get_matches_from(program.chain(words.iter().cloned()));

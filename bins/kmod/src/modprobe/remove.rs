@@ -1,4 +1,4 @@
-//! Removing modules, with what they alone needed.
+//! Removing modules, and their dependencies that nothing else uses.
 
 use std::ops::ControlFlow;
 
@@ -110,7 +110,7 @@ impl Hooks for Removing<'_> {
     }
 }
 
-/// Reports why a step failed. An answer of the kernel's never ends the tool.
+/// Reports why a step failed. A refusal by the kernel never ends the tool.
 fn report_failure(tool: &Tool, module: &ModuleName, failure: &Failure, report: &mut Report) -> Removed {
     let about = |before: &[u8], after: &[u8]| [before, module.as_bytes(), after].concat();
     match failure {

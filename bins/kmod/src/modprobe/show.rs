@@ -62,7 +62,7 @@ fn table(
         }
         Err(error) => {
             let mut cause = error.errno().text().to_owned();
-            // An error number does not tell which place in the file is at fault.
+            // The error number alone does not say what is wrong in the file.
             if matches!(error, modutils::Error::Malformed { .. }) {
                 cause = format!("{cause}\n  {error}");
             }
@@ -77,8 +77,8 @@ fn could_not_get(what: &str, argument: &OsString, cause: &str, report: &mut Repo
     Status::Failure
 }
 
-/// The file of an argument: a path, if it is written as one or ends as a module file does, or the
-/// name or alias of a module.
+/// The file of an argument. It is a path if it begins like one or ends as a module file does; otherwise
+/// the name or alias of a module.
 fn file_of(context: &Context, argument: &[u8]) -> modutils::Result<Option<PathBuf>> {
     let path = Path::new(cli::os_str(argument));
     let is_module_file = has_module_extension(argument) && path.is_file();

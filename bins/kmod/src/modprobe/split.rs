@@ -1,6 +1,6 @@
-//! A text of options becomes words. The fuzz targets, too, take this file.
+//! Splits a string of options into words. The fuzz targets include this file, too.
 
-/// Splits at blanks, except between quotes of either kind, which disappear.
+/// Splits at blanks outside of single or double quotes, and removes the quotes.
 pub fn split(text: &[u8]) -> Vec<Vec<u8>> {
     let mut words = Vec::new();
     let mut word: Option<Vec<u8>> = None;

@@ -1,4 +1,4 @@
-//! What was found out, as items of a JSON document.
+//! Verdicts as items of a JSON document.
 
 use std::os::unix::ffi::OsStrExt;
 
@@ -14,26 +14,26 @@ pub(super) struct VerdictItem<'a> {
     filename: Option<Text<'a>>,
     outcome: &'static str,
     reasons: Vec<ReasonItem<'a>>,
-    /// What would have to be known.
+    /// The missing information.
     unknowns: Vec<RemarkItem>,
     notes: Vec<RemarkItem>,
     symbols: SymbolsItem,
 }
 
-/// Why the kernel would not take the module.
+/// Why the kernel would not load the module.
 #[derive(Serialize)]
 struct ReasonItem<'a> {
     kind: &'static str,
-    /// The symbol, the parameter or the module that it is about.
+    /// The symbol, parameter or module concerned.
     subject: Option<Text<'a>>,
-    /// Who exports the symbol.
+    /// The module that exports the symbol.
     provider: Option<Text<'a>>,
-    /// What the module has, or the command line.
+    /// The value in the module, or on the command line.
     has: Option<ValueItem>,
-    /// What this kernel has, or takes.
+    /// The value that this kernel has or accepts.
     wanted: Option<ValueItem>,
     verified: bool,
-    /// The same in words.
+    /// The reason as text.
     text: Vec<String>,
 }
 
@@ -51,7 +51,7 @@ enum ValueItem {
     Bytes(Bytes),
 }
 
-/// Bytes that an item owns, written as [`Text`].
+/// Owned bytes, written as [`Text`].
 struct Bytes(BString);
 
 #[derive(Serialize)]

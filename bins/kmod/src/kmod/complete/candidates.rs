@@ -1,4 +1,4 @@
-//! What a word may become: options, modules, parameters, kernels, fields.
+//! Candidates for a word: options, modules, parameters, kernel releases, fields.
 
 use std::{
     ffi::OsStr,
@@ -12,7 +12,7 @@ use modutils::{Context, Index, ModuleName, Release, Root, kernel::Kernel, module
 use super::command_line::CommandLine;
 use crate::{cli, kmod, report::Report};
 
-/// Something that the word may become.
+/// A completion of the word.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Candidate {
     /// The whole word.
@@ -20,7 +20,7 @@ pub(super) struct Candidate {
     description: String,
 }
 
-/// The fields that modules have, or that tools make of what they have.
+/// The fields of modules, as modinfo prints them.
 const FIELDS: [&str; 18] = [
     "alias",
     "author",
@@ -47,18 +47,18 @@ impl Candidate {
         Self { text: text.into(), description: String::new() }
     }
 
-    /// Has the shell complete files.
+    /// Makes the shell complete files.
     fn files() -> Self {
         Self::new(":files")
     }
 
-    /// Has the shell complete directories.
+    /// Makes the shell complete directories.
     fn directories() -> Self {
         Self::new(":directories")
     }
 
-    /// Prints it. A shell puts the text on its command line as it stands, so nothing is printed that
-    /// would be more than a word there; names in indexes and modules are anybody's.
+    /// Prints the candidate. A shell inserts the text unquoted, and names in indexes and modules are untrusted, so
+    /// a text that would be more than one word is not printed.
     pub(super) fn print(&self, report: &mut Report) {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.,:=+@/%".contains(&byte);
         if !self.text.bytes().all(is_plain) {
@@ -73,7 +73,7 @@ impl Candidate {
     }
 }
 
-/// The options that begin like the word.
+/// The options that begin with the word.
 pub(super) fn options(command: &Command, line: &CommandLine) -> Vec<Candidate> {
     let shown = command.get_arguments().filter(|arg| !arg.is_hide_set() && !arg.is_positional());
     let both = shown.flat_map(|arg| {
@@ -86,7 +86,7 @@ pub(super) fn options(command: &Command, line: &CommandLine) -> Vec<Candidate> {
     both.filter(|candidate| candidate.text.starts_with(line.current)).collect()
 }
 
-/// The values of an option that begin like what is typed.
+/// The values of an option that begin with the typed text.
 pub(super) fn values(tool: &str, line: &CommandLine, option: &str, typed: &str) -> Vec<Candidate> {
     let words: Vec<String> = match option {
         "set-version" => releases(&root(line)),
@@ -97,13 +97,13 @@ pub(super) fn values(tool: &str, line: &CommandLine, option: &str, typed: &str) 
         "config" | "filesyms" | "output" | "symvers" => return vec![Candidate::files()],
         _ => return Vec::new(),
     };
-    // `--option=` stays in front of a value in the same word.
+    // A value in the same word keeps its `--option=`.
     let front = line.current.strip_suffix(typed).unwrap_or_default();
     let words = words.into_iter().filter(|word| word.starts_with(typed));
     words.map(|word| Candidate::new(format!("{front}{word}"))).collect()
 }
 
-/// The arguments of a tool that begin like the word.
+/// The arguments of a tool that begin with the word.
 pub(super) fn arguments(tool: &str, line: &CommandLine) -> Vec<Candidate> {
     let first = line.arguments.first();
     match (tool, first) {
@@ -143,7 +143,7 @@ fn commands(line: &CommandLine) -> Vec<Candidate> {
     found.collect()
 }
 
-/// The modules in the indexes, and those that are built in where these count.
+/// The modules in the indexes, with or without the built-in ones.
 fn modules(line: &CommandLine, with_builtin: bool) -> Vec<Candidate> {
     if cli::is_path(line.current.as_bytes()) {
         return vec![Candidate::files()];
@@ -152,7 +152,7 @@ fn modules(line: &CommandLine, with_builtin: bool) -> Vec<Candidate> {
     let indexes = [Some(Index::Dependencies), with_builtin.then_some(Index::Builtin)];
     let offered = |index: Index| {
         let mut found = Vec::new();
-        // An index that is missing or damaged offers nothing; whoever runs the tool is told why.
+        // A missing or damaged index has no candidates; running the tool will report why.
         let dumped = context.dump(index, |name, _| found.extend(spelled_like(line.current, name)));
         dumped.map(|()| found).unwrap_or_default()
     };
@@ -166,14 +166,14 @@ fn loaded_modules(line: &CommandLine) -> Vec<Candidate> {
     modules.iter().filter_map(|module| spelled_like(line.current, module.name.as_bytes())).collect()
 }
 
-/// A module's name, if the word begins like it: with `-` or `_` as it was typed.
+/// A module's name if it begins with the typed text, with `-` or `_` as typed.
 fn spelled_like(typed: &str, name: &[u8]) -> Option<Candidate> {
     let name = name.to_str().ok()?;
     let rest = name.strip_prefix(ModuleName::new(typed).as_bytes().to_str().ok()?)?;
     Some(Candidate::new(format!("{typed}{rest}")))
 }
 
-/// The parameters of a module given by name or path.
+/// The parameters of a module, by name or path.
 fn parameters(module: &OsStr, line: &CommandLine) -> Vec<Candidate> {
     if cli::is_path(module.as_encoded_bytes()) {
         return parameters_of(Path::new(module), line);

@@ -1,5 +1,4 @@
-//! The command line as far as it is written: options, their values, arguments, and the word to be
-//! completed.
+//! The command line up to the cursor: options, their values, arguments, and the word to complete.
 
 use std::ffi::{OsStr, OsString};
 
@@ -8,9 +7,9 @@ use clap::{Arg, ArgAction, Command};
 /// A command line up to the cursor.
 pub(super) struct CommandLine<'a> {
     options: Vec<(&'a str, Option<&'a OsStr>)>,
-    /// The arguments that are no options, without the word under the cursor.
+    /// The positional arguments, without the word under the cursor.
     pub(super) arguments: Vec<&'a OsStr>,
-    /// The word under the cursor, as far as it is written.
+    /// The word under the cursor, up to it.
     pub(super) current: &'a str,
     value_of: Option<(&'a Arg, &'a str)>,
     options_ended: bool,
@@ -20,20 +19,20 @@ pub(super) struct CommandLine<'a> {
 pub(super) enum CurrentWord<'a> {
     /// An option.
     Option,
-    /// The value of an option, of which this much is written.
+    /// The value of an option.
     Value {
         /// The option's id.
         option: &'a str,
-        /// The value so far.
-        written: &'a str,
+        /// The value typed so far.
+        typed: &'a str,
     },
     /// An argument.
     Argument,
 }
 
 impl<'a> CommandLine<'a> {
-    /// Reads the words before the cursor and the one under it. A word that is no text cannot be
-    /// completed: nothing is written of it then.
+    /// Parses the words before the cursor and the one under it. A word that is not UTF-8 cannot be completed, and is
+    /// treated as empty.
     pub(super) fn read(command: &'a Command, before: &'a [OsString], current: &'a OsStr) -> Self {
         let current = current.to_str().unwrap_or_default();
         let mut line = Self {
@@ -61,7 +60,7 @@ impl<'a> CommandLine<'a> {
     /// What the word under the cursor is.
     pub(super) fn current_word(&self) -> CurrentWord<'a> {
         match self.value_of {
-            Some((arg, written)) => CurrentWord::Value { option: arg.get_id().as_str(), written },
+            Some((arg, typed)) => CurrentWord::Value { option: arg.get_id().as_str(), typed },
             None if self.current.starts_with('-') && !self.options_ended => CurrentWord::Option,
             None => CurrentWord::Argument,
         }
@@ -77,7 +76,7 @@ impl<'a> CommandLine<'a> {
         self.options.iter().rev().find_map(|(id, value)| value.filter(|_| options.contains(id)))
     }
 
-    /// Takes a finished word; gives the option whose value is the next one.
+    /// Adds a complete word. Returns the option whose value is the next word.
     fn push(&mut self, command: &'a Command, word: &'a OsStr) -> Option<&'a Arg> {
         let text = word.to_str().unwrap_or_default();
         if self.options_ended || !text.starts_with('-') || text == "-" {
@@ -114,15 +113,15 @@ impl<'a> CommandLine<'a> {
         None
     }
 
-    /// The option whose value is being written in the same word, after a `=`.
+    /// The option whose value is typed in the same word, after a `=`.
     fn attached_value(&self, command: &'a Command) -> Option<(&'a Arg, &'a str)> {
-        let (name, written) = self.current.strip_prefix("--")?.split_once('=')?;
+        let (name, typed) = self.current.strip_prefix("--")?.split_once('=')?;
         let arg = by_long(command, name).filter(|arg| takes_value(arg) && !self.options_ended)?;
-        Some((arg, written))
+        Some((arg, typed))
     }
 }
 
-/// The option of this name, in full or shortened.
+/// The option with this name or abbreviation.
 fn by_long<'a>(command: &'a Command, name: &str) -> Option<&'a Arg> {
     let exact = command.get_arguments().find(|arg| {
         arg.get_long() == Some(name) || arg.get_all_aliases().is_some_and(|aliases| aliases.contains(&name))
@@ -134,7 +133,7 @@ fn by_long<'a>(command: &'a Command, name: &str) -> Option<&'a Arg> {
     })
 }
 
-/// Whether the option has a value.
+/// Whether an option takes a value.
 pub(super) fn takes_value(arg: &Arg) -> bool {
     matches!(arg.get_action(), ArgAction::Set | ArgAction::Append)
         && arg.get_num_args().is_some_and(|count| count.max_values() > 0)
@@ -144,8 +143,8 @@ pub(super) fn takes_value(arg: &Arg) -> bool {
 mod tests {
     use super::*;
 
-    /// What is wanted for the last word, and what was understood of the words before it.
-    fn understood(words: &[&str]) -> String {
+    /// What the last word is, and how the words before it were parsed.
+    fn parsed(words: &[&str]) -> String {
         let mut command = crate::modprobe::command();
         command.build();
         let words: Vec<OsString> = words.iter().map(OsString::from).collect();
@@ -153,7 +152,7 @@ mod tests {
         let line = CommandLine::read(&command, before, current);
         let wanted = match line.current_word() {
             CurrentWord::Option => "option".to_owned(),
-            CurrentWord::Value { option, written } => format!("{option}={written}"),
+            CurrentWord::Value { option, typed } => format!("{option}={typed}"),
             CurrentWord::Argument => "argument".to_owned(),
         };
         let ids: Vec<&str> = line.options.iter().map(|(id, _)| *id).collect();
@@ -161,13 +160,13 @@ mod tests {
     }
 
     #[test]
-    fn options_values_and_arguments_are_told_apart() {
-        assert_eq!(understood(&["-r"]), "option [] []");
-        assert_eq!(understood(&["-rv", "x", ""]), r#"argument ["remove", "verbose"] ["x"]"#);
-        assert_eq!(understood(&["-rS", "6"]), r#"set-version=6 ["remove"] []"#);
-        assert_eq!(understood(&["-S6.1", "--wait", "5", "a"]), r#"argument ["set-version", "wait"] []"#);
-        assert_eq!(understood(&["--set=6.1", "--dirn=/x"]), r#"dirname=/x ["set-version"] []"#);
-        assert_eq!(understood(&["--", "-r", "-"]), r#"argument [] ["-r"]"#);
-        assert_eq!(understood(&["-q", "-q", "--sys"]), r#"option ["quiet", "quiet"] []"#);
+    fn options_values_and_arguments_are_distinguished() {
+        assert_eq!(parsed(&["-r"]), "option [] []");
+        assert_eq!(parsed(&["-rv", "x", ""]), r#"argument ["remove", "verbose"] ["x"]"#);
+        assert_eq!(parsed(&["-rS", "6"]), r#"set-version=6 ["remove"] []"#);
+        assert_eq!(parsed(&["-S6.1", "--wait", "5", "a"]), r#"argument ["set-version", "wait"] []"#);
+        assert_eq!(parsed(&["--set=6.1", "--dirn=/x"]), r#"dirname=/x ["set-version"] []"#);
+        assert_eq!(parsed(&["--", "-r", "-"]), r#"argument [] ["-r"]"#);
+        assert_eq!(parsed(&["-q", "-q", "--sys"]), r#"option ["quiet", "quiet"] []"#);
     }
 }

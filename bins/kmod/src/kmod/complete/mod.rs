@@ -1,10 +1,8 @@
-//! `kmod complete`: what the word under the cursor may become, for the completions of bash, zsh and
-//! fish.
+//! `kmod complete`: the candidates for the word under the cursor, for the completions of bash, zsh and fish.
 //!
-//! The shells' own parts (`bins/kmod/completions`) are a few lines each: they hand over the words up
-//! to the cursor, the program's name first and the unfinished word last. Each answer is a line, with a
-//! tab and a description where there is one; `:files` and `:directories` have the shell complete
-//! paths, as it knows best how to.
+//! The scripts of the shells (`bins/kmod/completions`) are a few lines each: they pass the words up to the
+//! cursor, from the program's name to the unfinished word. Each candidate is printed on a line, with a tab and a
+//! description if it has one; `:files` and `:directories` make the shell complete paths itself.
 
 mod candidates;
 mod command_line;
@@ -19,8 +17,7 @@ use self::{
 };
 use crate::{Invocation, depmod, insmod, lsmod, modinfo, modprobe, report::Report, rmmod, status::Status};
 
-/// Runs the command. Words that nothing is known of have no answer, and that is no failure: a shell
-/// asks in the middle of typing.
+/// Runs the command. Unknown words have no candidates and are no failure: the line is still being typed.
 pub(super) fn run(invocation: &Invocation, mut report: Report) -> ExitCode {
     let words = invocation.arguments.strip_prefix(&["--".into()]).unwrap_or(&invocation.arguments);
     if let Some((mut command, words)) = command_of(words)
@@ -38,7 +35,7 @@ pub(super) fn run(invocation: &Invocation, mut report: Report) -> ExitCode {
     report.finish(Status::Success)
 }
 
-/// The command line that the words belong to, and those after the program's name and kmod's command.
+/// The command that the words belong to, and the words after the program's name and kmod's command.
 fn command_of(words: &[OsString]) -> Option<(Command, &[OsString])> {
     let (program, words) = words.split_first()?;
     let name = Path::new(program).file_name()?.to_str()?;
@@ -68,9 +65,7 @@ fn command_of_kmod(words: &[OsString]) -> Option<(Command, &[OsString])> {
 fn candidates_for(command: &Command, line: &CommandLine) -> Vec<Candidate> {
     match line.current_word() {
         CurrentWord::Option => candidates::options(command, line),
-        CurrentWord::Value { option, written } => {
-            candidates::values(command.get_name(), line, option, written)
-        }
+        CurrentWord::Value { option, typed } => candidates::values(command.get_name(), line, option, typed),
         CurrentWord::Argument => candidates::arguments(command.get_name(), line),
     }
 }
