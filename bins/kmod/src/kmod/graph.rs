@@ -249,8 +249,8 @@ impl<'a> Tree<'a> {
                 continue;
             }
             let last = children.len().saturating_sub(1);
-            for (place, (relation, child)) in children.into_iter().enumerate().rev() {
-                let (here, further) = match place == last {
+            for (index, (relation, child)) in children.into_iter().enumerate().rev() {
+                let (here, further) = match index == last {
                     true => (self.lines.last, self.lines.none),
                     false => (self.lines.branch, self.lines.passing),
                 };
