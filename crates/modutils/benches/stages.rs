@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock};
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use modutils::internals::config::ModprobeConfig;
-use modutils::internals::depmod::cache::Known;
+use modutils::internals::depmod::cache::CachedFacts;
 use modutils::internals::depmod::facts::{self, Facts};
 use modutils::internals::depmod::graph::Check;
 use modutils::internals::depmod::omission::Omissions;
@@ -55,7 +55,7 @@ impl Modules {
     fn of(origin: String, path: &Path, directory: Option<tempfile::TempDir>) -> Modules {
         let tree = Tree::find(path, Configuration::default(), &mut |_| {}).expect("a module directory");
         let files = tree.files().to_vec();
-        let (known, mut omissions) = (Known::default(), Omissions::default());
+        let (known, mut omissions) = (CachedFacts::default(), Omissions::default());
         let (facts, _) =
             depmod::read_facts(&files, &known, NonZeroUsize::MIN, &|| (), &mut omissions, &mut |_| {});
         Modules { origin, files, facts, _directory: directory }

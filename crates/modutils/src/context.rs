@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     Notice, Release, Result, Root,
-    config::{Config, ModprobeConfig, Sources},
+    config::{Config, ConfigPaths, ModprobeConfig},
     index::{Index, Indexes},
 };
 
@@ -257,7 +257,7 @@ impl ContextBuilder {
             ConfigChoice::None => None,
         };
         let config = paths.map(|paths| {
-            let sources = Sources { paths, modules: Some(directory.clone()) };
+            let sources = ConfigPaths { paths, modules: Some(directory.clone()) };
             ModprobeConfig::load(&root, &sources, &mut |notice| sink(notice))
         });
         let (config, indexes) = (config.unwrap_or_default(), Indexes::new(directory));

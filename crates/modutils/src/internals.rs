@@ -44,6 +44,9 @@ pub mod depmod {
     pub mod omission {
         pub use crate::depmod::omission::*;
     }
+    pub mod output_file {
+        pub use crate::depmod::output_file::*;
+    }
     pub mod output {
         pub use crate::depmod::output::*;
     }

@@ -4,12 +4,7 @@
 //! that have a command, aliases that modules declare, built-in modules and their aliases. The first that
 //! has the name ends the search.
 
-use std::{
-    collections::{HashMap, HashSet},
-    ffi::OsStr,
-    os::unix::ffi::OsStrExt,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use bstr::BString;
 
@@ -151,105 +146,6 @@ pub fn is_builtin(context: &Context, module: &ModuleName) -> Result<bool> {
     is_key(context.indexes().builtin()?, module.as_bytes())
 }
 
-/// What a plan must know of a module.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
-    /// Its file, by `modules.dep`; `None` for a module without one.
-    pub file: Option<PathBuf>,
-    /// The modules it needs, the one to load first in front.
-    pub dependencies: Vec<ModuleName>,
-    /// Whether it is part of the kernel.
-    pub builtin: bool,
-}
-
-/// The facts of all modules that a plan may come to, and what the names in softdeps mean.
-#[derive(Clone, Debug, Default)]
-pub struct Known {
-    /// By module.
-    pub modules: HashMap<ModuleName, Facts>,
-    /// By a name as a softdep writes it.
-    pub names: HashMap<BString, Vec<Candidate>>,
-    /// The modules whose own facts, and whose dependencies', are known.
-    gathered: HashSet<ModuleName>,
-}
-
-impl Known {
-    /// Gathers the facts for plans that begin at some modules; those that are known are not asked for
-    /// again.
-    ///
-    /// # Errors
-    /// When an index cannot be read. Nothing is known then.
-    pub fn gather<'a>(
-        &mut self,
-        context: &Context,
-        modules: impl IntoIterator<Item = &'a ModuleName>,
-    ) -> Result<()> {
-        let unknown = modules.into_iter().filter(|module| !self.gathered.contains(*module));
-        let waiting = unknown.cloned().collect();
-        let gathered = self.gather_all(context, waiting);
-        if gathered.is_err() {
-            *self = Self::default();
-        }
-        gathered
-    }
-
-    fn gather_all(&mut self, context: &Context, mut waiting: Vec<ModuleName>) -> Result<()> {
-        while let Some(module) = waiting.pop() {
-            if self.gathered.contains(&module) {
-                continue;
-            }
-            add_facts(context, &module, self, &mut waiting)?;
-            for line in context.modprobe_config().softdeps(&module) {
-                for name in line.pre.iter().chain(&line.post) {
-                    if !self.names.contains_key(name) {
-                        let meant = lookup(context, name)?;
-                        waiting.extend(meant.iter().map(|candidate| candidate.module.clone()));
-                        self.names.insert(name.clone(), meant);
-                    }
-                }
-            }
-            self.gathered.insert(module);
-        }
-        Ok(())
-    }
-}
-
-/// Gathers the facts for a plan that begins at some candidates.
-///
-/// # Errors
-/// When an index cannot be read.
-pub fn gather(context: &Context, candidates: &[Candidate]) -> Result<Known> {
-    let mut known = Known::default();
-    known.gather(context, candidates.iter().map(|candidate| &candidate.module))?;
-    Ok(known)
-}
-
-fn add_facts(
-    context: &Context,
-    module: &ModuleName,
-    known: &mut Known,
-    waiting: &mut Vec<ModuleName>,
-) -> Result<()> {
-    let builtin = is_builtin(context, module)?;
-    let mut dependencies = Vec::new();
-    let mut file = None;
-    if let Some(line) = context.indexes().dependency_line(module)? {
-        file = Some(line.path);
-        for path in line.dependencies.into_iter().rev() {
-            let Some(dependency) = ModuleName::from_path(&path) else { continue };
-            waiting.push(dependency.clone());
-            // Until its own line is read, if it has one, the path in this line is its file.
-            known.modules.entry(dependency.clone()).or_default().file.get_or_insert(path);
-            dependencies.push(dependency);
-        }
-    }
-    let facts = known.modules.entry(module.clone()).or_default();
-    facts.file = file.or(facts.file.take());
-    facts.dependencies = dependencies;
-    facts.builtin = builtin;
-    Ok(())
-}
-
 fn configured(config: &ModprobeConfig, query: &[u8]) -> Vec<Candidate> {
     config
         .aliases
@@ -276,18 +172,10 @@ fn search(index: Option<&Trie>, query: &[u8]) -> Result<Vec<Candidate>> {
     Ok(found.iter().map(|value| Candidate::by_alias(&value.value, query)).collect())
 }
 
-/// A relative path as the tools show it: below the current directory, as written.
-pub fn absolute(path: &OsStr, current_directory: &Path) -> PathBuf {
-    if path.as_bytes().starts_with(b"/") {
-        return path.into();
-    }
-    let joined = [current_directory.as_os_str().as_bytes(), b"/", path.as_bytes()].concat();
-    OsStr::from_bytes(&joined).into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::inputs::gather;
     use crate::{
         Root,
         index::{Indexes, TrieBuilder},
@@ -375,10 +263,5 @@ mod tests {
         assert_eq!(found("blt-in.ko"), found("blt-in"));
         assert_eq!(found("pci:v2"), []);
         assert_eq!(found("blt:x")[0].module, ModuleName::new("blt_in"));
-    }
-
-    #[test]
-    fn a_relative_path_is_shown_below_the_current_directory() {
-        assert_eq!(absolute(OsStr::new("./a.ko"), Path::new("/tmp")), Path::new("/tmp/./a.ko"));
     }
 }

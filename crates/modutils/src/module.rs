@@ -4,7 +4,9 @@
 mod running;
 
 use std::{
+    ffi::OsStr,
     fmt,
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
 };
@@ -93,7 +95,7 @@ impl Context {
         let failed = |action, error| Error::io(action, path)(error);
         std::fs::metadata(path).map_err(|error| failed("open", error))?;
         let directory = std::env::current_dir().map_err(|error| failed("locate", error))?;
-        let candidate = Candidate::in_file(&lookup::absolute(path.as_os_str(), &directory));
+        let candidate = Candidate::in_file(&absolute(path.as_os_str(), &directory));
         let no_name = || Malformed::file("no module name in this path").with_errno(Errno::ENOENT).at(path);
         candidate.map(|candidate| Module::new(self, candidate)).ok_or_else(no_name)
     }
@@ -310,6 +312,15 @@ impl fmt::Debug for Module {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.candidate().fmt(f)
     }
+}
+
+/// A relative path as the tools show it: below the current directory, as written.
+fn absolute(path: &OsStr, current_directory: &Path) -> PathBuf {
+    if path.as_bytes().starts_with(b"/") {
+        return path.into();
+    }
+    let joined = [current_directory.as_os_str().as_bytes(), b"/", path.as_bytes()].concat();
+    OsStr::from_bytes(&joined).into()
 }
 
 #[cfg(all(test, feature = "kernel", feature = "signature"))]

@@ -5,8 +5,8 @@ use std::iter;
 use crate::{
     Context, Module, ModuleName, Result,
     config::Line,
-    lookup::{Candidate, Known},
-    plan::{self, LoadOptions, Plan, RemoveOptions},
+    lookup::Candidate,
+    plan::{self, LoadOptions, Plan, RemoveOptions, inputs::PlanInputs},
 };
 
 /// Makes plans for modules of a context.
@@ -15,13 +15,13 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Planner {
     context: Context,
-    known: Known,
+    known: PlanInputs,
 }
 
 impl Planner {
     /// Of a context, without having looked up anything.
     pub fn new(context: &Context) -> Self {
-        Self { context: context.clone(), known: Known::default() }
+        Self { context: context.clone(), known: PlanInputs::default() }
     }
 
     /// Looks up what plans for these modules need. The plans do that as well; here, an index that cannot

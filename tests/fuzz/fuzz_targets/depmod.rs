@@ -9,8 +9,8 @@ use libfuzzer_sys::fuzz_target;
 use modutils::internals::depmod::facts::Facts;
 use modutils::internals::depmod::graph::Check;
 use modutils::internals::depmod::omission::Omissions;
-use modutils::internals::depmod::output::{Sources, all, of_facts, of_graph, texts};
-use modutils::internals::depmod::rows::Need;
+use modutils::internals::depmod::output::{IndexInput, all, of_facts, of_graph, texts};
+use modutils::internals::depmod::rows::SymbolUse;
 use modutils::internals::depmod::{Checks, TreeFile, analyse, for_each_need};
 use modutils::internals::index::Trie;
 use modutils::{ModuleName, Notice};
@@ -68,7 +68,7 @@ fn check(modules: &[Module]) {
     let lines: Vec<&[u8]> = dep.bytes.split_inclusive(|&byte| byte == b'\n').collect();
     assert_eq!(lines.len(), files.len());
     let directory = Path::new("/nonexistent");
-    let sources = Sources { files: &files, facts: &facts, directory, warn_duplicates: true };
+    let sources = IndexInput { files: &files, facts: &facts, directory, warn_duplicates: true };
     let parts = [of_facts(&sources, NonZeroUsize::MIN), of_graph(&analysis, NonZeroUsize::MIN)];
     let made = all(parts, Omissions::default(), directory, sink).expect("small indexes");
     // The lists of the kernel's build are not there, which is no reason to publish nothing.
@@ -91,14 +91,14 @@ fn facts(module: &Module) -> Facts<'static> {
     module.aliases.iter().for_each(|alias| facts.aliases.push(alias));
     module.softdeps.iter().for_each(|softdep| facts.softdeps.push(softdep));
     for (symbol, crc) in &module.exports {
-        let need = Need { crc: crc.map(u64::from), weak: false };
+        let need = SymbolUse { crc: crc.map(u64::from), weak: false };
         facts.exports.push(format!("s{symbol}").as_bytes(), need);
     }
     if let Some(own) = &module.own {
-        facts.exports.push(own, Need { crc: None, weak: false });
+        facts.exports.push(own, SymbolUse { crc: None, weak: false });
     }
     for (symbol, weak) in &module.needs {
-        facts.needs.push(format!(".s{symbol}").as_bytes(), Need { crc: Some(1), weak: *weak });
+        facts.needs.push(format!(".s{symbol}").as_bytes(), SymbolUse { crc: Some(1), weak: *weak });
     }
     facts
 }

@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::symlink, path::Path};
 
-use modutils::depmod::{Observer, Outcome as Ending, Run};
+use modutils::depmod::{Observer, RunOutcome as Ending, Run};
 
 use crate::{Outcome, ensure};
 

@@ -14,7 +14,7 @@ use clap::{Arg, ArgMatches};
 use modutils::{
     Context, Error, Level, Notice, Release, Root,
     diagnose::{
-        check::{Check, Counts, Outcome, TreeVerdict, Verdict},
+        check::{Check, Counts, Prediction, TreeVerdict, Verdict},
         printable,
     },
 };
@@ -40,8 +40,8 @@ pub(super) fn run(invocation: &Invocation, mut report: Report) -> ExitCode {
         Err(status) => return report.finish(status),
     };
     match check(&options, &mut report) {
-        Outcome::WouldLoad => report.finish(Status::Success),
-        Outcome::WouldNotLoad => report.finish(Status::Failure),
+        Prediction::WouldLoad => report.finish(Status::Success),
+        Prediction::WouldNotLoad => report.finish(Status::Failure),
         _ => report.finish(ExitCode::from(2)),
     }
 }
@@ -97,7 +97,7 @@ impl TargetKernel {
     }
 }
 
-fn check(options: &ArgMatches, report: &mut Report) -> Outcome {
+fn check(options: &ArgMatches, report: &mut Report) -> Prediction {
     let given = cli::value_of(options, "set-version").map(Release::new);
     let release = match given.map_or_else(Release::running, Ok) {
         Ok(release) => release,
@@ -121,9 +121,9 @@ fn check(options: &ArgMatches, report: &mut Report) -> Outcome {
     }
 }
 
-fn cannot_check(report: &mut Report, message: &str) -> Outcome {
+fn cannot_check(report: &mut Report, message: &str) -> Prediction {
     report.error(message);
-    Outcome::WouldNotLoad
+    Prediction::WouldNotLoad
 }
 
 /// Checks one module.
@@ -133,7 +133,7 @@ fn check_one(
     parameters: &[u8],
     json: bool,
     report: &mut Report,
-) -> Outcome {
+) -> Prediction {
     let verdict = verdict(target, module, parameters, report);
     if json {
         let mut document = begin_document(target, report);
@@ -152,7 +152,7 @@ fn check_one(
             report.print_line(format!("  symbols: {}", symbol_counts_text(&verdict.counts())));
         }
     }
-    verdict.map_or(Outcome::WouldNotLoad, |verdict| verdict.outcome())
+    verdict.map_or(Prediction::WouldNotLoad, |verdict| verdict.outcome())
 }
 
 /// The verdict on one module, by file or name; `None` after reporting that it does not exist.
@@ -182,7 +182,7 @@ fn verdict(target: &TargetKernel, module: &[u8], parameters: &[u8], report: &mut
 }
 
 /// Checks all modules, and prints a summary.
-fn check_all(target: &TargetKernel, verbose: bool, json: bool, report: &mut Report) -> Outcome {
+fn check_all(target: &TargetKernel, verbose: bool, json: bool, report: &mut Report) -> Prediction {
     let tree = target.check.tree();
     target.report_notices(report);
     let tree = match tree {
@@ -198,7 +198,7 @@ fn check_all(target: &TargetKernel, verbose: bool, json: bool, report: &mut Repo
     for verdict in found.verdicts() {
         match &mut document {
             Some(document) => document.item(&VerdictItem::from(verdict), report),
-            None if verbose || verdict.outcome() != Outcome::WouldLoad => {
+            None if verbose || verdict.outcome() != Prediction::WouldLoad => {
                 report.print_line(verdict_text(verdict.listed().unwrap_or_default(), verdict));
             }
             None => {}
@@ -233,7 +233,7 @@ fn begin_document(target: &TargetKernel, report: &mut Report) -> Document {
 fn print_summary(target: &TargetKernel, found: &TreeVerdict, report: &mut Report) {
     let all = found.verdicts().len();
     let of = |outcome| found.verdicts().iter().filter(|verdict| verdict.outcome() == outcome).count();
-    let (would, would_not) = (of(Outcome::WouldLoad), of(Outcome::WouldNotLoad));
+    let (would, would_not) = (of(Prediction::WouldLoad), of(Prediction::WouldNotLoad));
     report.print_line(format!(
         "{all} modules for {}: {would} would load, {would_not} would not, {} cannot be told",
         printable(target.release.as_os_str().as_encoded_bytes()),
@@ -248,8 +248,8 @@ fn print_summary(target: &TargetKernel, found: &TreeVerdict, report: &mut Report
 /// A module, its outcome, and the reasons.
 fn verdict_text(title: &[u8], verdict: &Verdict) -> String {
     let outcome = match verdict.outcome() {
-        Outcome::WouldLoad => "would load",
-        Outcome::WouldNotLoad => "would not load",
+        Prediction::WouldLoad => "would load",
+        Prediction::WouldNotLoad => "would not load",
         _ => "cannot be told",
     };
     format!("{}: {outcome}{}", printable(title), cause::indented(&verdict.lines()))

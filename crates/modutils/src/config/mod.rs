@@ -23,7 +23,7 @@ pub(crate) use depmod_d::DepmodConfig;
 pub(crate) use directories::{Family, Files};
 pub(crate) use entries::{BlacklistLine, CommandLine, SoftdepLine};
 pub use line::{Config, Directive, Line};
-pub(crate) use modprobe_d::{ModprobeConfig, Sources};
+pub(crate) use modprobe_d::{ConfigPaths, ModprobeConfig};
 pub(crate) use statement::Statement;
 
 use crate::file::read_bounded;

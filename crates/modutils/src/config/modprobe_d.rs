@@ -20,7 +20,7 @@ use crate::{Alias, Error, ModuleName, Notice, Root, Sink, stamp::Seen};
 
 /// Where the configuration comes from.
 #[derive(Clone, Debug, Default)]
-pub struct Sources {
+pub struct ConfigPaths {
     /// Files and directories in the place of the system's own (`modprobe --config`).
     pub paths: Option<Vec<PathBuf>>,
     /// The module directory: its `modules.softdep` and `modules.weakdep` count like configuration
@@ -54,7 +54,7 @@ pub struct ModprobeConfig {
 impl ModprobeConfig {
     /// Reads the configuration: files first, then the kernel command line. A file or line that
     /// cannot be read is told to the sink, and the rest is read all the same.
-    pub fn load(root: &Root, sources: &Sources, sink: &mut Sink) -> Self {
+    pub fn load(root: &Root, sources: &ConfigPaths, sink: &mut Sink) -> Self {
         let mut files = Files::default();
         match &sources.paths {
             Some(paths) => files.add(paths, sink),
@@ -355,7 +355,7 @@ mod tests {
         write("etc/modprobe.d/a.conf", "softdep x pre: a\n");
         write("etc/modprobe.d/zz.conf", "softdep x pre: z\n");
         write("proc/cmdline", "x.p=1\n");
-        let sources = Sources { paths: None, modules: Some(system.path().join("m")) };
+        let sources = ConfigPaths { paths: None, modules: Some(system.path().join("m")) };
         let root = Root::default().with_system(system.path());
         let config = ModprobeConfig::load(&root, &sources, &mut |notice| panic!("{}", notice.message));
         let x = ModuleName::new("x");

@@ -3,13 +3,13 @@
 use std::{collections::HashSet, num::NonZeroUsize};
 
 use super::{
-    cache::Known,
+    cache::CachedFacts,
     cycles::Cycles,
     facts::{self, Facts, Reading},
     graph::{Check, Graph},
     omission::Omissions,
     order::Order,
-    symbols::{Owner, SymbolTable},
+    symbols::{Provider, SymbolTable},
     tree::TreeFile,
 };
 use crate::{Sink, file::Scratch, stamp::Stamp, threads::Pool};
@@ -47,7 +47,7 @@ const LARGE: u64 = 64 << 20;
 /// one, the stamp of the file that they are of. `read_one` is called for each module, by any thread.
 pub fn read_facts<'a>(
     files: &[TreeFile],
-    known: &Known<'a>,
+    known: &CachedFacts<'a>,
     threads: NonZeroUsize,
     read_one: &(dyn Fn() + Sync),
     omissions: &mut Omissions,
@@ -105,7 +105,7 @@ pub fn analyse<'a>(
 }
 
 /// Calls `found` for each module that a module needs, itself included: with the user, the bare name of
-/// the symbol that comes first, and who offers it, in module order and then as needed (`depmod
+/// the symbol that comes first, and who provided it, in module order and then as needed (`depmod
 /// --verbose`).
 pub fn for_each_need(
     files: &[TreeFile],
@@ -117,7 +117,7 @@ pub fn for_each_need(
     for (user, facts) in files.iter().zip(facts) {
         let mut seen = HashSet::new();
         for (symbol, _) in facts.needs.iter() {
-            let Some(Owner::Module(index)) = table.find(symbol).map(|offer| offer.owner) else { continue };
+            let Some(Provider::Module(index)) = table.find(symbol).map(|offer| offer.owner) else { continue };
             if let Some(owner) = files.get(index as usize).filter(|_| seen.insert(index)) {
                 found(user, table.bare(symbol), owner);
             }

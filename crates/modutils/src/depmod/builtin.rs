@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bstr::ByteSlice;
 
-use super::{omission::Omissions, output::index_alias, unread_list};
+use super::{index_entry::insert_alias, omission::Omissions, unread_list};
 use crate::{
     Malformed, ModuleName, Notice, Sink,
     file::{TREE_FILE_LIMIT, read_bounded},
@@ -55,7 +55,7 @@ pub fn aliases_index(
             && let Some(alias) = field.strip_prefix(b"alias=")
             && !alias.is_empty()
         {
-            index_alias(&mut trie, alias, name, 0, sink);
+            insert_alias(&mut trie, alias, name, 0, sink);
         }
     }
     trie.to_bytes()

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{
     omission::{Omission, Omissions},
-    output::{OutputFile, in_order_of_replacement},
+    output_file::{OutputFile, in_order_of_replacement},
 };
 
 /// The contents of all files, and what they lack.

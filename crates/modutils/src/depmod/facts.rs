@@ -16,7 +16,7 @@ use crate::{
 use super::{
     TreeFile,
     omission::{Omission, Omitted},
-    rows::{Need, Strings, Symbols},
+    rows::{Strings, SymbolRows, SymbolUse},
 };
 
 /// The facts of one module: its own, or the cache's.
@@ -29,9 +29,9 @@ pub struct Facts<'a> {
     /// The values of `weakdep=`.
     pub weakdeps: Strings<'a>,
     /// The exported symbols; none is weak.
-    pub exports: Symbols<'a>,
+    pub exports: SymbolRows<'a>,
     /// The needed symbols, in the order of [`ModuleFile::needed_symbols`].
-    pub needs: Symbols<'a>,
+    pub needs: SymbolRows<'a>,
 }
 
 /// What reading one file gives.
@@ -55,7 +55,7 @@ pub fn read(file: &TreeFile, scratch: &mut Scratch) -> Reading {
         Ok(module) => {
             let facts = &mut reading.facts;
             if let Err(error) = facts.read_symbols(&module) {
-                reading.omissions.push(could_not_load(Omitted::Symbols, file, error));
+                reading.omissions.push(could_not_load(Omitted::SymbolRows, file, error));
             }
             if let Err(error) = facts.read_modinfo(&module) {
                 reading.omissions.push(could_not_load(Omitted::Modinfo, file, error));
@@ -75,10 +75,10 @@ fn open(file: &TreeFile, scratch: &mut Scratch, stamp: &mut Option<Stamp>) -> Re
 impl Facts<'_> {
     fn read_symbols(&mut self, module: &ModuleFile) -> Result<()> {
         for symbol in module.exported_symbols()? {
-            self.exports.push(symbol.name, Need { crc: symbol.crc, weak: false });
+            self.exports.push(symbol.name, SymbolUse { crc: symbol.crc, weak: false });
         }
         for symbol in module.needed_symbols()? {
-            let need = Need { crc: symbol.crc, weak: symbol.binding == Binding::Weak };
+            let need = SymbolUse { crc: symbol.crc, weak: symbol.binding == Binding::Weak };
             self.needs.push(symbol.name, need);
         }
         Ok(())
@@ -100,7 +100,7 @@ impl Facts<'_> {
 fn could_not_load(what: Omitted, file: &TreeFile, error: Error) -> Omission {
     let path = file.path.as_os_str().as_encoded_bytes();
     let words: &[u8] = match what {
-        Omitted::Symbols => b"symbols from",
+        Omitted::SymbolRows => b"symbols from",
         Omitted::Modinfo => b"information from",
         _ => b"module",
     };
@@ -152,10 +152,10 @@ mod tests {
         assert_eq!(strings(&facts.softdeps), ["pre: x"]);
         assert_eq!(strings(&facts.weakdeps), ["y z"]);
         let exported: Vec<_> = facts.exports.iter().collect();
-        assert_eq!(exported, [(&b"mine"[..], Need { crc: Some(7), weak: false })]);
+        assert_eq!(exported, [(&b"mine"[..], SymbolUse { crc: Some(7), weak: false })]);
         let needed: Vec<_> = facts.needs.iter().filter(|(name, _)| *name != b"module_layout").collect();
-        let theirs = (&b"theirs"[..], Need { crc: Some(9), weak: false });
-        assert_eq!(needed, [theirs, (&b"perhaps"[..], Need { crc: None, weak: true })]);
+        let theirs = (&b"theirs"[..], SymbolUse { crc: Some(9), weak: false });
+        assert_eq!(needed, [theirs, (&b"perhaps"[..], SymbolUse { crc: None, weak: true })]);
     }
 
     /// A file of a few kilobytes, once compressed, made depmod take gigabytes.

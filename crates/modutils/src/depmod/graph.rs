@@ -3,7 +3,7 @@
 use super::{
     TreeFile,
     facts::Facts,
-    symbols::{Owner, SymbolTable},
+    symbols::{Provider, SymbolTable},
 };
 use crate::{Notice, Sink};
 
@@ -18,7 +18,7 @@ pub struct Graph {
 pub enum Check {
     /// None.
     Nothing,
-    /// Symbols that nobody offers.
+    /// SymbolRows that nobody provided.
     Unknown,
     /// These, and those whose CRC is not the one that the module was built against.
     UnknownAndVersions,
@@ -34,7 +34,7 @@ impl Graph {
         Self { direct }
     }
 
-    /// Finds who offers what each module needs; each dependency stands once, at the place where it is
+    /// Finds who provided what each module needs; each dependency stands once, at the place where it is
     /// first needed.
     pub fn from_symbols(
         files: &[TreeFile],
@@ -62,7 +62,7 @@ impl Graph {
                         Some(_) => {}
                     }
                 }
-                if let Some(Owner::Module(index)) = offer.map(|offer| offer.owner)
+                if let Some(Provider::Module(index)) = offer.map(|offer| offer.owner)
                     && let Some(last) = needed_by.get_mut(index as usize)
                     && *last != user
                 {
@@ -111,7 +111,7 @@ fn about(file: &TreeFile, what: &[u8], symbol: &[u8]) -> Notice {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ModuleName, depmod::rows::Need};
+    use crate::{ModuleName, depmod::rows::SymbolUse};
 
     fn file(name: &str) -> TreeFile {
         TreeFile {
@@ -124,10 +124,10 @@ mod tests {
     fn facts(exports: &[(&str, u64)], needs: &[(&str, u64, bool)]) -> Facts<'static> {
         let mut facts = Facts::default();
         for (name, crc) in exports {
-            facts.exports.push(name.as_bytes(), Need { crc: Some(*crc), weak: false });
+            facts.exports.push(name.as_bytes(), SymbolUse { crc: Some(*crc), weak: false });
         }
         for (name, crc, weak) in needs {
-            facts.needs.push(name.as_bytes(), Need { crc: (*crc != 0).then_some(*crc), weak: *weak });
+            facts.needs.push(name.as_bytes(), SymbolUse { crc: (*crc != 0).then_some(*crc), weak: *weak });
         }
         facts
     }

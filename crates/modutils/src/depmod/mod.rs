@@ -20,11 +20,13 @@ pub mod devname;
 pub(crate) mod facts;
 pub(crate) mod failure;
 pub(crate) mod graph;
+pub(crate) mod index_entry;
 pub(crate) mod module_order;
 pub(crate) mod observer;
 pub(crate) mod omission;
 pub(crate) mod order;
 pub(crate) mod output;
+pub(crate) mod output_file;
 pub(crate) mod preview;
 pub(crate) mod quick;
 pub(crate) mod report;
@@ -48,7 +50,7 @@ pub use self::{
     observer::Observer,
     omission::{Omission, Omitted},
     preview::{IndexedModule, Preview},
-    report::{Outcome, Report},
+    report::{Report, RunOutcome},
     run::Run,
 };
 use crate::{Error, Notice};

@@ -37,7 +37,7 @@ pub enum Omitted {
     Module,
     /// The symbols of a module: it is listed without those after the fault, and without dependencies
     /// that only they would show.
-    Symbols,
+    SymbolRows,
     /// The `.modinfo` of a module: it is listed without aliases, soft and weak dependencies.
     Modinfo,
     /// A list of the kernel's build, such as `modules.order`: what it would contribute is missing.

@@ -2,17 +2,16 @@
 
 use std::{num::NonZeroUsize, path::Path};
 
-use super::{Analysis, TreeFile, builtin, complete::Made, devname, facts::Facts, omission::Omissions};
+use super::{
+    Analysis, TreeFile, builtin,
+    complete::Made,
+    devname,
+    facts::Facts,
+    index_entry::{insert, insert_alias},
+    omission::Omissions,
+    output_file::OutputFile,
+};
 use crate::{Alias, Malformed, Notice, Result, Sink, index::TrieBuilder, threads::Pool};
-
-/// A file to be written into the module directory.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutputFile {
-    /// Its name.
-    pub name: &'static str,
-    /// Its content.
-    pub bytes: Vec<u8>,
-}
 
 /// The text files, in the order in which `depmod -n` prints them.
 pub fn texts(analysis: &Analysis<'_>, sink: &mut Sink) -> Vec<OutputFile> {
@@ -30,7 +29,7 @@ pub fn texts(analysis: &Analysis<'_>, sink: &mut Sink) -> Vec<OutputFile> {
 
 /// What the files without dependencies are made of.
 #[derive(Clone, Copy, Debug)]
-pub struct Sources<'a> {
+pub struct IndexInput<'a> {
     /// The modules, in module order.
     pub files: &'a [TreeFile],
     /// Their facts.
@@ -43,7 +42,7 @@ pub struct Sources<'a> {
 
 /// What makes a file.
 enum Maker {
-    OfFacts(fn(&Sources<'_>, &mut Omissions, &mut Sink) -> Result<Vec<u8>, Malformed>),
+    OfFacts(fn(&IndexInput<'_>, &mut Omissions, &mut Sink) -> Result<Vec<u8>, Malformed>),
     OfGraph(fn(&Analysis<'_>, &mut Sink) -> Result<Vec<u8>, Malformed>),
 }
 use Maker::{OfFacts, OfGraph};
@@ -83,7 +82,7 @@ struct MadeFile {
 pub struct Part(Vec<(usize, MadeFile)>);
 
 /// Makes the files that need no graph, each in one of at most `threads` threads.
-pub fn of_facts(sources: &Sources<'_>, threads: NonZeroUsize) -> Part {
+pub fn of_facts(sources: &IndexInput<'_>, threads: NonZeroUsize) -> Part {
     part(threads, |maker, omissions, sink| match maker {
         OfFacts(make) => Some(make(sources, omissions, sink)),
         OfGraph(_) => None,
@@ -131,39 +130,6 @@ pub fn all(parts: [Part; 2], mut omissions: Omissions, directory: &Path, sink: &
     Ok(Made::new(files, omissions))
 }
 
-/// Puts the files into the order in which they are to replace the old ones: what readers look into
-/// after `modules.dep.bin` before it, and last `modules.dep`, whose age tells whether all is current.
-pub fn in_order_of_replacement(files: &mut [OutputFile]) {
-    files.sort_by_key(|file| match file.name {
-        "modules.dep" => 3,
-        "modules.dep.bin" => 2,
-        name if name.ends_with(".bin") => 1,
-        _ => 0,
-    });
-}
-
-/// Adds an alias to an index, as lookups will ask for it. One that cannot be asked for, or that the
-/// format cannot hold, is told and left out.
-pub(super) fn index_alias(
-    trie: &mut TrieBuilder,
-    alias: &[u8],
-    module: &[u8],
-    priority: u32,
-    sink: &mut Sink,
-) {
-    match Alias::new(alias) {
-        Err(_) => sink(Notice::warning([b"Unmatched bracket in ", alias].concat())),
-        Ok(key) => insert(trie, key.as_bytes(), module, priority, sink),
-    }
-}
-
-fn insert(trie: &mut TrieBuilder, key: &[u8], value: &[u8], priority: u32, sink: &mut Sink) {
-    if trie.insert(key, value, priority).is_err() {
-        let message = [b"not ASCII, left out of the index: ", key, b" (", value, b")"].concat();
-        sink(Notice::warning(message));
-    }
-}
-
 /// The lines of `modules.dep`, without their ends.
 fn dep_lines<'a>(analysis: &'a Analysis<'_>) -> impl Iterator<Item = Vec<u8>> + 'a {
     analysis.files.iter().zip(&analysis.dependencies).map(|(file, dependencies)| {
@@ -206,7 +172,7 @@ fn alias(files: &[TreeFile], facts: &[Facts<'_>]) -> Vec<u8> {
     text
 }
 
-fn alias_index(sources: &Sources<'_>, sink: &mut Sink) -> Result<Vec<u8>, Malformed> {
+fn alias_index(sources: &IndexInput<'_>, sink: &mut Sink) -> Result<Vec<u8>, Malformed> {
     let mut trie = TrieBuilder::new();
     for ((priority, file), facts) in (0..).zip(sources.files).zip(sources.facts) {
         let mut seen = std::collections::HashSet::new();
@@ -220,7 +186,7 @@ fn alias_index(sources: &Sources<'_>, sink: &mut Sink) -> Result<Vec<u8>, Malfor
                     sink(Notice::warning(message));
                 }
             }
-            index_alias(&mut trie, alias, name, priority, sink);
+            insert_alias(&mut trie, alias, name, priority, sink);
         }
     }
     trie.to_bytes()
@@ -287,8 +253,9 @@ mod tests {
     use testkit::{Crc, ModuleBuilder};
 
     use super::*;
+    use crate::depmod::output_file::in_order_of_replacement;
     use crate::{
-        depmod::{self, Checks, Tree, cache::Known, graph::Check, tree::Configuration},
+        depmod::{self, Checks, Tree, cache::CachedFacts, graph::Check, tree::Configuration},
         index::Trie,
     };
 
@@ -319,10 +286,11 @@ mod tests {
         let files = tree.files();
         let two = NonZeroUsize::new(2).unwrap();
         let mut omissions = Omissions::default();
-        let (facts, _) = depmod::read_facts(files, &Known::default(), two, &|| (), &mut omissions, &mut sink);
+        let (facts, _) =
+            depmod::read_facts(files, &CachedFacts::default(), two, &|| (), &mut omissions, &mut sink);
         let checks = Checks { kernel_symbols: &[], symbol_prefix: None, check: Check::Nothing };
         let analysis = depmod::analyse(files, &facts, &checks, &mut sink).unwrap();
-        let sources = Sources { files, facts: &facts, directory: directory.path(), warn_duplicates };
+        let sources = IndexInput { files, facts: &facts, directory: directory.path(), warn_duplicates };
         let parts = [of_facts(&sources, two), of_graph(&analysis, two)];
         let made = all(parts, omissions, directory.path(), &mut sink).unwrap();
         (made.files().to_vec(), notices)

@@ -6,7 +6,7 @@ use super::{
     devname::{self, Node},
     facts::Facts,
     omission::{Omission, Omissions},
-    output::OutputFile,
+    output_file::OutputFile,
     tree::TreeFile,
 };
 use crate::ModuleName;

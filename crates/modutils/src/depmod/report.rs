@@ -7,7 +7,7 @@ use super::omission::{Omission, Omissions};
 /// What a [`Run`](super::Run) did: which files it wrote, and what they lack.
 #[derive(Debug)]
 pub struct Report {
-    outcome: Outcome,
+    outcome: RunOutcome,
     written: Vec<PathBuf>,
     omissions: Omissions,
 }
@@ -15,7 +15,7 @@ pub struct Report {
 /// How a run ended that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Outcome {
+pub enum RunOutcome {
     /// All files were written.
     Written,
     /// The files that are there are those of these modules, and stay
@@ -26,15 +26,15 @@ pub enum Outcome {
 impl Report {
     pub(super) fn written_to(directory: &Path, names: &[&str], omissions: Omissions) -> Self {
         let written = names.iter().map(|name| directory.join(name)).collect();
-        Self { outcome: Outcome::Written, written, omissions }
+        Self { outcome: RunOutcome::Written, written, omissions }
     }
 
     pub(super) fn current(omissions: Omissions) -> Self {
-        Self { outcome: Outcome::Current, written: Vec::new(), omissions }
+        Self { outcome: RunOutcome::Current, written: Vec::new(), omissions }
     }
 
     /// How it ended.
-    pub fn outcome(&self) -> Outcome {
+    pub fn outcome(&self) -> RunOutcome {
         self.outcome
     }
 

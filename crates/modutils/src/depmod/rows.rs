@@ -54,7 +54,7 @@ impl<'a> Strings<'a> {
 
 /// How a symbol is needed or exported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Need {
+pub struct SymbolUse {
     /// The CRC that the module was built against, or that it exports.
     pub crc: Option<u64>,
     /// Whether the module loads without the symbol.
@@ -63,7 +63,7 @@ pub struct Need {
 
 /// A row of symbols: their names, and how each is needed or exported.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Symbols<'a> {
+pub struct SymbolRows<'a> {
     names: Strings<'a>,
     /// For each name a byte of flags, and the CRC where they tell of one.
     needs: Cow<'a, [u8]>,
@@ -76,9 +76,9 @@ const WIDE: u8 = 2;
 /// The symbol may be missing.
 const WEAK: u8 = 4;
 
-impl<'a> Symbols<'a> {
+impl<'a> SymbolRows<'a> {
     /// Adds a symbol.
-    pub fn push(&mut self, name: &[u8], need: Need) {
+    pub fn push(&mut self, name: &[u8], need: SymbolUse) {
         self.names.push(name);
         let row = self.needs.to_mut();
         let weak = if need.weak { WEAK } else { 0 };
@@ -100,7 +100,7 @@ impl<'a> Symbols<'a> {
         [self.names.as_bytes(), &self.needs]
     }
 
-    /// Symbols from these; `None` where there is not one need for each name.
+    /// SymbolRows from these; `None` where there is not one need for each name.
     pub(super) fn from_bytes([names, needs]: [&'a [u8]; 2]) -> Option<Self> {
         let names = Strings::from_bytes(names)?;
         let mut rest = needs;
@@ -122,14 +122,14 @@ impl<'a> Symbols<'a> {
     }
 
     /// The symbols in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&[u8], Need)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], SymbolUse)> {
         let mut rest = &*self.needs;
         self.names.iter().zip(std::iter::from_fn(move || take_need(&mut rest)))
     }
 }
 
 /// Takes a need from the front.
-fn take_need(rest: &mut &[u8]) -> Option<Need> {
+fn take_need(rest: &mut &[u8]) -> Option<SymbolUse> {
     let (&flags, mut after) = rest.split_first()?;
     let crc = if flags & CRC == 0 {
         None
@@ -143,7 +143,7 @@ fn take_need(rest: &mut &[u8]) -> Option<Need> {
         Some(u64::from_le_bytes(*crc))
     };
     *rest = after;
-    Some(Need { crc, weak: flags & WEAK != 0 })
+    Some(SymbolUse { crc, weak: flags & WEAK != 0 })
 }
 
 #[cfg(test)]
@@ -169,10 +169,10 @@ mod tests {
             pushed in proptest::collection::vec(("[a-z]{0,9}", any::<Option<u64>>(), any::<bool>()), 0..20),
             narrow: bool,
         ) {
-            let mut symbols = Symbols::default();
+            let mut symbols = SymbolRows::default();
             let pushed: Vec<_> = pushed
                 .into_iter()
-                .map(|(name, crc, weak)| (name, Need { crc: crc.map(|crc| if narrow { crc >> 32 } else { crc }), weak }))
+                .map(|(name, crc, weak)| (name, SymbolUse { crc: crc.map(|crc| if narrow { crc >> 32 } else { crc }), weak }))
                 .collect();
             for (name, need) in &pushed {
                 symbols.push(name.as_bytes(), *need);
@@ -181,10 +181,10 @@ mod tests {
             prop_assert_eq!(symbols.iter().collect::<Vec<_>>(), expected.clone());
             prop_assert_eq!(symbols.len(), expected.len());
             let [names, needs] = symbols.as_bytes();
-            let read = Symbols::from_bytes([names, needs]).unwrap();
+            let read = SymbolRows::from_bytes([names, needs]).unwrap();
             prop_assert_eq!(read.iter().collect::<Vec<_>>(), expected);
-            prop_assert!(Symbols::from_bytes([names, &[needs, &[0]].concat()]).is_none());
-            prop_assert!(Symbols::from_bytes([&[names, &[0]].concat(), needs]).is_none());
+            prop_assert!(SymbolRows::from_bytes([names, &[needs, &[0]].concat()]).is_none());
+            prop_assert!(SymbolRows::from_bytes([&[names, &[0]].concat(), needs]).is_none());
         }
     }
 }

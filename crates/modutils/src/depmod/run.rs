@@ -6,14 +6,14 @@ use bstr::ByteSlice;
 
 use super::{
     Analysis, Checks, analyse,
-    cache::{self, Known, Store},
+    cache::{self, CachedFacts, Store},
     facts::Facts,
     failure::Failure,
     for_each_need,
     graph::Check,
     observer::Observer,
     omission::Omissions,
-    output::{self, Sources},
+    output::{self, IndexInput},
     preview::Preview,
     quick, read_facts,
     report::Report,
@@ -203,8 +203,9 @@ impl Run {
         let store = self.open_cache(observer);
         let kept = OnceLock::new();
         let known = |_| {
-            let Some(store) = &store else { return Known::default() };
-            let mut known = Known::parse(kept.get_or_init(|| store.bytes(&self.directory)), &self.directory);
+            let Some(store) = &store else { return CachedFacts::default() };
+            let mut known =
+                CachedFacts::parse(kept.get_or_init(|| store.bytes(&self.directory)), &self.directory);
             known.look();
             known
         };
@@ -223,7 +224,7 @@ impl Run {
         // What needs no graph is made beside it.
         let directory = &self.directory;
         let sources =
-            Sources { files: &files, facts: &facts, directory, warn_duplicates: self.warn_duplicates };
+            IndexInput { files: &files, facts: &facts, directory, warn_duplicates: self.warn_duplicates };
         let of_facts = |share| {
             let prepare = |_| cache::prepare(&known, directory, &files, &facts, &stamps);
             (store.as_ref().and_then(prepare), output::of_facts(&sources, share))
@@ -251,7 +252,7 @@ impl Run {
     pub fn preview(&self, observer: &dyn Observer) -> Result<Option<Preview>, Failure> {
         let mut sink = |notice| observer.notice(notice);
         let configuration = Configuration::read(&self.config_paths, &self.release, &mut sink);
-        let (tree, known) = (self.find(configuration, observer)?, Known::default());
+        let (tree, known) = (self.find(configuration, observer)?, CachedFacts::default());
         if self.is_current(&tree, &known) {
             return Ok(None);
         }
@@ -298,14 +299,14 @@ impl Run {
         }
     }
 
-    fn is_current(&self, tree: &Tree, known: &Known<'_>) -> bool {
+    fn is_current(&self, tree: &Tree, known: &CachedFacts<'_>) -> bool {
         self.quick
             && quick::is_current(tree.files(), &self.output)
             && !tree.files().iter().any(|file| known.has_changed(file))
     }
 
     /// Reads all modules. Messages about them wait until the observer has no bar to draw any more.
-    fn read<'a>(&self, tree: Tree, known: &Known<'a>, observer: &dyn Observer) -> Modules<'a> {
+    fn read<'a>(&self, tree: Tree, known: &CachedFacts<'a>, observer: &dyn Observer) -> Modules<'a> {
         let (files, mut omissions) = tree.into_parts();
         let mut notices = Vec::new();
         observer.reading(files.len());

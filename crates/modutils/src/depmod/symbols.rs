@@ -1,4 +1,4 @@
-//! Who offers which symbol.
+//! Who provided which symbol.
 
 use std::collections::HashMap;
 
@@ -7,9 +7,9 @@ use foldhash::fast::RandomState;
 use super::facts::Facts;
 use crate::formats::symbol::{PROVIDED, without_dot};
 
-/// Who offers a symbol.
+/// Who provided a symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Owner {
+pub enum Provider {
     /// The kernel itself.
     Kernel,
     /// The module of that index, in module order.
@@ -18,9 +18,9 @@ pub enum Owner {
 
 /// A symbol offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Offer {
+pub struct ProvidedSymbol {
     /// By whom.
-    pub owner: Owner,
+    pub owner: Provider,
     /// Its CRC; zero where there is none, as in the comparison of the packaged depmod.
     pub crc: u64,
 }
@@ -28,7 +28,7 @@ pub struct Offer {
 /// All symbols offered, by name.
 #[derive(Debug)]
 pub struct SymbolTable<'a> {
-    offers: HashMap<&'a [u8], Offer, RandomState>,
+    provided: HashMap<&'a [u8], ProvidedSymbol, RandomState>,
     prefix: Option<u8>,
 }
 
@@ -40,35 +40,36 @@ impl<'a> SymbolTable<'a> {
         let exports: usize = modules.iter().map(|facts| facts.exports.len()).sum();
         let room = exports.saturating_add(kernel.len()).saturating_add(PROVIDED.len());
         let mut table =
-            Self { offers: HashMap::with_capacity_and_hasher(room, RandomState::default()), prefix };
+            Self { provided: HashMap::with_capacity_and_hasher(room, RandomState::default()), prefix };
         for name in PROVIDED {
-            table.offers.insert(name, Offer { owner: Owner::Kernel, crc: 0 });
+            table.provided.insert(name, ProvidedSymbol { owner: Provider::Kernel, crc: 0 });
         }
         for (name, crc) in kernel {
-            table.offers.insert(table.bare(name), Offer { owner: Owner::Kernel, crc: *crc });
+            table.provided.insert(table.bare(name), ProvidedSymbol { owner: Provider::Kernel, crc: *crc });
         }
         for (index, facts) in (0..).zip(modules) {
             for (name, need) in facts.exports.iter() {
-                let offer = Offer { owner: Owner::Module(index), crc: need.crc.unwrap_or_default() };
-                table.offers.insert(table.bare(name), offer);
+                let offer =
+                    ProvidedSymbol { owner: Provider::Module(index), crc: need.crc.unwrap_or_default() };
+                table.provided.insert(table.bare(name), offer);
             }
         }
         table
     }
 
-    /// Who offers a symbol, by the name that a module needs it by.
-    pub fn find(&self, name: &[u8]) -> Option<Offer> {
-        self.offers.get(self.bare(name)).copied()
+    /// Who provided a symbol, by the name that a module needs it by.
+    pub fn find(&self, name: &[u8]) -> Option<ProvidedSymbol> {
+        self.provided.get(self.bare(name)).copied()
     }
 
     /// The symbols that modules offer, with the module's index, sorted by name.
     pub fn of_modules(&self) -> Vec<(&'a [u8], u32)> {
         let mut symbols: Vec<_> = self
-            .offers
+            .provided
             .iter()
             .filter_map(|(&name, offer)| match offer.owner {
-                Owner::Module(index) => Some((name, index)),
-                Owner::Kernel => None,
+                Provider::Module(index) => Some((name, index)),
+                Provider::Kernel => None,
             })
             .collect();
         symbols.sort_unstable();

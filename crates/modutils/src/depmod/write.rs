@@ -12,7 +12,7 @@ use std::{
 
 use crate::Errno;
 
-use super::{complete::CompleteIndexes, observer::Observer, output::OutputFile, report::Report};
+use super::{complete::CompleteIndexes, observer::Observer, output_file::OutputFile, report::Report};
 use crate::{Error, Level, Notice, Result, Sink};
 
 /// The modes of what is made, whatever the umask is: every program reads these files.
@@ -328,9 +328,9 @@ fn again<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
 struct Temporaries<'a>(Vec<&'a Path>);
 
 impl Temporaries<'_> {
-    /// Leaves out a file that has got another name.
+    /// Forgets a file that was renamed.
     fn forget(&mut self, renamed: &Path) {
-        self.0.retain(|path| !std::ptr::eq(*path, renamed));
+        self.0.retain(|path| *path != renamed);
     }
 
     /// Removes all; an old file that was put back has its own name again.

@@ -5,9 +5,9 @@ use bstr::{BStr, BString, ByteSlice};
 use super::{
     refusal::{
         cause::{Cause, Certainty, SignatureFault, SymbolFault},
+        exports::Owner,
         text,
         value::ValueFault,
-        view::Owner,
     },
     words::printable,
 };

@@ -21,8 +21,10 @@ impl Plan {
     pub fn execute(&self, kernel: &Kernel, options: &ExecuteOptions, hooks: &mut dyn Hooks) -> Outcome {
         let worker = Worker::new(kernel, self, options);
         let outcome = match worker.obstacle() {
-            Some((step, failure)) => {
-                hooks.failed(self, step, &failure);
+            Some((place, failure)) => {
+                if let Some(step) = self.steps().get(place) {
+                    hooks.failed(self, step, &failure);
+                }
                 Outcome::Failed
             }
             None => in_sequence(&worker, hooks),

@@ -15,7 +15,8 @@ use super::{
 use crate::{
     ModuleName,
     config::{BlacklistLine, ModprobeConfig},
-    lookup::{Candidate, Facts, Known},
+    lookup::Candidate,
+    plan::inputs::{PlanFacts, PlanInputs},
 };
 
 /// How a module is to be loaded.
@@ -63,7 +64,7 @@ pub(crate) fn blacklisted<'a>(
 /// it is wanted.
 pub(crate) fn load(
     config: &ModprobeConfig,
-    known: &Known,
+    known: &PlanInputs,
     target: &Candidate,
     options: &LoadOptions,
 ) -> Plan {
@@ -78,7 +79,7 @@ pub(crate) fn load(
 
 struct Planner<'a> {
     config: &'a ModprobeConfig,
-    known: &'a Known,
+    known: &'a PlanInputs,
     target: &'a Candidate,
     options: &'a LoadOptions,
     places: HashMap<ModuleName, usize>,
@@ -176,7 +177,7 @@ impl<'a> Planner<'a> {
         // As kmod has it, with a blank at the end where nothing is given.
         let blank: &[u8] = if configured.is_empty() { b"" } else { b" " };
         let options = BString::from([configured.as_slice(), blank, given].concat());
-        let unknown = Facts::default();
+        let unknown = PlanFacts::default();
         let facts = self.known.modules.get(&candidate.module).unwrap_or(&unknown);
         if let Some(line) = self.config.denied(&candidate.module).filter(|_| !facts.builtin) {
             return Action::Denied { origin: line.origin.clone(), reason: line.reason.clone() };

@@ -39,6 +39,7 @@
 //! ```
 
 // No input or output here: what must be known is handed in.
+pub(crate) mod inputs;
 mod load;
 mod soft;
 mod unload;
@@ -210,12 +211,13 @@ mod fixture {
     use crate::{
         ModuleName,
         config::ModprobeConfig,
-        lookup::{Candidate, Facts, Known},
+        lookup::Candidate,
+        plan::inputs::{PlanFacts, PlanInputs},
     };
 
     pub(super) struct World {
         pub(super) config: ModprobeConfig,
-        pub(super) known: Known,
+        pub(super) known: PlanInputs,
     }
 
     impl World {
@@ -226,13 +228,13 @@ mod fixture {
             config.add_file(&Path::new("/t.conf").into(), config_text.as_bytes(), &mut |notice| {
                 panic!("{}", notice.message)
             });
-            let mut known = Known::default();
+            let mut known = PlanInputs::default();
             for module in modules {
                 let (name, dependencies) = module.split_once(':').unwrap_or((module, ""));
                 let (name, builtin) = name.strip_prefix('!').map_or((name, false), |name| (name, true));
                 let file = (!builtin).then(|| format!("/m/{name}.ko").into());
                 let dependencies = dependencies.split_whitespace().map(ModuleName::new).collect();
-                known.modules.insert(ModuleName::new(name), Facts { file, dependencies, builtin });
+                known.modules.insert(ModuleName::new(name), PlanFacts { file, dependencies, builtin });
                 known.names.insert(name.into(), vec![Candidate::named(ModuleName::new(name))]);
             }
             Self { config, known }

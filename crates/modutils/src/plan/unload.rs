@@ -10,7 +10,8 @@ use super::{
 use crate::{
     ModuleName,
     config::{CommandLine, ModprobeConfig},
-    lookup::{Candidate, Facts, Known},
+    lookup::Candidate,
+    plan::inputs::{PlanFacts, PlanInputs},
 };
 
 /// How a module is to be removed.
@@ -54,7 +55,7 @@ impl RemoveOptions {
 /// stand behind it, as [`Kernel::all_holders`](crate::kernel::Kernel::all_holders) has them.
 pub(crate) fn unload(
     config: &ModprobeConfig,
-    known: &Known,
+    known: &PlanInputs,
     target: &Candidate,
     options: &RemoveOptions,
     holders: &[ModuleName],
@@ -67,7 +68,7 @@ pub(crate) fn unload(
 
 struct Planner<'a> {
     config: &'a ModprobeConfig,
-    known: &'a Known,
+    known: &'a PlanInputs,
     target: &'a Candidate,
     options: &'a RemoveOptions,
     holders: &'a [ModuleName],
@@ -152,7 +153,7 @@ impl<'a> Planner<'a> {
     }
 
     fn place(&mut self, module: &ModuleName, check: usize) -> usize {
-        let Facts { builtin, mut dependencies, .. } = self.facts(module);
+        let PlanFacts { builtin, mut dependencies, .. } = self.facts(module);
         let action = match self.command(module) {
             Some(line) => {
                 // What a command leaves unused is the command's affair.
@@ -175,7 +176,7 @@ impl<'a> Planner<'a> {
         place
     }
 
-    fn facts(&self, module: &ModuleName) -> Facts {
+    fn facts(&self, module: &ModuleName) -> PlanFacts {
         self.known.modules.get(module).cloned().unwrap_or_default()
     }
 

@@ -3,7 +3,7 @@
 use super::{push_string, take_string};
 use crate::depmod::{
     facts::Facts,
-    rows::{Strings, Symbols},
+    rows::{Strings, SymbolRows},
 };
 
 /// The rows in their order.
@@ -30,7 +30,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Facts<'_>> {
     let mut row = || take_string(&mut rest);
     let mut strings = || Strings::from_bytes(row()?);
     let (aliases, softdeps, weakdeps) = (strings()?, strings()?, strings()?);
-    let mut symbols = || Symbols::from_bytes([row()?, row()?]);
+    let mut symbols = || SymbolRows::from_bytes([row()?, row()?]);
     let (exports, needs) = (symbols()?, symbols()?);
     rest.is_empty().then_some(Facts { aliases, softdeps, weakdeps, exports, needs })
 }

@@ -41,7 +41,7 @@ const ENTRY: usize = 128;
 
 /// What a cache knows of module files.
 #[derive(Debug, Default)]
-pub struct Known<'a> {
+pub struct CachedFacts<'a> {
     entries: Vec<Entry<'a>>,
     /// Where in these a path's is.
     places: HashMap<&'a [u8], usize, RandomState>,
@@ -59,10 +59,10 @@ struct Entry<'a> {
     facts: Option<Facts<'a>>,
 }
 
-impl<'a> Known<'a> {
+impl<'a> CachedFacts<'a> {
     /// What the bytes of a cache say about the modules of a directory; nothing where they are
     /// damaged, of another version or about another directory. All files must be looked at
-    /// ([`Known::look`]) before facts count.
+    /// ([`CachedFacts::look`]) before facts count.
     pub fn parse(bytes: &'a [u8], directory: &Path) -> Self {
         let entries = parse(bytes, directory).unwrap_or_default();
         let places = entries.iter().enumerate().map(|(place, entry)| (entry.path, place)).collect();
@@ -107,7 +107,7 @@ impl<'a> Known<'a> {
 /// The bytes of a cache of what has been read, for [`keep`]; `None` where the one that is there says the
 /// same.
 pub fn prepare(
-    known: &Known<'_>,
+    known: &CachedFacts<'_>,
     directory: &Path,
     files: &[TreeFile],
     facts: &[Facts<'_>],
@@ -218,7 +218,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{ModuleName, depmod::rows::Need};
+    use crate::{ModuleName, depmod::rows::SymbolUse};
 
     fn tree() -> (tempfile::TempDir, Vec<TreeFile>, Vec<Facts<'static>>, Vec<Option<Stamp>>) {
         let directory = tempfile::tempdir().unwrap();
@@ -229,15 +229,15 @@ mod tests {
         facts.aliases.push(b"one");
         facts.aliases.push(b"");
         for (name, crc) in [(&b"x"[..], Some(7)), (b"y", None), (b"z", Some(u64::MAX))] {
-            facts.exports.push(name, Need { crc, weak: false });
-            facts.needs.push(name, Need { crc, weak: crc.is_none() });
+            facts.exports.push(name, SymbolUse { crc, weak: false });
+            facts.needs.push(name, SymbolUse { crc, weak: crc.is_none() });
         }
         let file = TreeFile { name: ModuleName::new("a"), path, listed: "a.ko".into() };
         (directory, vec![file], vec![facts], vec![Some(stamp)])
     }
 
-    fn known<'a>(bytes: &'a [u8], directory: &Path) -> Known<'a> {
-        let mut known = Known::parse(bytes, directory);
+    fn known<'a>(bytes: &'a [u8], directory: &Path) -> CachedFacts<'a> {
+        let mut known = CachedFacts::parse(bytes, directory);
         known.look();
         known
     }
@@ -269,12 +269,12 @@ mod tests {
     fn another_directory_or_version_and_any_damage_is_not_trusted() {
         let (directory, files, facts, stamps) = tree();
         let bytes = to_bytes(directory.path(), &files, &facts, &stamps);
-        assert!(Known::parse(&bytes, Path::new("/elsewhere")).entries.is_empty());
+        assert!(CachedFacts::parse(&bytes, Path::new("/elsewhere")).entries.is_empty());
         for place in 0..bytes.len() {
             let mut damaged = bytes.clone();
             damaged[place] ^= 1;
-            assert!(Known::parse(&damaged, directory.path()).entries.is_empty(), "{place}");
-            assert!(Known::parse(&bytes[..place], directory.path()).entries.is_empty());
+            assert!(CachedFacts::parse(&damaged, directory.path()).entries.is_empty(), "{place}");
+            assert!(CachedFacts::parse(&bytes[..place], directory.path()).entries.is_empty());
         }
     }
 

@@ -64,14 +64,14 @@ impl Tree {
         let tree = depmod::Tree::find(self.directory.path(), Configuration::default(), &mut |_| ()).unwrap();
         let files = tree.files();
         let cache = std::mem::take(&mut self.cache);
-        let mut known = Known::parse(&cache, self.directory.path());
+        let mut known = CachedFacts::parse(&cache, self.directory.path());
         known.look();
         self.reused += files.iter().filter(|file| known.facts(file).is_some()).count();
         let two = NonZeroUsize::new(2).unwrap();
         let read =
             |known: &_| depmod::read_facts(files, known, two, &|| (), &mut Omissions::default(), &mut |_| ());
         let (with, stamps) = read(&known);
-        let (without, _) = read(&Known::default());
+        let (without, _) = read(&CachedFacts::default());
         self.cache = to_bytes(self.directory.path(), files, &with, &stamps);
         assert_eq!(with, without, "{}", when());
     }

@@ -13,7 +13,7 @@ use bstr::BStr;
 use testkit::{Crc, ModuleBuilder};
 
 use super::*;
-use crate::depmod::{Omission, Omitted, Outcome};
+use crate::depmod::{Omission, Omitted, RunOutcome};
 
 const ONE: NonZeroUsize = NonZeroUsize::MIN;
 
@@ -66,7 +66,7 @@ fn shown(omissions: &[Omission]) -> Vec<(Omitted, String, bool)> {
 fn a_sound_tree_is_written_whole() {
     let directory = tree();
     let report = run(&directory).execute(&()).unwrap();
-    assert_eq!((report.outcome(), report.is_complete()), (Outcome::Written, true));
+    assert_eq!((report.outcome(), report.is_complete()), (RunOutcome::Written, true));
     assert!(report.omissions().is_empty());
     let mut written: Vec<_> = report.written().to_vec();
     assert_eq!(written.len(), 11);
@@ -194,12 +194,12 @@ fn without_a_module_directory_nothing_is_made() {
 fn a_quick_run_leaves_what_is_current() {
     let directory = tree();
     let quick = run(&directory).quick(true);
-    assert_eq!(quick.execute(&()).unwrap().outcome(), Outcome::Written);
+    assert_eq!(quick.execute(&()).unwrap().outcome(), RunOutcome::Written);
     let report = quick.execute(&()).unwrap();
-    assert_eq!((report.outcome(), report.written().len()), (Outcome::Current, 0));
+    assert_eq!((report.outcome(), report.written().len()), (RunOutcome::Current, 0));
     assert!(quick.preview(&()).unwrap().is_none());
     fs::remove_file(directory.path().join("user.ko")).unwrap();
-    assert_eq!(quick.execute(&()).unwrap().outcome(), Outcome::Written);
+    assert_eq!(quick.execute(&()).unwrap().outcome(), RunOutcome::Written);
 }
 
 #[test]

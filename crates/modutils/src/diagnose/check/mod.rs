@@ -8,7 +8,7 @@
 //! ```
 //! use std::fs;
 //! use modutils::{Release, Root};
-//! use modutils::diagnose::check::{Check, Outcome};
+//! use modutils::diagnose::check::{Check, Prediction};
 //! use testkit::{Crc, ModuleBuilder};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -23,14 +23,14 @@
 //! let root = Root::default().with_base(system.path()).with_system(system.path());
 //! let check = Check::new(root, Release::new("6.12.0"));
 //! let tree = check.tree()?.examine(&|| ());
-//! assert_eq!(tree.outcome(), Outcome::WouldNotLoad);
+//! assert_eq!(tree.outcome(), Prediction::WouldNotLoad);
 //! let user = tree.verdicts().iter().find(|verdict| verdict.module().as_bytes() == b"user").ok_or("no user")?;
 //! let finding = &user.findings()[0];
 //! assert_eq!((finding.kind(), finding.provider()), ("symbol_version", Some("base".into())));
 //!
 //! // The same of one module; a file need not be one of those that are installed.
 //! let verdict = check.file(&modules.join("base.ko"), b"depth=3")?;
-//! assert_eq!(verdict.outcome(), Outcome::WouldLoad);
+//! assert_eq!(verdict.outcome(), Prediction::WouldLoad);
 //! assert_eq!(verdict.notes()[0].kind(), "unknown_parameter");
 //! # Ok(())
 //! # }
@@ -42,13 +42,13 @@ mod verdict;
 
 use std::path::Path;
 
-use crate::{Context, ModuleName, Notice, Release, Result, Root, lookup};
+use crate::{Context, ModuleName, Notice, Release, Result, Root, lookup, plan};
 
-use super::refusal::subject::Subject;
+use super::refusal::examined_module::ExaminedModule;
 
-pub use super::refusal::examine::Counts;
+pub use super::refusal::examination::Counts;
 pub use tree::{Tree, TreeVerdict};
-pub use verdict::{Outcome, Verdict};
+pub use verdict::{Prediction, Verdict};
 
 /// Whether a kernel would take modules: which kernel, and how to look.
 pub struct Check {
@@ -86,7 +86,7 @@ impl Check {
     /// # Errors
     /// When there is no such file. One that cannot be read, or is damaged, has a verdict.
     pub fn file(&self, path: &Path, parameters: &[u8]) -> Result<Verdict> {
-        match Subject::open(path) {
+        match ExaminedModule::open(path) {
             Ok(subject) => Ok(one::verdict(self, &subject, parameters)),
             Err(error) if error.is_not_found() => Err(error),
             Err(error) => {
@@ -104,10 +104,10 @@ impl Check {
     pub fn module(&self, name: &[u8], parameters: &[u8]) -> Result<Option<Verdict>> {
         let context = Context::without_configuration(self.root.clone(), &self.release);
         let candidates = lookup::lookup(&context, name)?;
-        let known = lookup::gather(&context, &candidates)?;
+        let known = plan::inputs::gather(&context, &candidates)?;
         let facts = candidates.first().and_then(|candidate| known.modules.get(&candidate.module));
         match facts {
-            Some(lookup::Facts { file: Some(path), .. }) => self.file(path, parameters).map(Some),
+            Some(plan::inputs::PlanFacts { file: Some(path), .. }) => self.file(path, parameters).map(Some),
             Some(facts) if facts.builtin => Ok(Some(Verdict::built_in(ModuleName::new(name)))),
             _ => Ok(None),
         }

@@ -8,7 +8,7 @@ use std::{collections::HashMap, path::PathBuf};
 use super::{Check, Tree, Verdict, tree::Modules};
 use crate::{
     Error, ModuleName, Result,
-    diagnose::refusal::{examine::Question, gather, subject::Subject},
+    diagnose::refusal::{examination::Question, examined_module::ExaminedModule, gather},
     index::Indexes,
 };
 
@@ -16,7 +16,7 @@ use crate::{
 const MOST: usize = 512;
 
 /// Whether a kernel would take a module.
-pub(super) fn verdict(check: &Check, subject: &Subject, parameters: &[u8]) -> Verdict {
+pub(super) fn verdict(check: &Check, subject: &ExaminedModule, parameters: &[u8]) -> Verdict {
     let Check { root, release, is_running, threads, .. } = check;
     let directory = root.modules(release);
     let list = gather::build_list(&directory);
@@ -33,7 +33,7 @@ pub(super) fn verdict(check: &Check, subject: &Subject, parameters: &[u8]) -> Ve
         return Modules::read(check, &files, &|| ()).examine_one(subject, &question, *threads);
     }
     // Every module that is needed, with its own dependencies.
-    let mut subjects: HashMap<ModuleName, Result<Subject, (PathBuf, Error)>> = HashMap::new();
+    let mut subjects: HashMap<ModuleName, Result<ExaminedModule, (PathBuf, Error)>> = HashMap::new();
     let mut order: Vec<ModuleName> = Vec::new();
     let mut verdict = Verdict::of(subject, &view, &question);
     let mut waiting: Vec<ModuleName> = verdict.dependencies().to_vec();
@@ -42,7 +42,7 @@ pub(super) fn verdict(check: &Check, subject: &Subject, parameters: &[u8]) -> Ve
             continue;
         }
         let Some(line) = indexes.dependency_line(&module).ok().flatten() else { continue };
-        let facts = Subject::open(&line.path).map_err(|error| (line.path, error));
+        let facts = ExaminedModule::open(&line.path).map_err(|error| (line.path, error));
         if let Ok(facts) = &facts {
             gather::add_providers(&indexes, &mut view, facts);
             waiting.extend(Verdict::of(facts, &view, &Question::default()).dependencies().iter().cloned());

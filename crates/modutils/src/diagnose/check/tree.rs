@@ -7,14 +7,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Check, Counts, Outcome, Verdict};
+use super::{Check, Counts, Prediction, Verdict};
 use crate::{
     ModuleName, Result,
     depmod::{self, TreeFile},
     diagnose::refusal::{
-        examine::Question,
+        examination::Question,
+        examined_module::ExaminedModule,
         gather::{self, BuildList},
-        subject::Subject,
         view::KernelView,
     },
     file::Scratch,
@@ -73,10 +73,10 @@ impl TreeVerdict {
     }
 
     /// The outcome for the worst of them. That all would load cannot be told of an incomplete tree.
-    pub fn outcome(&self) -> Outcome {
+    pub fn outcome(&self) -> Prediction {
         let of_all = self.verdicts.iter().map(Verdict::outcome).max();
-        match of_all.unwrap_or(Outcome::WouldLoad) {
-            Outcome::WouldLoad if !self.is_complete => Outcome::CannotTell,
+        match of_all.unwrap_or(Prediction::WouldLoad) {
+            Prediction::WouldLoad if !self.is_complete => Prediction::CannotTell,
             outcome => outcome,
         }
     }
@@ -109,7 +109,7 @@ pub(super) struct Modules<'a> {
 struct Member<'a> {
     file: &'a TreeFile,
     /// Its facts, or why they could not be read.
-    facts: Result<Subject>,
+    facts: Result<ExaminedModule>,
     /// Whether the kernel's own build made it.
     is_of_build: bool,
 }
@@ -119,7 +119,7 @@ impl<'a> Modules<'a> {
     pub(super) fn read(check: &Check, files: &'a [TreeFile], read_one: &(dyn Fn() + Sync)) -> Self {
         let Check { root, release, is_running, threads, .. } = check;
         let open = |scratch: &mut Scratch, file: &&TreeFile| {
-            let facts = Subject::open_with(&file.path, scratch);
+            let facts = ExaminedModule::open_with(&file.path, scratch);
             read_one();
             facts
         };
@@ -147,7 +147,12 @@ impl<'a> Modules<'a> {
     }
 
     /// Examines a module that need not be one of the tree's.
-    pub(super) fn examine_one(&self, subject: &Subject, question: &Question, threads: usize) -> Verdict {
+    pub(super) fn examine_one(
+        &self,
+        subject: &ExaminedModule,
+        question: &Question,
+        threads: usize,
+    ) -> Verdict {
         let mut own = Verdict::of(subject, &self.view, question);
         if !own.dependencies().is_empty() {
             let verdicts = self.examine(threads);
@@ -176,7 +181,7 @@ impl<'a> Modules<'a> {
             }
         }
         let mut waiting: Vec<usize> =
-            (0..verdicts.len()).filter(|&place| outcome(verdicts, place) != Outcome::WouldLoad).collect();
+            (0..verdicts.len()).filter(|&place| outcome(verdicts, place) != Prediction::WouldLoad).collect();
         while let Some(place) = waiting.pop() {
             let Some(member) = self.members.get(place) else { continue };
             let Some(verdict) = verdicts.get(place).cloned() else { continue };
@@ -194,12 +199,12 @@ impl<'a> Modules<'a> {
     }
 }
 
-fn outcome(verdicts: &[Verdict], place: usize) -> Outcome {
-    verdicts.get(place).map_or(Outcome::WouldLoad, Verdict::outcome)
+fn outcome(verdicts: &[Verdict], place: usize) -> Prediction {
+    verdicts.get(place).map_or(Prediction::WouldLoad, Verdict::outcome)
 }
 
 impl<'a> Member<'a> {
-    fn new(file: &'a TreeFile, facts: Result<Subject>, list: &BuildList) -> Self {
+    fn new(file: &'a TreeFile, facts: Result<ExaminedModule>, list: &BuildList) -> Self {
         // Without the build's list every module in the kernel's own directory counts.
         let is_of_build =
             if list.is_empty() { file.listed.starts_with(b"kernel/") } else { list.contains(&file.listed) };

@@ -8,8 +8,9 @@ use crate::{
         Finding, Remark,
         refusal::{
             cause::{Cause, Gap, Note},
-            examine::{Counts, Examination, Question, examine},
-            subject::Subject,
+            examination::{Counts, Examination, Question},
+            examine::examine,
+            examined_module::ExaminedModule,
             text,
             view::KernelView,
         },
@@ -19,7 +20,7 @@ use crate::{
 /// How it would go. The order is that of how bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
-pub enum Outcome {
+pub enum Prediction {
     /// The kernel would take it.
     WouldLoad,
     /// What would have to be known is not.
@@ -43,7 +44,7 @@ pub struct Verdict {
     parameters: Vec<String>,
 }
 
-impl Outcome {
+impl Prediction {
     /// It in a word: `would_load`, `cannot_tell` or `would_not_load`.
     pub fn kind(self) -> &'static str {
         match self {
@@ -77,13 +78,13 @@ impl Verdict {
     }
 
     /// The outcome.
-    pub fn outcome(&self) -> Outcome {
+    pub fn outcome(&self) -> Prediction {
         if !self.findings.is_empty() {
-            Outcome::WouldNotLoad
+            Prediction::WouldNotLoad
         } else if !self.gaps.is_empty() {
-            Outcome::CannotTell
+            Prediction::CannotTell
         } else {
-            Outcome::WouldLoad
+            Prediction::WouldLoad
         }
     }
 
@@ -124,7 +125,7 @@ impl Verdict {
     }
 
     /// The verdict on a module, without what it depends on.
-    pub(super) fn of(subject: &Subject, view: &KernelView, question: &Question) -> Self {
+    pub(super) fn of(subject: &ExaminedModule, view: &KernelView, question: &Question) -> Self {
         let Examination { findings, gaps, notes, counts, dependencies } = examine(subject, view, question);
         let is_unknown = notes.iter().any(|note| matches!(note, Note::UnknownParameter { .. }));
         let is_bad = findings.iter().any(|finding| matches!(finding.cause, Cause::Value { .. }));
@@ -189,15 +190,15 @@ impl Verdict {
     pub(super) fn add_dependency(&mut self, module: &ModuleName, verdict: &Self) {
         let same = |finding: &Finding| matches!(&finding.cause, Cause::Dependency { module: other, .. } if other == module);
         match verdict.outcome() {
-            Outcome::WouldLoad => {}
-            Outcome::CannotTell => {
+            Prediction::WouldLoad => {}
+            Prediction::CannotTell => {
                 let gap = Gap::Dependency(module.clone());
                 if !self.gaps.contains(&gap) {
                     self.gaps.push(gap);
                 }
             }
-            Outcome::WouldNotLoad if self.findings.iter().any(same) => {}
-            Outcome::WouldNotLoad => {
+            Prediction::WouldNotLoad if self.findings.iter().any(same) => {}
+            Prediction::WouldNotLoad => {
                 let why = text::findings(&verdict.findings).into_iter().take(2).collect();
                 self.findings.push(Finding::verified(Cause::Dependency { module: module.clone(), why }));
             }

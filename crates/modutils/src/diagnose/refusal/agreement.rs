@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use bstr::{BString, ByteSlice};
 
-use super::subject::Subject;
+use super::examined_module::ExaminedModule;
 
 /// What witnesses say of one symbol.
 #[derive(Clone, Debug, Default)]
@@ -38,23 +38,24 @@ pub struct Others {
 
 impl Agreement {
     /// Gathers what witnesses need. A witness that others outvote is none.
-    pub fn of<'a>(witnesses: impl Iterator<Item = &'a Subject> + Clone) -> Self {
+    pub fn of<'a>(witnesses: impl Iterator<Item = &'a ExaminedModule> + Clone) -> Self {
         let mut agreement = Self::default();
         witnesses.clone().for_each(|one| agreement.count(one));
-        let outvoted: Vec<&Subject> = witnesses.clone().filter(|one| agreement.outvotes(one)).collect();
+        let outvoted: Vec<&ExaminedModule> =
+            witnesses.clone().filter(|one| agreement.outvotes(one)).collect();
         if outvoted.is_empty() {
             return agreement;
         }
         let names: HashSet<BString> = outvoted.iter().map(|one| one.name.as_bstr().to_owned()).collect();
         let mut agreement = Self::default();
-        let sound = |one: &&Subject| !names.contains(one.name.as_bstr());
+        let sound = |one: &&ExaminedModule| !names.contains(one.name.as_bstr());
         witnesses.filter(sound).for_each(|one| agreement.count(one));
         agreement.outvoted = names;
         agreement
     }
 
     /// Whether a module was not counted because the others disagree with it.
-    pub fn is_outvoted(&self, subject: &Subject) -> bool {
+    pub fn is_outvoted(&self, subject: &ExaminedModule) -> bool {
         self.outvoted.contains(subject.name.as_bstr())
     }
 
@@ -84,7 +85,7 @@ impl Agreement {
         votes.and_then(|votes| votes.namespaces.as_deref()).unwrap_or_default()
     }
 
-    fn count(&mut self, subject: &Subject) {
+    fn count(&mut self, subject: &ExaminedModule) {
         let gpl = subject.is_gpl_compatible();
         for need in &subject.needs {
             let votes = match self.votes.get_mut(need.name.as_bstr()) {
@@ -104,7 +105,7 @@ impl Agreement {
     }
 
     /// Whether most of the others need some symbol with another CRC than this module does.
-    fn outvotes(&self, subject: &Subject) -> bool {
+    fn outvotes(&self, subject: &ExaminedModule) -> bool {
         subject.needs.iter().any(|need| {
             let others = self.others(&need.name, need.crc, true);
             others.is_some_and(|others| others.crc != need.crc && others.count > others.same + 1)

@@ -9,11 +9,13 @@ use bstr::BString;
 
 use super::{
     cause::{Cause, Certainty, Enforcement, Note, SignatureFault, SymbolFault},
-    examine::{Examination, Question, enforcement, examine},
+    examination::{Examination, Question},
+    examine::{enforcement, examine},
+    examined_module::{ExaminedModule, Signed},
     explanation::{Conclusion, Explanation},
+    exports::Owner,
     log::{self, Message},
-    subject::{Signed, Subject},
-    view::{KernelView, Owner},
+    view::KernelView,
 };
 use crate::{ModuleName, diagnose::Finding, file::Compression, kernel::State};
 
@@ -29,7 +31,12 @@ pub struct Refused<'a> {
 }
 
 /// Explains a refusal of a module that could be read.
-pub fn explain(subject: &Subject, view: &KernelView, question: &Question, refused: &Refused) -> Explanation {
+pub fn explain(
+    subject: &ExaminedModule,
+    view: &KernelView,
+    question: &Question,
+    refused: &Refused,
+) -> Explanation {
     let quotes: Vec<BString> = log::about(refused.log, subject).into_iter().cloned().collect();
     let messages: Vec<Message> = quotes.iter().filter_map(|line| log::parse(line)).collect();
     let examination = examine(subject, view, question);
@@ -123,7 +130,7 @@ fn errors_of(cause: &Cause) -> &'static [Errno] {
 }
 
 /// What the number itself tells, with the kernel's state.
-fn by_number(subject: &Subject, view: &KernelView, refused: &Refused) -> Vec<Finding> {
+fn by_number(subject: &ExaminedModule, view: &KernelView, refused: &Refused) -> Vec<Finding> {
     let verified = |cause| vec![Finding::verified(cause)];
     let running = view.running.as_ref();
     let state = running.and_then(|running| running.loaded.get(&subject.name)).copied();
@@ -161,7 +168,7 @@ fn system_state(view: &KernelView) -> Vec<Finding> {
 
 /// A signature that was tried: where the kernel does not insist on one, a missing signature or key would not
 /// have been refused.
-fn wrong_signature(subject: &Subject, view: &KernelView) -> Vec<Finding> {
+fn wrong_signature(subject: &ExaminedModule, view: &KernelView) -> Vec<Finding> {
     let Signed::By(signature) = &subject.signed else { return Vec::new() };
     let (signer, key_id) = (signature.signer.clone().unwrap_or_default(), signature.key_id.clone());
     let cause = Cause::Signature(SignatureFault::Wrong { signer: signer.clone(), key_id });
@@ -180,7 +187,7 @@ fn wrong_signature(subject: &Subject, view: &KernelView) -> Vec<Finding> {
 }
 
 /// Takes the kernel's words: they confirm what was found, or tell what could not be found out.
-fn confirm(subject: &Subject, view: &KernelView, message: &Message, findings: &mut Vec<Finding>) {
+fn confirm(subject: &ExaminedModule, view: &KernelView, message: &Message, findings: &mut Vec<Finding>) {
     if matches!(message, Message::Vermagic { .. }) {
         // The kernel's own is better than what its modules say.
         findings.retain(|finding| !matches!(finding.cause, Cause::Vermagic { .. }));
@@ -203,7 +210,7 @@ fn is_about_the_same(one: &Cause, other: &Cause) -> bool {
 }
 
 /// The cause that the kernel tells.
-fn in_causes(subject: &Subject, view: &KernelView, message: &Message) -> Finding {
+fn in_causes(subject: &ExaminedModule, view: &KernelView, message: &Message) -> Finding {
     let symbol = |name: &BString, fault| Cause::Symbol { name: name.clone(), fault };
     Finding::confirmed(match message {
         Message::Vermagic { module, kernel } => {
@@ -232,7 +239,7 @@ fn in_causes(subject: &Subject, view: &KernelView, message: &Message) -> Finding
 
 /// Why a symbol is unknown to the kernel. One that other modules of its build have from it is kept from
 /// this module alone, which then lacks the licence for it.
-fn unknown(subject: &Subject, view: &KernelView, name: &BString) -> Finding {
+fn unknown(subject: &ExaminedModule, view: &KernelView, name: &BString) -> Finding {
     let others_have_it = view.agreement.others(name, None, false).is_some();
     let fault = if others_have_it && !subject.is_gpl_compatible() {
         SymbolFault::GplOnly { owner: Owner::Kernel, license: subject.license.clone() }

@@ -2,7 +2,7 @@
 
 use bstr::BString;
 
-use super::{subject::Machine, value::ValueFault, view::Owner};
+use super::{examined_module::Machine, exports::Owner, value::ValueFault};
 use crate::{ModuleName, kernel::State};
 
 /// Something that makes the kernel refuse a module.

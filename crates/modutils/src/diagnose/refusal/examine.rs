@@ -7,11 +7,13 @@ use bstr::BString;
 
 use super::{
     cause::{Cause, Certainty, Enforcement, Gap, Note, SignatureFault},
-    subject::{Signed, Subject},
+    examination::{Examination, Question},
+    examined_module::{ExaminedModule, Signed},
+    exports::Owner,
     symbols,
     value::{self, BadParameter},
     vermagic,
-    view::{KernelView, Owner},
+    view::KernelView,
 };
 use crate::{
     ModuleName,
@@ -19,68 +21,8 @@ use crate::{
     kernel::{Force, State},
 };
 
-/// What is asked of a module.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Question<'a> {
-    /// The parameters it is to be given.
-    pub parameters: &'a [u8],
-    /// The checks that the kernel is asked to leave out.
-    pub force: Force,
-    /// Whether it is loaded alone, as insmod does it: what it needs must be loaded by then.
-    pub alone: bool,
-    /// Whether the module is one of those that the kernel's own build made.
-    pub is_of_build: bool,
-}
-
-/// By what the needed symbols were verified.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Counts {
-    /// By the kernel's own list or image.
-    pub listed: u64,
-    /// By the module that exports them.
-    pub exported: u64,
-    /// By other modules of the build that need them likewise.
-    pub agreed: u64,
-    /// By nothing but the module itself, which the kernel's build made and with which the others agree.
-    pub of_build: u64,
-    /// Not at all.
-    pub unverified: u64,
-}
-
-impl Counts {
-    /// Adds another's.
-    pub(crate) fn add(&mut self, other: &Self) {
-        self.listed += other.listed;
-        self.exported += other.exported;
-        self.agreed += other.agreed;
-        self.of_build += other.of_build;
-        self.unverified += other.unverified;
-    }
-
-    /// All that were verified.
-    pub fn verified(&self) -> u64 {
-        self.listed + self.exported + self.agreed + self.of_build
-    }
-}
-
-/// What came out.
-#[derive(Clone, Debug, Default)]
-pub struct Examination {
-    /// What the kernel would refuse it for.
-    pub findings: Vec<Finding>,
-    /// What would have to be known.
-    pub gaps: Vec<Gap>,
-    /// What is worth telling all the same.
-    pub notes: Vec<Note>,
-    /// How many symbols were verified.
-    pub counts: Counts,
-    /// The modules that export what it needs.
-    pub dependencies: Vec<ModuleName>,
-}
-
 /// Examines a module.
-pub fn examine(subject: &Subject, view: &KernelView, question: &Question) -> Examination {
+pub fn examine(subject: &ExaminedModule, view: &KernelView, question: &Question) -> Examination {
     let mut result = Examination::default();
     presence(subject, view, &mut result);
     kind(subject, view, question, &mut result);
@@ -91,7 +33,7 @@ pub fn examine(subject: &Subject, view: &KernelView, question: &Question) -> Exa
     result
 }
 
-fn presence(subject: &Subject, view: &KernelView, result: &mut Examination) {
+fn presence(subject: &ExaminedModule, view: &KernelView, result: &mut Examination) {
     if view.builtin.contains(&subject.name) {
         result.notes.push(Note::BuiltIn);
     }
@@ -109,7 +51,7 @@ fn presence(subject: &Subject, view: &KernelView, result: &mut Examination) {
 }
 
 /// Whether it is a module at all, for this machine and this kernel.
-fn kind(subject: &Subject, view: &KernelView, question: &Question, result: &mut Examination) {
+fn kind(subject: &ExaminedModule, view: &KernelView, question: &Question, result: &mut Examination) {
     let mut refuse = |cause| result.findings.push(Finding::verified(cause));
     if !subject.is_relocatable {
         refuse(Cause::NotRelocatable);
@@ -154,7 +96,7 @@ fn checks_struct_size(release: &[u8]) -> bool {
 
 /// `module_sig_check`: a signature that is missing or of an unknown key matters only where the kernel
 /// insists on one.
-fn signature(subject: &Subject, view: &KernelView, question: &Question, result: &mut Examination) {
+fn signature(subject: &ExaminedModule, view: &KernelView, question: &Question, result: &mut Examination) {
     let running = view.running.as_ref();
     let enforcement = enforcement(view);
     // Force changes what was signed, or so the kernel says.
@@ -209,7 +151,7 @@ pub(super) fn names(key: &[u8], signer: &BString) -> bool {
 }
 
 /// A symbol must have one owner: the kernel, or one of the modules that are loaded by then.
-fn duplicates(subject: &Subject, view: &KernelView, result: &mut Examination) {
+fn duplicates(subject: &ExaminedModule, view: &KernelView, result: &mut Examination) {
     let is_loaded = |module: &ModuleName| {
         let loaded = view.running.as_ref().map(|running| &running.loaded);
         loaded.is_some_and(|loaded| loaded.contains_key(module)) || result.dependencies.contains(module)
@@ -230,7 +172,7 @@ fn duplicates(subject: &Subject, view: &KernelView, result: &mut Examination) {
     result.findings.append(&mut found);
 }
 
-fn parameters(subject: &Subject, question: &Question, result: &mut Examination) {
+fn parameters(subject: &ExaminedModule, question: &Question, result: &mut Examination) {
     for bad in value::check(subject, question.parameters) {
         match bad {
             BadParameter::Unknown { name, nearest } => {

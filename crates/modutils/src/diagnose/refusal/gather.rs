@@ -11,11 +11,7 @@ use std::{
 use bstr::{BString, ByteSlice};
 
 use super::{
-    image::Names,
-    running,
-    subject::Subject,
-    table,
-    view::{KernelView, Owner},
+    examined_module::ExaminedModule, exports::Owner, image::Names, running, table, view::KernelView,
 };
 use crate::{ModuleName, Release, Root, config::read, formats::extension, index::Indexes};
 
@@ -25,14 +21,15 @@ const SAMPLE: usize = 8;
 const MOST_PROVIDERS: usize = 64;
 
 /// What answers for one module and its direct dependencies, without reading the whole tree.
-pub fn for_one(root: &Root, release: &Release, subject: &Subject, is_running: bool) -> KernelView {
+pub fn for_one(root: &Root, release: &Release, subject: &ExaminedModule, is_running: bool) -> KernelView {
     let mut view = beginnings(root, release, is_running);
     let indexes = Indexes::new(root.modules(release));
     // The module of this name that was built for this kernel knows most of what the one in question needs.
     let namesake = indexes.dependency_line(&subject.name).ok().flatten().map(|line| line.path);
     let list = build_list(indexes.directory());
     let sample = namesake.into_iter().chain(list.sample(SAMPLE)).filter(|path| !is_same(path, &subject.path));
-    let mut sample: Vec<Subject> = sample.filter_map(|path| Subject::open(&path).ok()).collect();
+    let mut sample: Vec<ExaminedModule> =
+        sample.filter_map(|path| ExaminedModule::open(&path).ok()).collect();
     sample.dedup_by(|one, other| one.path == other.path);
     view.add_witnesses(sample.iter());
     add_providers(&indexes, &mut view, subject);
@@ -44,10 +41,10 @@ pub fn for_one(root: &Root, release: &Release, subject: &Subject, is_running: bo
 }
 
 /// Adds what the modules export that `modules.symbols` names for a module's needs.
-pub fn add_providers(indexes: &Indexes, view: &mut KernelView, subject: &Subject) {
+pub fn add_providers(indexes: &Indexes, view: &mut KernelView, subject: &ExaminedModule) {
     for module in providers(indexes, view, subject).iter().filter(|module| **module != subject.name) {
         let line = indexes.dependency_line(module).ok().flatten();
-        if let Some(provider) = line.and_then(|line| Subject::open(&line.path).ok()) {
+        if let Some(provider) = line.and_then(|line| ExaminedModule::open(&line.path).ok()) {
             view.add_exports(&provider);
         }
     }
@@ -73,7 +70,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
 }
 
 /// The modules that `modules.symbols` names for the symbols which the kernel's list does not have.
-fn providers(indexes: &Indexes, view: &KernelView, subject: &Subject) -> Vec<ModuleName> {
+fn providers(indexes: &Indexes, view: &KernelView, subject: &ExaminedModule) -> Vec<ModuleName> {
     let Some(symbols) = indexes.symbols().ok().flatten() else { return Vec::new() };
     let mut seen = HashSet::new();
     let mut found = Vec::new();

@@ -12,7 +12,7 @@ use bstr::{BString, ByteSlice};
 use goblin::elf::header::EM_X86_64;
 use scroll::{LE, Pread};
 
-use super::view::{KernelTable, Offer, Owner};
+use super::exports::{KernelTable, KnownExport, Owner};
 use crate::{
     elf::Elf,
     file::{Compression, Contents, TREE_FILE_LIMIT, decompress, first_stream, read_bounded},
@@ -51,7 +51,7 @@ pub fn read(path: &Path) -> Option<KernelTable> {
             let name = text(4)?;
             let flagged = !gpl_only && flags.get(place).is_some_and(|flags| flags & GPL_ONLY != 0);
             let namespace = text(8).filter(|namespace| !namespace.is_empty());
-            let offer = Offer {
+            let offer = KnownExport {
                 owner: Owner::Kernel,
                 crc: crcs.pread_with::<u32>(place * 4, LE).ok(),
                 gpl_only: gpl_only || flagged,

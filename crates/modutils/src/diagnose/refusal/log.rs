@@ -5,7 +5,7 @@
 
 use bstr::{BString, ByteSlice};
 
-use super::subject::Subject;
+use super::examined_module::ExaminedModule;
 
 /// A message of the loader.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +85,7 @@ pub fn parse(line: &[u8]) -> Option<Message> {
 }
 
 /// The lines about one module, and those that name none: while it was loaded the log may have had others.
-pub fn about<'a>(lines: &'a [BString], subject: &Subject) -> Vec<&'a BString> {
+pub fn about<'a>(lines: &'a [BString], subject: &ExaminedModule) -> Vec<&'a BString> {
     let own = [subject.name.as_bytes(), b": "].concat();
     let is_about = |line: &&BString| {
         line.starts_with(&own)

@@ -35,13 +35,15 @@
 mod agreement;
 mod answer;
 pub(super) mod cause;
+pub(super) mod examination;
 pub(super) mod examine;
+pub(super) mod examined_module;
 mod explanation;
+pub(super) mod exports;
 pub(super) mod gather;
 mod image;
 mod log;
 mod running;
-pub(super) mod subject;
 mod symbols;
 mod table;
 pub(super) mod text;
@@ -62,8 +64,8 @@ use crate::{
     module_file::ModuleFile,
 };
 use answer::Refused;
-use examine::Question;
-use subject::Subject;
+use examination::Question;
+use examined_module::ExaminedModule;
 
 pub use explanation::Explanation;
 pub use watch::LogWatch;
@@ -113,7 +115,7 @@ pub fn explain(root: &Root, release: &Release, attempt: &Attempt) -> Explanation
     let compression =
         module.as_ref().map_or(Compression::None, |module| module.elf().contents().compression());
     let refused = Refused { errno: *errno, log, compression };
-    match module.and_then(|module| Subject::of(&module)) {
+    match module.and_then(|module| ExaminedModule::of(&module)) {
         Ok(subject) => {
             let view = gather::for_one(root, release, &subject, true);
             answer::explain(&subject, &view, &question, &refused)

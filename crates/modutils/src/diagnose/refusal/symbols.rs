@@ -4,14 +4,20 @@
 
 use super::{
     cause::{Cause, Gap, SymbolFault},
-    examine::{Examination, Question},
-    subject::{Need, Subject},
-    view::{KernelView, Offer, Owner},
+    examination::{Examination, Question},
+    examined_module::{ExaminedModule, Need},
+    exports::{KnownExport, Owner},
+    view::KernelView,
 };
 use crate::{ModuleName, diagnose::Finding, kernel::State};
 
 /// Checks all needed symbols.
-pub(super) fn check(subject: &Subject, view: &KernelView, question: &Question, result: &mut Examination) {
+pub(super) fn check(
+    subject: &ExaminedModule,
+    view: &KernelView,
+    question: &Question,
+    result: &mut Examination,
+) {
     if view.machine.is_some_and(|machine| machine != subject.machine) {
         return;
     }
@@ -27,7 +33,7 @@ pub(super) fn check(subject: &Subject, view: &KernelView, question: &Question, r
 }
 
 struct Checker<'a> {
-    subject: &'a Subject,
+    subject: &'a ExaminedModule,
     view: &'a KernelView,
     question: &'a Question<'a>,
     result: &'a mut Examination,
@@ -35,7 +41,7 @@ struct Checker<'a> {
 
 impl Checker<'_> {
     /// A symbol whose owner is known.
-    fn offered(&mut self, need: &Need, offer: &Offer) {
+    fn offered(&mut self, need: &Need, offer: &KnownExport) {
         let listed = offer.owner == Owner::Kernel;
         if listed && !self.view.table.as_ref().is_some_and(|table| table.has_crcs) {
             self.version_by_agreement(need);
@@ -60,7 +66,7 @@ impl Checker<'_> {
         }
     }
 
-    fn version(&mut self, need: &Need, offer: &Offer) {
+    fn version(&mut self, need: &Need, offer: &KnownExport) {
         if self.question.force.modversions {
             return;
         }

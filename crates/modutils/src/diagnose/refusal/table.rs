@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use bstr::{BString, ByteSlice};
 
 use super::{
+    exports::{KernelTable, KnownExport, Owner},
     image,
-    view::{KernelTable, Offer, Owner},
 };
 use crate::{
     ModuleName, Release, Root,
@@ -50,11 +50,11 @@ fn read_symvers(path: &Path) -> Option<KernelTable> {
 }
 
 /// What a line offers; `None` where it is damaged or does not say to whom.
-fn offer(line: &symvers::Line) -> Option<Offer> {
+fn offer(line: &symvers::Line) -> Option<KnownExport> {
     let crc = u32::try_from(line.crc()?).ok()?;
     line.export?;
     let name = || line.owner.rsplit_once_str("/").map_or(line.owner, |(_, name)| name);
-    Some(Offer {
+    Some(KnownExport {
         owner: if line.is_kernels() { Owner::Kernel } else { Owner::Module(ModuleName::new(name())) },
         // Without CONFIG_MODVERSIONS.
         crc: Some(crc).filter(|crc| *crc != 0),
@@ -68,7 +68,7 @@ fn read_system_map(path: &Path) -> Option<KernelTable> {
     let bytes = read_bounded(path, TREE_FILE_LIMIT).ok()?;
     let names = bytes.lines().filter_map(|line| system_map::exported(system_map::name(line)?));
     let offer = |name: &[u8]| {
-        (name.into(), Offer { owner: Owner::Kernel, crc: None, gpl_only: false, namespace: None })
+        (name.into(), KnownExport { owner: Owner::Kernel, crc: None, gpl_only: false, namespace: None })
     };
     let table = KernelTable { source: path.to_owned(), offers: names.map(offer).collect(), has_crcs: false };
     (!table.offers.is_empty()).then_some(table)
@@ -84,11 +84,11 @@ mod tests {
         let owner = Owner::Module(ModuleName::new("usb_storage"));
         assert_eq!(
             offer(b"0x0000001f\tusb_x\tdrivers/usb/usb-storage\tEXPORT_SYMBOL_GPL\tUSB"),
-            Some(Offer { owner, crc: Some(0x1f), gpl_only: true, namespace: Some("USB".into()) })
+            Some(KnownExport { owner, crc: Some(0x1f), gpl_only: true, namespace: Some("USB".into()) })
         );
         assert_eq!(
             offer(b"0x00000000\tkfree\tvmlinux\tEXPORT_SYMBOL\t"),
-            Some(Offer { owner: Owner::Kernel, crc: None, gpl_only: false, namespace: None })
+            Some(KnownExport { owner: Owner::Kernel, crc: None, gpl_only: false, namespace: None })
         );
         for damaged in [&b"junk"[..], b"zz\ta\tvmlinux\tEXPORT_SYMBOL", b"0x123456789\ta\tvmlinux\tE"] {
             assert_eq!(offer(damaged), None);

@@ -12,10 +12,10 @@ use bstr::{BStr, BString, ByteSlice};
 
 use super::{
     cause::{Cause, Certainty, Enforcement, Note, SignatureFault},
-    subject::Subject,
+    examined_module::ExaminedModule,
+    exports::Owner,
     value::ValueFault,
     vermagic,
-    view::Owner,
 };
 use crate::{
     diagnose::{Finding, words::printable},
@@ -226,8 +226,8 @@ pub fn note(note: &Note) -> String {
 }
 
 /// The parameters of a module, as `kmod check` lists them where one is unknown or refused.
-pub fn parameters(subject: &Subject) -> Vec<String> {
-    let line = |parameter: &super::subject::Parameter| {
+pub fn parameters(subject: &ExaminedModule) -> Vec<String> {
+    let line = |parameter: &super::examined_module::ModuleParameter| {
         let kind = parameter.kind.as_ref().map_or(String::new(), |kind| format!(" ({})", printable(kind)));
         let about =
             parameter.description.as_ref().map_or(String::new(), |text| format!(": {}", printable(text)));

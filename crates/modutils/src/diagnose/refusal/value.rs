@@ -3,7 +3,7 @@
 
 use bstr::{BStr, BString, ByteSlice};
 
-use super::subject::{Parameter, Subject};
+use super::examined_module::{ExaminedModule, ModuleParameter};
 
 /// Why the kernel does not take a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub enum BadParameter {
 const LONGEST_TEXT: usize = 1024;
 
 /// Looks at each parameter given; `text` is what would be handed to the kernel.
-pub fn check(subject: &Subject, text: &[u8]) -> Vec<BadParameter> {
+pub fn check(subject: &ExaminedModule, text: &[u8]) -> Vec<BadParameter> {
     let mut bad = Vec::new();
     for word in words(text) {
         if word == "--" {
@@ -154,8 +154,8 @@ fn check_number(kind: &BStr, value: Option<&[u8]>, lowest: i128, highest: i128) 
 }
 
 /// The parameter whose name is the nearest, when it is near enough to be meant.
-fn nearest(subject: &Subject, name: &[u8]) -> Option<BString> {
-    let distance = |parameter: &Parameter| distance(&parameter.name, name);
+fn nearest(subject: &ExaminedModule, name: &[u8]) -> Option<BString> {
+    let distance = |parameter: &ModuleParameter| distance(&parameter.name, name);
     let nearest = subject
         .parameters
         .iter()

@@ -6,52 +6,17 @@
 //! are witnesses: what they need and nobody else exports, the kernel exports, with the CRC that they
 //! agree on.
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    path::PathBuf,
-};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bstr::{BString, ByteSlice};
 
 use super::{
     agreement::Agreement,
+    examined_module::{ExaminedModule, Machine},
+    exports::{KernelTable, KnownExport, Owner},
     image::Names,
-    subject::{Machine, Subject},
 };
 use crate::{ModuleName, kernel::State};
-
-/// Who exports a symbol.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Owner {
-    /// The kernel itself.
-    Kernel,
-    /// A module.
-    Module(ModuleName),
-}
-
-/// A symbol that is exported.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Offer {
-    /// By whom.
-    pub owner: Owner,
-    /// The CRC of its type; `None` in a kernel without CONFIG_MODVERSIONS.
-    pub crc: Option<u32>,
-    /// Whether it is for modules with a GPL-compatible licence only.
-    pub gpl_only: bool,
-    /// The namespace that a user must import.
-    pub namespace: Option<BString>,
-}
-
-/// The kernel's own list of what it exports.
-#[derive(Clone, Debug, Default)]
-pub struct KernelTable {
-    /// The file it was read from.
-    pub source: PathBuf,
-    /// By name. Those of modules may be there as well.
-    pub offers: HashMap<BString, Offer>,
-    /// Whether the list has CRCs; a `System.map` has none.
-    pub has_crcs: bool,
-}
 
 /// Something known, and how many modules of the kernel's build say so.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,7 +62,7 @@ pub struct KernelView {
     /// Where there is no such list: all names in its image, among them those of its exports.
     pub names: Option<Names>,
     /// The symbols that modules installed for it export.
-    pub exports: HashMap<BString, Vec<Offer>>,
+    pub exports: HashMap<BString, Vec<KnownExport>>,
     /// What modules of its build need of it.
     pub agreement: Agreement,
     /// Built-in modules.
@@ -108,10 +73,10 @@ pub struct KernelView {
 
 impl KernelView {
     /// Adds what an installed module exports.
-    pub fn add_exports(&mut self, module: &Subject) {
+    pub fn add_exports(&mut self, module: &ExaminedModule) {
         for export in &module.exports {
             let owner = Owner::Module(module.name.clone());
-            let offer = Offer {
+            let offer = KnownExport {
                 owner,
                 crc: export.crc,
                 gpl_only: export.gpl_only,
@@ -125,8 +90,8 @@ impl KernelView {
     }
 
     /// Takes modules of the kernel's own build as witnesses for what they all say.
-    pub fn add_witnesses<'a>(&mut self, witnesses: impl Iterator<Item = &'a Subject> + Clone) {
-        let of = |subject: &&'a Subject| subject.machine;
+    pub fn add_witnesses<'a>(&mut self, witnesses: impl Iterator<Item = &'a ExaminedModule> + Clone) {
+        let of = |subject: &&'a ExaminedModule| subject.machine;
         self.machine = most_frequent(witnesses.clone().map(|one| of(&one))).map(|agreed| agreed.value);
         let machine = self.machine;
         let witnesses = witnesses.filter(move |one| Some(one.machine) == machine);
@@ -138,7 +103,7 @@ impl KernelView {
     }
 
     /// Who exports a symbol, as the kernel would find it for this module: the kernel itself first.
-    pub fn offer<'a>(&'a self, symbol: &[u8], user: &'a Subject) -> Option<&'a Offer> {
+    pub fn offer<'a>(&'a self, symbol: &[u8], user: &'a ExaminedModule) -> Option<&'a KnownExport> {
         let listed = self.table.as_ref().and_then(|table| table.offers.get(symbol.as_bstr()));
         if listed.is_some_and(|offer| offer.owner == Owner::Kernel) {
             return listed;
@@ -150,8 +115,8 @@ impl KernelView {
     pub fn exports_of_others<'a>(
         &'a self,
         symbol: &[u8],
-        user: &'a Subject,
-    ) -> impl Iterator<Item = &'a Offer> {
+        user: &'a ExaminedModule,
+    ) -> impl Iterator<Item = &'a KnownExport> {
         let offers = self.exports.get(symbol.as_bstr()).into_iter().flatten();
         offers.filter(|offer| offer.owner != Owner::Module(user.name.clone()))
     }

@@ -25,7 +25,7 @@ use crate::{
 /// How many kernels are looked into, and named.
 const MOST_KERNELS: usize = 32;
 
-enum Cause {
+enum NotFoundCause {
     /// The name cannot be one.
     BadName(BadBracket),
     /// It is the name of a file.
@@ -83,7 +83,7 @@ enum Cause {
 pub fn not_found(context: &Context, name: &[u8], error: Option<&Error>) -> Vec<Remark> {
     match error {
         Some(error) => vec![unreadable(error)],
-        None => causes(context, name).iter().map(Cause::remark).collect(),
+        None => causes(context, name).iter().map(NotFoundCause::remark).collect(),
     }
 }
 
@@ -102,10 +102,10 @@ pub fn listed_but_gone(context: &Context, file: &Path) -> Option<Remark> {
     (line.path == *file).then(|| Remark::new("listed_but_gone", lines()).about(bytes(file)))
 }
 
-fn causes(context: &Context, name: &[u8]) -> Vec<Cause> {
+fn causes(context: &Context, name: &[u8]) -> Vec<NotFoundCause> {
     let normal = match Alias::new(name) {
         Ok(normal) => normal,
-        Err(fault) => return vec![Cause::BadName(fault)],
+        Err(fault) => return vec![NotFoundCause::BadName(fault)],
     };
     if let Some(cause) = directory_cause(context) {
         return vec![cause];
@@ -118,23 +118,23 @@ fn causes(context: &Context, name: &[u8]) -> Vec<Cause> {
     let module = ModuleName::new(name);
     causes.extend(unindexed(context.indexes(), &module));
     if causes.is_empty() && is_loaded(context, &module) {
-        causes.push(Cause::Loaded);
+        causes.push(NotFoundCause::Loaded);
     }
     let others = other_kernels(context, normal.as_bytes());
     if !others.is_empty() {
-        causes.push(Cause::OtherKernels(others));
+        causes.push(NotFoundCause::OtherKernels(others));
     }
     let alike = names_alike(context, normal.as_bytes());
     if !alike.is_empty() {
-        causes.push(Cause::Similar(alike));
+        causes.push(NotFoundCause::Similar(alike));
     }
     if causes.is_empty() {
-        causes.push(if name.contains(&b':') { Cause::NoAlias } else { Cause::Unknown });
+        causes.push(if name.contains(&b':') { NotFoundCause::NoAlias } else { NotFoundCause::Unknown });
     }
     causes
 }
 
-impl Cause {
+impl NotFoundCause {
     fn remark(&self) -> Remark {
         let new = Remark::new;
         match self {
@@ -223,14 +223,14 @@ fn no_directory(directory: &Path, running: bool, others: &[Release]) -> Vec<Stri
     lines
 }
 
-fn directory_cause(context: &Context) -> Option<Cause> {
+fn directory_cause(context: &Context) -> Option<NotFoundCause> {
     let directory = context.indexes().directory();
     let source = fs::metadata(directory).err()?;
     if source.kind() != std::io::ErrorKind::NotFound {
-        return Some(Cause::Unreadable(Error::io("read", directory)(source)));
+        return Some(NotFoundCause::Unreadable(Error::io("read", directory)(source)));
     }
     let running = Release::running().is_ok_and(|release| context.root().modules(&release) == directory);
-    Some(Cause::NoDirectory { directory: directory.to_owned(), running, others: kernels(context) })
+    Some(NotFoundCause::NoDirectory { directory: directory.to_owned(), running, others: kernels(context) })
 }
 
 /// The kernels that have modules, except the one in question.
@@ -245,36 +245,36 @@ fn kernels(context: &Context) -> Vec<Release> {
 }
 
 /// What is wrong with the indexes that every lookup reads.
-fn index_causes(indexes: &Indexes) -> Vec<Cause> {
+fn index_causes(indexes: &Indexes) -> Vec<NotFoundCause> {
     let mut causes = Vec::new();
     let file = indexes.directory().join("modules.dep.bin");
     match indexes.dep() {
-        Ok(None) => causes.push(Cause::NoIndex { file }),
+        Ok(None) => causes.push(NotFoundCause::NoIndex { file }),
         Ok(Some(_)) if fs::metadata(&file).is_ok_and(|metadata| metadata.len() == 0) => {
-            causes.push(Cause::EmptyIndex { file });
+            causes.push(NotFoundCause::EmptyIndex { file });
         }
         Ok(Some(_)) => {}
-        Err(error) => causes.push(Cause::Unreadable(error)),
+        Err(error) => causes.push(NotFoundCause::Unreadable(error)),
     }
     let others = [indexes.alias(), indexes.symbols(), indexes.builtin(), indexes.builtin_alias()];
-    causes.extend(others.into_iter().filter_map(Result::err).map(Cause::Unreadable));
+    causes.extend(others.into_iter().filter_map(Result::err).map(NotFoundCause::Unreadable));
     causes
 }
 
 /// The name of a file in the place of a module's.
-fn file_name(name: &[u8]) -> Option<Cause> {
+fn file_name(name: &[u8]) -> Option<NotFoundCause> {
     let path = Path::new(name.to_os_str().ok()?);
     let is_file = path.file_name().is_some_and(is_module_file);
     let module = is_file.then(|| ModuleName::from_path(path))??;
-    Some(Cause::FileName { module, here: path.is_file() })
+    Some(NotFoundCause::FileName { module, here: path.is_file() })
 }
 
 /// A module that the tree has and the indexes do not.
-fn unindexed(indexes: &Indexes, module: &ModuleName) -> Option<Cause> {
+fn unindexed(indexes: &Indexes, module: &ModuleName) -> Option<NotFoundCause> {
     let directory = indexes.directory();
     let builtin = directory.join("modules.builtin");
     if read(&builtin).is_ok_and(|list| lists(&list, module)) {
-        return Some(Cause::NotIndexed { file: builtin, index: "modules.builtin.bin" });
+        return Some(NotFoundCause::NotIndexed { file: builtin, index: "modules.builtin.bin" });
     }
     if !matches!(indexes.dep(), Ok(Some(_))) {
         return None;
@@ -285,7 +285,7 @@ fn unindexed(indexes: &Indexes, module: &ModuleName) -> Option<Cause> {
     let files = walk.filter_entry(enter).flatten().filter(|entry| is_module_file(entry.file_name()));
     let mut files = files.map(walkdir::DirEntry::into_path);
     let file = files.find(|path| ModuleName::from_path(path).as_ref() == Some(module))?;
-    Some(Cause::NotIndexed { file, index: "modules.dep.bin" })
+    Some(NotFoundCause::NotIndexed { file, index: "modules.dep.bin" })
 }
 
 /// Whether a list of built-in modules names one.

@@ -287,11 +287,9 @@ impl Run<'_> {
             return Ended::silently(StepResult::Needless);
         }
         if place == start
-            && let Some((step, failure)) = worker.obstacle()
+            && let Some(failure) = worker.obstacle()
         {
-            let blamed = worker.plan().steps().iter().position(|other| std::ptr::eq(other, step));
-            let failure = Some((blamed.unwrap_or_default(), failure));
-            return Ended { failure, ..Ended::silently(StepResult::Failed) };
+            return Ended { failure: Some(failure), ..Ended::silently(StepResult::Failed) };
         }
         let work = worker.prepare(step);
         let began = work.as_ref().is_ok_and(Work::is_seen);

@@ -7,7 +7,8 @@ use crate::{
     Errno, ModuleName, Root,
     config::ModprobeConfig,
     kernel::{Command, CommandFailure, Environment, calls::fake::Fake},
-    lookup::{Candidate, Facts, Known},
+    lookup::Candidate,
+    plan::inputs::{PlanFacts, PlanInputs},
     plan::{self, LoadOptions, RemoveOptions},
 };
 
@@ -15,7 +16,7 @@ struct Machine {
     directory: tempfile::TempDir,
     fake: Arc<Fake>,
     config: ModprobeConfig,
-    known: Known,
+    known: PlanInputs,
 }
 
 /// Hooks that write down what happens, and abort where that is asked for.
@@ -68,13 +69,13 @@ impl Machine {
         fs::create_dir_all(directory.path().join("sys/module")).unwrap();
         let mut config = ModprobeConfig::default();
         config.add_file(&std::path::Path::new("/t").into(), config_text.as_bytes(), &mut |_| ());
-        let mut known = Known::default();
+        let mut known = PlanInputs::default();
         for module in modules {
             let (name, dependencies) = module.split_once(':').unwrap_or((module, ""));
             let file = directory.path().join(format!("{name}.ko"));
             fs::write(&file, format!("module {name}")).unwrap();
             let dependencies = dependencies.split_whitespace().map(ModuleName::new).collect();
-            let facts = Facts { file: Some(file), dependencies, builtin: false };
+            let facts = PlanFacts { file: Some(file), dependencies, builtin: false };
             known.modules.insert(ModuleName::new(name), facts);
             known.names.insert(name.into(), vec![Candidate::named(ModuleName::new(name))]);
         }

@@ -57,8 +57,8 @@ impl<'a> Worker<'a> {
     }
 
     /// Looks for what is denied, and for the files, before anything is loaded: half a set of
-    /// dependencies helps nobody. The step that cannot be done, and why.
-    pub(super) fn obstacle(&self) -> Option<(&'a Step, Failure)> {
+    /// dependencies helps nobody. Returns the place of the step that cannot be done, and why.
+    pub(super) fn obstacle(&self) -> Option<(usize, Failure)> {
         let plan = self.plan;
         if plan.steps().first().is_some_and(|check| !self.holds(check)) {
             return None;
@@ -76,7 +76,7 @@ impl<'a> Worker<'a> {
                 _ => None,
             };
             if let Some(failure) = failure {
-                return Some((step, failure));
+                return Some((place, failure));
             }
         }
         None

@@ -19,14 +19,15 @@ use crate::{
     Errno, Root,
     config::ModprobeConfig,
     kernel::{Calls, Command, CommandFailure, Environment},
-    lookup::{Candidate, Facts, Known},
+    lookup::Candidate,
+    plan::inputs::{PlanFacts, PlanInputs},
     plan::{self, LoadOptions},
 };
 
 struct Machine {
     directory: tempfile::TempDir,
     config: ModprobeConfig,
-    known: Known,
+    known: PlanInputs,
     loads: Arc<Loads>,
 }
 
@@ -87,7 +88,7 @@ impl Machine {
         fs::create_dir_all(&sysfs).unwrap();
         let mut config = ModprobeConfig::default();
         config.add_file(&std::path::Path::new("/t").into(), config_text.as_bytes(), &mut |_| ());
-        let mut known = Known::default();
+        let mut known = PlanInputs::default();
         for module in modules {
             let (name, dependencies) = module.split_once(':').unwrap();
             let file = directory.path().join(format!("{name}.ko"));
@@ -95,7 +96,7 @@ impl Machine {
             let dependencies = dependencies.split_whitespace().map(ModuleName::new).collect();
             known
                 .modules
-                .insert(ModuleName::new(name), Facts { file: Some(file), dependencies, builtin: false });
+                .insert(ModuleName::new(name), PlanFacts { file: Some(file), dependencies, builtin: false });
             known.names.insert(name.into(), vec![Candidate::named(ModuleName::new(name))]);
         }
         Self { directory, config, known, loads: Arc::new(Loads { sysfs, ..Loads::default() }) }

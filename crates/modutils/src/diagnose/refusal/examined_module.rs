@@ -71,7 +71,7 @@ pub struct Export {
 
 /// A parameter that the module takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Parameter {
+pub struct ModuleParameter {
     /// Its name.
     pub name: BString,
     /// Its type, as `module_param` calls it.
@@ -93,7 +93,7 @@ pub enum Signed {
 
 /// A module's facts.
 #[derive(Clone, Debug)]
-pub struct Subject {
+pub struct ExaminedModule {
     /// The file.
     pub path: PathBuf,
     /// The name that the kernel will know it by.
@@ -111,7 +111,7 @@ pub struct Subject {
     /// The namespaces it imports.
     pub imports: Vec<BString>,
     /// The parameters it takes.
-    pub parameters: Vec<Parameter>,
+    pub parameters: Vec<ModuleParameter>,
     /// The symbols it needs.
     pub needs: Vec<Need>,
     /// The symbols it offers.
@@ -122,19 +122,19 @@ pub struct Subject {
     pub signed: Signed,
 }
 
-impl Subject {
+impl ExaminedModule {
     /// Opens a file and reads the facts.
     ///
     /// # Errors
-    /// As [`ModuleFile::open`] and [`Subject::of`].
+    /// As [`ModuleFile::open`] and [`ExaminedModule::of`].
     pub fn open(path: &Path) -> Result<Self> {
         Self::open_with(path, &mut Scratch::default())
     }
 
-    /// As [`Subject::open`], with memory that serves for one file after the other.
+    /// As [`ExaminedModule::open`], with memory that serves for one file after the other.
     ///
     /// # Errors
-    /// As [`Subject::open`].
+    /// As [`ExaminedModule::open`].
     pub fn open_with(path: &Path, scratch: &mut Scratch) -> Result<Self> {
         let module = ModuleFile::open_with(path, scratch)?;
         let subject = Self::of(&module);
@@ -156,7 +156,7 @@ impl Subject {
         let info = module.modinfo()?;
         let this = module.this_module()?;
         let parameters = info.parameters();
-        let parameter = |parameter: parameters::Parameter<'_>| Parameter {
+        let parameter = |parameter: parameters::Parameter<'_>| ModuleParameter {
             name: parameter.name.into(),
             kind: parameter.kind.map(BString::from),
             description: parameter.description.map(BString::from),
