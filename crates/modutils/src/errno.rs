@@ -9,7 +9,7 @@ use nix::errno::Errno as Number;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Errno(i32);
 
-/// The numbers by which the kernel answers when a module is to be loaded or removed.
+/// The numbers by which the kernel answers when it loads or removes a module.
 impl Errno {
     /// A permission is missing, or loading modules is disabled.
     pub const EPERM: Self = Self::of(Number::EPERM);

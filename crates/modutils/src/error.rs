@@ -43,7 +43,7 @@ pub enum Error {
     NotLoaded {
         /// The module's file.
         path: PathBuf,
-        /// The kernel's answer, which has meanings of its own here: `ENOENT` is an unknown symbol.
+        /// The kernel's answer, which has special meanings here: `ENOENT` is an unknown symbol.
         errno: Errno,
     },
     /// The kernel refused to remove a module.

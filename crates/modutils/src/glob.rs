@@ -57,7 +57,7 @@ pub(crate) fn is_special(byte: u8) -> bool {
     is_wildcard(byte) || byte == b'\\'
 }
 
-/// What one match has found out about the ends of its pattern, which are told by their length.
+/// What one match has found out about the ends of its pattern, which are identified by their length.
 #[derive(Default)]
 struct Seen {
     /// From the members of a set that begin here, no `]` is reached.

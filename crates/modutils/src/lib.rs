@@ -3,7 +3,7 @@
 //!
 //! - [`Context`] answers questions about the modules of one kernel. It is opened once, from a root and a
 //!   release or from any module directory, and threads share it. From it come [`Module`]s: by name, file,
-//!   alias or modalias, or those that are loaded.
+//!   alias or modalias, or the loaded ones.
 //! - [`Module`] is asked for facts: its file, dependencies, soft and weak dependencies, options, firmware,
 //!   and what the running kernel says of it.
 //! - [`depmod::Run`] writes the indexes of a module directory in one call: all of them, or none.

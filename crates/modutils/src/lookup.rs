@@ -12,7 +12,7 @@ use crate::{Alias, Context, Module, ModuleName, Result, bytes, config::ModprobeC
 
 /// Modules by what people and devices call them.
 impl Context {
-    /// The modules that a name, alias or modalias means, in the order in which they are to be tried.
+    /// The modules that a name, alias or modalias means, in the order in which to try them.
     /// None for a name that nothing knows, or that cannot be one.
     ///
     /// The sources are searched in the order of modprobe(8), and the first that has the name ends the
@@ -88,7 +88,7 @@ impl Candidate {
     }
 }
 
-/// The modules that a name or modalias means, in the order in which they are to be tried. None for a
+/// The modules that a name or modalias means, in the order in which to try them. None for a
 /// name that nothing knows, or that cannot be one.
 ///
 /// # Errors

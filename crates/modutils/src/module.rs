@@ -179,7 +179,7 @@ impl Module {
 /// By the configuration.
 impl Module {
     /// The modules of all its softdep lines. Names in them are looked up as [`Context::lookup`] does;
-    /// those that mean no module are skipped.
+    /// names that match no module are skipped.
     ///
     /// # Errors
     /// When an index cannot be read.
@@ -192,7 +192,7 @@ impl Module {
         Ok(found)
     }
 
-    /// The modules of all its weakdep lines: those that may be of use to it, so that an initramfs should
+    /// The modules of all its weakdep lines: modules that may be useful to it, so that an initramfs should
     /// have them, but which are not loaded because of it. Names are looked up as for
     /// [`Module::soft_dependencies`].
     ///

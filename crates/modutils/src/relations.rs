@@ -170,7 +170,7 @@ impl Relations {
         roots
     }
 
-    /// Arrows from modules to all that they need, without those that others make needless.
+    /// Arrows from modules to everything they need, without the arrows that others imply.
     fn reduced(closures: &HashMap<ModuleName, Vec<ModuleName>>) -> Self {
         let needs = |module: &ModuleName, other: &ModuleName| {
             closures.get(module).is_some_and(|closure| closure.contains(other))

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{Error, Result};
 
-/// The module directory below a root, unless told otherwise.
+/// The module directory below a root, unless another is given.
 const MODULE_DIRECTORY: &str = "lib/modules";
 
 /// The roots of all paths.

@@ -1,6 +1,6 @@
 //! Work spread over threads, its results in the order of its items.
 //!
-//! The thread that wants the results is one of those that work. It alone takes items from where they
+//! The thread that wants the results works too. It alone takes items from where they
 //! come from and delivers results, as they come. The others find their items in a queue that is long
 //! enough to be hardly ever empty, because waking a thread takes about as long as reading a small module.
 //!
@@ -149,8 +149,8 @@ impl Pool {
     }
 }
 
-/// Does some work in a thread of its own, where there may be two, and the rest of it here meanwhile. Each
-/// is told its share of the threads.
+/// Does some work in a second thread, where there may be two, and the rest of it here meanwhile. Each
+/// is given its share of the threads.
 pub fn beside<T: Send, U>(
     threads: NonZeroUsize,
     work: &(dyn Fn(NonZeroUsize) -> T + Sync),
@@ -174,7 +174,7 @@ struct Queue<T, R> {
     state: Mutex<State<T, R>>,
     /// A thread may have something to do.
     work: Condvar,
-    /// The first result has come.
+    /// The first result is available.
     results: Condvar,
     window: usize,
     budget: usize,
@@ -183,7 +183,7 @@ struct Queue<T, R> {
 struct State<T, R> {
     /// Items that nobody has begun, in their order.
     waiting: VecDeque<T>,
-    /// The items after those that were collected, as far as they have been begun; with what came of
+    /// The items after the collected ones, as far as they were begun; with what came of
     /// them.
     begun: VecDeque<Option<Done<T, R>>>,
     /// How many were collected.
@@ -300,7 +300,7 @@ impl<T, R> Queue<T, R> {
         }
     }
 
-    /// Takes what the thread that delivers has done itself, and tells it what to do next. Waits where that
+    /// Takes what the thread that delivers has done itself, and returns what to do next. Waits where that
     /// is nothing yet.
     fn turn(&self, done: Option<Done<T, R>>) -> Turn<T, R> {
         let mut state = self.lock();

@@ -1,6 +1,6 @@
 //! What the kernel command line says about modules: `module.parameter=value`,
 //! `modprobe.blacklist=a,b` and `modutils.deny=a,b`; and `module_blacklist=a,b`, which the kernel
-//! itself heeds.
+//! itself honours.
 //!
 //! The grammar is that of the kernel's own reader (Documentation/admin-guide/kernel-parameters.rst):
 //! words end at white space, double quotes keep white space in a word.
@@ -24,7 +24,7 @@ pub enum Setting {
 }
 
 /// Picks the settings out of a command line, in their order. Words of another form mean something
-/// to others: they are passed over.
+/// to others: they are skipped.
 pub fn parse(command_line: &[u8]) -> Vec<Setting> {
     words(command_line).into_iter().filter_map(setting).collect()
 }

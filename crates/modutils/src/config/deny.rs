@@ -1,6 +1,6 @@
 //! modutils.d(5): modules that are not to be loaded, whoever asks for them.
 //!
-//! A `blacklist` line only stops aliases, and kmod has nothing that stops more. What does stands in
+//! A `blacklist` line only stops aliases, and kmod has nothing that stops more. What does is in
 //! files of our own, which kmod does not read: in directories like those of modprobe.d, of the same
 //! form and with the same precedence. `--config` does not replace them.
 
@@ -79,8 +79,8 @@ mod tests {
 
     fn denies(text: &str) -> (Vec<DenyLine>, Vec<String>) {
         let (mut denies, mut notices) = (Vec::new(), Vec::new());
-        let mut tell = |notice: Notice| notices.push(notice.message.to_string());
-        add_file(&mut denies, &Path::new("/t.conf").into(), text.as_bytes(), &mut tell);
+        let mut sink = |notice: Notice| notices.push(notice.message.to_string());
+        add_file(&mut denies, &Path::new("/t.conf").into(), text.as_bytes(), &mut sink);
         (denies, notices)
     }
 

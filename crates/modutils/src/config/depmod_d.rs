@@ -25,7 +25,7 @@ pub struct DepmodConfig {
     pub overrides: Vec<BString>,
     /// Directories outside the module directory that hold modules, too.
     pub externals: Vec<PathBuf>,
-    /// Names of files and directories that are passed over wherever they are.
+    /// Names of files and directories that are skipped wherever they are.
     pub excludes: Vec<BString>,
 }
 
@@ -94,7 +94,7 @@ impl DepmodConfig {
     /// Adds the lines of one file.
     fn add(&mut self, file: &Path, bytes: &[u8], release: &Release, sink: &mut Sink) {
         for line in lines(bytes) {
-            let mut tell = |level, what: &[u8]| {
+            let mut notice = |level, what: &[u8]| {
                 let place = format!("{}:{}: ", file.display(), line.number);
                 sink(Notice::new(level, [place.as_bytes(), what].concat()));
             };
@@ -105,21 +105,21 @@ impl DepmodConfig {
                     if applies(kernel, release) {
                         self.overrides.push([directory, b"/", module].concat().into());
                     } else {
-                        tell(Level::Info, &[b"override kernel did not match ", kernel].concat());
+                        notice(Level::Info, &[b"override kernel did not match ", kernel].concat());
                     }
                 }
                 Ok(Directive::External { kernel, directory }) => {
                     if applies(kernel, release) {
                         self.externals.push(PathBuf::from(OsStr::from_bytes(directory)));
                     } else {
-                        tell(Level::Info, &[b"external directory did not match ", kernel].concat());
+                        notice(Level::Info, &[b"external directory did not match ", kernel].concat());
                     }
                 }
                 Ok(Directive::Ignored(name)) => {
-                    tell(Level::Info, &[b"command ", name, b" not implemented yet"].concat());
+                    notice(Level::Info, &[b"command ", name, b" not implemented yet"].concat());
                 }
                 Err(BadLine(name)) => {
-                    tell(Level::Error, &[b"ignoring bad line starting with '", name, b"'"].concat());
+                    notice(Level::Error, &[b"ignoring bad line starting with '", name, b"'"].concat());
                 }
             }
         }

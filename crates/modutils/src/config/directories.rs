@@ -31,7 +31,7 @@ pub enum Family {
 const PARENTS: [&str; 5] = ["etc", "run", "usr/local/lib", "usr/lib", "lib"];
 
 impl Family {
-    /// The directories that hold such files, those that count first.
+    /// The directories that hold such files, in order of precedence.
     pub fn directories(self, root: &Root) -> Vec<PathBuf> {
         let name = match self {
             Self::Modprobe => "modprobe.d",

@@ -1,7 +1,7 @@
 //! What people configure: modprobe.d, modutils.d and the kernel command line, as a list of lines.
 //!
 //! [`Context::config`](crate::Context::config) gives the [`Config`]: every [`Line`] with its [`Directive`]
-//! and its [`Origin`], the file and line that it stands in.
+//! and its [`Origin`], the file and line it comes from.
 
 pub(crate) mod by_name;
 pub(crate) mod cmdline;

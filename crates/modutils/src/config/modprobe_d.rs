@@ -53,7 +53,7 @@ pub struct ModprobeConfig {
 
 impl ModprobeConfig {
     /// Reads the configuration: files first, then the kernel command line. A file or line that
-    /// cannot be read is told to the sink, and the rest is read all the same.
+    /// cannot be read is reported to the sink, and the rest is still read.
     pub fn load(root: &Root, sources: &ConfigPaths, sink: &mut Sink) -> Self {
         let mut files = Files::default();
         match &sources.paths {
@@ -162,7 +162,7 @@ impl ModprobeConfig {
         let by_alias = alias.filter(|alias| *alias != module.as_bytes());
         let mut lines: Vec<&OptionsLine> = self.options.named(module.as_bytes()).collect();
         lines.extend(by_alias.into_iter().flat_map(|alias| self.options.named(alias)));
-        // They all stand in one list: their addresses are in the order of the lines.
+        // They are all in one list: their addresses are in the order of the lines.
         lines.sort_by_key(|line| std::ptr::from_ref(*line));
         let options: Vec<&[u8]> = lines.iter().map(|line| line.options.as_slice()).collect();
         options.join(&b" "[..]).into()
@@ -331,7 +331,7 @@ mod tests {
         assert_eq!(notices, 1);
     }
 
-    /// A line end in a module's `softdep=` would otherwise begin a line of its own, perhaps a command.
+    /// A line end in a module's `softdep=` would otherwise begin a separate line, perhaps a command.
     #[test]
     fn files_of_the_module_directory_speak_of_dependencies_of_modules_only() {
         let sound = Statement::parse_of_depmod(b"softdep a-b pre: c").unwrap();

@@ -64,7 +64,7 @@ impl Statement {
         Ok(directive)
     }
 
-    /// Reads a line that depmod wrote. What stands in it comes from module files, and these must not
+    /// Reads a line that depmod wrote. Its contents come from module files, and these must not
     /// be able to run commands, or to speak for other modules than themselves.
     ///
     /// # Errors

@@ -34,7 +34,7 @@ pub struct Checks<'a> {
     pub kernel_symbols: &'a [(Vec<u8>, u64)],
     /// A byte before symbols' names that is no part of them.
     pub symbol_prefix: Option<u8>,
-    /// What to tell of needed symbols.
+    /// What to report about needed symbols.
     pub check: Check,
 }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::graph::Graph;
 
-/// A graph can have more cycles than there are atoms; about so many are told.
+/// A graph can have more cycles than there are atoms; about so many are reported.
 const MOST_TOLD: usize = 1000;
 /// So many steps are taken in looking for the cycles through one module.
 const MOST_STEPS: usize = 100_000;
@@ -20,15 +20,15 @@ pub struct Cycles {
 
 impl Cycles {
     /// Finds the cycles. Each module in module order that is on none found so far is the beginning
-    /// of those that lead back to it, of two ways the one by the later dependency first. Of a graph
-    /// with very many cycles not all are told.
+    /// of the ways that lead back to it, of two ways the one by the later dependency first. Of a graph
+    /// with very many cycles not all are reported.
     pub fn of(graph: &Graph) -> Self {
         let groups = groups(graph);
         let group = |module: u32| groups.get(module as usize).copied().flatten();
         let mut found = Self { cycles: Vec::new(), modules: groups.iter().flatten().count() };
-        let mut told = vec![false; graph.len()];
+        let mut reported = vec![false; graph.len()];
         for root in (0_u32..).take(graph.len()) {
-            if group(root).is_none() || told.get(root as usize) == Some(&true) {
+            if group(root).is_none() || reported.get(root as usize) == Some(&true) {
                 continue;
             }
             let most = MOST_TOLD.saturating_sub(found.cycles.len());
@@ -41,8 +41,8 @@ impl Cycles {
                 through.extend(shortest_cycle(graph, root, inside));
             }
             for &module in through.iter().flatten() {
-                if let Some(told) = told.get_mut(module as usize) {
-                    *told = true;
+                if let Some(reported) = reported.get_mut(module as usize) {
+                    *reported = true;
                 }
             }
             found.cycles.append(&mut through);

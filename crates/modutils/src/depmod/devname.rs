@@ -55,7 +55,7 @@ pub fn read(directory: &Path) -> Result<Vec<u8>> {
     config::read(&path).map_err(Error::io("open", path))
 }
 
-/// The nodes that the text of `modules.devname` lists; all lines but comments are to be some.
+/// The nodes that the text of `modules.devname` lists; every line but comments should be one.
 pub fn parse(text: &[u8]) -> impl Iterator<Item = Result<Node<'_>, BadLine<'_>>> {
     let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.starts_with(b"#"));
     lines.map(|(number, line)| {
@@ -101,7 +101,7 @@ pub(super) fn node_of<'a>(file: &'a TreeFile, facts: &'a Facts<'_>) -> Option<No
 }
 
 /// The content of the file; empty where no module has a node. A module that names a node and no
-/// device number is told.
+/// device number is reported.
 pub(crate) fn text(files: &[TreeFile], facts: &[Facts<'_>], sink: &mut Sink) -> Vec<u8> {
     let mut text = Vec::new();
     for (file, facts) in files.iter().zip(facts) {

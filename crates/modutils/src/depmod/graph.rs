@@ -13,7 +13,7 @@ pub struct Graph {
     direct: Vec<Vec<u32>>,
 }
 
-/// Which faults of the needed symbols are told.
+/// Which faults of the needed symbols are reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Check {
     /// None.
@@ -43,7 +43,7 @@ impl Graph {
         check: Check,
         sink: &mut Sink,
     ) -> Self {
-        // For each module, the last one that was found to need it: tells repetitions quickly.
+        // For each module, the last one that was found to need it: detects repetitions quickly.
         let mut needed_by = vec![u32::MAX; facts.len()];
         let modules = (0_u32..).zip(files.iter().zip(facts));
         let direct = modules.map(|(user, (file, facts))| {

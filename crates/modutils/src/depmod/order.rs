@@ -13,7 +13,7 @@ pub struct Order {
 pub struct Cyclic;
 
 impl Order {
-    /// Numbers the modules: those that nobody needs go on a stack in module order; the last is taken
+    /// Numbers the modules: modules that nobody needs go on a stack in module order; the last is taken
     /// off and numbered, and of its direct dependencies those go on the stack whose users now all
     /// have a number.
     ///

@@ -36,7 +36,7 @@ pub struct IndexInput<'a> {
     pub facts: &'a [Facts<'a>],
     /// Where `modules.builtin` and `modules.builtin.modinfo` are.
     pub directory: &'a Path,
-    /// Whether an alias is told that a module gives twice (`-w`).
+    /// Whether to report an alias that a module declares twice (`-w`).
     pub warn_duplicates: bool,
 }
 
@@ -47,7 +47,7 @@ enum Maker {
 }
 use Maker::{OfFacts, OfGraph};
 
-/// All files. In this order is told what is to be told of them.
+/// All files, in the order in which notices about them are reported.
 const FILES: [(&str, Maker); 11] = [
     ("modules.dep.bin", OfGraph(dep_index)),
     ("modules.alias.bin", OfFacts(|from, _, sink| alias_index(from, sink))),
@@ -68,7 +68,7 @@ const FILES: [(&str, Maker); 11] = [
     ("modules.devname", OfFacts(|from, _, sink| Ok(devname::text(from.files, from.facts, sink)))),
 ];
 
-/// A file that was made, what it lacks, and what is to be reported of it.
+/// A file that was made, what it lacks, and the notices about it.
 #[derive(Debug)]
 struct MadeFile {
     name: &'static str,

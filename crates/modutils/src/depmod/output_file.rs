@@ -10,7 +10,7 @@ pub struct OutputFile {
 }
 
 /// Puts the files into the order in which they are to replace the old ones: what readers look into
-/// after `modules.dep.bin` before it, and last `modules.dep`, whose age tells whether all is current.
+/// after `modules.dep.bin` before it, and last `modules.dep`, whose age shows whether all is current.
 pub fn in_order_of_replacement(files: &mut [OutputFile]) {
     files.sort_by_key(|file| match file.name {
         "modules.dep" => 3,

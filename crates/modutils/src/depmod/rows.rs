@@ -20,7 +20,7 @@ impl<'a> Strings<'a> {
         row.push(0);
     }
 
-    /// The strings as they stand in memory.
+    /// The strings as they are in memory.
     pub(super) fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -65,7 +65,7 @@ pub struct SymbolUse {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SymbolRows<'a> {
     names: Strings<'a>,
-    /// For each name a byte of flags, and the CRC where they tell of one.
+    /// For each name a byte of flags, and the CRC where they say there is one.
     needs: Cow<'a, [u8]>,
 }
 
@@ -95,7 +95,7 @@ impl<'a> SymbolRows<'a> {
         }
     }
 
-    /// The two rows as they stand in memory: names and needs.
+    /// The two rows as they are in memory: names and needs.
     pub(super) fn as_bytes(&self) -> [&[u8]; 2] {
         [self.names.as_bytes(), &self.needs]
     }

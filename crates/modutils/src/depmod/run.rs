@@ -169,7 +169,7 @@ impl Run {
         Self { warn_duplicates, ..self }
     }
 
-    /// Tells the observer which module needs which other one, and by which symbol
+    /// Reports to the observer which module needs which other one, and by which symbol
     /// ([`Observer::symbol_needed`]).
     #[must_use]
     pub fn report_needs(self, report_needs: bool) -> Self {
@@ -236,7 +236,7 @@ impl Run {
         let of_graph = of_graph.map_err(|cycles| Failure::of_cycles(&cycles, &files))?;
         let made = output::all([of_facts, of_graph], omissions, directory, &mut sink())?;
         let report = output.publish(made.complete()?, observer)?;
-        // Last: what is kept must not tell a quick run of a file that the indexes do not know.
+        // Last: what is kept must not show a quick run a file that the indexes do not know.
         if let Some(Err(error)) = store.map(|store| cache::keep(&store, directory, cached)) {
             observer.notice(Notice::of(Level::Debug, &error));
         }

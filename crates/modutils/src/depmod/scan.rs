@@ -15,7 +15,7 @@ use walkdir::{DirEntry, WalkDir};
 use super::omission::{Omission, Omissions, Omitted};
 use crate::{Error, Level, Notice, Result, Sink, config::DepmodConfig, formats::extension::is_module_file};
 
-/// Names that are passed over at every depth: the links to a kernel's build tree and sources.
+/// Names that are skipped at every depth: the links to a kernel's build tree and sources.
 const NEVER_ENTERED: [&str; 2] = ["build", "source"];
 
 /// How often a directory is entered, by different ways. A few dozen directories with two links each
@@ -77,7 +77,7 @@ fn scan_one(
     // It stays open: the C library, which has memory for one such handle then, maps none for each directory.
     let _open = std::fs::read_dir(directory).map_err(Error::io("open directory", directory))?;
     let mut ways = Ways::default();
-    // Paths in one directory compare as their names do, which would have to be looked for in them.
+    // Paths in one directory compare as their names do, which would have to be searched for in them.
     let by_name = |a: &DirEntry, b: &DirEntry| a.path().as_os_str().cmp(b.path().as_os_str());
     let mut walk = WalkDir::new(directory).follow_links(true).sort_by(by_name).into_iter();
     while let Some(entry) = walk.next() {
@@ -114,7 +114,7 @@ fn scan_one(
     Ok(())
 }
 
-/// How often each directory was come by.
+/// How often each directory was visited.
 #[derive(Default)]
 struct Ways {
     counts: HashMap<(u64, u64), u32>,
@@ -146,7 +146,7 @@ impl Ways {
     }
 }
 
-/// Whether what could not be looked at would have been passed over anyway.
+/// Whether what could not be looked at would have been skipped anyway.
 fn is_excluded_link(error: &walkdir::Error, config: &DepmodConfig) -> bool {
     error.depth() > 0 && error.path().and_then(Path::file_name).is_some_and(|name| is_excluded(name, config))
 }

@@ -10,7 +10,7 @@ use crate::{
     formats::{symvers, system_map},
 };
 
-/// Which file tells the kernel's symbols.
+/// Which file lists the kernel's symbols.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// `Module.symvers`, which has the CRCs.
@@ -46,7 +46,7 @@ pub fn read(source: Source, path: &Path, prefix: Option<u8>, sink: &mut Sink) ->
     Ok(symbols)
 }
 
-/// What is told of a damaged line.
+/// What is reported about a damaged line.
 struct BadLine {
     separator: &'static str,
     what: Vec<u8>,

@@ -67,7 +67,7 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// The modules of a kernel, by the configuration of the system: those that depmod would list.
+    /// The modules of a kernel, by the configuration of the system: the modules that depmod would list.
     ///
     /// # Errors
     /// As [`Tree::find`].

@@ -50,7 +50,7 @@ impl OutputDirectory {
         make_directory(path).map_err(Error::io("create directory", path))?;
         let handle = File::open(path).map_err(Error::io("open directory", path))?;
         let start = Instant::now();
-        let mut told = false;
+        let mut reported = false;
         let locked = loop {
             match handle.try_lock() {
                 Ok(()) => break true,
@@ -63,10 +63,10 @@ impl OutputDirectory {
                 }
                 Err(TryLockError::WouldBlock) => {}
             }
-            if !told {
+            if !reported {
                 let what = format!("{}: locked by another depmod, waiting", path.display());
                 sink(Notice::new(Level::Notice, what));
-                told = true;
+                reported = true;
             }
             thread::sleep(PAUSE);
         };
@@ -98,7 +98,7 @@ impl OutputDirectory {
     /// Where a step fails or the run is interrupted; before all others, where a directory is in the
     /// place of a file. The old files are then as they were, also where a rename fails after others:
     /// those are taken back, as far as the file system can. The temporary files are gone in any case;
-    /// one that cannot be removed is told.
+    /// one that cannot be removed is reported.
     fn write(&self, files: &[OutputFile], is_interrupted: &dyn Fn() -> bool, sink: &mut Sink) -> Result<()> {
         let go_on = || {
             if is_interrupted() {

@@ -221,7 +221,7 @@ impl Ways {
         self.by_name
     }
 
-    /// The aliases that lead to it: configured ones, and those that it gives itself.
+    /// The aliases that lead to it: configured ones, and the ones it declares itself.
     pub fn aliases(&self) -> &[BString] {
         &self.aliases
     }

@@ -35,7 +35,7 @@ impl Finding {
         Self { cause, certainty: Certainty::Verified }
     }
 
-    /// A cause that the kernel's log tells.
+    /// A cause that the kernel logged.
     pub(super) fn confirmed(cause: Cause) -> Self {
         Self { cause, certainty: Certainty::Confirmed }
     }

@@ -59,7 +59,7 @@ impl Remark {
         self.subject.as_ref().map(|subject| subject.as_bstr())
     }
 
-    /// The same in words: lines, of which those that say more about the one before begin with two blanks.
+    /// The same in words: lines, where a line that adds to the one before begins with two blanks.
     pub fn text(&self) -> &[String] {
         &self.text
     }

@@ -233,7 +233,7 @@ impl Elf {
 }
 
 /// The most bytes that a name may have: more than any tool makes. The kernel keeps 512 of a symbol's
-/// (`KSYM_NAME_LEN`). Many entries of a table can share one name, and are to be read all the same.
+/// (`KSYM_NAME_LEN`). Many entries of a table can share one name, and must still be read.
 pub const NAME_LIMIT: usize = 4096;
 
 /// The NUL-terminated string at an offset of a string table, where it is no longer than

@@ -33,7 +33,7 @@ pub struct Symbol<'a> {
 
 /// What the names that are kept of a symbol table may come to, all together.
 ///
-/// In a sound file a name stands in the string table once and belongs to one symbol. In a hostile
+/// In a sound file a name is in the string table once and belongs to one symbol. In a hostile
 /// one all symbols share the longest name allowed, and what is kept of them would be a hundred times
 /// the file.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl NameBudget {
 
 impl<'a> Symbols<'a> {
     /// A symbol table from its bytes and those of its string table. Bytes at the end of the table
-    /// that make no whole entry are left out.
+    /// that make no whole entry are ignored.
     pub fn parse(table: &'a [u8], strings: &'a [u8], ctx: Ctx) -> Self {
         Self { table, strings, sections: &[], ctx }
     }

@@ -1,7 +1,7 @@
 //! libdeflate's gzip decoder.
 //!
 //! It takes a whole member at once and is more than twice as fast as a decoder of streams. The crate
-//! libdeflater hides how many bytes a member had, without which several in one file cannot be told
+//! libdeflater hides how many bytes a member had, without which several in one file cannot be determined
 //! from one; so the C function is called here.
 #![expect(unsafe_code, reason = "the crate libdeflater lacks libdeflate_gzip_decompress_ex")]
 

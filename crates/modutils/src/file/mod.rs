@@ -1,6 +1,6 @@
 //! A path becomes plain bytes, whatever compression the file has.
 //!
-//! The compression is told by the first bytes, never by the name: distributions, and people, rename
+//! The compression is detected from the first bytes, never by the name: distributions, and people, rename
 //! files. A compressed file is decompressed into memory at once, up to [`SIZE_LIMIT`]. A plain file
 //! that is not small stays open and is read piece by piece, because what the tools want of a module is
 //! a small part of it. It is read and not mapped: a file cut short while mapped kills the process, and for pieces of
@@ -367,7 +367,7 @@ pub fn read_named(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     read_to_limit(file, len, limit)
 }
 
-/// Reads to the end of a file that says it has `len` bytes; those of /proc and pipes do not tell.
+/// Reads to the end of a file that says it has `len` bytes; those of /proc and pipes do not say.
 fn read_to_limit(file: File, len: u64, limit: u64) -> io::Result<Vec<u8>> {
     if len > limit {
         return Err(too_large(limit));

@@ -1,7 +1,7 @@
 //! Memory that serves for one file after the other.
 //!
 //! What an allocator hands out has its pages brought by the kernel one by one, as they are touched,
-//! and a large module has thousands of them. A mapping of its own can have huge ones, where the kernel
+//! and a large module has thousands of them. A separate mapping can have huge ones, where the kernel
 //! is asked for them, and its bytes are zeros before they are anything else: nothing has to fill them.
 
 use std::io;

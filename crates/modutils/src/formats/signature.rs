@@ -1,7 +1,7 @@
 //! What a signed module file ends in: the text [`MAGIC`], and before it a `struct module_signature`
 //! (`include/linux/module_signature.h`), which has the lengths of what stands before it.
 
-/// `MODULE_SIG_STRING`: by it alone the kernel tells that a signature stands before it.
+/// `MODULE_SIG_STRING`: it alone marks that a signature precedes it.
 pub const MAGIC: &[u8] = b"~Module signature appended~\n";
 
 /// The length of `struct module_signature`.

@@ -6,7 +6,7 @@
 /// is linked into each module after modpost has seen it.
 pub const PROVIDED: [&[u8]; 3] = [b"TOC.", b"__this_module", b"_GLOBAL_OFFSET_TABLE_"];
 
-/// A symbol's name without the dot by which 64-bit PowerPC tells the code of a function from its
+/// A symbol's name without the dot by which 64-bit PowerPC distinguishes the code of a function from its
 /// descriptor. The kernel drops it as well (`dedotify` in `arch/powerpc/kernel/module_64.c`).
 pub fn without_dot(name: &[u8]) -> &[u8] {
     name.strip_prefix(b".").unwrap_or(name)

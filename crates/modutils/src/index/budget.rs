@@ -3,14 +3,14 @@
 use crate::Malformed;
 
 /// An index may hold keys that are this much larger, all together, than its file: what keys share
-/// stands in the file once. In a hostile file they could be quadratic in its size.
+/// is in the file once. In a hostile file they could be quadratic in its size.
 const MAX_EXPANSION: usize = 64;
 /// What the keys of a small file may come to all the same.
 const MIN_EXPANSION: usize = 1 << 20;
 /// The bytes of a value besides its text: its priority and the NUL.
 const VALUE: usize = 5;
 
-/// What a walk has not yet come by.
+/// What a walk has not visited yet.
 #[derive(Debug)]
 pub(super) struct Budget {
     /// Bytes of nodes.

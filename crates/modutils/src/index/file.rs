@@ -184,7 +184,7 @@ impl<'a> Cursor<'a> {
         Ok(u32::from_be_bytes(self.take(4)?.first_chunk().copied().unwrap_or_default()))
     }
 
-    /// The bytes before the next NUL, which is passed over.
+    /// The bytes before the next NUL, which is skipped.
     pub(super) fn string(&mut self) -> Result<&'a [u8], Malformed> {
         loop {
             if let Some(end) = find(self.rest, 0) {

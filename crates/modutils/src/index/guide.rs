@@ -5,7 +5,7 @@ use crate::glob::is_wildcard;
 /// Keys are wanted that match a query, as shell patterns.
 ///
 /// A trail holds a bit for each length of the query's beginning that the key's beginning can match.
-/// Without any, nothing below can match; most of an index is left out so, unread.
+/// Without any, nothing below can match; most of an index is skipped that way, unread.
 pub(super) struct Query<'a> {
     bytes: &'a [u8],
     /// For each byte a bit for each place where the query has it.

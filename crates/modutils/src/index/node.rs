@@ -38,7 +38,7 @@ pub(super) fn root_reference(file: &IndexFile) -> Result<u32, Malformed> {
 /// A node, its parts found and known to lie within the file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Node<'a> {
-    /// The bytes that all keys below share, after those that lead here.
+    /// The bytes that all keys below share, after the bytes that lead here.
     pub(super) prefix: &'a [u8],
     first: u8,
     /// A reference of four bytes for each byte from the first.

@@ -67,7 +67,7 @@ pub struct Indexes {
 pub struct DependencyLine {
     /// The module's file, absolute where the module directory is.
     pub path: PathBuf,
-    /// Its dependencies' files in the order of the line: the last one is to be loaded first.
+    /// Its dependencies' files in the order of the line: the last one is loaded first.
     pub dependencies: Vec<PathBuf>,
 }
 

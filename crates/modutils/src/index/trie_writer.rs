@@ -1,8 +1,8 @@
 //! Writes a `modules.*.bin` index, byte for byte as kmod 34 does.
 //!
-//! The format stands in `node.rs`. kmod 34 writes nodes in pre-order, without gaps.
+//! The format is described in `node.rs`. kmod 34 writes nodes in pre-order, without gaps.
 //!
-//! Sorted, the keys *are* the trie: those that share a prefix are neighbours. So no tree is built; a
+//! Sorted, the keys *are* the trie: keys that share a prefix are neighbours. So no tree is built; a
 //! node is a run of sorted entries and the number of bytes that lead to it.
 
 use std::ops::Range;
@@ -123,7 +123,7 @@ impl TrieBuilder {
         Ok(())
     }
 
-    /// How many bytes beyond those that lead to the node all its keys share. The root has no prefix.
+    /// How many bytes beyond the path to the node all its keys share. The root has no prefix.
     fn prefix_length(&self, entries: &[Entry], node: &Pending) -> usize {
         match (entries.first(), entries.last()) {
             (Some(first), Some(last)) if node.depth > 0 => {

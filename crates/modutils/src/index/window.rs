@@ -51,7 +51,7 @@ impl<'a> Window<'a> {
         Ok(u32::from_be_bytes(self.take(4)?.first_chunk().copied().unwrap_or_default()))
     }
 
-    /// The bytes before the next NUL, which is passed over.
+    /// The bytes before the next NUL, which is skipped.
     pub(super) fn string(&mut self) -> Result<&[u8], Fault> {
         let len = loop {
             match find(self.rest(), 0) {

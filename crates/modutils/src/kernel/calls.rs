@@ -48,7 +48,7 @@ impl Calls for Linux {
 
 #[cfg(test)]
 pub(super) mod fake {
-    //! A kernel that writes down what it is asked and answers as told.
+    //! A kernel that records its calls and gives prepared answers.
 
     use std::{
         collections::HashMap,

@@ -116,7 +116,7 @@ fn is_misleading(name: &OsStr) -> bool {
     })
 }
 
-/// An install or remove command whose turn has come.
+/// An install or remove command whose turn it is.
 #[derive(Debug)]
 pub struct Command<'a> {
     step: &'a Step,

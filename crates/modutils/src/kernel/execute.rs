@@ -81,7 +81,7 @@ fn in_sequence(worker: &Worker, hooks: &mut dyn Hooks) -> Outcome {
     Outcome::Done
 }
 
-/// What becomes of a step whose turn has come, after those before it have come to `results`.
+/// What becomes of a step whose turn it is, after those before it have come to `results`.
 fn turn<'a>(
     worker: &Worker<'a>,
     place: usize,

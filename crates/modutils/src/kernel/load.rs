@@ -47,7 +47,7 @@ impl Kernel {
     /// Gives a module file to the kernel.
     ///
     /// The file is opened once. The kernel decompresses it where it can; elsewhere that is done here.
-    /// So it is where the kernel has no finit_module(2); checks to be skipped are then taken out of the
+    /// This is the case where the kernel has no finit_module(2); checks to be skipped are then taken out of the
     /// image itself.
     ///
     /// # Errors

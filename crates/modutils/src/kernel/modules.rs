@@ -52,7 +52,7 @@ fn number<N: std::str::FromStr>(digits: &[u8]) -> Option<N> {
 }
 
 impl Kernel {
-    /// The loaded modules, newest first. A line of another form is told to the sink.
+    /// The loaded modules, newest first. A malformed line is reported to the sink.
     ///
     /// # Errors
     /// When `/proc/modules` cannot be read.

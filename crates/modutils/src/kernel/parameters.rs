@@ -7,7 +7,7 @@ use bstr::{BString, ByteSlice};
 use super::Kernel;
 use crate::{ModuleName, config::read};
 
-/// A parameter as the kernel shows it. Those that it does not show are not to be seen.
+/// A parameter as the kernel shows it. Parameters it does not show cannot be seen.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct PresentParameter {

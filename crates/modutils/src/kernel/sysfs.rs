@@ -68,7 +68,7 @@ impl Kernel {
         entries.map(|entry| entry.map(name).map_err(Error::io("read", &path))).collect()
     }
 
-    /// The modules that use a module, directly or by way of others, each before those that use it:
+    /// The modules that use a module, directly or by way of others, each before its users:
     /// backwards, they can be unloaded one after the other. A list that cannot be read is empty.
     pub fn all_holders(&self, module: &ModuleName) -> Vec<ModuleName> {
         let mut order = Vec::new();

@@ -52,7 +52,7 @@ impl BuiltinInfo {
         self.stamp
     }
 
-    /// The entries of one module in file order. Strings that name no module are passed over.
+    /// The entries of one module in file order. Strings that name no module are skipped.
     pub fn modinfo(&self, module: &ModuleName) -> ModInfo<'_> {
         let own = |string| {
             let (name, entry) = split(string)?;

@@ -4,7 +4,7 @@
 //! with CONFIG_MODVERSIONS, a symbol `__crc_NAME` (`include/linux/export.h`,
 //! `scripts/mod/modpost.c`). That symbol's value is the CRC, or, since Linux 4.9 on some
 //! architectures and since 6.4 on all, the place of the CRC in `__kcrctab`. Where there are no CRCs
-//! the strings tell the names. That only GPL modules may use a symbol is told by the section of its
+//! the strings give the names. That only GPL modules may use a symbol follows from the section of its
 //! entry (`__ksymtab_gpl`) or, since Linux 7.0, by a byte of flags (`__flags_NAME`).
 
 use std::collections::HashMap;
@@ -71,7 +71,7 @@ pub(super) fn read(elf: &Elf) -> Result<Vec<ExportedSymbol<'_>>> {
     Ok(crcs.into_iter().map(|(name, crc)| details.complete(name, crc)).collect())
 }
 
-/// The names in the bytes of `__ksymtab_strings`; namespaces stand between them and cannot be told
+/// The names in the bytes of `__ksymtab_strings`; namespaces stand between them and cannot be determined
 /// apart.
 ///
 /// # Errors

@@ -19,7 +19,7 @@ pub trait Wanted: Sync {
     /// What is wanted of it.
     type Facts: Send;
 
-    /// The path of the file; `None` where nothing is to be read.
+    /// The path of the file; `None` where there is nothing to read.
     fn path<'a>(&self, file: &'a Self::File) -> Option<&'a Path>;
 
     /// Takes the facts out of a module. They are all that is kept of it. Called by any thread.

@@ -69,7 +69,7 @@ pub struct ModuleFile {
 }
 
 impl ModuleFile {
-    /// Opens a module file, whatever its compression. Whether it is a module's, the facts will tell:
+    /// Opens a module file, whatever its compression. Whether it is a module's, the facts will show:
     /// nothing but the ELF header and the section table is read yet.
     ///
     /// # Errors
@@ -98,7 +98,7 @@ impl ModuleFile {
         Self::from_elf(Elf::parse(Contents::open_with(path, scratch)?)?)
     }
 
-    /// Takes an ELF file for a module. Whether it is one, the facts will tell: nothing is read yet.
+    /// Takes an ELF file for a module. Whether it is one, the facts will show: nothing is read yet.
     ///
     /// # Errors
     /// When the path has no file name that could be a module's.
@@ -172,7 +172,7 @@ impl ModuleFile {
     }
 
     /// The symbols that the module needs from the kernel or from other modules: the undefined ones
-    /// of the symbol table in its order, then those that only the version table names.
+    /// of the symbol table in its order, then the ones that only the version table names.
     ///
     /// # Errors
     /// When the symbol table or the version table is damaged or cannot be read.

@@ -22,7 +22,7 @@ const CONTENT: Tag = Tag::ContextSpecific { constructed: true, number: TagNumber
 /// id-at-commonName, RFC 5280.
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 
-/// How signer and key are told, `enum pkey_id_type`.
+/// How signer and key are identified, `enum pkey_id_type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IdType {
@@ -56,14 +56,14 @@ impl IdType {
 pub struct Signature {
     /// The form of the signature.
     pub id_type: IdType,
-    /// The name of the signer; `None` where it cannot be told.
+    /// The name of the signer; `None` where it cannot be determined.
     pub signer: Option<BString>,
     /// The key's identifier, for PKCS#7 the serial number of its certificate; empty where it cannot
-    /// be told.
+    /// be determined.
     pub key_id: Vec<u8>,
     /// The digest's name as the kernel spells it, or `unknown`.
     pub hash: &'static str,
-    /// The signature proper; empty where it cannot be told.
+    /// The signature proper; empty where it cannot be determined.
     pub bytes: Vec<u8>,
 }
 
@@ -75,7 +75,7 @@ impl Signature {
     }
 
     /// The signature at the end of a file; `None` where there is none, or where what stands there
-    /// makes no sense, as the kernel too calls such a module unsigned.
+    /// is malformed, as the kernel too calls such a module unsigned.
     ///
     /// # Errors
     /// When reading fails.
@@ -168,7 +168,7 @@ fn magnitude(integer: &[u8]) -> Vec<u8> {
 }
 
 /// The first signer in the order of the message. The rest of the `SignedData` (RFC 5652, 5.1) is
-/// passed over, so that a certificate which the library would not read does not matter.
+/// skipped, so that a certificate which the library would not read does not matter.
 fn first_signer(message: &[u8]) -> der::Result<SignerInfo> {
     // What follows the message is of no matter.
     let message = AnyRef::decode(&mut SliceReader::new(message)?)?;

@@ -1,6 +1,6 @@
 //! `.gnu.linkonce.this_module`: the image of the kernel's `struct module` that the file brings along.
 //!
-//! The kernel takes the name from there and refuses the module when the size is not that of its own
+//! The kernel takes the name from there and refuses the module when the size differs from its own
 //! structure (`include/linux/module.h`; `elf_validity_cache_copy` in `kernel/module/main.c`).
 
 use bstr::{BStr, ByteSlice};

@@ -18,7 +18,7 @@ pub(super) const EXTENDED_NAMES: &[u8] = b"__version_ext_names";
 /// The section of CRCs of the extended form.
 pub(super) const EXTENDED_CRCS: &[u8] = b"__version_ext_crcs";
 
-/// `sizeof(struct modversion_info)`, on 32 and 64-bit kernels alike.
+/// `sizeof(struct modversion_info)`, on 32 and 64-bit kernels.
 const RECORD_LEN: usize = 64;
 
 /// A symbol and the CRC of its type.

@@ -35,7 +35,7 @@ pub struct PlanInputs {
 }
 
 impl PlanInputs {
-    /// Gathers the facts for plans that begin at some modules; those that are known are not asked for
+    /// Gathers the facts for plans that begin at some modules; known modules are not looked up
     /// again.
     ///
     /// # Errors

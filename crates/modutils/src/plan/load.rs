@@ -19,7 +19,7 @@ use crate::{
     plan::inputs::{PlanFacts, PlanInputs},
 };
 
-/// How a module is to be loaded.
+/// How to load a module.
 #[derive(Clone, Debug, Default)]
 pub struct LoadOptions {
     parameters: BString,
@@ -86,10 +86,10 @@ struct Planner<'a> {
     steps: Vec<Step>,
 }
 
-/// What is left to do of the walk. It is kept on a stack of its own: a chain of soft dependencies may
+/// What is left to do of the walk. It is kept on an explicit stack: a chain of soft dependencies may
 /// be longer than the thread's stack is deep.
 enum Task<'a> {
-    /// Modules with their dependencies, but those that were entered before.
+    /// Modules with their dependencies, except modules already visited.
     Enter(&'a [Candidate]),
     /// What these names mean, likewise.
     EnterNamed(SoftNames<'a>),

@@ -1,4 +1,4 @@
-//! What is to be done, decided before anything is done.
+//! What to do, decided before anything is done.
 //!
 //! A [`Planner`] looks up what it must know of modules, and makes a [`Plan`] of that and the
 //! configuration. What `modprobe -n`, `-D` and a real run show and do are the same steps. They form a
@@ -90,7 +90,7 @@ pub struct Step {
     pub module: ModuleName,
     /// What is done.
     pub action: Action,
-    /// When it is to be done.
+    /// When to do it.
     pub condition: Condition,
     /// The place of a step: if that one is needless, so is this one.
     pub given: Option<usize>,
@@ -119,7 +119,7 @@ pub enum Action {
     RunInstall {
         /// The command as configured.
         command: BString,
-        /// What stands in the place of `$CMDLINE_OPTS`.
+        /// What replaces `$CMDLINE_OPTS`.
         options: BString,
     },
     /// Nothing: the module is part of the kernel.
@@ -145,7 +145,7 @@ pub enum Action {
     },
 }
 
-/// When a step is to be done, by the kernel's state at its turn.
+/// When a step applies, by the kernel's state at its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Condition {
@@ -167,7 +167,7 @@ pub enum Condition {
 pub enum OnError {
     /// What was asked for cannot be done: the steps after it are not tried.
     Stop,
-    /// The others go on, except those that need it.
+    /// The other steps go on, except the ones that need it.
     Ignore,
 }
 

@@ -1,7 +1,7 @@
 //! The names in softdep lines, one after the other.
 //!
 //! Walks keep one of these for each module they are in the midst of: it holds the lines that concern
-//! the module and no list of what stands in them, for a line may name thousands, and all of these
+//! the module and no list of their contents, for a line may name thousands, and all of these
 //! may be concerned by the same line.
 
 use std::{slice, vec};

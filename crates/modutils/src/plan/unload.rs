@@ -14,7 +14,7 @@ use crate::{
     plan::inputs::{PlanFacts, PlanInputs},
 };
 
-/// How a module is to be removed.
+/// How to remove a module.
 #[derive(Clone, Debug, Default)]
 pub struct RemoveOptions {
     ignore_commands: bool,
@@ -41,17 +41,17 @@ impl RemoveOptions {
     }
 
     #[cfg(feature = "kernel")]
-    /// Whether holders are to be removed.
+    /// Whether to remove holders.
     pub(crate) fn with_holders(&self) -> bool {
         self.holders
     }
 }
 
-/// Plans to unload a module: its soft dependencies `post:` backwards, those that use it, itself, then
+/// Plans to unload a module: its soft dependencies `post:` backwards, the modules that use it, itself, then
 /// each module it depends on that nobody uses then, and its soft dependencies `pre:` backwards. A
 /// module may have several steps: which of them finds it unused is only known when its turn comes.
 ///
-/// Those that use it are `holders`, the last one to be unloaded first: modules that use one of them
+/// The modules that use it are `holders`, the last one to be unloaded first: modules that use one of them
 /// stand behind it, as [`Kernel::all_holders`](crate::kernel::Kernel::all_holders) has them.
 pub(crate) fn unload(
     config: &ModprobeConfig,
@@ -75,7 +75,7 @@ struct Planner<'a> {
     plan: Plan,
 }
 
-/// What is left to do of the walk, on a stack of its own as for loading. Steps belong to the module
+/// What is left to do of the walk, on an explicit stack as for loading. Steps belong to the module
 /// whose check they follow: where it is not loaded, what surrounds it stays too.
 enum Task<'a> {
     /// A module with all around it, unless it was entered before.

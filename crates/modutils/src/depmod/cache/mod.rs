@@ -118,7 +118,7 @@ pub fn prepare(
     (!known.is(files, &stamps)).then(|| to_bytes(directory, files, facts, &stamps))
 }
 
-/// Keeps a cache that was prepared for the next run, and removes those that are of no use any more.
+/// Keeps a cache that was prepared for the next run, and removes caches that are no longer of use.
 ///
 /// # Errors
 /// Where the file cannot be written, or the system gives no place for it.
@@ -129,8 +129,8 @@ pub fn keep(store: &Store, directory: &Path, prepared: Option<Vec<u8>>) -> Resul
 
 /// File systems whose change times are their own, by this machine's clock, and cannot be set
 /// (`include/uapi/linux/magic.h`): ext2 to 4, XFS, Btrfs, F2FS, bcachefs, ZFS, tmpfs. In an image
-/// made elsewhere (squashfs, erofs, also below an overlay) two builds may have all times alike; a
-/// server has a clock of its own; FAT keeps no change time.
+/// made elsewhere (squashfs, erofs, also below an overlay) two builds may have the same times; a
+/// server has its own clock; FAT keeps no change time.
 const WITH_CHANGE_TIMES: [u32; 7] =
     [0xef53, 0x5846_5342, 0x9123_683e, 0xf2f5_2010, 0xca45_1a4e, 0x2fc1_2fc1, 0x0102_1994];
 

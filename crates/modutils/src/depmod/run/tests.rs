@@ -228,7 +228,7 @@ fn a_preview_shows_what_a_run_writes_and_writes_nothing() {
     }
 }
 
-/// An observer that notes what it is told, and interrupts a run when it is asked for the nth time.
+/// An observer that records events, and interrupts a run at the nth question.
 #[derive(Default)]
 struct Recorder {
     events: Mutex<Vec<String>>,

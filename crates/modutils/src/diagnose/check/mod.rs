@@ -28,7 +28,7 @@
 //! let finding = &user.findings()[0];
 //! assert_eq!((finding.kind(), finding.provider()), ("symbol_version", Some("base".into())));
 //!
-//! // The same of one module; a file need not be one of those that are installed.
+//! // The same of one module; a file need not be installed.
 //! let verdict = check.file(&modules.join("base.ko"), b"depth=3")?;
 //! assert_eq!(verdict.outcome(), Prediction::WouldLoad);
 //! assert_eq!(verdict.notes()[0].kind(), "unknown_parameter");

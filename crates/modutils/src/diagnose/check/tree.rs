@@ -72,7 +72,7 @@ impl TreeVerdict {
         &self.verdicts
     }
 
-    /// The outcome for the worst of them. That all would load cannot be told of an incomplete tree.
+    /// The outcome for the worst of them. That all would load cannot be determined of an incomplete tree.
     pub fn outcome(&self) -> Prediction {
         let of_all = self.verdicts.iter().map(Verdict::outcome).max();
         match of_all.unwrap_or(Prediction::WouldLoad) {

@@ -21,7 +21,7 @@ struct Votes {
 #[derive(Clone, Debug, Default)]
 pub struct Agreement {
     votes: HashMap<BString, Votes>,
-    /// Those that disagree with the others about a CRC.
+    /// The modules that disagree with the others about a CRC.
     outvoted: HashSet<BString>,
 }
 
@@ -69,7 +69,7 @@ impl Agreement {
         };
         let same = votes.crcs.iter().map(others).find(|(value, _)| *value == crc).map_or(0, |(_, n)| n);
         let most = votes.crcs.iter().map(others).filter(|(_, count)| *count > 0);
-        // Of equally many, those that need it as the module does.
+        // Of equally many, the ones that need it as the module does.
         let (value, count) = most.max_by_key(|(value, count)| (*count, *value == crc))?;
         Some(Others { crc: value, count, same })
     }

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{ModuleName, diagnose::Finding, file::Compression, kernel::State};
 
-/// What is to be explained.
+/// What to explain.
 #[derive(Clone, Debug)]
 pub struct Refused<'a> {
     /// The kernel's answer.
@@ -129,7 +129,7 @@ fn errors_of(cause: &Cause) -> &'static [Errno] {
     }
 }
 
-/// What the number itself tells, with the kernel's state.
+/// What the number itself means, with the kernel's state.
 fn by_number(subject: &ExaminedModule, view: &KernelView, refused: &Refused) -> Vec<Finding> {
     let verified = |cause| vec![Finding::verified(cause)];
     let running = view.running.as_ref();
@@ -186,7 +186,7 @@ fn wrong_signature(subject: &ExaminedModule, view: &KernelView) -> Vec<Finding> 
     vec![Finding { cause, certainty }]
 }
 
-/// Takes the kernel's words: they confirm what was found, or tell what could not be found out.
+/// Takes the kernel's words: they confirm what was found, or say what could not be found out.
 fn confirm(subject: &ExaminedModule, view: &KernelView, message: &Message, findings: &mut Vec<Finding>) {
     if matches!(message, Message::Vermagic { .. }) {
         // The kernel's own is better than what its modules say.
@@ -209,7 +209,7 @@ fn is_about_the_same(one: &Cause, other: &Cause) -> bool {
     }
 }
 
-/// The cause that the kernel tells.
+/// The cause that the kernel logged.
 fn in_causes(subject: &ExaminedModule, view: &KernelView, message: &Message) -> Finding {
     let symbol = |name: &BString, fault| Cause::Symbol { name: name.clone(), fault };
     Finding::confirmed(match message {

@@ -140,7 +140,7 @@ pub enum SymbolFault {
 pub enum SignatureFault {
     /// There is none, and the kernel insists on one.
     Missing(Enforcement),
-    /// It makes no sense.
+    /// It is malformed.
     Unreadable,
     /// The kernel has no key of the signer's name.
     UnknownKey {

@@ -6,13 +6,13 @@ use crate::{ModuleName, diagnose::Finding, kernel::Force};
 /// What is asked of a module.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Question<'a> {
-    /// The parameters it is to be given.
+    /// The parameters to give it.
     pub parameters: &'a [u8],
-    /// The checks that the kernel is asked to leave out.
+    /// The checks that the kernel is asked to skip.
     pub force: Force,
     /// Whether it is loaded alone, as insmod does it: what it needs must be loaded by then.
     pub alone: bool,
-    /// Whether the module is one of those that the kernel's own build made.
+    /// Whether the module was made by the kernel's own build.
     pub is_of_build: bool,
 }
 

@@ -85,9 +85,9 @@ pub struct ModuleParameter {
 pub enum Signed {
     /// No signature.
     No,
-    /// A signature that makes no sense.
+    /// A malformed signature.
     Unreadable,
-    /// A signature; whether it is right only the kernel can tell.
+    /// A signature; only the kernel can say whether it is right.
     By(Box<Signature>),
 }
 
@@ -192,7 +192,7 @@ impl ExaminedModule {
     }
 }
 
-/// The undefined symbols. Entries of the version table alone are left out, except that the kernel
+/// The undefined symbols. Entries of the version table alone are ignored, except that the kernel
 /// itself checks `module_layout` by them.
 fn needs(module: &ModuleFile) -> Result<Vec<Need>> {
     let wanted = module

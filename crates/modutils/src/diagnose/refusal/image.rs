@@ -1,10 +1,10 @@
 //! The symbols that a kernel exports, read from its image: a x86 `bzImage` holds the whole kernel as a
-//! compressed ELF file, whose tables are those that the kernel itself looks symbols up in.
+//! compressed ELF file, whose tables are the ones in which the kernel itself looks up symbols.
 //!
 //! The image's header: Documentation/arch/x86/boot.rst; the tables: `struct kernel_symbol` in
 //! `include/linux/export-internal.h`, with relative references on this machine. Other machines compress
-//! a bare image without sections, in which the tables cannot be told from other bytes. But the names of
-//! all exported symbols stand in it: one that does not is not exported.
+//! a bare image without sections, in which the tables cannot be determined from other bytes. But the names of
+//! all exported symbols are in it: one that is not there is not exported.
 
 use std::path::Path;
 
@@ -70,7 +70,7 @@ const BANNER: &str = "Linux version ";
 /// How many places that look like the beginning of a compressed kernel are tried.
 const MOST_PLACES: usize = 64;
 
-/// The names that stand in an image.
+/// The names in an image.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
     /// Each backwards, sorted: the linker lets a name share the end of a longer one.

@@ -1,4 +1,4 @@
-//! The kernel's words about a module that it refuses, as far as they tell a cause.
+//! The kernel's words about a module that it refuses, as far as they give a cause.
 //!
 //! The texts are those of `kernel/module/main.c`, `kernel/module/version.c` and `kernel/params.c`;
 //! what is not among them is quoted and nothing more.
@@ -84,7 +84,7 @@ pub fn parse(line: &[u8]) -> Option<Message> {
     None
 }
 
-/// The lines about one module, and those that name none: while it was loaded the log may have had others.
+/// The lines about one module, and the lines that name none: while it was loaded the log may have had others.
 pub fn about<'a>(lines: &'a [BString], subject: &ExaminedModule) -> Vec<&'a BString> {
     let own = [subject.name.as_bytes(), b": "].concat();
     let is_about = |line: &&BString| {

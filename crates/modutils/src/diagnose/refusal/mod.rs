@@ -93,7 +93,7 @@ impl Attempt {
         Self { parameters: parameters.into(), ..self }
     }
 
-    /// The checks that the kernel was asked to leave out.
+    /// The checks that the kernel was asked to skip.
     #[must_use]
     pub fn force(self, force: Force) -> Self {
         Self { force, ..self }

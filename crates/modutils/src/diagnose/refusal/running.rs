@@ -1,4 +1,4 @@
-//! What the running kernel tells of itself in /proc and /sys. What cannot be read is not known.
+//! What the running kernel reports about itself in /proc and /sys. What cannot be read is not known.
 
 use std::fs;
 

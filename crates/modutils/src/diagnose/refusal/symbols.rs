@@ -75,7 +75,7 @@ impl Checker<'_> {
                 let owner = offer.owner.clone();
                 self.fault(need, SymbolFault::Version { module, kernel, owner, witnesses: None });
             }
-            // Without any table the kernel asks CONFIG_MODULE_FORCE_LOAD, which vermagic tells of first.
+            // Without any table the kernel asks CONFIG_MODULE_FORCE_LOAD, which vermagic reveals first.
             (None, Some(_)) if self.subject.has_versions => {
                 self.fault(need, SymbolFault::NoVersion { owner: offer.owner.clone() });
             }

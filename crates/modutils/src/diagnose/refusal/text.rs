@@ -209,7 +209,7 @@ fn owned_by(owner: &Owner) -> String {
     }
 }
 
-/// What is told though it keeps nothing out.
+/// What is reported although it prevents nothing.
 pub fn note(note: &Note) -> String {
     match note {
         Note::UnknownParameter { name, nearest } => {

@@ -1,7 +1,7 @@
-//! What is known of the kernel that a module is to be loaded into: the running one, or one that is
+//! What is known of the kernel that a module would be loaded into: the running one, or one that is
 //! installed and perhaps was never booted.
 //!
-//! The kernel itself cannot be asked most of this. Its symbols stand in lists that its build leaves
+//! The kernel itself cannot be asked most of this. Its symbols are in lists that its build leaves
 //! (`Module.symvers`) and in its image; where there are neither, the modules that the same build made
 //! are witnesses: what they need and nobody else exports, the kernel exports, with the CRC that they
 //! agree on.
@@ -130,7 +130,7 @@ impl KernelView {
     }
 }
 
-/// The value that comes most often, the first of those that come as often.
+/// The most frequent value, the first one among equals.
 fn most_frequent<T: Clone + Eq + std::hash::Hash>(values: impl Iterator<Item = T>) -> Option<Agreed<T>> {
     let mut counts: HashMap<T, (usize, usize)> = HashMap::new();
     for (place, value) in values.enumerate() {

@@ -3,7 +3,7 @@
 //! The kernel counts uses and does not say whose they are. Other modules it lists; the rest is put
 //! together from what /proc and /sys show: devices that processes have open, file systems that are
 //! mounted, swap areas, block devices that are set up, sockets, ciphers. What cannot be read, or is
-//! not there, is passed over: less is said then.
+//! not there, is skipped: less is reported then.
 
 mod devices;
 mod files;
@@ -55,7 +55,7 @@ pub enum User {
         /// The file.
         file: BString,
     },
-    /// Another block device is made of one of its own.
+    /// Another block device is made of one of the module's.
     Stacked {
         /// Its device.
         device: BString,

@@ -1,7 +1,7 @@
 //! Why a request could not be met: a name that means no module, a module that is in use, was not removed or
 //! is not loaded.
 //!
-//! Each function is for a failure of one kind and is called after it; nothing is looked for before. What they
+//! Each function is for a failure of one kind and is called after it; nothing is searched before. What they
 //! find are [remarks](super::Remark), each with a word for programs and lines for people.
 //!
 //! ```

@@ -1,7 +1,7 @@
 //! Why a name means no module.
 //!
 //! Either the tree cannot be asked, or its indexes do not say what the tree has, or the name is wrong.
-//! Each cause is looked for by itself, from what is on the disk; where none is found the name simply
+//! Each cause is searched for separately, from what is on the disk; where none is found the name simply
 //! is not known.
 
 use std::{
@@ -124,9 +124,9 @@ fn causes(context: &Context, name: &[u8]) -> Vec<NotFoundCause> {
     if !others.is_empty() {
         causes.push(NotFoundCause::OtherKernels(others));
     }
-    let alike = names_alike(context, normal.as_bytes());
-    if !alike.is_empty() {
-        causes.push(NotFoundCause::Similar(alike));
+    let similar_names = similar_names(context, normal.as_bytes());
+    if !similar_names.is_empty() {
+        causes.push(NotFoundCause::Similar(similar_names));
     }
     if causes.is_empty() {
         causes.push(if name.contains(&b':') { NotFoundCause::NoAlias } else { NotFoundCause::Unknown });
@@ -312,7 +312,7 @@ fn other_kernels(context: &Context, name: &[u8]) -> Vec<Release> {
 }
 
 /// Names of modules and configured aliases that are almost the one asked for.
-fn names_alike(context: &Context, name: &[u8]) -> Vec<BString> {
+fn similar_names(context: &Context, name: &[u8]) -> Vec<BString> {
     let keys = |index: crate::Result<Option<&Trie>>| {
         let entries = index.ok().flatten().and_then(|index| index.entries().ok());
         entries.into_iter().flatten().map(|(key, _)| key)

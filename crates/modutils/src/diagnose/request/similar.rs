@@ -2,9 +2,9 @@
 
 use bstr::{BString, ByteSlice};
 
-/// How many are told.
+/// How many are reported.
 const MOST: usize = 5;
-/// Of shorter names too many are alike.
+/// Too many shorter names are similar.
 const SHORTEST: usize = 3;
 
 /// The names among `candidates` that are one letter away from `name`: one more, one less, another one,

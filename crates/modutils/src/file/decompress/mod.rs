@@ -1,4 +1,4 @@
-//! Compressed bytes become plain ones: what all compressions share. Each has a file of its own, which a
+//! Compressed bytes become plain ones: what all compressions share. Each has its own file, which a
 //! feature of the crate turns on.
 
 #[cfg(feature = "gzip")]
@@ -136,7 +136,7 @@ fn decompress_streams(
         return Err(Malformed::file(what).with_errno(Errno::ENOSYS).of_kind(ErrorKind::Unsupported));
     }
     // How far a decoder gets before it finds a fault depends on the room it has: unless for xz, which
-    // tells exactly, the room is not that of another file, so that the same file is told of alike.
+    // says exactly, the room is not that of another file, so that the same file is reported the same way.
     if compression == Compression::Xz {
         plain.clear();
     } else {

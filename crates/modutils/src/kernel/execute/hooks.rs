@@ -14,7 +14,7 @@ use crate::{
 ///
 /// `()` has all defaults.
 pub trait Hooks {
-    /// A step's turn has come: it is about to be done, or in a dry run would be. [`Flow::Abort`] keeps
+    /// A step's turn: it is about to be done, or in a dry run would be. [`Flow::Abort`] keeps
     /// it from being done.
     fn begin(&mut self, plan: &Plan, step: &Step) -> Flow {
         let _ = (plan, step);

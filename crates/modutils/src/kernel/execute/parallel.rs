@@ -78,7 +78,7 @@ struct Task<'a> {
     is_command: bool,
     /// How many others it waits for.
     waits: usize,
-    /// Those that wait for it.
+    /// The tasks that wait for it.
     awaited_by: Vec<usize>,
 }
 
@@ -153,7 +153,7 @@ impl Ended {
 struct State {
     /// How many tasks each one still waits for.
     waits: Vec<usize>,
-    /// Those that wait for none, the first one first, but no commands.
+    /// The tasks that wait for nothing, in order, without commands.
     ready: BinaryHeap<Reverse<usize>>,
     results: Vec<Option<StepResult>>,
     /// What is still to be reported of each.
@@ -178,7 +178,7 @@ impl State {
         }
     }
 
-    /// What becomes of a task whose turn has come, where that is settled by what others came to.
+    /// What becomes of a task whose turn it is, where that is settled by what others came to.
     fn settled(&self, task: &Task) -> Option<Ended> {
         let result = |place: &usize| self.results.get(task.start.saturating_add(*place)).copied().flatten();
         if self.stopped.get(task.plan_place) == Some(&true) {

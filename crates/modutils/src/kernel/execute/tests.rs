@@ -25,9 +25,9 @@ struct Recorder {
     events: Vec<String>,
     /// What became of each plan, by the module asked for.
     ended: Vec<(String, Outcome)>,
-    /// The event at which the plan is to be aborted, without what follows the module.
+    /// The event at which to abort the plan, without what follows the module.
     aborts: Option<&'static str>,
-    /// Whether commands are run here: those that begin with `false` fail.
+    /// Whether commands are run here: the ones that begin with `false` fail.
     runs_commands: bool,
 }
 

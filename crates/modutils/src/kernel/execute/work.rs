@@ -26,7 +26,7 @@ pub(super) struct Worker<'a> {
     removed: Mutex<HashSet<ModuleName>>,
 }
 
-/// What is to be done for a step whose turn has come.
+/// What to do for a step whose turn it is.
 pub(super) enum Work<'a> {
     /// Nothing that anybody needs to see.
     Nothing,
@@ -117,7 +117,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// What is to be done for a step whose condition holds.
+    /// What to do for a step whose condition holds.
     pub(super) fn prepare(&self, step: &'a Step) -> Result<Work<'a>, Failure> {
         let running = self.options.mode == Mode::Run;
         let command = |text| Ok(Work::Run(Command::new(step, text, &self.options.environment)));

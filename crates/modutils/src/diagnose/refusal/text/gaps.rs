@@ -33,7 +33,7 @@ pub fn gaps(gaps: &[Gap]) -> Vec<String> {
     lines
 }
 
-/// The heading of its kind, and a line of its own below that.
+/// The heading of its kind, and a separate line below that.
 fn in_words(gap: &Gap) -> (&'static str, Option<String>) {
     match gap {
         Gap::Symbol(name) => ("Whether anything exports these symbols is not known:", Some(printable(name))),

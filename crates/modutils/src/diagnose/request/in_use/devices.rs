@@ -20,7 +20,7 @@ pub(super) struct Number {
     pub(super) minor: u64,
 }
 
-/// What tells a module's devices from others.
+/// What distinguishes a module's devices from others.
 pub(super) struct Devices<'a> {
     root: &'a Root,
     module: &'a ModuleName,

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{Root, config::lines::words, config::read};
 
-/// Adds those that use a module's devices and file systems; whether there were processes that could not
+/// Adds the processes that use a module's devices and file systems; whether there were processes that could not
 /// be looked into.
 pub(super) fn users(root: &Root, aliases: &[BString], devices: &Devices, users: &mut Vec<User>) -> bool {
     let (mut processes, mut mounts, mut hidden) = (Vec::new(), Vec::new(), false);
