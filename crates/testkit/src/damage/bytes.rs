@@ -1,6 +1,9 @@
 //! Damage that knows nothing of what the bytes mean.
 
-use super::{Damage, Rng, place};
+use fastrand::Rng;
+
+use super::random::random_offset;
+use super::record::Damage;
 
 /// Flips some bits of the first `within` bytes.
 pub(super) fn flip(bytes: &mut [u8], within: usize, rng: &mut Rng) -> String {
@@ -20,7 +23,7 @@ pub(super) fn cut(bytes: &mut Vec<u8>, rng: &mut Rng) -> String {
     let left = match rng.u8(..4) {
         0 => bytes.len().saturating_sub(1 + rng.usize(..64)),
         1 => rng.usize(..64).min(bytes.len()),
-        _ => place(bytes.len(), rng),
+        _ => random_offset(bytes.len(), rng),
     };
     bytes.truncate(left);
     format!("to {left}")
@@ -28,10 +31,10 @@ pub(super) fn cut(bytes: &mut Vec<u8>, rng: &mut Rng) -> String {
 
 /// Writes over a stretch: random bytes, all the same byte, or bytes from elsewhere in the file.
 pub(super) fn garble(bytes: &mut [u8], rng: &mut Rng) -> String {
-    let start = place(bytes.len(), rng);
+    let start = random_offset(bytes.len(), rng);
     let longest = bytes.len() - start;
     let length = (1 + rng.usize(..256)).min(longest);
-    let from = place(bytes.len() - length + 1, rng);
+    let from = random_offset(bytes.len() - length + 1, rng);
     let what = match rng.u8(..3) {
         0 => {
             rng.fill(&mut bytes[start..start + length]);
@@ -58,7 +61,7 @@ pub(super) fn stream(bytes: &mut Vec<u8>, rng: &mut Rng) -> Damage {
         2 => Damage::new("stream cut", cut(bytes, rng)),
         3 => Damage::new("stream garbled", garble(bytes, rng)),
         4 => {
-            let start = place(bytes.len(), rng);
+            let start = random_offset(bytes.len(), rng);
             let end = (start + 1 + rng.usize(..64)).min(bytes.len());
             bytes.drain(start.min(end)..end);
             Damage::new("stream bytes lost", format!("{start:#x}..{end:#x}"))

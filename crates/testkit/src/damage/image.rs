@@ -2,7 +2,11 @@
 //!
 //! Offsets of fields are those of the System V ABI, chapters 4 and 5.
 
-use super::{Damage, Rng, bytes, odd_number, place};
+use fastrand::Rng;
+
+use super::bytes;
+use super::random::{edge_number, random_offset};
+use super::record::Damage;
 
 /// The sections that tools read: these are damaged more often than the others.
 const READ: [&[u8]; 11] = [
@@ -128,7 +132,7 @@ fn symbol(image: &mut [u8], layout: &Layout, rng: &mut Rng) -> Damage {
     let (start, length) = layout.content(image, b".symtab");
     let mut details = Vec::new();
     for _ in 0..1 + rng.usize(..8) {
-        let at = start + place(length / size, rng) * size;
+        let at = start + random_offset(length / size, rng) * size;
         let field = rng.choice(fields).expect("fields");
         details.push(layout.change(image, at, field, rng));
     }
@@ -225,7 +229,7 @@ impl Layout {
     fn change(&self, image: &mut [u8], base: usize, field: Field, rng: &mut Rng) -> String {
         let (name, at, width) = field;
         let before = self.get(image, base + at, width);
-        let after = odd_number(before, image.len(), rng);
+        let after = edge_number(before, image.len(), rng);
         self.set(image, base + at, width, after);
         format!("{name} {before:#x} -> {after:#x}")
     }

@@ -5,7 +5,11 @@
 //! for each byte from the one to the other), 0x40000000 values follow (a count, then for each a priority and a string up
 //! to a NUL).
 
-use super::{Damage, Rng, bytes, odd_number, place};
+use fastrand::Rng;
+
+use super::bytes;
+use super::random::{edge_number, random_offset};
+use super::record::Damage;
 
 /// Nodes looked at before one is damaged.
 const MOST_NODES: usize = 20_000;
@@ -47,9 +51,9 @@ fn reference(file: &mut [u8], layout: &Layout, rng: &mut Rng) -> Damage {
         0 => root,
         1 => before ^ 1 << (28 + rng.u32(..4)),
         2 => 0,
-        3 => before & 0xf000_0000 | odd_number(u64::from(before), file.len(), rng) as u32 & 0x0fff_ffff,
+        3 => before & 0xf000_0000 | edge_number(u64::from(before), file.len(), rng) as u32 & 0x0fff_ffff,
         4 => before & 0xf000_0000 | (at as u32).saturating_sub(rng.u32(..32)),
-        5 => before & 0xf000_0000 | place(file.len(), rng) as u32,
+        5 => before & 0xf000_0000 | random_offset(file.len(), rng) as u32,
         6 => rng.u32(..),
         _ => pick(&layout.references, rng).map_or(root, |other| number(file, *other)),
     };
@@ -60,7 +64,7 @@ fn reference(file: &mut [u8], layout: &Layout, rng: &mut Rng) -> Damage {
 fn count(file: &mut [u8], layout: &Layout, rng: &mut Rng) -> Damage {
     let Some(&at) = pick(&layout.counts, rng) else { return Damage::new("index count", "none") };
     let before = number(file, at);
-    let after = odd_number(u64::from(before), file.len(), rng) as u32;
+    let after = edge_number(u64::from(before), file.len(), rng) as u32;
     put(file, at, after);
     Damage::new("index count", format!("{at:#x}: {before} -> {after}"))
 }
@@ -88,7 +92,7 @@ fn ends(file: &mut [u8], layout: &Layout, rng: &mut Rng) -> Damage {
 }
 
 fn pick<'a>(places: &'a [usize], rng: &mut Rng) -> Option<&'a usize> {
-    places.get(place(places.len(), rng))
+    places.get(random_offset(places.len(), rng))
 }
 
 fn number(file: &[u8], at: usize) -> u32 {

@@ -7,32 +7,14 @@
 mod bytes;
 mod image;
 mod index;
+mod random;
+mod record;
 mod text;
 
 pub use fastrand::Rng;
+pub use record::Damage;
 
 use crate::Compression;
-
-/// What was done to the bytes of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Damage {
-    /// The kind, one of few: `section field`, `stream cut`, …
-    pub kind: &'static str,
-    /// Which field, which offset, which value.
-    pub detail: String,
-}
-
-impl Damage {
-    fn new(kind: &'static str, detail: impl Into<String>) -> Damage {
-        Damage { kind, detail: detail.into() }
-    }
-
-    /// Whether no reader can take the result for sound and yet read something else from it: a compressed stream has a
-    /// checksum, plain bytes have none.
-    pub fn is_detectable(&self) -> bool {
-        self.kind.starts_with("stream")
-    }
-}
 
 /// Damages a module: its image before it is compressed, or the stream that comes out.
 pub fn module(image: &[u8], compression: Compression, rng: &mut Rng) -> (Vec<u8>, Damage) {
@@ -68,30 +50,6 @@ fn changed(before: &[u8], mut damage: impl FnMut(&mut Vec<u8>) -> Damage) -> (Ve
         }
     }
     tried()
-}
-
-/// A place in something of that length; 0 where there is none.
-fn place(length: usize, rng: &mut Rng) -> usize {
-    if length == 0 { 0 } else { rng.usize(..length) }
-}
-
-/// A number that breaks readers: an edge of the file's length, of a type, or near what stood there.
-fn odd_number(before: u64, length: usize, rng: &mut Rng) -> u64 {
-    let length = length as u64;
-    match rng.u8(..12) {
-        0 => 0,
-        1 => 1,
-        2 => length,
-        3 => length.wrapping_sub(1),
-        4 => length + 1,
-        5 => u64::MAX,
-        6 => i64::MAX as u64,
-        7 => u64::from(u32::MAX),
-        8 => before.wrapping_add(1),
-        9 => before.wrapping_sub(1),
-        10 => before.wrapping_mul(2),
-        _ => rng.u64(..length.max(1)),
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
 //! Damage to a text: the configuration, and the lists that a kernel's build or depmod leaves.
 
-use super::{Damage, Rng, bytes, place};
+use fastrand::Rng;
+
+use super::bytes;
+use super::random::random_offset;
+use super::record::Damage;
 
 /// Bytes that mean something to a reader of such texts.
 const MEANT: &[u8] = b"\0\n\\\"'#:=.-_*?[]/ \t\xff%$(){}+";
@@ -27,7 +31,7 @@ pub(super) fn damage(file: &mut Vec<u8>, rng: &mut Rng) -> Damage {
             Damage::new("text lines broken", "")
         }
         5 => {
-            let at = place(file.len(), rng);
+            let at = random_offset(file.len(), rng);
             let byte = MEANT[rng.usize(..MEANT.len())];
             let length = 1 << rng.u32(..18);
             file.splice(at..at, std::iter::repeat_n(byte, length));
@@ -43,7 +47,7 @@ pub(super) fn damage(file: &mut Vec<u8>, rng: &mut Rng) -> Damage {
             let count = 1 + rng.usize(..8);
             let mut detail = String::new();
             for _ in 0..count {
-                let at = place(file.len(), rng);
+                let at = random_offset(file.len(), rng);
                 let byte = MEANT[rng.usize(..MEANT.len())];
                 match file.get_mut(at).filter(|_| rng.bool()) {
                     Some(place) => *place = byte,

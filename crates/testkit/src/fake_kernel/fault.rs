@@ -9,9 +9,8 @@ use nix::sys::uio::{pread, pwrite};
 use nix::unistd::{Pid, read, write};
 use syscalls::Sysno;
 
-use super::Outcome;
 use super::notify::{self, Answer, Notification};
-use super::supervisor::Process;
+use super::process::Process;
 
 /// A fault, and the call that meets it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,17 +39,6 @@ pub enum What {
     Short,
     /// The process gets a signal as it enters the call.
     Signal(Signal),
-}
-
-/// A run that was watched.
-#[derive(Debug, Clone)]
-pub struct Watched {
-    /// How it ended.
-    pub outcome: Outcome,
-    /// The names of its system calls, in their order.
-    pub trace: Vec<&'static str>,
-    /// The call that met the fault, with the path it was about; `None` where the run made no such call.
-    pub met: Option<(&'static str, String)>,
 }
 
 /// Hears all calls of one run.

@@ -16,6 +16,8 @@ mod fault;
 mod image;
 mod modules;
 mod notify;
+mod outcome;
+mod process;
 mod start;
 mod supervisor;
 
@@ -23,16 +25,17 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
 pub use call::Call;
-pub use fault::{At, Fault, Watched, What};
+pub use fault::{At, Fault, What};
 pub use nix::errno::Errno;
 pub use nix::sys::signal::Signal;
+pub use outcome::{Outcome, Watched};
 pub use start::Start;
 
 use fault::Watch;
@@ -56,19 +59,6 @@ pub struct FakeKernel {
     root: PathBuf,
     modules: Arc<Mutex<Modules>>,
     schedule: Mutex<Vec<(Duration, Change)>>,
-}
-
-/// What one run of a tool printed and did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
-    /// How it ended.
-    pub status: ExitStatus,
-    /// Standard output.
-    pub stdout: Vec<u8>,
-    /// Standard error.
-    pub stderr: Vec<u8>,
-    /// The module system calls of the tool and its children, in order.
-    pub calls: Vec<Call>,
 }
 
 impl FakeKernel {

@@ -1,12 +1,10 @@
 //! Answers the calls of one run: decodes them from the caller's memory, asks the modules, records.
 
-use std::ffi::{CStr, OsStr, OsString};
-use std::fs::{self, File, OpenOptions};
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -20,6 +18,7 @@ use super::call::Call;
 use super::fault::Watch;
 use super::modules::Modules;
 use super::notify::{Answer, CALLS, Handover, Notification};
+use super::process::Process;
 
 /// A change that comes while a tool runs.
 pub(super) type Change = Box<dyn FnOnce(&mut Modules) + Send>;
@@ -138,56 +137,6 @@ impl Supervisor {
             }
             _ => Err(Errno::ENOSYS),
         }
-    }
-}
-
-/// The calling process: its memory and its open files. It stands still while its call waits.
-pub(super) struct Process {
-    pid: u32,
-    memory: File,
-}
-
-impl Process {
-    pub(super) fn new(pid: u32) -> Result<Process, Errno> {
-        let memory = OpenOptions::new().read(true).write(true).open(format!("/proc/{pid}/mem"));
-        memory.map(|memory| Process { pid, memory }).map_err(|_| Errno::ESRCH)
-    }
-
-    pub(super) fn read(&self, address: u64, length: usize) -> Result<Vec<u8>, Errno> {
-        let mut bytes = vec![0; length];
-        self.memory.read_exact_at(&mut bytes, address).map_err(|_| Errno::EFAULT)?;
-        Ok(bytes)
-    }
-
-    pub(super) fn write(&self, address: u64, bytes: &[u8]) -> Result<(), Errno> {
-        self.memory.write_all_at(bytes, address).map_err(|_| Errno::EFAULT)
-    }
-
-    /// A string up to its NUL, read page by page because the one after it may not be there.
-    pub(super) fn string(&self, address: u64) -> Result<OsString, Errno> {
-        const PAGE: u64 = 4096;
-        let mut bytes = Vec::new();
-        loop {
-            let from = address + bytes.len() as u64;
-            bytes.extend(self.read(from, (PAGE - from % PAGE) as usize)?);
-            if let Ok(text) = CStr::from_bytes_until_nul(&bytes) {
-                return Ok(OsString::from_vec(text.to_bytes().to_vec()));
-            }
-        }
-    }
-
-    fn file(&self, fd: u64) -> Result<Vec<u8>, Errno> {
-        fs::read(self.fd(fd)).map_err(|error| error.raw_os_error().map_or(Errno::EBADF, Errno::from_raw))
-    }
-
-    /// The path of an open file as the process sees it.
-    fn path(&self, fd: u64, root: &Path) -> PathBuf {
-        let path = fs::read_link(self.fd(fd)).unwrap_or_default();
-        path.strip_prefix(root).map_or(path.clone(), |inside| Path::new("/").join(inside))
-    }
-
-    fn fd(&self, fd: u64) -> String {
-        format!("/proc/{}/fd/{}", self.pid, fd as i32)
     }
 }
 
