@@ -16,14 +16,14 @@ use crate::workspace;
 /// The cargo that runs us, in the checkout.
 pub(crate) fn command() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(workspace());
+    cargo.current_dir(workspace::root());
     cargo
 }
 
 /// Where cargo puts what it builds.
 pub(crate) fn target_directory() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| workspace().join("target"), |dir| workspace().join(Path::new(&dir)))
+        .map_or_else(|| workspace::root().join("target"), |dir| workspace::root().join(Path::new(&dir)))
 }
 
 /// Runs a command of cargo that builds or checks something.

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::cache::Cache;
-use crate::{cargo, dist, process, reference, trees};
+use crate::{binary, cargo, process, reference, trees};
 
 /// The options of `cargo xtask damage`.
 #[derive(Args)]
@@ -39,7 +39,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     tests
         .args(["test", "--quiet", "--package", "modutils-tests", "--test", "damage", "clocks_seed"])
         .args(["--", "--nocapture"])
-        .env("MODUTILS_KMOD", dist::static_binary()?)
+        .env("MODUTILS_KMOD", binary::build_static()?)
         .env("MODUTILS_CACHE", cache.root())
         .env("MODUTILS_DAMAGE_RUNS", options.runs.to_string());
     for (variable, value) in [("SEED", options.seed), ("ONLY", options.only.map(|only| only as u64))] {

@@ -16,7 +16,7 @@ use clap::Args;
 
 use crate::install::{self, Places};
 use crate::packages::{self, DPKG_DEB, GZIP};
-use crate::{dist, process, reference};
+use crate::{binary, process, reference};
 
 /// The options of `cargo xtask deb`.
 #[derive(Args)]
@@ -44,7 +44,7 @@ const SCRIPTS: [(&str, &str); 4] = [
 pub(crate) fn run(options: &Options) -> Result<()> {
     let binary = match &options.binary {
         Some(binary) => binary.clone(),
-        None => dist::static_binary()?,
+        None => binary::build_static()?,
     };
     let package = build(&binary, &options.output, env!("CARGO_PKG_VERSION"))?;
     println!("{}", package.display());

@@ -15,7 +15,7 @@ use crate::packages::{self, QEMU};
 use crate::qemu::{self, Machine, Next};
 use crate::trees::{self, Given, Tree};
 use crate::vm::Whose;
-use crate::{dist, reference, workspace};
+use crate::{binary, reference, workspace};
 
 /// The kernel that is booted when none is given: its modules are compressed.
 const KERNEL: &str = "trixie-cloud";
@@ -53,7 +53,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         (Some(binary), Whose::Ours) => binary.clone(),
         (None, Whose::Ours) => {
             progress("building the static binary");
-            dist::static_binary()?
+            binary::build_static()?
         }
     };
     progress("getting a kernel with its modules");
@@ -69,7 +69,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         Whose::Ours => (Tools::Ours(&binary), None),
         Whose::Reference => (Tools::Reference, Some(reference::provide(&cache, "kmod34")?)),
     };
-    let mut root = guest::base(&workspace(), &tree, &tools, &shell, packaged.as_deref())?;
+    let mut root = guest::base(&workspace::root(), &tree, &tools, &shell, packaged.as_deref())?;
     guest::add_refused(&mut root, &tree, "vfat")?;
     root.link("job", "/vm/demo.sh");
     progress(&format!("booting {}", tree.version));
@@ -77,7 +77,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if let Some(kernel) = rust_kernel(&cache, options)? {
         progress("packing the companion modules");
         let companions = kernel::companions::provide(&cache, &kernel)?;
-        let mut root = guest::base(&workspace(), &kernel.tree, &tools, &shell, packaged.as_deref())?;
+        let mut root = guest::base(&workspace::root(), &kernel.tree, &tools, &shell, packaged.as_deref())?;
         guest::add_companions(&mut root, &kernel.tree, &companions)?;
         root.link("job", "/vm/demo-rust.sh");
         progress(&format!("booting {}", kernel.tree.version));

@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::cache::Cache;
-use crate::{cargo, dist, process, reference};
+use crate::{binary, cargo, process, reference};
 
 /// The options of `cargo xtask faults`.
 #[derive(Args)]
@@ -28,6 +28,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         .args(["run", "--quiet", "--package", "modutils-tests", "--bin", "faults", "--"])
         .args(options.reference.then_some("--reference"))
         .env("MODUTILS_CACHE", cache.root())
-        .env("MODUTILS_KMOD", dist::static_binary()?);
+        .env("MODUTILS_KMOD", binary::build_static()?);
     process::run(&mut command)
 }

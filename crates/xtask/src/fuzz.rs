@@ -75,7 +75,7 @@ pub(crate) fn smoke() -> Result<(usize, usize)> {
 
 /// The names of all targets.
 fn targets() -> Result<Vec<String>> {
-    let directory = workspace().join("tests/fuzz/fuzz_targets");
+    let directory = workspace::root().join("tests/fuzz/fuzz_targets");
     let files = fs::read_dir(&directory).with_context(|| directory.display().to_string())?;
     let mut targets = Vec::new();
     for file in files {
@@ -117,11 +117,11 @@ fn build() -> Result<PathBuf> {
         process::run(cargo::command().args(["install", "--quiet", "--locked", "cargo-fuzz"]))?;
     }
     let directory = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| workspace().join("target"), PathBuf::from)
+        .map_or_else(|| workspace::root().join("target"), PathBuf::from)
         .join("fuzz");
     let mut build = cargo::command();
     build.args(["fuzz", "build", "--fuzz-dir", "tests/fuzz", "--sanitizer", "none", "--target", MACHINE]);
-    process::run(build.arg("--target-dir").arg(&directory).current_dir(workspace()))?;
+    process::run(build.arg("--target-dir").arg(&directory).current_dir(workspace::root()))?;
     Ok(directory.join(MACHINE).join("release"))
 }
 
@@ -129,7 +129,7 @@ fn build() -> Result<PathBuf> {
 fn write_seeds(directory: &Path) -> Result<()> {
     let mut seeds = cargo::command();
     seeds.args(["run", "--quiet", "--package", "modutils-tests", "--example", "fuzz-seeds", "--"]);
-    process::run(seeds.arg(directory).current_dir(workspace()))
+    process::run(seeds.arg(directory).current_dir(workspace::root()))
 }
 
 fn run_one(target: &str, program: &Path, place: &Path, time: Duration) -> Result<Outcome> {
@@ -147,7 +147,7 @@ fn run_one(target: &str, program: &Path, place: &Path, time: Duration) -> Result
         .arg(format!("-max_len={}", longest(target)))
         .arg(format!("-artifact_prefix={}/", findings.display()))
         .arg(&corpus);
-    let seeds = [place.join("seeds").join(target), workspace().join("tests/fuzz/seeds").join(target)];
+    let seeds = [place.join("seeds").join(target), workspace::root().join("tests/fuzz/seeds").join(target)];
     command.args(seeds.iter().filter(|directory| directory.is_dir()));
     let said = File::create(&log).with_context(|| log.display().to_string())?;
     command.stdout(said.try_clone()?).stderr(said);
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn every_target_is_declared_and_every_text_seed_has_a_target() {
-        let directory = workspace().join("tests/fuzz");
+        let directory = workspace::root().join("tests/fuzz");
         let manifest = fs::read_to_string(directory.join("Cargo.toml")).unwrap();
         let targets = targets().unwrap();
         for target in &targets {

@@ -20,10 +20,8 @@ use anyhow::{Context, Result, bail};
 
 use testkit::patch;
 
-use crate::cache::Cache;
 use crate::initramfs::Initramfs;
-use crate::mirror::{self, Unavailable};
-use crate::packages::{self, DPKG_DEB, GZIP, XZ, ZSTD};
+use crate::packages::{self, GZIP, XZ, ZSTD};
 use crate::trees::{self, Tree};
 use crate::{process, reference};
 
@@ -179,30 +177,6 @@ pub(crate) fn add_companions(root: &mut Initramfs, tree: &Tree, dir: &Path) -> R
         root.copy(module, &format!("lib/modules/{}/extra/{name}", tree.version))?;
     }
     Ok(())
-}
-
-/// The static shell, from the cache or unpacked now.
-///
-/// # Errors
-/// When its package can't be had or unpacked.
-pub(crate) fn busybox(cache: &Cache) -> Result<PathBuf> {
-    cache.provide("guest/busybox", |draft| {
-        packages::need(&[DPKG_DEB])?;
-        let busybox = |suite: &str| mirror::package(cache, suite, "amd64", "busybox-static", "");
-        let deb = busybox("trixie").or_else(|error| {
-            if !error.is::<Unavailable>() {
-                return Err(error);
-            }
-            eprintln!("mirror: {error:#}; looking in bookworm");
-            busybox("bookworm")
-        })?;
-        let dir = tempfile::tempdir()?;
-        reference::unpack(&deb, dir.path())?;
-        let places = ["usr/bin/busybox", "bin/busybox"].map(|place| dir.path().join(place));
-        let binary = places.iter().find(|place| place.is_file()).context("no busybox in its package")?;
-        fs::copy(binary, draft)?;
-        Ok(())
-    })
 }
 
 impl Variant {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
-use crate::{dist, man, reference, workspace};
+use crate::{binary, man, reference, workspace};
 
 /// The options of `cargo xtask install`.
 #[derive(Args)]
@@ -62,8 +62,8 @@ pub(crate) enum Kind {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let binary = match (&options.binary, options.kind) {
         (Some(binary), _) => binary.clone(),
-        (None, Kind::Static) => dist::static_binary()?,
-        (None, Kind::Dynamic) => dist::dynamic_binary()?,
+        (None, Kind::Static) => binary::build_static()?,
+        (None, Kind::Dynamic) => binary::build_dynamic()?,
     };
     let written = install(&options.destdir, &options.places, &binary)?;
     println!("{written} files, links and directories below {}", options.destdir.display());
@@ -75,7 +75,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 /// # Errors
 /// When something can't be read or written.
 pub(crate) fn install(destdir: &Path, places: &Places, binary: &Path) -> Result<usize> {
-    let workspace = workspace();
+    let workspace = workspace::root();
     let mut into = Destination { destdir, count: 0 };
     let (prefix, share) = (&places.prefix, places.prefix.join("share"));
     let sbin = places.sbindir.clone().unwrap_or_else(|| prefix.join("sbin"));

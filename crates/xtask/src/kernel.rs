@@ -14,30 +14,23 @@
 
 mod build;
 pub(crate) mod companions;
+mod digest;
 mod progress;
+mod rust_kernel;
 mod signature;
 mod source;
 mod toolchain;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
 use crate::cache::Cache;
-use crate::trees::Tree;
 use crate::{process, workspace};
 
-/// A kernel with CONFIG_RUST in the cache.
-pub(crate) struct RustKernel {
-    /// What it boots and its own modules.
-    pub(crate) tree: Tree,
-    /// What external modules are built against.
-    external: PathBuf,
-    /// The key of its entry.
-    key: String,
-}
+pub(crate) use rust_kernel::RustKernel;
 
 /// Provides kernel and modules and prints where they lie.
 ///
@@ -57,7 +50,7 @@ pub(crate) fn run() -> Result<()> {
 /// # Errors
 /// When the compiler or the configuration can't be read.
 pub(crate) fn cached(cache: &Cache) -> Result<Option<RustKernel>> {
-    let digest = digest()?;
+    let digest = build_digest()?;
     let known = format!("{}-{digest}", source::version(None));
     let dir = cache.root().join("kernels");
     let others = fs::read_dir(&dir).into_iter().flatten().flatten();
@@ -66,7 +59,7 @@ pub(crate) fn cached(cache: &Cache) -> Result<Option<RustKernel>> {
     others.retain(|name| name.ends_with(&format!("-{digest}")));
     others.sort();
     let key = if others.contains(&known) { Some(known) } else { others.pop() };
-    key.map(|key| open(dir.join(&key), key)).transpose()
+    key.map(|key| RustKernel::open(dir.join(&key), key)).transpose()
 }
 
 /// The kernel, from the cache or built now.
@@ -82,7 +75,7 @@ pub(crate) fn provide(cache: &Cache) -> Result<RustKernel> {
     }
     let bindgen = toolchain::need(cache)?;
     let package = source::provide(cache)?;
-    let key = format!("{}-{}", source::version(Some(&package)), digest()?);
+    let key = format!("{}-{}", source::version(Some(&package)), build_digest()?);
     let work = cache.root().join("build").join(&key);
     let root = cache.provide(&format!("kernels/{key}"), |draft| {
         eprintln!("kernel: none is cached for this source, configuration and compiler; building takes 5 to 15 minutes");
@@ -93,41 +86,19 @@ pub(crate) fn provide(cache: &Cache) -> Result<RustKernel> {
     if work.exists() {
         fs::remove_dir_all(&work).with_context(|| work.display().to_string())?;
     }
-    open(root, key)
-}
-
-fn open(root: PathBuf, key: String) -> Result<RustKernel> {
-    let release = root.join("external/include/config/kernel.release");
-    let version = fs::read_to_string(&release).with_context(|| release.display().to_string())?;
-    let external = root.join("external");
-    Ok(RustKernel { tree: Tree { root, version: version.trim().to_owned() }, external, key })
+    RustKernel::open(root, key)
 }
 
 /// The configuration, over the smallest that the kernel has.
 fn fragment() -> PathBuf {
-    let fragment = workspace().join("integration/kernel/rust.fragment");
+    let fragment = workspace::root().join("integration/kernel/rust.fragment");
     // It is read in another directory.
     fragment.canonicalize().unwrap_or(fragment)
 }
 
 /// What tells apart kernels of the same source: the configuration and the compilers.
-fn digest() -> Result<String> {
+fn build_digest() -> Result<String> {
     let compiler = process::output(Command::new("gcc").arg("--version")).unwrap_or_default();
     let fragment = fs::read(fragment()).context("the kernel's configuration")?;
-    hash(&[toolchain::rustc_version()?.as_bytes(), compiler.as_bytes(), &fragment])
-}
-
-/// Twelve hexadecimal digits of the SHA-256 of the parts.
-fn hash(parts: &[&[u8]]) -> Result<String> {
-    let file = tempfile::NamedTempFile::new()?;
-    let framed = parts.iter().flat_map(|part| [part.len().to_string().into_bytes(), part.to_vec()]);
-    fs::write(file.path(), framed.collect::<Vec<_>>().join(&b'\n'))?;
-    let sum = process::output(Command::new("sha256sum").arg(file.path()))?;
-    Ok(sum.chars().take(12).collect())
-}
-
-/// The files below `dir`, sorted, with their contents.
-fn contents(dir: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>> {
-    let files = crate::trees::files_below(dir, "")?;
-    files.into_iter().map(|path| Ok((path.clone(), fs::read(&path)?))).collect()
+    digest::hash(&[toolchain::rustc_version()?.as_bytes(), compiler.as_bytes(), &fragment])
 }

@@ -5,6 +5,8 @@
 
 mod audit;
 mod bench;
+mod binary;
+mod busybox;
 mod cache;
 mod cargo;
 mod damage;
@@ -35,6 +37,7 @@ mod test;
 mod tour;
 mod trees;
 mod vm;
+mod workspace;
 
 use std::process::ExitCode;
 
@@ -142,11 +145,4 @@ fn fetch(names: &[String]) -> Result<()> {
         println!("{name:24} {}", path.display());
     }
     Ok(())
-}
-
-/// The checkout we belong to.
-fn workspace() -> std::path::PathBuf {
-    let manifest = std::env::var_os("CARGO_MANIFEST_DIR").map(std::path::PathBuf::from);
-    let crates = manifest.as_deref().and_then(std::path::Path::parent);
-    crates.and_then(std::path::Path::parent).map_or_else(|| ".".into(), std::path::Path::to_owned)
 }

@@ -20,7 +20,7 @@ const DIFFERENCES: &str = "man/modutils-differences.7";
 /// # Errors
 /// When a file can't be read or written, or mandoc finds fault with a page.
 pub(crate) fn run() -> Result<()> {
-    let workspace = workspace();
+    let workspace = workspace::root();
     let architecture = fs::read_to_string(workspace.join("ARCHITECTURE.md")).context("ARCHITECTURE.md")?;
     fs::write(workspace.join(DIFFERENCES), differences(&architecture)?).context(DIFFERENCES)?;
     check()?;
@@ -34,7 +34,7 @@ pub(crate) fn run() -> Result<()> {
 /// When it finds some.
 pub(crate) fn check() -> Result<()> {
     packages::need(&[MANDOC])?;
-    let pages = pages(&workspace())?;
+    let pages = pages(&workspace::root())?;
     let out = Command::new(MANDOC.name).args(["-T", "lint", "-W", "style"]).args(&pages).output()?;
     let said = String::from_utf8_lossy(&out.stdout);
     // Whether a page that we mention is installed on this machine says nothing about ours.
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn the_page_of_differences_is_that_of_the_tables() {
-        let workspace = workspace();
+        let workspace = workspace::root();
         let architecture = fs::read_to_string(workspace.join("ARCHITECTURE.md")).unwrap();
         let page = fs::read_to_string(workspace.join(DIFFERENCES)).unwrap();
         assert!(page == differences(&architecture).unwrap(), "run `cargo xtask man`");

@@ -12,7 +12,7 @@ use crate::initramfs::Initramfs;
 use crate::qemu::{self, Machine, Next};
 use crate::scenarios::{Outcome, Verdict};
 use crate::trees::Tree;
-use crate::{guest, reference, workspace};
+use crate::{busybox, reference, workspace};
 
 /// The modules without which there is no disk and no file system.
 const NEEDED: [&str; 2] = ["virtio_blk", "squashfs"];
@@ -23,7 +23,7 @@ const NEEDED: [&str; 2] = ["virtio_blk", "squashfs"];
 /// When the disk or the archive can't be made; a machine that does not come up is an outcome.
 pub(crate) fn run(cache: &Cache, tree: &Tree, binary: &Path) -> Result<Outcome> {
     let start = Instant::now();
-    let (busybox, scripts) = (guest::busybox(cache)?, workspace().join("integration/vm"));
+    let (busybox, scripts) = (busybox::provide(cache)?, workspace::root().join("integration/vm"));
     let disk = disk::image(FileSystem::Squashfs, &busybox, &scripts.join("root-init"))?;
     let archive = archive(tree, binary, &busybox, &scripts.join("minimal-init"))?;
     let kernel = tree.kernel();

@@ -7,6 +7,7 @@
 
 mod download;
 mod index;
+mod package;
 mod site;
 
 use std::fmt;
@@ -17,7 +18,8 @@ use anyhow::{Context, Result};
 use crate::cache::Cache;
 use crate::packages::{self, CURL, XZ};
 use download::Failure;
-use index::{Package, kernel_release, natural};
+use index::{kernel_release, natural};
+use package::Package;
 use site::Archive;
 
 pub(crate) use download::received;

@@ -19,7 +19,7 @@ use crate::disk::{self, FileSystem};
 use crate::packages::{self, UNSHARE};
 use crate::qemu::{self, Machine, Next};
 use crate::scenarios::{Outcome, Verdict};
-use crate::{deb, dist, guest, workspace};
+use crate::{binary, busybox, deb, workspace};
 
 /// The options of `cargo xtask packaging`.
 #[derive(Args)]
@@ -41,7 +41,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let binary = match &options.binary {
         Some(binary) => binary.clone(),
-        None => dist::static_binary()?,
+        None => binary::build_static()?,
     };
     let suites =
         root::SUITES.into_iter().filter(|suite| options.suite.as_deref().is_none_or(|only| only == *suite));
@@ -72,7 +72,7 @@ pub(crate) fn run_all(cache: &Cache, binary: &Path) -> Result<Vec<Outcome>> {
 fn run_in(cache: &Cache, suite: &str, binary: &Path, only: Option<&str>) -> Result<Vec<Outcome>> {
     packages::need(&[UNSHARE])?;
     let pristine = root::provide(cache, suite)?;
-    let dir = workspace().join("integration/packaging");
+    let dir = workspace::root().join("integration/packaging");
     let mut scripts: Vec<PathBuf> = Vec::new();
     for entry in fs::read_dir(&dir).with_context(|| dir.display().to_string())? {
         let path = entry?.path();
@@ -104,7 +104,7 @@ fn run_script(cache: &Cache, pristine: &Path, binary: &Path, script: &Path) -> R
     for version in [env!("CARGO_PKG_VERSION"), concat!(env!("CARGO_PKG_VERSION"), "+next")] {
         deb::build(binary, &here, version)?;
     }
-    let workspace = workspace();
+    let workspace = workspace::root();
     for library in ["integration/vm/lib.sh", "integration/packaging/lib.sh"] {
         let name = if library.contains("vm") { "vm-lib.sh" } else { "lib.sh" };
         fs::copy(workspace.join(library), here.join(name)).with_context(|| library.to_owned())?;
@@ -146,8 +146,8 @@ fn in_root(root: &Path) -> Result<(bool, Vec<String>)> {
 /// what is there, which tells the modules that brought it there.
 fn boot(cache: &Cache, root: &Path, image: &Path, log: &mut Vec<String>) -> Result<()> {
     let kernel = disk::newest(&root.join("boot"), "vmlinuz-")?;
-    let busybox = guest::busybox(cache)?;
-    let disk = disk::image(FileSystem::Ext4, &busybox, &workspace().join("integration/vm/root-init"))?;
+    let busybox = busybox::provide(cache)?;
+    let disk = disk::image(FileSystem::Ext4, &busybox, &workspace::root().join("integration/vm/root-init"))?;
     let initramfs = fs::read(image)?;
     let machine = Machine {
         parameters: "root=/dev/vda rootfstype=ext4 rw init=/init",

@@ -16,8 +16,8 @@ use anyhow::{Context, Result, bail};
 use crate::cache::Cache;
 use crate::guest::{self, Tools};
 use crate::qemu::{self, Machine, Next};
-use crate::reference;
 use crate::trees::Tree;
+use crate::{busybox, reference};
 
 /// How a `# kernels:` line names the kernel with the companion modules.
 const RUST: &str = "rust";
@@ -125,7 +125,7 @@ pub(crate) fn run(cache: &Cache, run: &Run) -> Result<Vec<Outcome>> {
 
 /// Runs scenarios in one guest.
 fn run_in_one_boot(cache: &Cache, run: &Run, boot: &Boot, scenarios: &[&Scenario]) -> Result<Vec<Outcome>> {
-    let (shell, packaged) = (guest::busybox(cache)?, reference::provide(cache, "kmod34")?);
+    let (shell, packaged) = (busybox::provide(cache)?, reference::provide(cache, "kmod34")?);
     let mut root = guest::base(run.workspace, run.tree, &run.tools, &shell, Some(&packaged))?;
     match run.extra {
         Extra::Variants(other) => guest::add_variants(&mut root, run.tree, other.ok())?,

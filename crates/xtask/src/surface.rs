@@ -6,9 +6,10 @@
 //! public signature names counts too, with its functions. Variants, public fields and `pub use` declarations are counted
 //! separately. Nothing counts that is `#[doc(hidden)]`, `#[cfg(test)]` or behind a feature that is off by default.
 //!
-//! [`rules::Rule`] lists what is checked. rustdoc's JSON would know all of this, but only nightly writes it: here names are
+//! [`violation::Rule`] lists what is checked. rustdoc's JSON would know all of this, but only nightly writes it: here names are
 //! resolved as far as signatures need it, and a name that cannot be resolved is a violation, not a pass.
 
+mod allowed;
 mod attributes;
 mod internals;
 mod macros;
@@ -21,6 +22,7 @@ mod rules;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod violation;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -33,8 +35,8 @@ use attributes::Conditions;
 use metadata::Packages;
 use parts::{Kind, Part};
 use reach::Surface;
-use rules::{Rule, Violation};
 use tree::Library;
+use violation::{Rule, Violation};
 
 /// The library's first file.
 const ROOT: &str = "crates/modutils/src/lib.rs";

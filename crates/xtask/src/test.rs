@@ -24,7 +24,7 @@ use crate::packages::{
     self, CURL, CXX, FISH, GZIP, JSONSCHEMA, OPENSSL, PYTHON, QEMU, READELF, XZ, ZSH, ZSTD,
 };
 use crate::{
-    cargo, dist, features, fuzz, kernel, man, outside, packaging, process, scenarios, surface, tour, vm,
+    binary, cargo, features, fuzz, kernel, man, outside, packaging, process, scenarios, surface, tour, vm,
     workspace,
 };
 use stages::{Count, Stages};
@@ -67,7 +67,7 @@ fn whole(full: bool) -> Result<()> {
         packages::need_components(&["rustfmt", "clippy"])
     });
     stages.check("formatting", formatting);
-    let binary = stages.value("the static binary", dist::static_binary);
+    let binary = stages.value("the static binary", binary::build_static);
     let materials = Materials::gather(&cache, &mut stages)?;
     let tests = Tests { binary: binary.as_deref(), materials: &materials, full };
     stages.check("compiling the tests", compile_tests);
@@ -285,7 +285,7 @@ fn compile_tests() -> Result<()> {
 fn formatting() -> Result<()> {
     cargo::check("fmt", cargo::command().args(["fmt", "--all", "--check"]))?;
     // The fuzz targets are a workspace of their own.
-    let manifest: PathBuf = workspace().join("tests/fuzz/Cargo.toml");
+    let manifest: PathBuf = workspace::root().join("tests/fuzz/Cargo.toml");
     cargo::check("fmt", cargo::command().args(["fmt", "--check", "--manifest-path"]).arg(manifest))
 }
 

@@ -13,7 +13,7 @@ use crate::cache::Cache;
 use crate::guest::{self, Tools};
 use crate::packages::{self, PYTHON};
 use crate::qemu::{self, Machine, Next};
-use crate::{dist, trees, workspace};
+use crate::{binary, busybox, trees, workspace};
 
 /// The marks in README.md; the first one ends with the version of the kernel that was booted.
 const BEGIN: &str = "<!-- From `cargo xtask tour`, on Linux ";
@@ -31,8 +31,8 @@ pub(crate) const NEEDS: [&str; 3] = ["trixie-cloud", "bookworm-cloud", crate::te
 /// # Errors
 /// When the machine does not come up, or README.md has no place for it.
 pub(crate) fn run() -> Result<()> {
-    let (release, tour) = tour(&Cache::open()?, &dist::static_binary()?)?;
-    let path = workspace().join("README.md");
+    let (release, tour) = tour(&Cache::open()?, &binary::build_static()?)?;
+    let path = workspace::root().join("README.md");
     let readme = fs::read_to_string(&path).context("README.md")?;
     let (before, _, _, after) = parts(&readme)?;
     fs::write(&path, format!("{before}{BEGIN}{release} -->\n{tour}{END}{after}")).context("README.md")?;
@@ -45,7 +45,7 @@ pub(crate) fn run() -> Result<()> {
 /// # Errors
 /// When it does not.
 pub(crate) fn check(cache: &Cache, binary: &Path) -> Result<()> {
-    let readme = fs::read_to_string(workspace().join("README.md")).context("README.md")?;
+    let readme = fs::read_to_string(workspace::root().join("README.md")).context("README.md")?;
     let (_, _, told, _) = parts(&readme)?;
     let (_, said) = tour(cache, binary)?;
     let different = told.lines().zip(said.lines()).find(|(told, said)| shape(told) != shape(said));
@@ -87,8 +87,8 @@ fn parts(readme: &str) -> Result<(&str, &str, &str, &str)> {
 fn tour(cache: &Cache, binary: &Path) -> Result<(String, String)> {
     let tree = trees::provide(cache, NEEDS[0])?.context("no such tree")?;
     let foreign = trees::provide(cache, NEEDS[1])?.context("no such tree")?;
-    let busybox = guest::busybox(cache)?;
-    let mut root = guest::base(&workspace(), &tree, &Tools::Ours(binary), &busybox, None)?;
+    let busybox = busybox::provide(cache)?;
+    let mut root = guest::base(&workspace::root(), &tree, &Tools::Ours(binary), &busybox, None)?;
     guest::add_variants(&mut root, &tree, Some(&foreign))?;
     root.link("job", "/vm/tour.sh");
     let (kernel, initramfs) = (tree.kernel(), root.finish());

@@ -13,7 +13,7 @@ use crate::cache::Cache;
 use crate::mirror::{self, Kernel};
 use crate::packages::{self, DPKG_DEB, GZIP, XZ, ZSTD};
 use crate::progress::Progress;
-use crate::{process, reference};
+use crate::{busybox, process, reference};
 
 /// A tree by name.
 struct Recipe {
@@ -110,7 +110,7 @@ impl Given {
     /// # Errors
     /// When Debian's can't be had.
     pub(crate) fn busybox(&self, cache: &Cache) -> Result<PathBuf> {
-        self.busybox.clone().map_or_else(|| crate::guest::busybox(cache), Ok)
+        self.busybox.clone().map_or_else(|| busybox::provide(cache), Ok)
     }
 }
 

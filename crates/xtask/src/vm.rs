@@ -10,7 +10,7 @@ use crate::guest::Tools;
 use crate::scenarios::{self, Extra, Outcome, Run};
 use crate::test::{BUSYBOX, Materials};
 use crate::trees::Tree;
-use crate::{dist, kernel, minimal, trees, workspace};
+use crate::{binary, kernel, minimal, trees, workspace};
 
 /// The trees whose kernels we boot, 6.1 and 6.12: no compression in one, xz in the kernel in the other.
 const STOCK: [&str; 2] = ["bookworm-cloud", "trixie-cloud"];
@@ -60,7 +60,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let cache = Cache::open()?;
     let binary = match (&options.binary, options.tools) {
         (Some(binary), _) => binary.clone(),
-        (None, Whose::Ours) => dist::static_binary()?,
+        (None, Whose::Ours) => binary::build_static()?,
         (None, Whose::Reference) => PathBuf::new(),
     };
     let tools = || match options.tools {
@@ -95,7 +95,7 @@ pub(crate) fn run_stock(cache: &Cache, binary: &Path, materials: &Materials) -> 
     for name in STOCK {
         if let Some(missing) = materials.missing_of(&[name, PACKAGED, BUSYBOX]) {
             let series = format!("{}.0", trees::series(name).context("no such tree")?);
-            let names = scenarios::names(&workspace(), &series, &Tools::Ours(binary))?;
+            let names = scenarios::names(&workspace::root(), &series, &Tools::Ours(binary))?;
             outcomes.extend(names.into_iter().map(|name| Outcome::failed(name, &missing.sentence())));
             continue;
         }
@@ -125,7 +125,7 @@ pub(crate) fn run_rust(cache: &Cache, binary: &Path, materials: &Materials) -> R
 /// # Errors
 /// When the scenarios can't be read.
 pub(crate) fn names_on_rust() -> Result<Vec<String>> {
-    let names = |tools: Tools| scenarios::names(&workspace(), RUST, &tools);
+    let names = |tools: Tools| scenarios::names(&workspace::root(), RUST, &tools);
     Ok([names(Tools::Ours(Path::new("")))?, names(Tools::Reference)?].concat())
 }
 
@@ -136,7 +136,7 @@ fn scenarios_on(
     only: Option<&str>,
     accelerator: &str,
 ) -> Result<Vec<Outcome>> {
-    let workspace = workspace();
+    let workspace = workspace::root();
     let run = |tree: &Tree, extra: Extra| {
         let whose = if matches!(tools, Tools::Ours(_)) { "our tools" } else { "the packaged kmod" };
         println!("      on {}, {whose}", tree.version);

@@ -144,7 +144,7 @@ pub(super) fn make(world: &World, tree: &str, modules: usize) -> Result<()> {
             fs::copy(from.join(name), side.join(name))?;
         }
     }
-    super::settle()
+    super::world::flush_writes()
 }
 
 /// The path of a copy: in a directory of its own, with a name of its own.

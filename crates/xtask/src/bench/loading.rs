@@ -51,7 +51,7 @@ fn told(cache: &Cache, binary: &Path, rounds: usize) -> Result<String> {
     let outcomes = scenarios::run(
         cache,
         &Run {
-            workspace: &workspace(),
+            workspace: &workspace::root(),
             tree: &kernel,
             extra: Extra::Variants(Ok(&other)),
             tools: Tools::Ours(binary),

@@ -29,8 +29,8 @@ use self::growth::Growth;
 use self::measure::{Call, Runs};
 use self::table::Row;
 use self::world::{Side, World, version};
+use crate::binary;
 use crate::cache::Cache;
-use crate::{dist, process};
 
 /// Names the binary to measure to the process that measures, which can't load modules.
 const CONFINED: &str = "MODUTILS_BENCH_BINARY";
@@ -169,7 +169,7 @@ impl Plan {
         if !self.counts.is_empty() {
             instructions::prepare(world)?;
         }
-        settle()
+        world::flush_writes()
     }
 
     /// Measures and prints row by row.
@@ -219,7 +219,7 @@ impl Results {
 fn confine(options: &Options) -> Result<()> {
     let binary = match &options.binary {
         Some(binary) => fs::canonicalize(binary).with_context(|| binary.display().to_string())?,
-        None => dist::static_binary()?,
+        None => binary::build_static()?,
     };
     let mut again = Command::new("setpriv");
     again.args(["--bounding-set=-sys_module", "--inh-caps=-sys_module"]);
@@ -254,11 +254,6 @@ fn counted(world: &World, name: &str, call: &Call) -> Row {
         Ok(counts) => Row::of_counts(name, counts),
         Err(error) => Row::failed(name, None, error),
     }
-}
-
-/// Has everything written that is still to be: it would be written while we measure.
-fn settle() -> Result<()> {
-    process::run(&mut Command::new("sync"))
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

@@ -165,3 +165,8 @@ impl Drop for World {
 pub(super) fn version(tree: &str) -> String {
     format!("6.0.0-{tree}")
 }
+
+/// Flushes pending writes to the disk, so that they do not happen during a measurement.
+pub(super) fn flush_writes() -> Result<()> {
+    process::run(&mut Command::new("sync"))
+}

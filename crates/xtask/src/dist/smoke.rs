@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use testkit::{Compression, Crc, ModuleBuilder};
 
-use super::Machine;
+use crate::binary::Target;
 use crate::process;
 
 /// The files of modules, each of which needs a symbol of the one before it.
@@ -23,7 +23,7 @@ const MODULES: [(&str, &str, Option<Compression>); 4] = [
 ///
 /// # Errors
 /// When it does not do what it should, or not the same.
-pub(super) fn test(machine: Machine, binary: &Path, reference: Option<&Path>) -> Result<String> {
+pub(super) fn test(target: Target, binary: &Path, reference: Option<&Path>) -> Result<String> {
     let directory = tempfile::tempdir()?;
     let modules = directory.path().join("lib/modules/1.0");
     fs::create_dir_all(&modules)?;
@@ -31,9 +31,9 @@ pub(super) fn test(machine: Machine, binary: &Path, reference: Option<&Path>) ->
         let module = module(name, number, compression);
         fs::write(modules.join(format!("{name}.{ending}")), module.build())?;
     }
-    let said = said_by(machine, binary, directory.path())?;
+    let said = outputs_of(target, binary, directory.path())?;
     if let Some(reference) = reference {
-        let expected = said_by(Machine::Amd64, reference, directory.path())?;
+        let expected = outputs_of(Target::Amd64, reference, directory.path())?;
         for (what, bytes) in &expected {
             if said.get(what) != Some(bytes) {
                 bail!("{} does not give the same as {}: {what}", binary.display(), reference.display());
@@ -65,7 +65,7 @@ fn module(name: &str, number: usize, compression: Option<Compression>) -> Module
 }
 
 /// What each tool says about the tree, and the bytes of each index.
-fn said_by(machine: Machine, binary: &Path, base: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
+fn outputs_of(target: Target, binary: &Path, base: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     let modules = base.join("lib/modules/1.0");
     let directory = base.to_str().context("a temporary directory has a plain name")?;
     let mut said = BTreeMap::new();
@@ -89,7 +89,7 @@ fn said_by(machine: Machine, binary: &Path, base: &Path) -> Result<BTreeMap<Stri
     runs.push(("modinfo", files));
     for (what, arguments) in runs {
         let name = what.split(' ').next().unwrap_or(what);
-        let out = process::output(machine.command(binary, name)?.args(&arguments))?;
+        let out = process::output(target.command(binary, name)?.args(&arguments))?;
         said.insert(what.to_owned(), out.into_bytes());
     }
     for entry in fs::read_dir(&modules)? {

@@ -19,7 +19,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::cache::Cache;
-use crate::kernel::{self, RustKernel, build, progress, signature};
+use crate::kernel::rust_kernel::RustKernel;
+use crate::kernel::{build, digest, progress, signature, toolchain};
 use crate::packages::{self, GZIP, Program, XZ, ZSTD};
 use crate::{process, trees, workspace};
 
@@ -35,15 +36,15 @@ const COMPRESSED: [(Program, &[&str]); 3] =
 /// # Errors
 /// When a part of the toolchain is missing, or the build fails.
 pub(crate) fn provide(cache: &Cache, kernel: &RustKernel) -> Result<PathBuf> {
-    let source = workspace().join("integration/modules");
-    let files = kernel::contents(&source)?;
+    let source = workspace::root().join("integration/modules");
+    let files = digest::contents(&source)?;
     let mut parts: Vec<&[u8]> = vec![RECIPE, kernel.key.as_bytes()];
     for (path, contents) in &files {
         parts.push(path.strip_prefix(&source)?.as_os_str().as_encoded_bytes());
         parts.push(contents);
     }
-    cache.provide(&format!("companions/{}", kernel::hash(&parts)?), |draft| {
-        kernel::toolchain::need_for_modules()?;
+    cache.provide(&format!("companions/{}", digest::hash(&parts)?), |draft| {
+        toolchain::need_for_modules()?;
         packages::need(&COMPRESSED.map(|(program, _)| program))?;
         // Kernel modules cannot be built in a directory with a blank in its name, which TMPDIR may have.
         let work = tempfile::Builder::new().prefix("companions").tempdir_in(cache.root())?;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::cache::Cache;
-use crate::mirror::index::Package;
+use crate::mirror::package::Package;
 use crate::process;
 use crate::progress::Progress;
 

@@ -9,27 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context, Result};
 
 use crate::mirror::download;
+use crate::mirror::package::Package;
 use crate::packages::{self, GZIP, Program, XZ};
 use crate::process;
-
-/// A package that an index names.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Package {
-    pub(super) name: String,
-    pub(super) version: String,
-    /// Its path on the mirror.
-    pub(super) file: String,
-    pub(super) sha256: String,
-    /// Its bytes, where the index says so.
-    pub(super) size: Option<u64>,
-}
-
-impl Package {
-    /// The last component of its path.
-    pub(super) fn file_name(&self) -> &str {
-        self.file.rsplit('/').next().unwrap_or(&self.file)
-    }
-}
 
 /// The forms of an index that a mirror may have, the usual one first.
 const FORMS: [(&str, Program); 2] = [("xz", XZ), ("gz", GZIP)];

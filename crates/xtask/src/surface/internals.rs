@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::attributes::Conditions;
 use super::metadata::{Packages, list};
-use super::rules::{Rule, Violation};
+use super::violation::{Rule, Violation};
 
 /// The feature, and the module behind it.
 const INTERNALS: &str = "internals";

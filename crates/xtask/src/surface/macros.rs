@@ -3,9 +3,10 @@
 
 use proc_macro2::{Delimiter, TokenTree};
 
+use super::allowed::is_allowed;
 use super::resolve::Meaning;
-use super::rules::{Rule, Violation, is_allowed};
 use super::tree::Library;
+use super::violation::{Rule, Violation};
 
 /// Checks every call: its arguments, which may be put anywhere, and, for a macro of this crate, the body.
 pub(super) fn check(library: &Library, violations: &mut Vec<Violation>) {

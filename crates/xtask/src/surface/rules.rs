@@ -1,18 +1,12 @@
-//! The rules, and what violates them.
+//! The checks of the rules.
 
-use std::fmt;
-use std::path::Path;
-use std::rc::Rc;
-
+use super::allowed::is_allowed;
 use super::macros;
 use super::names::Named;
 use super::parts::Kind;
 use super::reach::Surface;
-use super::resolve::STANDARD;
 use super::tree::Library;
-
-/// The crates beside the standard library whose types public signatures may name.
-const ALLOWED: [&str; 1] = ["bstr"];
+use super::violation::{Rule, Violation};
 
 /// Public enums, and structures of public fields, that cannot grow: path and reason.
 pub(super) type Closed = [(&'static str, &'static str)];
@@ -24,44 +18,6 @@ pub(super) const CLOSED: &Closed = &[
     ("depmod::devname::Device", "the columns of modules.devname are fixed"),
     ("depmod::devname::Node", "the columns of modules.devname are fixed"),
 ];
-
-/// What a violation is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Rule {
-    /// A public signature names the standard library, `bstr` and the crate's own types only.
-    Outside,
-    /// A public enum, and a structure of public fields, is `#[non_exhaustive]`.
-    Exhaustive,
-    /// What is public and hidden is behind a feature that is off by default.
-    Hidden,
-    /// The tools and the C library do not use the feature `internals`.
-    Internals,
-    /// Nothing public is declared by a macro, and every name can be resolved.
-    Unseen,
-}
-
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Rule::Outside => "types of other crates in public signatures",
-            Rule::Exhaustive => "public types that cannot grow",
-            Rule::Hidden => "hidden items that everyone can use",
-            Rule::Internals => "uses of the feature internals",
-            Rule::Unseen => "blind spots of this check",
-        })
-    }
-}
-
-/// Where a rule is violated, and how.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Violation {
-    pub(super) rule: Rule,
-    pub(super) file: Rc<Path>,
-    pub(super) line: usize,
-    /// The item's path, or what else it is about.
-    pub(super) subject: String,
-    pub(super) text: String,
-}
 
 /// Checks a crate's surface.
 pub(super) fn check(library: &Library, surface: &Surface, closed: &Closed) -> Vec<Violation> {
@@ -82,11 +38,6 @@ pub(super) fn check(library: &Library, surface: &Surface, closed: &Closed) -> Ve
     violations.sort();
     violations.dedup();
     violations
-}
-
-/// Whether what comes from a crate may be public.
-pub(super) fn is_allowed(crate_name: &str) -> bool {
-    STANDARD.contains(&crate_name) || ALLOWED.contains(&crate_name)
 }
 
 fn outside(surface: &Surface, violations: &mut Vec<Violation>) {

@@ -10,7 +10,7 @@ use tempfile::NamedTempFile;
 use crate::cache::Cache;
 use crate::mirror::{self, Unavailable};
 use crate::test::stages::{Count, Stages};
-use crate::{guest, reference, trees};
+use crate::{busybox, reference, trees};
 
 /// The guest's shell, among the names of trees and references.
 pub(crate) const BUSYBOX: &str = "busybox";
@@ -115,7 +115,7 @@ fn is_optional(name: &str) -> bool {
 
 fn provide(cache: &Cache, name: &str) -> Result<()> {
     if name == BUSYBOX {
-        return guest::busybox(cache).map(drop);
+        return busybox::provide(cache).map(drop);
     }
     match trees::provide(cache, name)? {
         Some(_) => Ok(()),

@@ -1,4 +1,4 @@
-//! The machines that there are release binaries for, and what building for each takes.
+//! The architectures that release binaries are built for, and what each build needs.
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -9,9 +9,9 @@ use clap::ValueEnum;
 
 use crate::packages::{self, MUSL_GCC, Program};
 
-/// A machine, by Debian's name for it.
+/// An architecture, by Debian's name.
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
-pub(crate) enum Machine {
+pub(crate) enum Target {
     /// x86, 64 bits
     Amd64,
     /// Arm, 64 bits
@@ -20,19 +20,19 @@ pub(crate) enum Machine {
     Riscv64,
 }
 
-/// The compilers for the C parts, the decompressors. Debian's are for glibc; these parts call nothing of a C library
-/// but what musl has as well, once the checked variants of memcpy and the like are left out.
+/// The compilers for the decompressors, which are C. Debian's compilers target glibc. The decompressors only call
+/// functions that musl has too, once the fortified variants of memcpy and similar are disabled.
 const ARM64_GCC: Program = Program { name: "aarch64-linux-gnu-gcc", package: "gcc-aarch64-linux-gnu" };
 const RISCV64_GCC: Program = Program { name: "riscv64-linux-gnu-gcc", package: "gcc-riscv64-linux-gnu" };
 const ARM64_HEADERS: Program =
     Program { name: "/usr/aarch64-linux-gnu/include/stdio.h", package: "libc6-dev-arm64-cross" };
 const RISCV64_HEADERS: Program =
     Program { name: "/usr/riscv64-linux-gnu/include/stdio.h", package: "libc6-dev-riscv64-cross" };
-/// What runs the binaries of other machines.
+/// The emulators for binaries of other architectures.
 const ARM64_QEMU: Program = Program { name: "qemu-aarch64-static", package: "qemu-user-static" };
 const RISCV64_QEMU: Program = Program { name: "qemu-riscv64-static", package: "qemu-user-static" };
 
-impl Machine {
+impl Target {
     /// Debian's name.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -42,9 +42,9 @@ impl Machine {
         }
     }
 
-    /// Rust's target. Rust 1.95's library for musl on RISC-V is not where rustup looks for it: there the C library is
-    /// Debian's, linked in.
-    pub(crate) fn target(self) -> &'static str {
+    /// Rust's target triple. Rust 1.95's library for musl on RISC-V is not where rustup looks for it, so that
+    /// target links Debian's glibc statically.
+    pub(crate) fn triple(self) -> &'static str {
         match self {
             Self::Amd64 => "x86_64-unknown-linux-musl",
             Self::Arm64 => "aarch64-unknown-linux-musl",
@@ -52,7 +52,7 @@ impl Machine {
         }
     }
 
-    /// What must be installed to build for it.
+    /// The programs that must be installed to build for this target.
     pub(crate) fn programs(self) -> Vec<Program> {
         match self {
             Self::Amd64 => vec![MUSL_GCC],
@@ -61,20 +61,20 @@ impl Machine {
         }
     }
 
-    /// Tells cargo how to compile and link for it.
+    /// Sets the compiler, the linker and their flags in cargo's environment.
     pub(crate) fn prepare(self, cargo: &mut Command) {
         let Some(compiler) = self.compiler() else { return };
-        let target = self.target();
-        let variable = target.replace('-', "_");
+        let triple = self.triple();
+        let variable = triple.replace('-', "_");
         cargo
             .env(format!("CC_{variable}"), compiler.name)
             .env(format!("CARGO_TARGET_{}_LINKER", variable.to_uppercase()), compiler.name);
-        let flags = if target.ends_with("musl") {
+        let flags = if triple.ends_with("musl") {
             cargo.env(
                 format!("CFLAGS_{variable}"),
                 "-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=0 -fno-stack-protector",
             );
-            // Rust brings musl and its start files along for these targets.
+            // Rust ships musl and its start files for these targets.
             "-C link-self-contained=yes"
         } else {
             "-C target-feature=+crt-static"
@@ -82,11 +82,12 @@ impl Machine {
         cargo.env(format!("CARGO_TARGET_{}_RUSTFLAGS", variable.to_uppercase()), flags);
     }
 
-    /// The command that runs a binary of this machine as the tool `name`, emulated where this is another machine.
+    /// The command that runs a binary of this target as the tool `name`, in an emulator if this machine is not of the
+    /// target's architecture.
     ///
     /// # Errors
     /// When the emulator can't be had.
-    pub(super) fn command(self, binary: &Path, name: &str) -> Result<Command> {
+    pub(crate) fn command(self, binary: &Path, name: &str) -> Result<Command> {
         let Some(emulator) = self.emulator() else {
             let mut command = Command::new(binary);
             command.arg0(name);
