@@ -20,6 +20,7 @@ mod modprobe_manners;
 mod modprobe_remove;
 mod modprobe_show;
 mod modprobe_sources;
+mod release;
 mod rmmod;
 mod rows;
 mod surface;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use testkit::{Compression, Errno};
 
+use super::release::MODULE_DIRECTORY;
 use super::rows::Row;
 
 /// What a case shows of an option.
@@ -179,8 +180,8 @@ impl Case {
 
     /// A file; `@` at the start stands for the directory of the modules. Text is unescaped as [`words`] tells.
     pub(crate) fn file(self, path: &str, text: &str) -> Case {
-        let bytes = unescape(&text.replace('@', super::world::KERNEL));
-        self.step(Step::File(path.replace('@', super::world::KERNEL), bytes))
+        let bytes = unescape(&text.replace('@', MODULE_DIRECTORY));
+        self.step(Step::File(path.replace('@', MODULE_DIRECTORY), bytes))
     }
 
     /// `/etc/modprobe.d/NAME` with this text.
@@ -212,7 +213,7 @@ impl Case {
     }
 
     pub(crate) fn delete(self, path: &str) -> Case {
-        self.step(Step::Delete(path.replace('@', super::world::KERNEL)))
+        self.step(Step::Delete(path.replace('@', MODULE_DIRECTORY)))
     }
 
     pub(crate) fn loaded(self, name: &'static str) -> Case {
@@ -287,7 +288,7 @@ impl Case {
 pub(crate) fn words(line: &str) -> Vec<Vec<u8>> {
     line.split(' ')
         .filter(|word| !word.is_empty())
-        .map(|word| unescape(&word.replace('@', super::world::KERNEL)))
+        .map(|word| unescape(&word.replace('@', MODULE_DIRECTORY)))
         .collect()
 }
 

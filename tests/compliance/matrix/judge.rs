@@ -6,8 +6,9 @@ use std::os::unix::process::ExitStatusExt;
 use testkit::{Side, compare::without_causes};
 
 use super::case::{Aspect, Case, Claim, Compare, Difference};
+use super::release::MODULE_DIRECTORY;
 use super::rows::Row;
-use super::world::{self, KERNEL, Seen};
+use super::world::{self, Seen};
 
 /// Both sides of one command line.
 pub(crate) struct Pair {
@@ -169,7 +170,7 @@ fn refute(claim: &Claim, seen: &Seen) -> Option<String> {
         Claim::Silent => (seen.messages().is_empty(), seen.messages()),
         Claim::Prints(what) => {
             let printed = text(&seen.outcome.stdout);
-            (printed == text(&super::case::unescape(&what.replace('@', KERNEL))), printed)
+            (printed == text(&super::case::unescape(&what.replace('@', MODULE_DIRECTORY))), printed)
         }
         Claim::PrintsLine(line) => (text(&seen.outcome.stdout).contains(line), text(&seen.outcome.stdout)),
         Claim::Loaded(names) => (seen.loaded.join(" ") == *names, seen.loaded.join(" ")),

@@ -15,11 +15,7 @@ use testkit::{
 use testkit::{cache, under_test};
 
 use super::case::{Case, Step};
-
-/// What `uname` says.
-pub(crate) const RELEASE: &str = "6.12.0-fake";
-/// Where the modules are, as tools see it. Cases write `@`.
-pub(crate) const KERNEL: &str = "/lib/modules/6.12.0-fake/kernel";
+use super::release::RELEASE;
 
 /// Much longer than any case takes, unless it hangs.
 const DEADLINE: Duration = Duration::from_secs(15);

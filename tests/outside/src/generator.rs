@@ -8,7 +8,7 @@ use std::{
 
 use modutils::{Context, Index, Module, ModuleName};
 
-use crate::{Outcome, ensure};
+use crate::result::{CheckResult, ensure};
 
 /// What goes into the image.
 #[derive(Default)]
@@ -49,7 +49,7 @@ impl Image {
     }
 }
 
-pub fn check(directory: &Path) -> Outcome {
+pub fn check(directory: &Path) -> CheckResult {
     let context = Context::builder().directory(directory).without_configuration().build()?;
     context.load_indexes()?;
     let mut image = Image::default();

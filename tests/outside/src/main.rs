@@ -8,15 +8,15 @@ mod generator;
 mod indexes;
 mod profiler;
 mod refusals;
+mod result;
 mod shared;
 
 use std::{path::Path, process::ExitCode};
 
-/// A check of one consumer.
-type Check = fn(&Path) -> Outcome;
+use result::CheckResult;
 
-/// What a check returns: the line to print, or what is wrong.
-type Outcome = Result<String, Box<dyn std::error::Error>>;
+/// A check of one consumer.
+type Check = fn(&Path) -> CheckResult;
 
 fn main() -> ExitCode {
     let Some(directory) = std::env::args_os().nth(1) else {
@@ -43,9 +43,4 @@ fn main() -> ExitCode {
         }
     }
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
-}
-
-/// An error with this text, unless the condition holds.
-fn ensure(holds: bool, text: impl Into<String>) -> Result<(), Box<dyn std::error::Error>> {
-    if holds { Ok(()) } else { Err(text.into().into()) }
 }

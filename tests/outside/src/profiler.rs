@@ -5,9 +5,9 @@ use std::{collections::HashMap, path::Path};
 
 use modutils::{Context, Index, ModuleName};
 
-use crate::{Outcome, ensure};
+use crate::result::{CheckResult, ensure};
 
-pub fn check(directory: &Path) -> Outcome {
+pub fn check(directory: &Path) -> CheckResult {
     let context = Context::builder().directory(directory).without_configuration().build()?;
     let mut names = Vec::new();
     context.dump(Index::Dependencies, |name, _line| names.push(ModuleName::new(name)))?;

@@ -8,9 +8,9 @@ use modutils::{
     plan::{LoadOptions, Planner},
 };
 
-use crate::{Outcome, ensure};
+use crate::result::{CheckResult, ensure};
 
-pub fn check(directory: &Path) -> Outcome {
+pub fn check(directory: &Path) -> CheckResult {
     let context = Context::builder().directory(directory).without_configuration().build()?;
     let module = context.lookup(b"vfat")?.into_iter().next().ok_or("vfat was not found")?;
     let mut planner = Planner::new(&context);

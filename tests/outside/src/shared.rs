@@ -4,9 +4,9 @@ use std::{fs, path::Path, sync::Arc, thread};
 
 use modutils::Context;
 
-use crate::{Outcome, ensure};
+use crate::result::{CheckResult, ensure};
 
-pub fn check(directory: &Path) -> Outcome {
+pub fn check(directory: &Path) -> CheckResult {
     let config = directory.join("shared.conf");
     fs::write(&config, "options loop max_loop=8\n")?;
     let context =
