@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use testkit::cache::{self, Tree};
+use testkit::cache::{self, ModuleTree};
 use testkit::{Indexes, Run, Side, TestRoot};
 
 /// How many modules a sample has, before those they depend on.
@@ -17,13 +17,13 @@ const SAMPLE: usize = 150;
 
 /// How much of a tree a test takes when `MODUTILS_FULL` is not set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Take {
+pub(crate) enum SampleSize {
     Whole,
     Sample,
 }
 
 /// A tree in a root, and what came of indexing it.
-pub(crate) struct Bench {
+pub(crate) struct IndexedTree {
     pub(crate) root: TestRoot,
     /// The modules, by their path in the module directory, in module order.
     pub(crate) modules: Vec<String>,
@@ -38,14 +38,14 @@ pub(crate) struct Indexed {
     pub(crate) files: Indexes,
 }
 
-impl Bench {
+impl IndexedTree {
     /// Brings a tree in and has both sides index it.
-    pub(crate) fn new(tree: &str, take: Take) -> Bench {
+    pub(crate) fn new(tree: &str, take: SampleSize) -> IndexedTree {
         let tree = cache::tree(tree);
         let root = TestRoot::with_version(&tree.version);
-        root.bring_tree(&tree, &|path| !is_module(path));
-        if take == Take::Whole || std::env::var_os("MODUTILS_FULL").is_some() {
-            root.bring_tree(&tree, &is_module);
+        root.add_tree(&tree, &|path| !is_module(path));
+        if take == SampleSize::Whole || std::env::var_os("MODUTILS_FULL").is_some() {
+            root.add_tree(&tree, &is_module);
         } else {
             bring_sample(&root, &tree);
         }
@@ -56,7 +56,7 @@ impl Bench {
             root.write_module_file(name, content);
         }
         root.write_module_file("modules.softdep", first_softdeps(&theirs.files["modules.softdep"]));
-        Bench { root, modules, ours, theirs }
+        IndexedTree { root, modules, ours, theirs }
     }
 
     /// Indexes the tree with kmod 30, too. It wants the files in place, so it gets a module directory of its own.
@@ -162,7 +162,7 @@ fn modules_of(root: &TestRoot) -> Vec<String> {
 }
 
 /// Every so many modules of a tree, and all they depend on, so that there are dependencies to compare.
-fn bring_sample(root: &TestRoot, tree: &Tree) {
+fn bring_sample(root: &TestRoot, tree: &ModuleTree) {
     let mut all = BTreeMap::new();
     list(&tree.modules, "", &mut all);
     let names: Vec<String> = all.keys().cloned().collect();
@@ -170,7 +170,7 @@ fn bring_sample(root: &TestRoot, tree: &Tree) {
     let mut brought = BTreeSet::new();
     while !missing.is_empty() {
         let files: BTreeSet<&String> = missing.iter().filter_map(|name| all.get(name)).collect();
-        root.bring_tree(tree, &|path| files.contains(&path.to_string_lossy().into_owned()));
+        root.add_tree(tree, &|path| files.contains(&path.to_string_lossy().into_owned()));
         let depends = depends_of(&tree.modules, &files);
         brought.append(&mut missing);
         missing = depends.difference(&brought).cloned().collect();

@@ -101,8 +101,8 @@ fn a_missing_module_directory_is_told_once_by_ours() {
     let root = TestRoot::new();
     let run = |side: Side| root.run(side, "depmod", &["-A", "1.2.3"]).fails();
     let (ours, theirs) = (run(Side::Ours), run(Side::Kmod34));
-    let told = |run: &Run| run.own_messages().matches("could not open directory").count();
-    assert_eq!((told(&ours), told(&theirs)), (1, 2));
+    let reports = |run: &Run| run.own_messages().matches("could not open directory").count();
+    assert_eq!((reports(&ours), reports(&theirs)), (1, 2));
     same(&ours, &Run { stderr: without_repeats(&theirs.stderr), ..theirs });
 }
 
@@ -149,9 +149,9 @@ fn a_file_given_twice_is_an_error() {
     let run = |side: Side| root.run(side, "depmod", &[root.version(), &base, &base]).fails();
     let (ours, theirs) = (run(Side::Ours), run(Side::Kmod34));
     assert!(root.indexes().is_empty());
-    let said = theirs.err();
+    let stderr = theirs.err();
     let (about_table, message): (Vec<&str>, Vec<&str>) =
-        said.lines().partition(|line| line.contains("hash_add_unique"));
+        stderr.lines().partition(|line| line.contains("hash_add_unique"));
     assert_eq!((about_table.len(), message.len()), (1, 1), "{theirs:?}");
     same(&ours, &Run { stderr: format!("{}\n", message[0]).into(), ..theirs.clone() });
 }
@@ -345,9 +345,9 @@ fn an_output_that_cannot_be_written_leaves_all_old_ones_of_ours() {
         let mut shell = program("sh");
         shell.args(["-c", script]).arg(root.path()).arg(format!("/{}/depmod", side.dir()));
         let output = shell.output().expect("a shell");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{side:?}: {said}");
-        assert!(said.contains(message), "{side:?}: {said}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{side:?}: {stderr}");
+        assert!(stderr.contains(message), "{side:?}: {stderr}");
         assert_eq!(root.indexes() == before, side == Side::Ours, "{side:?}");
         assert_eq!(text(&root.indexes(), "modules.dep").is_empty(), side == Side::Kmod34);
     }

@@ -33,7 +33,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub(crate) use case::{Aspect, Case, Claim, Compare, Step, combined, fails, works};
 pub(crate) use rows::Row;
 
-use surface::Surface;
+use surface::ToolOption;
 
 fn cases() -> Vec<Case> {
     [
@@ -147,7 +147,7 @@ fn check(tool: &str) {
 }
 
 /// Each case, and the first working one of each option in each spelling.
-fn with_spellings<'a>(cases: &'a [Case], surface: &[Surface]) -> Vec<(&'a Case, Vec<Vec<u8>>)> {
+fn with_spellings<'a>(cases: &'a [Case], surface: &[ToolOption]) -> Vec<(&'a Case, Vec<Vec<u8>>)> {
     let mut seen = BTreeSet::new();
     let mut runs = Vec::new();
     for case in cases {
@@ -185,7 +185,7 @@ fn setup(case: &Case) -> String {
     case.steps.iter().map(step).collect::<Vec<_>>().join("; ")
 }
 
-fn counts(tool: &str, surface: &[Surface], cases: &[Case], runs: usize) -> String {
+fn counts(tool: &str, surface: &[ToolOption], cases: &[Case], runs: usize) -> String {
     let mut text =
         format!("{tool}: {} cases, {runs} runs on each side (works/fails/combined)\n", cases.len());
     for row in surface.iter().filter(|row| row.tool == tool) {

@@ -4,7 +4,7 @@
 
 use modutils_tests::{add_ordered, little_kernel, module, same_run};
 use testkit::compare::{same, same_text, without_repeats};
-use testkit::{Loaded, Run, TestRoot};
+use testkit::{LoadedModule, Run, TestRoot};
 
 /// The little kernel, indexed by the packaged depmod, with this configuration.
 pub(crate) fn configured(config: &str) -> TestRoot {
@@ -105,7 +105,7 @@ fn resolving_prints_module_names() {
 #[test]
 fn dry_runs_print_what_would_be_done_with_ours() {
     let root = configured("install extra echo installing\nremove extra echo removing\n");
-    root.load(&Loaded::new("my_dash"));
+    root.load(&LoadedModule::new("my_dash"));
     for args in [["-n", "extra"], ["-n", "top"], ["--show", "base"], ["--dry-run", "fs-top"]] {
         let theirs = root.reference("modprobe", &args).succeeds();
         assert_eq!(theirs.out(), "");
@@ -165,8 +165,8 @@ fn builtins_are_there_already() {
 #[test]
 fn what_is_loaded_is_not_loaded_again() {
     let root = configured("");
-    root.load(&Loaded { users: Some(1), holders: &["helper"], ..Loaded::new("base") });
-    root.load(&Loaded::new("helper"));
+    root.load(&LoadedModule { users: Some(1), holders: &["helper"], ..LoadedModule::new("base") });
+    root.load(&LoadedModule::new("helper"));
     same_run(&root, "modprobe", &["base"]).succeeds();
     same_run(&root, "modprobe", &["-a", "base", "helper"]).succeeds();
     same_run(&root, "modprobe", &["--first-time", "base"]).fails();
@@ -198,10 +198,10 @@ fn removing_what_is_not_loaded() {
 #[test]
 fn removing_what_is_in_use() {
     let root = configured("remove extra echo removing $MODPROBE_MODULE\n");
-    root.load(&Loaded { users: Some(2), holders: &["helper"], ..Loaded::new("base") });
-    root.load(&Loaded { users: Some(3), ..Loaded::new("helper") });
-    root.load(&Loaded { users: None, ..Loaded::new("my_dash") });
-    root.load(&Loaded::new("extra"));
+    root.load(&LoadedModule { users: Some(2), holders: &["helper"], ..LoadedModule::new("base") });
+    root.load(&LoadedModule { users: Some(3), ..LoadedModule::new("helper") });
+    root.load(&LoadedModule { users: None, ..LoadedModule::new("my_dash") });
+    root.load(&LoadedModule::new("extra"));
     for args in [
         vec!["-r", "base"],
         vec!["-r", "helper"],

@@ -5,15 +5,20 @@ use std::process::Output;
 
 use modutils_tests::{little_kernel, same_run};
 use testkit::surroundings::program;
-use testkit::{Loaded, ModuleBuilder, Side, TestRoot};
+use testkit::{LoadedModule, ModuleBuilder, Side, TestRoot};
 
 fn running() -> TestRoot {
     let root = little_kernel();
     root.reference("depmod", &[]).succeeds();
-    root.load(&Loaded { users: Some(2), holders: &["helper"], size: 123_456_789, ..Loaded::new("base") });
-    root.load(&Loaded { users: Some(0), ..Loaded::new("helper") });
-    root.load(&Loaded { users: None, ..Loaded::new("a_module_with_a_long_name") });
-    root.load(&Loaded { state: Some("coming"), ..Loaded::new("extra") });
+    root.load(&LoadedModule {
+        users: Some(2),
+        holders: &["helper"],
+        size: 123_456_789,
+        ..LoadedModule::new("base")
+    });
+    root.load(&LoadedModule { users: Some(0), ..LoadedModule::new("helper") });
+    root.load(&LoadedModule { users: None, ..LoadedModule::new("a_module_with_a_long_name") });
+    root.load(&LoadedModule { state: Some("coming"), ..LoadedModule::new("extra") });
     root
 }
 

@@ -7,11 +7,12 @@ use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use modutils_tests::same_dry_run;
+use testkit::cache::{self, SkipExtent};
 use testkit::compare::{same, same_indexes, same_text, without_repeats};
 use testkit::surroundings::program;
-use testkit::{Run, Side, cache};
+use testkit::{Run, Side};
 
-use crate::bench::{Bench, Take, spread};
+use crate::bench::{IndexedTree, SampleSize, spread};
 
 /// The tests of one tree, in a module of its own.
 ///
@@ -21,9 +22,9 @@ macro_rules! tests_of {
         mod $module {
             use super::*;
 
-            pub(super) fn bench() -> &'static Bench {
-                static BENCH: OnceLock<Bench> = OnceLock::new();
-                BENCH.get_or_init(|| Bench::new($tree, Take::$take))
+            pub(super) fn bench() -> &'static IndexedTree {
+                static BENCH: OnceLock<IndexedTree> = OnceLock::new();
+                BENCH.get_or_init(|| IndexedTree::new($tree, SampleSize::$take))
             }
 
             tests_of!(@ $tree depmod_writes_the_same_indexes);
@@ -44,7 +45,7 @@ macro_rules! tests_of {
     (@ $tree:literal $test:ident) => {
         #[test]
         fn $test() {
-            if cache::has_or_skips($tree) {
+            if cache::require_or_skip($tree, SkipExtent::WholeTest).is_ok() {
                 super::$test(bench());
             }
         }
@@ -58,14 +59,14 @@ tests_of!(debian_13_amd64_zst, "trixie-amd64-zst", Whole);
 tests_of!(debian_13_s390x, "trixie-s390x", Sample);
 tests_of!(debian_13_armhf, "trixie-armhf", Sample);
 
-fn depmod_writes_the_same_indexes(bench: &Bench) {
+fn depmod_writes_the_same_indexes(bench: &IndexedTree) {
     same(&bench.ours.run, &bench.theirs.run);
     assert_eq!(bench.theirs.run.code, Some(0));
     assert!(bench.theirs.files["modules.dep"].split(|byte| *byte == b'\n').count() > bench.modules.len());
     same_indexes(&bench.ours.files, &bench.theirs.files);
 }
 
-fn depmod_writes_the_same_with_any_number_of_threads(bench: &Bench) {
+fn depmod_writes_the_same_with_any_number_of_threads(bench: &IndexedTree) {
     for threads in ["1", "2", "16"] {
         let place = format!("/threads/{threads}");
         bench.root.ours("depmod", &["-j", threads, "-o", &place, bench.root.version()]).succeeds();
@@ -76,19 +77,19 @@ fn depmod_writes_the_same_with_any_number_of_threads(bench: &Bench) {
     }
 }
 
-fn depmod_dry_run_prints_the_same(bench: &Bench) {
+fn depmod_dry_run_prints_the_same(bench: &IndexedTree) {
     same_dry_run(&bench.ours.dry_run, &bench.theirs.dry_run);
     assert!(bench.theirs.dry_run.lines().len() > bench.modules.len());
 }
 
-fn modinfo_tells_the_same_of_every_file(bench: &Bench) {
+fn modinfo_tells_the_same_of_every_file(bench: &IndexedTree) {
     let paths = bench.paths();
     let ours = both(bench, "modinfo", &refs(&paths));
     assert_eq!(ours.lines().iter().filter(|line| line.starts_with("filename:")).count(), paths.len());
 }
 
 /// What the packaged modinfo prints and our JSON says, both read by another program.
-fn modinfo_json_has_the_facts_of_the_text(bench: &Bench) {
+fn modinfo_json_has_the_facts_of_the_text(bench: &IndexedTree) {
     let scratch = tempfile::tempdir().expect("a directory");
     let (document, text) = (scratch.path().join("json"), scratch.path().join("text"));
     let paths = bench.paths();
@@ -105,7 +106,7 @@ fn modinfo_json_has_the_facts_of_the_text(bench: &Bench) {
     assert_eq!(String::from_utf8_lossy(&compared.stdout).trim(), paths.len().to_string());
 }
 
-fn modinfo_tells_the_same_of_every_name_and_of_builtins(bench: &Bench) {
+fn modinfo_tells_the_same_of_every_name_and_of_builtins(bench: &IndexedTree) {
     let names = bench.names();
     both(bench, "modinfo", &with(&["-k", bench.root.version()], &names));
     let builtins = bench.builtins(5);
@@ -114,7 +115,7 @@ fn modinfo_tells_the_same_of_every_name_and_of_builtins(bench: &Bench) {
     assert_eq!(ours.out().matches("(builtin)").count(), builtins.len());
 }
 
-fn modinfo_options_choose_the_same(bench: &Bench) {
+fn modinfo_options_choose_the_same(bench: &IndexedTree) {
     let version = bench.root.version();
     let paths = spread(&bench.paths(), 40);
     for field in
@@ -132,7 +133,7 @@ fn modinfo_options_choose_the_same(bench: &Bench) {
     both(bench, "modinfo", &with(&["-m", "-k", version], &bench.modaliases(5)));
 }
 
-fn modprobe_shows_the_same_dependencies_of_all_names_in_one_call(bench: &Bench) {
+fn modprobe_shows_the_same_dependencies_of_all_names_in_one_call(bench: &IndexedTree) {
     let names = bench.names();
     let args = with(&["-S", bench.root.version(), "-D", "-a"], &names);
     let (ours, theirs) = (bench.root.ours("modprobe", &args), bench.root.reference("modprobe", &args));
@@ -140,14 +141,14 @@ fn modprobe_shows_the_same_dependencies_of_all_names_in_one_call(bench: &Bench) 
     assert!(ours.lines().len() >= names.len());
 }
 
-fn modprobe_shows_the_same_dependencies_in_a_process_each(bench: &Bench) {
+fn modprobe_shows_the_same_dependencies_in_a_process_each(bench: &IndexedTree) {
     for name in spread(&bench.names(), 100) {
         let args = ["-S", bench.root.version(), "-D", &name];
         same_without_repeats(&bench.root.ours("modprobe", &args), &bench.root.reference("modprobe", &args));
     }
 }
 
-fn modprobe_resolves_modaliases_to_the_same(bench: &Bench) {
+fn modprobe_resolves_modaliases_to_the_same(bench: &IndexedTree) {
     let aliases = bench.modaliases(1000);
     let args = with(&["-S", bench.root.version(), "-R", "-a"], &aliases);
     let (ours, theirs) = (bench.root.ours("modprobe", &args), bench.root.reference("modprobe", &args));
@@ -155,19 +156,19 @@ fn modprobe_resolves_modaliases_to_the_same(bench: &Bench) {
     assert!(ours.lines().len() >= aliases.len() * 9 / 10, "{ours:?}");
 }
 
-fn modprobe_shows_the_same_configuration(bench: &Bench) {
+fn modprobe_shows_the_same_configuration(bench: &IndexedTree) {
     let ours = both(bench, "modprobe", &["-d", "/with/kmod34", "-S", bench.root.version(), "-c"]);
     assert!(ours.lines().len() > bench.modules.len());
 }
 
-fn either_side_answers_from_the_others_indexes_as_from_its_own(bench: &Bench) {
+fn either_side_answers_from_the_others_indexes_as_from_its_own(bench: &IndexedTree) {
     for side in [Side::Ours, Side::Kmod34] {
         same_answers(bench, side, Side::Ours, Side::Kmod34);
     }
 }
 
-fn kmod_30_answers_from_our_indexes_as_from_its_own(bench: &Bench) {
-    if !cache::has_or_skips("kmod30") {
+fn kmod_30_answers_from_our_indexes_as_from_its_own(bench: &IndexedTree) {
+    if cache::require_or_skip("kmod30", SkipExtent::WholeTest).is_err() {
         return;
     }
     bench.index_with_kmod30();
@@ -201,10 +202,13 @@ fn depmod_tells_the_same_unknown_symbols_and_duplicates_of_a_whole_tree() {
 mod debian_13_amd64_gz {
     use super::*;
 
-    fn benches() -> &'static (Bench, Bench) {
-        static BENCHES: OnceLock<(Bench, Bench)> = OnceLock::new();
+    fn benches() -> &'static (IndexedTree, IndexedTree) {
+        static BENCHES: OnceLock<(IndexedTree, IndexedTree)> = OnceLock::new();
         BENCHES.get_or_init(|| {
-            (Bench::new("trixie-amd64-gz", Take::Sample), Bench::new("trixie-amd64-plain", Take::Sample))
+            (
+                IndexedTree::new("trixie-amd64-gz", SampleSize::Sample),
+                IndexedTree::new("trixie-amd64-plain", SampleSize::Sample),
+            )
         })
     }
 
@@ -250,14 +254,14 @@ mod debian_13_amd64_gz {
 }
 
 /// Runs both sides and compares everything.
-fn both(bench: &Bench, tool: &str, args: &[&str]) -> Run {
+fn both(bench: &IndexedTree, tool: &str, args: &[&str]) -> Run {
     let ours = bench.root.ours(tool, args);
     same(&ours, &bench.root.reference(tool, args));
     ours
 }
 
 /// Whether `side` gives the same answers from the indexes of `one` and of `other`.
-fn same_answers(bench: &Bench, side: Side, one: Side, other: Side) {
+fn same_answers(bench: &IndexedTree, side: Side, one: Side, other: Side) {
     let names = bench.names();
     let aliases = bench.modaliases(300);
     for (option, of_what) in [("-D", &names), ("-R", &aliases), ("-qR", &bench.builtins(5))] {

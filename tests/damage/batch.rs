@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use testkit::{FakeKernel, Side, Start, TestRoot, cache};
 
-use crate::cases::{Case, Setting};
+use crate::cases::{Baseline, DamageCase};
 use crate::subjects::{self, INDEXED, Subject};
-use crate::verdict::{Judged, Outcome, Verdict, judge};
+use crate::verdict::{JudgedCase, ToolRun, Verdict, judge};
 
 /// Cases in a batch.
 pub(crate) const SIZE: usize = 50;
@@ -29,40 +29,40 @@ const BLOCKS: u64 = 1 << 19;
 const DIRECTORY: &str = "damage";
 
 /// The root that everything runs in.
-pub(crate) struct Bench {
+pub(crate) struct DamageRoot {
     root: TestRoot,
     subjects: Vec<Subject>,
     /// What came of the undamaged files.
-    undamaged: HashMap<(Side, Setting), Outcome>,
+    undamaged: HashMap<(Side, Baseline), ToolRun>,
     keep: bool,
 }
 
 /// A file laid out for one run.
-struct Laid<'a> {
-    setting: Setting,
+struct PlacedFile<'a> {
+    setting: Baseline,
     bytes: &'a [u8],
 }
 
-impl Bench {
+impl DamageRoot {
     /// `keep` leaves the root and says where it is.
-    pub(crate) fn new(keep: bool) -> Bench {
+    pub(crate) fn new(keep: bool) -> DamageRoot {
         let root = TestRoot::with_version(&cache::tree(INDEXED).version);
         let subjects = subjects::all(&root);
         root.write("cmdline", root.read("proc/cmdline"));
-        Bench { root, subjects, undamaged: HashMap::new(), keep }
+        DamageRoot { root, subjects, undamaged: HashMap::new(), keep }
     }
 
-    pub(crate) fn case(&self, seed: u64, number: usize) -> Case {
-        Case::new(&self.subjects, seed, number)
+    pub(crate) fn case(&self, seed: u64, number: usize) -> DamageCase {
+        DamageCase::new(&self.subjects, seed, number)
     }
 
     /// Runs the cases on each side, and the tools on the undamaged files where that has not been done.
-    pub(crate) fn run(&mut self, cases: Vec<Case>, sides: &[Side]) -> Vec<Judged> {
-        let mut verdicts: Vec<Vec<(Verdict, Outcome)>> = cases.iter().map(|_| Vec::new()).collect();
+    pub(crate) fn run(&mut self, cases: Vec<DamageCase>, sides: &[Side]) -> Vec<JudgedCase> {
+        let mut verdicts: Vec<Vec<(Verdict, ToolRun)>> = cases.iter().map(|_| Vec::new()).collect();
         for &side in sides {
             self.run_undamaged(&cases, side);
-            let laid: Vec<Laid> =
-                cases.iter().map(|case| Laid { setting: case.setting, bytes: &case.bytes }).collect();
+            let laid: Vec<PlacedFile> =
+                cases.iter().map(|case| PlacedFile { setting: case.setting, bytes: &case.bytes }).collect();
             let outcomes = self.outcomes(&laid, side);
             for ((case, outcome), verdicts) in cases.iter().zip(outcomes).zip(&mut verdicts) {
                 let before = &self.undamaged[&(side, case.setting)];
@@ -75,7 +75,7 @@ impl Bench {
         }
         let judged = cases.iter().zip(verdicts).map(|(case, results)| {
             let (verdicts, outcomes): (Vec<_>, Vec<_>) = results.into_iter().unzip();
-            Judged {
+            JudgedCase {
                 group: format!("{}, {}", self.subjects[case.setting.subject].group, case.damage.kind),
                 case: case.describe(&self.subjects),
                 verdicts,
@@ -85,13 +85,16 @@ impl Bench {
         judged.collect()
     }
 
-    fn run_undamaged(&mut self, cases: &[Case], side: Side) {
-        let mut settings: Vec<Setting> = cases.iter().map(|case| case.setting).collect();
+    fn run_undamaged(&mut self, cases: &[DamageCase], side: Side) {
+        let mut settings: Vec<Baseline> = cases.iter().map(|case| case.setting).collect();
         settings.retain(|setting| !self.undamaged.contains_key(&(side, *setting)));
         let files: Vec<Vec<u8>> =
             settings.iter().map(|setting| setting.undamaged(&self.subjects[setting.subject])).collect();
-        let laid: Vec<Laid> =
-            settings.iter().zip(&files).map(|(setting, bytes)| Laid { setting: *setting, bytes }).collect();
+        let laid: Vec<PlacedFile> = settings
+            .iter()
+            .zip(&files)
+            .map(|(setting, bytes)| PlacedFile { setting: *setting, bytes })
+            .collect();
         for part in laid.chunks(SIZE) {
             for (laid, outcome) in part.iter().zip(self.outcomes(part, side)) {
                 self.undamaged.insert((side, laid.setting), outcome);
@@ -99,11 +102,11 @@ impl Bench {
         }
     }
 
-    fn outcomes(&self, laid: &[Laid], side: Side) -> Vec<Outcome> {
+    fn outcomes(&self, laid: &[PlacedFile], side: Side) -> Vec<ToolRun> {
         for (number, laid) in laid.iter().enumerate() {
             self.lay_out(number, laid);
         }
-        let mut outcomes: BTreeMap<usize, Outcome> = BTreeMap::new();
+        let mut outcomes: BTreeMap<usize, ToolRun> = BTreeMap::new();
         let seconds = if side == Side::Ours { SECONDS } else { SECONDS_OF_REFERENCE };
         let mut script =
             format!("ulimit -c 0; ulimit -t {seconds}; ulimit -v {MEMORY}; ulimit -f {BLOCKS}\n");
@@ -123,7 +126,7 @@ impl Bench {
                 let code: i32 = code.trim().parse().expect("an exit code");
                 // A shell tells of signals so.
                 let (code, signal) = if code > 128 { (None, Some(code - 128)) } else { (Some(code), None) };
-                Outcome {
+                ToolRun {
                     code,
                     signal,
                     stdout: read("stdout"),
@@ -134,7 +137,7 @@ impl Bench {
         }
         let outcomes = outcomes.into_iter().map(|(number, outcome)| {
             let files = self.written(number);
-            Outcome { files, ..outcome }.without(&format!("/{DIRECTORY}/{number}/"))
+            ToolRun { files, ..outcome }.without(&format!("/{DIRECTORY}/{number}/"))
         });
         let outcomes = outcomes.collect();
         if !self.keep {
@@ -143,7 +146,7 @@ impl Bench {
         outcomes
     }
 
-    fn lay_out(&self, number: usize, laid: &Laid) {
+    fn lay_out(&self, number: usize, laid: &PlacedFile) {
         let subject = &self.subjects[laid.setting.subject];
         let directory = format!("{DIRECTORY}/{number}");
         if self.keep {
@@ -157,7 +160,7 @@ impl Bench {
     }
 
     /// The tool and its arguments for a case.
-    fn words(&self, number: usize, laid: &Laid, side: Side) -> Vec<String> {
+    fn words(&self, number: usize, laid: &PlacedFile, side: Side) -> Vec<String> {
         let subject = &self.subjects[laid.setting.subject];
         let action = &subject.actions[laid.setting.action];
         let directory = format!("/{DIRECTORY}/{number}");
@@ -167,7 +170,7 @@ impl Bench {
     }
 
     /// The lines of the script that run a case.
-    fn lines(&self, number: usize, laid: &Laid, side: Side) -> String {
+    fn lines(&self, number: usize, laid: &PlacedFile, side: Side) -> String {
         let subject = &self.subjects[laid.setting.subject];
         let action = &subject.actions[laid.setting.action];
         let words: Vec<String> =
@@ -189,7 +192,7 @@ impl Bench {
     }
 
     /// A run that asks a kernel, under the same bounds.
-    fn run_with_kernel(&self, number: usize, laid: &Laid, side: Side) -> Outcome {
+    fn run_with_kernel(&self, number: usize, laid: &PlacedFile, side: Side) -> ToolRun {
         self.root.shell(&[side], "");
         let _ = fs::remove_dir_all(self.root.path().join("sys/module"));
         let kernel = FakeKernel::new(self.root.path(), self.root.version());
@@ -200,7 +203,7 @@ impl Bench {
             .env("PATH", "/bin")
             .deadline(Duration::from_secs(6 * SECONDS));
         let run = kernel.run(&start);
-        Outcome {
+        ToolRun {
             code: run.status.code(),
             signal: run.status.signal(),
             stdout: run.stdout,
@@ -216,7 +219,7 @@ impl Bench {
     }
 }
 
-impl Drop for Bench {
+impl Drop for DamageRoot {
     fn drop(&mut self) {
         if self.keep {
             let place = self.root.path().with_extension("kept");

@@ -6,17 +6,17 @@ use testkit::damage::{self, Damage, Rng};
 use crate::subjects::{Content, Subject, compression};
 
 /// One damaged file and one tool.
-pub(crate) struct Case {
+pub(crate) struct DamageCase {
     pub(crate) seed: u64,
     pub(crate) number: usize,
     pub(crate) damage: Damage,
     pub(crate) bytes: Vec<u8>,
-    pub(crate) setting: Setting,
+    pub(crate) setting: Baseline,
 }
 
 /// What a case has in common with the same tool's run on the undamaged file.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Setting {
+pub(crate) struct Baseline {
     /// Which of the subjects.
     pub(crate) subject: usize,
     /// Which of its actions.
@@ -25,7 +25,7 @@ pub(crate) struct Setting {
     form: u8,
 }
 
-impl Setting {
+impl Baseline {
     /// The form of the file, if it is a module's.
     pub(crate) fn compression(self) -> Compression {
         compression(self.form)
@@ -48,8 +48,8 @@ impl Setting {
     }
 }
 
-impl Case {
-    pub(crate) fn new(subjects: &[Subject], seed: u64, number: usize) -> Case {
+impl DamageCase {
+    pub(crate) fn new(subjects: &[Subject], seed: u64, number: usize) -> DamageCase {
         // Two neighbouring numbers must not have anything in common.
         let mut mixer = Rng::with_seed(seed);
         let rng = &mut Rng::with_seed(mixer.u64(..) ^ (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -58,13 +58,13 @@ impl Case {
         let of_group: Vec<usize> = (0..subjects.len()).filter(|at| subjects[*at].group == group).collect();
         let at = of_group[rng.usize(..of_group.len())];
         let subject = &subjects[at];
-        let setting = Setting { subject: at, action: rng.usize(..subject.actions.len()), form: rng.u8(..4) };
+        let setting = Baseline { subject: at, action: rng.usize(..subject.actions.len()), form: rng.u8(..4) };
         let (bytes, damage) = match &subject.content {
             Content::Module(image) => damage::module(image, setting.compression(), rng),
             Content::Index(bytes) => damage::index(bytes, rng),
             Content::Text(bytes) => damage::text(bytes, rng),
         };
-        Case { seed, number, damage, bytes, setting }
+        DamageCase { seed, number, damage, bytes, setting }
     }
 
     /// The case for people: what, how, and how to see it again.

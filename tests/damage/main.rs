@@ -18,7 +18,7 @@ use std::env;
 use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use batch::Bench;
+use batch::DamageRoot;
 use testkit::Side;
 use verdict::Table;
 
@@ -29,7 +29,7 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 /// and returns the cases in which ours did wrong.
 fn run(seed: u64, numbers: std::ops::Range<usize>, reference: bool, keep: bool) -> Vec<String> {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let mut bench = Bench::new(keep);
+    let mut bench = DamageRoot::new(keep);
     let sides: &[Side] = if reference { &[Side::Ours, Side::Kmod34] } else { &[Side::Ours] };
     let mut tables: Vec<Table> = sides.iter().map(|side| Table::new(*side)).collect();
     let mut wrong = Vec::new();
@@ -81,7 +81,7 @@ fn no_damage_of_the_clocks_seed_makes_a_tool_misbehave() {
 #[test]
 fn the_judge_sees_what_the_packaged_kmod_does_wrong() {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let mut bench = Bench::new(false);
+    let mut bench = DamageRoot::new(false);
     let mut table = Table::new(Side::Kmod34);
     for part in (0..400).collect::<Vec<usize>>().chunks(batch::SIZE) {
         let cases = part.iter().map(|number| bench.case(1, *number)).collect();

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use modutils_tests::{little_kernel, module};
-use testkit::cache::{self, Tree};
+use testkit::cache::{self, ModuleTree, SkipExtent};
 use testkit::{Arch, Compression, Crc, TestRoot, VersionTables, compress};
 
 /// The trees that modules come from: each compression, both byte orders, both classes.
@@ -84,11 +84,12 @@ impl Action {
 /// Everything there is to damage. The root gets what the cases point at.
 pub(crate) fn all(root: &TestRoot) -> Vec<Subject> {
     let indexed = cache::tree(INDEXED);
-    root.bring_tree(&indexed, &|_| true);
+    root.add_tree(&indexed, &|_| true);
     root.ours("depmod", &[root.version()]).succeeds();
     add_little_kernel(root);
     let mut subjects = made_modules(root);
-    for name in TREES.into_iter().filter(|name| cache::has_or_goes_on(name)) {
+    let is_available = |name: &&str| cache::require_or_skip(name, SkipExtent::PartOfTest).is_ok();
+    for name in TREES.into_iter().filter(is_available) {
         subjects.extend(real_modules(root, name, &cache::tree(name)));
     }
     let modules = root.module_path("");
@@ -120,7 +121,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn real_modules(root: &TestRoot, name: &str, tree: &Tree) -> Vec<Subject> {
+fn real_modules(root: &TestRoot, name: &str, tree: &ModuleTree) -> Vec<Subject> {
     let mut files = module_files(&tree.modules);
     files.retain(|path| fs::metadata(path).is_ok_and(|metadata| metadata.len() < LARGEST));
     files.sort();
@@ -140,7 +141,7 @@ fn real_modules(root: &TestRoot, name: &str, tree: &Tree) -> Vec<Subject> {
     let subject = |path: &PathBuf| {
         let file = path.file_name().expect("a file").to_string_lossy().into_owned();
         let stem = file.split('.').next().expect("a name").to_owned();
-        let image = compress::plain(&fs::read(path).expect("a module"));
+        let image = compress::decompress(&fs::read(path).expect("a module"));
         module_subject(root, format!("{name} {file}"), &stem, image, &companions)
     };
     chosen[2..].iter().map(subject).collect()
@@ -296,11 +297,11 @@ fn indexes(root: &TestRoot, directory: &str, queries: &Queries) -> Vec<Subject> 
 }
 
 /// Links to everything in a module directory but one file.
-fn all_but(root: &TestRoot, directory: &str, left_out: &str) -> Vec<(String, String)> {
+fn all_but(root: &TestRoot, directory: &str, excluded: &str) -> Vec<(String, String)> {
     let entries = fs::read_dir(root.path().join(directory)).expect("a module directory");
     let mut names: Vec<String> =
         entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    names.retain(|name| name != left_out);
+    names.retain(|name| name != excluded);
     names.sort();
     let link = |name: String| (format!("{}{name}", root.module_path("")), format!("/{directory}{name}"));
     names.into_iter().map(link).collect()

@@ -10,7 +10,7 @@ use crate::subjects::Action;
 
 /// What a tool did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Outcome {
+pub(crate) struct ToolRun {
     pub(crate) code: Option<i32>,
     pub(crate) signal: Option<i32>,
     pub(crate) stdout: Vec<u8>,
@@ -25,9 +25,9 @@ pub(crate) enum Verdict {
     /// As on the undamaged file.
     Same,
     /// Exit 0 with another result, and a message that names the file.
-    Told,
+    Reported,
     /// Exit 0 with another result: the damage makes another file of it, as good as the first.
-    ReadOtherwise,
+    OtherResult,
     /// Exit 1 and a message that names the file.
     Refused,
     /// Exit 1 because what was asked for is not there: what names it was damaged.
@@ -35,7 +35,7 @@ pub(crate) enum Verdict {
     /// Exit 1 and no message, or one that does not say where the fault is.
     RefusedSilently,
     /// A stream with a checksum was damaged, and yet another result was taken from it without a word.
-    Fooled,
+    AcceptedDamage,
     /// Killed by a signal.
     Signal,
     /// A panic, or an exit code that no tool has.
@@ -48,12 +48,12 @@ pub(crate) enum Verdict {
 
 const COLUMNS: [(Verdict, &str); 11] = [
     (Verdict::Same, "as before"),
-    (Verdict::Told, "told"),
-    (Verdict::ReadOtherwise, "otherwise"),
+    (Verdict::Reported, "told"),
+    (Verdict::OtherResult, "otherwise"),
     (Verdict::Refused, "refused"),
     (Verdict::NotFound, "not found"),
     (Verdict::RefusedSilently, "silent"),
-    (Verdict::Fooled, "fooled"),
+    (Verdict::AcceptedDamage, "fooled"),
     (Verdict::Signal, "signal"),
     (Verdict::OtherExit, "other exit"),
     (Verdict::Timeout, "timeout"),
@@ -66,11 +66,11 @@ const BARE: [&str; 4] =
 
 const SIGXCPU: i32 = 24;
 
-impl Outcome {
+impl ToolRun {
     /// With the directory of a case taken out, so that two runs can be compared.
-    pub(crate) fn without(self, directory: &str) -> Outcome {
+    pub(crate) fn without(self, directory: &str) -> ToolRun {
         let replaced = |bytes: Vec<u8>| replace(&bytes, directory.as_bytes(), b"/CASE/");
-        Outcome {
+        ToolRun {
             stdout: replaced(self.stdout),
             stderr: replaced(self.stderr),
             files: self.files.into_iter().map(|(name, bytes)| (name, replaced(bytes))).collect(),
@@ -102,11 +102,11 @@ pub(crate) fn judge(
     damage: &Damage,
     place: &str,
     action: &Action,
-    before: &Outcome,
-    outcome: &Outcome,
+    before: &ToolRun,
+    outcome: &ToolRun,
 ) -> Verdict {
-    let said = String::from_utf8_lossy(&outcome.stderr);
-    if ["annot allocate memory", "memory allocation of"].iter().any(|text| said.contains(text)) {
+    let stderr = String::from_utf8_lossy(&outcome.stderr);
+    if ["annot allocate memory", "memory allocation of"].iter().any(|text| stderr.contains(text)) {
         return Verdict::Memory;
     }
     match (outcome.code, outcome.signal) {
@@ -114,30 +114,30 @@ pub(crate) fn judge(
         // The fake kernel's deadline.
         (_, Some(9)) => return Verdict::Timeout,
         (_, Some(_)) => return Verdict::Signal,
-        (Some(0 | 1), None) if !said.contains("panicked") => {}
+        (Some(0 | 1), None) if !stderr.contains("panicked") => {}
         _ => return Verdict::OtherExit,
     }
     if outcome.result() == before.result() && (outcome.code == Some(0) || outcome.stderr == before.stderr) {
         return Verdict::Same;
     }
     let file = action.copied_to.as_deref().unwrap_or(place);
-    let names = names(side, &said, file, action.loads);
+    let names = names(side, &stderr, file, action.loads);
     match outcome.code {
-        Some(0) if names => Verdict::Told,
-        Some(0) if damage.is_detectable() => Verdict::Fooled,
-        Some(0) => Verdict::ReadOtherwise,
+        Some(0) if names => Verdict::Reported,
+        Some(0) if damage.is_detectable() => Verdict::AcceptedDamage,
+        Some(0) => Verdict::OtherResult,
         _ if names => Verdict::Refused,
-        _ if said.contains("not found") || said.contains("No such file") => Verdict::NotFound,
+        _ if stderr.contains("not found") || stderr.contains("No such file") => Verdict::NotFound,
         _ => Verdict::RefusedSilently,
     }
 }
 
 /// Whether messages name a file and what is wrong with it. kmod names the module at most, which counts for it; and for
 /// both where the kernel refuses a module that the tool had no reason to look into.
-fn names(side: Side, said: &str, file: &str, kernel_refuses: bool) -> bool {
+fn names(side: Side, stderr: &str, file: &str, kernel_refuses: bool) -> bool {
     let name = file.rsplit('/').next().expect("a file");
     let stem = name.split('.').next().expect("a name").replace('-', "_");
-    said.lines().any(|line| match line.split_once(file) {
+    stderr.lines().any(|line| match line.split_once(file) {
         Some((_, after)) if side == Side::Ours => {
             let fault = after.trim_start_matches([':', '\'', ' ']);
             !fault.is_empty() && (kernel_refuses || !BARE.contains(&fault))
@@ -149,7 +149,7 @@ fn names(side: Side, said: &str, file: &str, kernel_refuses: bool) -> bool {
 }
 
 /// A case, and what each side made of it.
-pub(crate) struct Judged {
+pub(crate) struct JudgedCase {
     /// The row of the table.
     pub(crate) group: String,
     /// The case for people.
@@ -157,16 +157,19 @@ pub(crate) struct Judged {
     /// By side.
     pub(crate) verdicts: Vec<Verdict>,
     /// What ours did.
-    pub(crate) ours: Option<Outcome>,
+    pub(crate) ours: Option<ToolRun>,
 }
 
-impl Judged {
+impl JudgedCase {
     /// The case with what ours did, if that was wrong.
     pub(crate) fn wrong(&self) -> Option<String> {
         let (Some(ours), Some(verdict)) = (&self.ours, self.verdicts.first()) else { return None };
-        let said: String = String::from_utf8_lossy(&ours.stderr).chars().take(1500).collect();
+        let stderr: String = String::from_utf8_lossy(&ours.stderr).chars().take(1500).collect();
         let text = || {
-            format!("{verdict:?}: {}\n  exit {:?}, signal {:?}\n  {said}", self.case, ours.code, ours.signal)
+            format!(
+                "{verdict:?}: {}\n  exit {:?}, signal {:?}\n  {stderr}",
+                self.case, ours.code, ours.signal
+            )
         };
         (*verdict >= Verdict::RefusedSilently).then(text)
     }

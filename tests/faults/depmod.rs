@@ -5,10 +5,10 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 
 use testkit::{
-    Crc, FakeKernel, Fault, Indexes, ModuleBuilder, Outcome, Side, Signal, Start, TestRoot, Watched,
+    Crc, FakeKernel, Fault, Indexes, ModuleBuilder, Outcome, Side, Signal, Start, TestRoot, TracedRun,
 };
 
-use super::{Left, World, Wrong};
+use super::{Defect, FaultSubject, FilesAfter};
 use crate::{add_ordered, module};
 
 /// A module directory whose modules are newer than its indexes, and a depmod that brings them up to date.
@@ -92,8 +92,8 @@ impl Depmod {
     }
 
     /// Which files are there, and what is wrong with those that are neither old nor new.
-    pub fn files(&self) -> (Left, Vec<Wrong>) {
-        let mut wrongs = Vec::new();
+    pub fn files(&self) -> (FilesAfter, Vec<Defect>) {
+        let mut defects = Vec::new();
         let (mut old, mut new) = (0, 0);
         for (name, content) in &self.new {
             match fs::read(self.directory().join(name)) {
@@ -103,20 +103,20 @@ impl Depmod {
                     if is_part(&found, content)
                         || self.old.get(name).is_some_and(|old| is_part(&found, old)) =>
                 {
-                    wrongs.push(Wrong::Torn(name.clone()));
+                    defects.push(Defect::Torn(name.clone()));
                 }
-                Ok(_) => wrongs.push(Wrong::Lacking(name.clone())),
+                Ok(_) => defects.push(Defect::Lacking(name.clone())),
                 Err(_) if !self.old.contains_key(name) => old += 1,
-                Err(_) => wrongs.push(Wrong::Gone(name.clone())),
+                Err(_) => defects.push(Defect::Gone(name.clone())),
             }
         }
         let left = match (old, new) {
-            _ if !wrongs.is_empty() => Left::Other,
-            (_, 0) => Left::Old,
-            (0, _) => Left::New,
-            _ => Left::Mixed,
+            _ if !defects.is_empty() => FilesAfter::Other,
+            (_, 0) => FilesAfter::Old,
+            (0, _) => FilesAfter::New,
+            _ => FilesAfter::Mixed,
         };
-        (left, wrongs)
+        (left, defects)
     }
 }
 
@@ -125,7 +125,7 @@ fn is_part(found: &[u8], whole: &[u8]) -> bool {
     whole.starts_with(found) && found.len() < whole.len()
 }
 
-impl World for Depmod {
+impl FaultSubject for Depmod {
     fn restore(&self) {
         let directory = self.directory();
         for name in self.names() {
@@ -147,30 +147,30 @@ impl World for Depmod {
         Start::new(format!("/{}/depmod", self.side.dir())).env("PATH", "/bin")
     }
 
-    fn watch(&self, start: &Start, fault: Option<Fault>) -> Watched {
-        self.kernel.watch(start, fault)
+    fn trace(&self, start: &Start, fault: Option<Fault>) -> TracedRun {
+        self.kernel.trace(start, fault)
     }
 
-    fn judge(&self, run: &Outcome, _: &Outcome) -> (Left, Vec<Wrong>) {
-        let (left, mut wrongs) = self.files();
+    fn judge(&self, run: &Outcome, _: &Outcome) -> (FilesAfter, Vec<Defect>) {
+        let (left, mut defects) = self.files();
         if run.status.signal() != Some(Signal::SIGKILL as i32) {
-            wrongs.extend(self.leftovers().into_iter().map(Wrong::Leftover));
-            if left == Left::Mixed && run.status.signal().is_some() {
-                wrongs.push(Wrong::Changed);
+            defects.extend(self.leftovers().into_iter().map(Defect::Leftover));
+            if left == FilesAfter::Mixed && run.status.signal().is_some() {
+                defects.push(Defect::Changed);
             }
         }
         if run.status.signal().is_none() {
             match (run.status.success(), left) {
-                (true, Left::New) | (false, Left::Old) => {}
-                (true, _) => wrongs.push(Wrong::Silent),
-                (false, _) => wrongs.push(Wrong::Changed),
+                (true, FilesAfter::New) | (false, FilesAfter::Old) => {}
+                (true, _) => defects.push(Defect::Silent),
+                (false, _) => defects.push(Defect::Changed),
             }
         }
         let next = self.root.run(self.side, "depmod", &[]);
-        if next.code != Some(0) || self.files().0 != Left::New {
-            wrongs.push(Wrong::Unrepaired);
+        if next.code != Some(0) || self.files().0 != FilesAfter::New {
+            defects.push(Defect::Unrepaired);
         }
-        wrongs.extend(self.leftovers().into_iter().map(Wrong::Stays));
-        (left, wrongs)
+        defects.extend(self.leftovers().into_iter().map(Defect::Stays));
+        (left, defects)
     }
 }

@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
 
-use testkit::{Compression, Crc, FakeKernel, Fault, Outcome, Side, Start, TestRoot, Watched};
+use testkit::{Compression, Crc, FakeKernel, Fault, Outcome, Side, Start, TestRoot, TracedRun};
 
-use super::{Left, World, Wrong};
+use super::{Defect, FaultSubject, FilesAfter};
 use crate::{add_ordered, module};
 
 /// A tool that loads, removes or shows modules.
@@ -23,14 +23,14 @@ pub struct Load {
 }
 
 /// A world's name and its command line, what is loaded before, and what afterwards.
-type Line = (
+type ToolLine = (
     &'static str,
     &'static [&'static str],
     &'static [(&'static str, &'static [&'static str])],
     &'static [&'static str],
 );
 
-const LINES: [Line; 7] = [
+const LINES: [ToolLine; 7] = [
     ("insmod", &["insmod", "/lib/modules/alone.ko", "x=1"], &[], &["alone"]),
     ("insmod xz", &["insmod", "/lib/modules/packed.ko.xz"], &[], &["packed"]),
     ("modprobe", &["modprobe", "upper"], &[], &["upper", "lower"]),
@@ -67,7 +67,7 @@ impl Load {
     }
 }
 
-impl World for Load {
+impl FaultSubject for Load {
     fn restore(&self) {
         let sys = self.root.path().join("sys/module");
         std::fs::remove_dir_all(&sys).expect("a directory of the test root");
@@ -84,28 +84,28 @@ impl World for Load {
         Start::new(format!("/{}/{tool}", self.side.dir())).args(arguments).env("PATH", "/bin")
     }
 
-    fn watch(&self, start: &Start, fault: Option<Fault>) -> Watched {
-        self.kernel.borrow().watch(start, fault)
+    fn trace(&self, start: &Start, fault: Option<Fault>) -> TracedRun {
+        self.kernel.borrow().trace(start, fault)
     }
 
     /// Modules are whole by themselves. A run that fails after it has loaded what a module needs has changed
     /// something, and that is no fault; neither is what a command that could not be seen to its end has done.
-    fn judge(&self, run: &Outcome, undisturbed: &Outcome) -> (Left, Vec<Wrong>) {
-        let names = self.kernel.borrow().names();
+    fn judge(&self, run: &Outcome, undisturbed: &Outcome) -> (FilesAfter, Vec<Defect>) {
+        let names = self.kernel.borrow().loaded_names();
         let as_asked = names == self.after.iter().map(OsString::from).collect::<Vec<_>>();
         let mut before: Vec<OsString> = self.before.iter().map(|(name, _)| name.into()).collect();
         before.reverse();
         let left = match () {
-            () if as_asked => Left::New,
-            () if names == before => Left::Old,
-            () => Left::Mixed,
+            () if as_asked => FilesAfter::New,
+            () if names == before => FilesAfter::Old,
+            () => FilesAfter::Mixed,
         };
-        let told = !run.stderr.is_empty();
+        let reported = !run.stderr.is_empty();
         // A dependency that nobody uses any more goes where it can; that it could not is told. So is
         // configuration that cannot be read: modprobe goes on without, as kmod does in silence.
-        let kept = self.line.contains(&"-r") && left == Left::Mixed && told;
-        let done = (as_asked || kept) && (told || run.stdout == undisturbed.stdout);
+        let kept = self.line.contains(&"-r") && left == FilesAfter::Mixed && reported;
+        let done = (as_asked || kept) && (reported || run.stdout == undisturbed.stdout);
         let wrong = run.status.signal().is_none() && run.status.success() && !done;
-        (left, if wrong { vec![Wrong::Silent] } else { Vec::new() })
+        (left, if wrong { vec![Defect::Silent] } else { Vec::new() })
     }
 }

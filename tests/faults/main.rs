@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use modutils_tests::faults::{Extent, FAULTS, Trial, World, depmod::Depmod, load::Load, sweep, table};
+use modutils_tests::faults::{Extent, FAULTS, FaultSubject, Trial, depmod::Depmod, load::Load, sweep, table};
 use testkit::Side;
 
 fn main() {
@@ -18,10 +18,10 @@ fn main() {
 }
 
 /// Prints a world's table, and each trial in which something went wrong.
-fn show(name: &str, world: &dyn World) -> Vec<Trial> {
+fn show(name: &str, world: &dyn FaultSubject) -> Vec<Trial> {
     let start = Instant::now();
     let trials = sweep(world, &FAULTS, Extent::Whole);
     println!("{name}\n{}\n{}", table::table(&trials), table::summary(&trials));
-    println!("{}{:.1} s\n", table::wrongs(&trials), start.elapsed().as_secs_f64());
+    println!("{}{:.1} s\n", table::defects(&trials), start.elapsed().as_secs_f64());
     trials
 }

@@ -1,8 +1,8 @@
 //! What becomes of a tool when one of its system calls fails, comes short or is its last.
 //!
-//! A [`World`] is a root with a tool to run in it. [`sweep`] runs the tool once for each of its system calls and each
+//! A [`FaultSubject`] is a root with a tool to run in it. [`sweep`] runs the tool once for each of its system calls and each
 //! fault, puts the root back before each run, and has the world judge what is there afterwards. A [`Trial`] says what
-//! happened; its [`Wrong`]s are what must not happen, whatever the fault. [`table`] sums trials up.
+//! happened; its [`Defect`]s are what must not happen, whatever the fault. [`table`] sums trials up.
 
 pub mod depmod;
 pub mod load;
@@ -12,34 +12,34 @@ use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
-use testkit::{At, Errno, Fault, Outcome, Signal, Start, Watched, What};
+use testkit::{Errno, Fault, FaultEffect, Outcome, Signal, Start, TargetCall, TracedRun};
 
 /// The faults of every sweep, and what the table calls them.
-pub const FAULTS: [(&str, What); 7] = [
-    ("ENOSPC", What::Fails(Errno::ENOSPC)),
-    ("EIO", What::Fails(Errno::EIO)),
-    ("EACCES", What::Fails(Errno::EACCES)),
-    ("EINTR", What::Fails(Errno::EINTR)),
-    ("short", What::Short),
-    ("SIGTERM", What::Signal(Signal::SIGTERM)),
-    ("SIGKILL", What::Signal(Signal::SIGKILL)),
+pub const FAULTS: [(&str, FaultEffect); 7] = [
+    ("ENOSPC", FaultEffect::Fails(Errno::ENOSPC)),
+    ("EIO", FaultEffect::Fails(Errno::EIO)),
+    ("EACCES", FaultEffect::Fails(Errno::EACCES)),
+    ("EINTR", FaultEffect::Fails(Errno::EINTR)),
+    ("short", FaultEffect::Short),
+    ("SIGTERM", FaultEffect::Signal(Signal::SIGTERM)),
+    ("SIGKILL", FaultEffect::Signal(Signal::SIGKILL)),
 ];
 
 /// A root, and a tool to run in it.
-pub trait World {
+pub trait FaultSubject {
     /// Puts everything back to what it was before the first run.
     fn restore(&self);
     /// How the tool is started.
     fn start(&self) -> Start;
     /// Runs it, with a fault if there is one.
-    fn watch(&self, start: &Start, fault: Option<Fault>) -> Watched;
+    fn trace(&self, start: &Start, fault: Option<Fault>) -> TracedRun;
     /// What the run left behind, seen before anything else is run. `undisturbed` is that run's outcome.
-    fn judge(&self, run: &Outcome, undisturbed: &Outcome) -> (Left, Vec<Wrong>);
+    fn judge(&self, run: &Outcome, undisturbed: &Outcome) -> (FilesAfter, Vec<Defect>);
 }
 
 /// What a run left behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Left {
+pub enum FilesAfter {
     /// What was there before.
     Old,
     /// What it was to make.
@@ -52,7 +52,7 @@ pub enum Left {
 
 /// What must not happen.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Wrong {
+pub enum Defect {
     /// A file that holds only the beginning of the old or the new one.
     Torn(String),
     /// A file that is whole, but neither the old one nor the new one.
@@ -75,20 +75,20 @@ pub enum Wrong {
     Hung,
 }
 
-impl Wrong {
+impl Defect {
     /// The kind, for counting.
     pub fn kind(&self) -> &'static str {
         match self {
-            Wrong::Torn(_) => "files cut short",
-            Wrong::Lacking(_) => "files that lack something",
-            Wrong::Gone(_) => "files gone",
-            Wrong::Leftover(_) => "temporaries left",
-            Wrong::Silent => "silent exit 0",
-            Wrong::Changed => "failed, but changed files",
-            Wrong::Unexplained => "no cause said",
-            Wrong::Unrepaired => "not repaired by the next run",
-            Wrong::Stays(_) => "temporaries that stay after the next run",
-            Wrong::Hung => "hung",
+            Defect::Torn(_) => "files cut short",
+            Defect::Lacking(_) => "files that lack something",
+            Defect::Gone(_) => "files gone",
+            Defect::Leftover(_) => "temporaries left",
+            Defect::Silent => "silent exit 0",
+            Defect::Changed => "failed, but changed files",
+            Defect::Unexplained => "no cause said",
+            Defect::Unrepaired => "not repaired by the next run",
+            Defect::Stays(_) => "temporaries that stay after the next run",
+            Defect::Hung => "hung",
         }
     }
 }
@@ -107,11 +107,11 @@ pub struct Trial {
     /// How the run ended.
     pub status: ExitStatus,
     /// What it said on standard error.
-    pub said: String,
+    pub stderr: String,
     /// What is there now.
-    pub left: Left,
+    pub left: FilesAfter,
     /// What should not have happened.
-    pub wrongs: Vec<Wrong>,
+    pub defects: Vec<Defect>,
 }
 
 impl Trial {
@@ -135,19 +135,19 @@ pub enum Extent {
 const NEVER_FAIL: [&str; 4] = ["exit", "exit_group", "futex", "rt_sigreturn"];
 
 /// Runs the world's tool with each fault at each call.
-pub fn sweep(world: &dyn World, faults: &[(&'static str, What)], extent: Extent) -> Vec<Trial> {
+pub fn sweep(world: &dyn FaultSubject, faults: &[(&'static str, FaultEffect)], extent: Extent) -> Vec<Trial> {
     sweep_of(world, faults, extent, &|_| true)
 }
 
 /// The same with those calls alone whose names are wanted.
 pub fn sweep_of(
-    world: &dyn World,
-    faults: &[(&'static str, What)],
+    world: &dyn FaultSubject,
+    faults: &[(&'static str, FaultEffect)],
     extent: Extent,
     is_wanted: &dyn Fn(&str) -> bool,
 ) -> Vec<Trial> {
     world.restore();
-    let undisturbed = world.watch(&world.start(), None);
+    let undisturbed = world.trace(&world.start(), None);
     let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
     for call in undisturbed.trace.iter().filter(|call| is_wanted(call)) {
         *counts.entry(call).or_default() += 1;
@@ -156,11 +156,12 @@ pub fn sweep_of(
     for (call, count) in counts {
         for nth in chosen(count, extent) {
             for (name, what) in faults {
-                let killed = matches!(what, What::Signal(_));
-                if !killed && NEVER_FAIL.contains(&call) || *what == What::Short && !can_be_short(call) {
+                let killed = matches!(what, FaultEffect::Signal(_));
+                if !killed && NEVER_FAIL.contains(&call) || *what == FaultEffect::Short && !can_be_short(call)
+                {
                     continue;
                 }
-                let fault = Fault { at: At::Named(call, nth), what: *what };
+                let fault = Fault { target: TargetCall::Named(call, nth), effect: *what };
                 trials.extend(trial(world, &undisturbed.outcome, name, fault, (call, nth)));
             }
         }
@@ -170,25 +171,25 @@ pub fn sweep_of(
 
 /// One run. `None` where it made no such call: with threads, the number of some calls varies.
 fn trial(
-    world: &dyn World,
+    world: &dyn FaultSubject,
     undisturbed: &Outcome,
     name: &'static str,
     fault: Fault,
     (call, nth): (&'static str, usize),
 ) -> Option<Trial> {
     world.restore();
-    let run = world.watch(&world.start(), Some(fault));
-    let (_, path) = run.met?;
-    let (left, mut wrongs) = world.judge(&run.outcome, undisturbed);
-    let said = String::from_utf8_lossy(&run.outcome.stderr).into_owned();
+    let run = world.trace(&world.start(), Some(fault));
+    let (_, path) = run.faulted_call?;
+    let (left, mut defects) = world.judge(&run.outcome, undisturbed);
+    let stderr = String::from_utf8_lossy(&run.outcome.stderr).into_owned();
     let status = run.outcome.status;
-    if status.signal() == Some(Signal::SIGKILL as i32) && !matches!(fault.what, What::Signal(_)) {
-        wrongs.push(Wrong::Hung);
+    if status.signal() == Some(Signal::SIGKILL as i32) && !matches!(fault.effect, FaultEffect::Signal(_)) {
+        defects.push(Defect::Hung);
     }
-    if status.code().is_some_and(|code| code != 0) && !explained(&said, call, fault.what) {
-        wrongs.push(Wrong::Unexplained);
+    if status.code().is_some_and(|code| code != 0) && !names_cause(&stderr, call, fault.effect) {
+        defects.push(Defect::Unexplained);
     }
-    Some(Trial { call, nth, path, fault: name, status, said, left, wrongs })
+    Some(Trial { call, nth, path, fault: name, status, stderr, left, defects })
 }
 
 /// Calls by which a C library or a language's runtime sets up or looks after itself: it stops the program in its own
@@ -196,21 +197,22 @@ fn trial(
 const OF_THE_RUNTIME: [&str; 5] = ["arch_prctl", "brk", "getrandom", "mmap", "mprotect"];
 
 /// Whether a message tells the cause as the system, a C library or the dynamic loader words it.
-fn explained(said: &str, call: &str, what: What) -> bool {
+fn names_cause(stderr: &str, call: &str, what: FaultEffect) -> bool {
     match what {
         // The fault was the command's, or its shell's; that it failed is what there is to say.
-        _ if said.contains("Error running install command") => true,
+        _ if stderr.contains("Error running install command") => true,
         // What rmmod says, as kmod does, where it cannot read how often a module is used.
-        _ if said.contains("Module unloading is not supported") => true,
-        What::Fails(_) if OF_THE_RUNTIME.contains(&call) => !said.is_empty(),
+        _ if stderr.contains("Module unloading is not supported") => true,
+        FaultEffect::Fails(_) if OF_THE_RUNTIME.contains(&call) => !stderr.is_empty(),
         // What the kernel says of a module has texts of its own: "Unknown symbol in module" for ENOENT.
-        What::Fails(_) if call.ends_with("_module") => said.contains("could not"),
-        What::Fails(errno) => {
+        FaultEffect::Fails(_) if call.ends_with("_module") => stderr.contains("could not"),
+        FaultEffect::Fails(errno) => {
             let text = std::io::Error::from(errno).to_string();
             let texts = [text.split(" (os error").next().unwrap_or_default(), errno.desc()];
-            texts.iter().any(|text| said.contains(text)) || said.contains(&format!("Error {}", errno as i32))
+            texts.iter().any(|text| stderr.contains(text))
+                || stderr.contains(&format!("Error {}", errno as i32))
         }
-        What::Short | What::Signal(_) => !said.is_empty(),
+        FaultEffect::Short | FaultEffect::Signal(_) => !stderr.is_empty(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::{FAULTS, Left, Trial};
+use super::{FAULTS, FilesAfter, Trial};
 
 /// What the signs in a table mean.
 pub const LEGEND: &str = "= done, nothing said   ~ done, something said   ! refused: said why, nothing changed   \
@@ -55,7 +55,7 @@ pub fn summary(trials: &[Trial]) -> String {
     );
     let mut kinds: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for trial in trials {
-        let mut seen: Vec<&str> = trial.wrongs.iter().map(super::Wrong::kind).collect();
+        let mut seen: Vec<&str> = trial.defects.iter().map(super::Defect::kind).collect();
         for kind in &seen {
             kinds.entry(kind).or_default().1 += 1;
         }
@@ -68,15 +68,15 @@ pub fn summary(trials: &[Trial]) -> String {
     for (kind, (trials, times)) in kinds {
         let _ = writeln!(text, "  {kind}: {times} in {trials} trials");
     }
-    let mixed = trials.iter().filter(|trial| trial.left == Left::Mixed).count();
+    let mixed = trials.iter().filter(|trial| trial.left == FilesAfter::Mixed).count();
     let _ = writeln!(text, "  old files beside new ones, each whole: {mixed} trials");
     text
 }
 
 /// The trials with something wrong, a line each.
-pub fn wrongs(trials: &[Trial]) -> String {
+pub fn defects(trials: &[Trial]) -> String {
     let mut text = String::new();
-    for trial in trials.iter().filter(|trial| !trial.wrongs.is_empty()) {
+    for trial in trials.iter().filter(|trial| !trial.defects.is_empty()) {
         let _ = writeln!(
             text,
             "{} {} of {} ({}): {}, left {:?}, {:?}; said: {}",
@@ -86,8 +86,8 @@ pub fn wrongs(trials: &[Trial]) -> String {
             trial.path,
             trial.status,
             trial.left,
-            trial.wrongs,
-            trial.said.trim_end()
+            trial.defects,
+            trial.stderr.trim_end()
         );
     }
     text
@@ -95,10 +95,10 @@ pub fn wrongs(trials: &[Trial]) -> String {
 
 fn sign(trial: &Trial) -> char {
     match () {
-        () if !trial.wrongs.is_empty() => 'x',
+        () if !trial.defects.is_empty() => 'x',
         () if trial.died() => '+',
         () if !trial.status.success() => '!',
-        () if trial.said.is_empty() => '=',
+        () if trial.stderr.is_empty() => '=',
         () => '~',
     }
 }

@@ -12,51 +12,51 @@ use testkit::damage::{self, Rng};
 use testkit::{Compression, Crc, FakeKernel, Run, Side, Start, TestRoot, cache, patch, surroundings};
 
 /// A fault in a module that every tree has.
-struct Fault {
+struct PlantedFault {
     module: &'static str,
     make: fn(Vec<u8>) -> Vec<u8>,
     reason: &'static str,
 }
 
-const FAULTS: [Fault; 9] = [
-    Fault {
+const FAULTS: [PlantedFault; 9] = [
+    PlantedFault {
         module: "drivers/net/dummy",
         make: |module| patch::replaced(module, b" mod_unload ", b" mod_onload "),
         reason: "its vermagic has \"mod_onload\", this kernel's \"mod_unload\"",
     },
-    Fault {
+    PlantedFault {
         module: "fs/isofs/isofs",
         make: |module| patch::other_crc(module, "iput"),
         reason: "iput: CRC 0x",
     },
-    Fault {
+    PlantedFault {
         module: "fs/minix/minix",
         make: |module| patch::replaced(module, b"iget_locked\0", b"iget_lockee\0"),
         reason: "iget_lockee",
     },
     // EM_SPARC.
-    Fault {
+    PlantedFault {
         module: "fs/efs/efs",
         make: |module| patch::for_machine(module, 2),
         reason: "It is compiled for another machine.",
     },
-    Fault { module: "fs/bfs/bfs", make: patch::smaller_struct, reason: "its struct module has " },
-    Fault {
+    PlantedFault { module: "fs/bfs/bfs", make: patch::smaller_struct, reason: "its struct module has " },
+    PlantedFault {
         module: "drivers/usb/storage/uas",
         make: |module| patch::replaced(module, b"import_ns=", b"import-ns="),
         reason: "the namespace USB_STORAGE without importing it",
     },
-    Fault {
+    PlantedFault {
         module: "fs/fat/vfat",
         make: |module| patch::replaced(module, b"license=GPL\0", b"license=XYZ\0"),
         reason: "that the module fat exports for GPL modules only",
     },
-    Fault {
+    PlantedFault {
         module: "fs/hpfs/hpfs",
         make: |module| module[..module.len() / 2].to_vec(),
         reason: "The file is damaged or no module: ",
     },
-    Fault {
+    PlantedFault {
         module: "fs/coda/coda",
         make: |module| [module, b"12 bytes of.~Module signature appended~\n".to_vec()].concat(),
         reason: "Its signature makes no sense.",
@@ -166,8 +166,8 @@ fn damaged_files_come_to_a_verdict() {
         let (bytes, damage) = damage::module(&image, Compression::Plain, rng);
         root.write("tmp/top.ko", bytes);
         let run = root.ours("kmod", &["check", "--json", "/tmp/top.ko", "depth=1"]);
-        let said = String::from_utf8_lossy(&run.stderr);
-        assert!(matches!(run.code, Some(0..=2)) && said.is_empty(), "{seed}: {damage:?}: {run:?}");
+        let stderr = String::from_utf8_lossy(&run.stderr);
+        assert!(matches!(run.code, Some(0..=2)) && stderr.is_empty(), "{seed}: {damage:?}: {run:?}");
         let document: Value = serde_json::from_slice(&run.stdout).expect("JSON");
         let item = &document["modules"][0];
         let outcome = match run.code {
@@ -193,8 +193,8 @@ fn check_all_as_nobody(root: &TestRoot) -> (String, Option<i32>) {
 }
 
 /// Brings a kernel's whole tree, and its image.
-fn bring(root: &TestRoot, tree: &cache::Tree) {
-    root.bring_tree(tree, &|_| true);
+fn bring(root: &TestRoot, tree: &cache::ModuleTree) {
+    root.add_tree(tree, &|_| true);
     let image = format!("boot/vmlinuz-{}", tree.version);
     let cached = tree.modules.ancestors().nth(3).expect("lib/modules/VERSION in a root").join(&image);
     root.write(&image, fs::read(cached).expect("the kernel's image"));
@@ -243,12 +243,12 @@ fn sound_and_faulty(tree: &str) -> Run {
     sound
 }
 
-fn listed(fault: &Fault) -> String {
+fn listed(fault: &PlantedFault) -> String {
     format!("kernel/{}.ko:", fault.module)
 }
 
 /// Puts a faulty module in the place of the one in the tree.
-fn plant(root: &TestRoot, fault: &Fault) {
+fn plant(root: &TestRoot, fault: &PlantedFault) {
     let path = |suffix: &str| root.module_path(&format!("kernel/{}.ko{suffix}", fault.module));
     let (suffix, program) = [(".xz", "xz"), (".zst", "zstd")]
         .into_iter()

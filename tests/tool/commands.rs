@@ -1,7 +1,7 @@
 //! The commands of `kmod` that the packaged one does not have, as text.
 
 use modutils_tests::{little_kernel, module};
-use testkit::{Crc, Loaded, Run, Side, TestRoot};
+use testkit::{Crc, LoadedModule, Run, Side, TestRoot};
 
 fn configured(config: &str) -> TestRoot {
     let root = little_kernel();
@@ -57,7 +57,8 @@ fn graphviz_gets_its_form() {
 #[test]
 fn loaded_modules_are_as_the_kernel_has_them() {
     let root = configured("");
-    root.load(&Loaded { holders: &["own"], ..Loaded::new("base") }).load(&Loaded::new("own"));
+    root.load(&LoadedModule { holders: &["own"], ..LoadedModule::new("base") })
+        .load(&LoadedModule::new("own"));
     assert_eq!(graph(&root, "C", &["--loaded"]).out(), "own\n`-- base\n");
 }
 
@@ -79,7 +80,7 @@ fn parameters_are_shown_with_type_description_value_and_permissions() {
     let root = configured("");
     let shown = || root.ours("kmod", &["params", "top"]).succeeds().out();
     assert_eq!(shown(), "top (not loaded)\n  depth (int)\n      how deep\n  bare (charp)\n");
-    root.load(&Loaded::new("top"));
+    root.load(&LoadedModule::new("top"));
     root.write("sys/module/top/parameters/depth", "7\n");
     assert_eq!(shown(), "top (loaded)\n  depth (int) = 7, 0644\n      how deep\n  bare (charp)\n");
     assert_eq!(

@@ -1,7 +1,7 @@
 //! `deny` in modutils.d: a block that holds however a module is asked for.
 
 use modutils_tests::little_kernel;
-use testkit::{Loaded, TestRoot};
+use testkit::{LoadedModule, TestRoot};
 
 fn denied(text: &str) -> TestRoot {
     let root = little_kernel();
@@ -52,7 +52,7 @@ fn a_soft_dependency_is_left_out() {
 #[test]
 fn what_is_loaded_or_built_in_stays() {
     let root = denied("deny top\ndeny inside\n");
-    root.load(&Loaded::new("top"));
+    root.load(&LoadedModule::new("top"));
     root.ours("modprobe", &["top"]).succeeds();
     root.ours("modprobe", &["inside"]).succeeds();
 }

@@ -119,9 +119,9 @@ fn a_page_describes_no_option_that_there_is_not() {
             let with_value = format!("{option}=");
             call.push(if option.starts_with("--") { &with_value } else { &option });
             let output = command(&call).arg("--help").output().expect("our binary runs");
-            let said = String::from_utf8_lossy(&output.stderr);
-            let unknown = ["unrecognized option", "invalid option"].iter().any(|text| said.contains(text));
-            assert!(!unknown, "{page} describes {option}: {said}");
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            let unknown = ["unrecognized option", "invalid option"].iter().any(|text| stderr.contains(text));
+            assert!(!unknown, "{page} describes {option}: {stderr}");
         }
     }
 }

@@ -2,9 +2,9 @@
 //! calls of each name meet each fault, all of them with `MODUTILS_FULL=1`.
 
 use modutils_tests::faults::{
-    Extent, FAULTS, Left, Trial, World, depmod::Depmod, load::Load, sweep, sweep_of, table,
+    Extent, FAULTS, FaultSubject, FilesAfter, Trial, depmod::Depmod, load::Load, sweep, sweep_of, table,
 };
-use testkit::{Errno, Side, Signal, Start, What};
+use testkit::{Errno, FaultEffect, Side, Signal, Start};
 
 fn extent(few: usize) -> Extent {
     if std::env::var_os("MODUTILS_FULL").is_some() { Extent::Whole } else { Extent::Spread(few) }
@@ -13,7 +13,7 @@ fn extent(few: usize) -> Extent {
 #[track_caller]
 fn nothing_goes_wrong(trials: &[Trial]) {
     assert!(trials.len() > 100, "{}", table::summary(trials));
-    assert!(trials.iter().all(|trial| trial.wrongs.is_empty()), "{}", table::wrongs(trials));
+    assert!(trials.iter().all(|trial| trial.defects.is_empty()), "{}", table::defects(trials));
 }
 
 /// Whole files, all old or all new, no temporary file, no silent success, and the next run makes everything good.
@@ -26,9 +26,9 @@ fn depmod_replaces_all_files_or_none_whatever_call_fails() {
 #[test]
 fn depmod_that_is_interrupted_leaves_all_old_files_or_all_new_ones() {
     let signals = [
-        ("SIGINT", What::Signal(Signal::SIGINT)),
-        ("SIGTERM", What::Signal(Signal::SIGTERM)),
-        ("SIGHUP", What::Signal(Signal::SIGHUP)),
+        ("SIGINT", FaultEffect::Signal(Signal::SIGINT)),
+        ("SIGTERM", FaultEffect::Signal(Signal::SIGTERM)),
+        ("SIGHUP", FaultEffect::Signal(Signal::SIGHUP)),
     ];
     let trials = sweep(&Depmod::new(Side::Ours), &signals, extent(3));
     nothing_goes_wrong(&trials);
@@ -39,38 +39,38 @@ fn depmod_that_is_interrupted_leaves_all_old_files_or_all_new_ones() {
 #[test]
 fn tools_that_load_and_remove_do_what_they_say_whatever_call_fails() {
     for (name, world) in Load::all(Side::Ours) {
-        let trials = sweep(&world as &dyn World, &FAULTS, extent(2));
+        let trials = sweep(&world as &dyn FaultSubject, &FAULTS, extent(2));
         println!("{name}: {}", table::summary(&trials));
         nothing_goes_wrong(&trials);
     }
 }
 
 /// The error numbers that module system calls return, by their manual pages and `kernel/module/main.c`.
-const OF_MODULE_CALLS: [(&str, What); 24] = [
-    ("EPERM", What::Fails(Errno::EPERM)),
-    ("ENOENT", What::Fails(Errno::ENOENT)),
-    ("EINTR", What::Fails(Errno::EINTR)),
-    ("EIO", What::Fails(Errno::EIO)),
-    ("ENXIO", What::Fails(Errno::ENXIO)),
-    ("ENOEXEC", What::Fails(Errno::ENOEXEC)),
-    ("EBADF", What::Fails(Errno::EBADF)),
-    ("EAGAIN", What::Fails(Errno::EAGAIN)),
-    ("ENOMEM", What::Fails(Errno::ENOMEM)),
-    ("EACCES", What::Fails(Errno::EACCES)),
-    ("EFAULT", What::Fails(Errno::EFAULT)),
-    ("EBUSY", What::Fails(Errno::EBUSY)),
-    ("ENODEV", What::Fails(Errno::ENODEV)),
-    ("EINVAL", What::Fails(Errno::EINVAL)),
-    ("ETXTBSY", What::Fails(Errno::ETXTBSY)),
-    ("EFBIG", What::Fails(Errno::EFBIG)),
-    ("ENOSPC", What::Fails(Errno::ENOSPC)),
-    ("EBADMSG", What::Fails(Errno::EBADMSG)),
-    ("EOVERFLOW", What::Fails(Errno::EOVERFLOW)),
-    ("EOPNOTSUPP", What::Fails(Errno::EOPNOTSUPP)),
-    ("ENOKEY", What::Fails(Errno::ENOKEY)),
-    ("EKEYREJECTED", What::Fails(Errno::EKEYREJECTED)),
-    ("ETIMEDOUT", What::Fails(Errno::ETIMEDOUT)),
-    ("ENOPKG", What::Fails(Errno::ENOPKG)),
+const OF_MODULE_CALLS: [(&str, FaultEffect); 24] = [
+    ("EPERM", FaultEffect::Fails(Errno::EPERM)),
+    ("ENOENT", FaultEffect::Fails(Errno::ENOENT)),
+    ("EINTR", FaultEffect::Fails(Errno::EINTR)),
+    ("EIO", FaultEffect::Fails(Errno::EIO)),
+    ("ENXIO", FaultEffect::Fails(Errno::ENXIO)),
+    ("ENOEXEC", FaultEffect::Fails(Errno::ENOEXEC)),
+    ("EBADF", FaultEffect::Fails(Errno::EBADF)),
+    ("EAGAIN", FaultEffect::Fails(Errno::EAGAIN)),
+    ("ENOMEM", FaultEffect::Fails(Errno::ENOMEM)),
+    ("EACCES", FaultEffect::Fails(Errno::EACCES)),
+    ("EFAULT", FaultEffect::Fails(Errno::EFAULT)),
+    ("EBUSY", FaultEffect::Fails(Errno::EBUSY)),
+    ("ENODEV", FaultEffect::Fails(Errno::ENODEV)),
+    ("EINVAL", FaultEffect::Fails(Errno::EINVAL)),
+    ("ETXTBSY", FaultEffect::Fails(Errno::ETXTBSY)),
+    ("EFBIG", FaultEffect::Fails(Errno::EFBIG)),
+    ("ENOSPC", FaultEffect::Fails(Errno::ENOSPC)),
+    ("EBADMSG", FaultEffect::Fails(Errno::EBADMSG)),
+    ("EOVERFLOW", FaultEffect::Fails(Errno::EOVERFLOW)),
+    ("EOPNOTSUPP", FaultEffect::Fails(Errno::EOPNOTSUPP)),
+    ("ENOKEY", FaultEffect::Fails(Errno::ENOKEY)),
+    ("EKEYREJECTED", FaultEffect::Fails(Errno::EKEYREJECTED)),
+    ("ETIMEDOUT", FaultEffect::Fails(Errno::ETIMEDOUT)),
+    ("ENOPKG", FaultEffect::Fails(Errno::ENOPKG)),
 ];
 
 #[test]
@@ -82,7 +82,7 @@ fn whatever_the_kernel_says_to_a_module_call_is_told() {
         for trial in trials {
             // Of what `-r` was asked for, all is done without the unused dependency, which is second.
             let code = if name == "modprobe -r" && trial.nth == 1 { 0 } else { 1 };
-            assert!(trial.wrongs.is_empty() && trial.status.code() == Some(code), "{name}: {trial:?}");
+            assert!(trial.defects.is_empty() && trial.status.code() == Some(code), "{name}: {trial:?}");
         }
     }
 }
@@ -90,12 +90,14 @@ fn whatever_the_kernel_says_to_a_module_call_is_told() {
 /// A kernel without finit_module(2) gets the image, and one that has the module already is no fault of modprobe's.
 #[test]
 fn two_answers_of_the_kernel_are_no_failure() {
-    let answers = [("ENOSYS", What::Fails(Errno::ENOSYS)), ("EEXIST", What::Fails(Errno::EEXIST))];
+    let answers =
+        [("ENOSYS", FaultEffect::Fails(Errno::ENOSYS)), ("EEXIST", FaultEffect::Fails(Errno::EEXIST))];
     let codes = |name: &str| {
         let (_, world) =
             Load::all(Side::Ours).into_iter().find(|(other, _)| *other == name).expect("a world");
         let trials = sweep_of(&world, &answers, Extent::Whole, &|call| call == "finit_module");
-        let code = |trial: &Trial| (trial.fault, trial.nth, trial.status.code(), trial.left == Left::New);
+        let code =
+            |trial: &Trial| (trial.fault, trial.nth, trial.status.code(), trial.left == FilesAfter::New);
         trials.iter().map(code).collect::<Vec<_>>()
     };
     assert_eq!(codes("insmod"), [("ENOSYS", 0, Some(0), true), ("EEXIST", 0, Some(1), false)]);
@@ -116,16 +118,16 @@ fn closed_streams_change_nothing() {
     let (depmod, others) = (Depmod::new(Side::Ours), Load::all(Side::Ours));
     for streams in 1..8 {
         depmod.restore();
-        let run = depmod.watch(&closed(depmod.start(), streams), None).outcome;
+        let run = depmod.trace(&closed(depmod.start(), streams), None).outcome;
         assert!(
-            run.status.success() && depmod.judge(&run, &run) == (Left::New, Vec::new()),
+            run.status.success() && depmod.judge(&run, &run) == (FilesAfter::New, Vec::new()),
             "{streams:03b}: {run:?}"
         );
         for (name, world) in &others {
             world.restore();
-            let run = world.watch(&closed(world.start(), streams), None).outcome;
+            let run = world.trace(&closed(world.start(), streams), None).outcome;
             let (left, _) = world.judge(&run, &run);
-            assert!(run.status.success() && left == Left::New, "{name} {streams:03b}: {run:?}");
+            assert!(run.status.success() && left == FilesAfter::New, "{name} {streams:03b}: {run:?}");
         }
     }
 }

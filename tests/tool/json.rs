@@ -5,7 +5,7 @@ use std::path::Path;
 use modutils_tests::{little_kernel, module};
 use serde_json::{Value, json};
 use testkit::surroundings::program;
-use testkit::{Loaded, Run, TestRoot};
+use testkit::{LoadedModule, Run, TestRoot};
 
 /// The schema that people get, except that it takes no member that it does not name: a reader must pass over such a
 /// member, but we may not print one that is not documented.
@@ -115,7 +115,7 @@ fn what_fails_leaves_a_whole_document_and_the_exit_code() {
 #[test]
 fn lsmod_shows_numbers_as_numbers() {
     let root = TestRoot::new();
-    root.load(&Loaded::new("base")).load(&Loaded::new("helper"));
+    root.load(&LoadedModule::new("base")).load(&LoadedModule::new("helper"));
     let modules = document(&root.ours("lsmod", &["--json"]).succeeds())["modules"].clone();
     assert_eq!((&modules[0]["name"], &modules[0]["state"]), (&json!("helper"), &json!("live")));
     assert!(modules[0]["size"].is_i64() && modules[0]["references"].is_i64(), "{modules}");
@@ -262,7 +262,7 @@ fn the_graph_has_direct_needs_only() {
 #[test]
 fn parameters_have_the_value_of_a_loaded_module() {
     let root = indexed();
-    root.load(&Loaded::new("top"));
+    root.load(&LoadedModule::new("top"));
     root.write("sys/module/top/parameters/depth", "7\n");
     let modules = document(
         &root.ours("kmod", &["params", "--json", "top", "inside", "deep-inside"]).succeeds(),

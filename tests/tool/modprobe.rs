@@ -1,7 +1,7 @@
 //! modprobe where kmod forgets, repeats or stays silent.
 
 use modutils_tests::{little_kernel, module, text};
-use testkit::{Crc, Errno, FakeKernel, Loaded, Side, Start, TestRoot, VersionTables};
+use testkit::{Crc, Errno, FakeKernel, LoadedModule, Side, Start, TestRoot, VersionTables};
 
 fn configured(config: &str) -> TestRoot {
     let root = little_kernel();
@@ -45,7 +45,9 @@ fn a_missing_dependency_is_an_error_before_anything_is_loaded() {
 fn a_missing_dependency_that_is_loaded_is_not_missed() {
     let root = configured("");
     root.remove(&root.module_path("kernel/lib/helper.ko"));
-    root.load(&Loaded::new("base")).load(&Loaded::new("helper")).load(&Loaded::new("extra"));
+    root.load(&LoadedModule::new("base"))
+        .load(&LoadedModule::new("helper"))
+        .load(&LoadedModule::new("extra"));
     let run = root.ours("modprobe", &["top"]).fails();
     assert!(run.err().contains("could not insert 'top'"), "{run:?}");
 }
@@ -140,10 +142,10 @@ fn jobs_load_and_say_what_a_sequence_does() {
         // Makes our tools be there.
         let _ = root.invoke(Side::Ours, "modprobe");
         let kernel = FakeKernel::new(root.path(), root.version());
-        kernel.refuse("my_dash", Errno::ENODEV);
+        kernel.refuse_load("my_dash", Errno::ENODEV);
         let names = ["-v", "-a", "my-dash", "top", "fs-top", "unknown", "helper"];
         let outcome = kernel.run(&Start::new("/ours/modprobe").args(jobs.iter().chain(&names)));
-        let mut modules = kernel.names();
+        let mut modules = kernel.loaded_names();
         modules.sort();
         // With jobs, names are looked up before anything is loaded.
         let errors = String::from_utf8_lossy(&outcome.stderr).into_owned();

@@ -1,7 +1,7 @@
 //! A name that means no module: kmod's line stays, and below it stands why.
 
 use modutils_tests::{little_kernel, module};
-use testkit::{Loaded, TestRoot};
+use testkit::{LoadedModule, TestRoot};
 
 fn indexed() -> TestRoot {
     let root = little_kernel();
@@ -14,8 +14,8 @@ fn indexed() -> TestRoot {
 fn why(root: &TestRoot, args: &[&str]) -> String {
     let run = root.ours("modprobe", args).fails();
     let name = args.last().expect("a name");
-    let said = run.err();
-    let (first, why) = said.split_once('\n').expect("a line");
+    let stderr = run.err();
+    let (first, why) = stderr.split_once('\n').expect("a line");
     let expected = format!("modprobe: FATAL: Module {name} not found in directory /lib/modules/");
     assert!(first.starts_with(&expected), "{run:?}");
     assert!(why.lines().all(|line| line.starts_with("  ")), "{run:?}");
@@ -23,7 +23,7 @@ fn why(root: &TestRoot, args: &[&str]) -> String {
 }
 
 #[track_caller]
-fn says(root: &TestRoot, args: &[&str], expected: &[&str]) {
+fn explains(root: &TestRoot, args: &[&str], expected: &[&str]) {
     let why = why(root, args);
     for text in expected {
         assert!(why.contains(&text.replace('@', &root.module_path(""))), "no \"{text}\" in:\n{why}");
@@ -38,12 +38,12 @@ fn directory(root: &TestRoot) -> std::path::PathBuf {
 fn a_kernel_without_modules() {
     let root = TestRoot::new();
     std::fs::remove_dir(directory(&root)).expect("an empty directory");
-    says(
+    explains(
         &root,
         &["top"],
         &["the running kernel has no modules here", "Nor are there modules of another kernel"],
     );
-    says(
+    explains(
         &root,
         &["-S", "1.2.3", "top"],
         &["There is no /lib/modules/1.2.3: this kernel has no modules here"],
@@ -56,26 +56,30 @@ fn a_kernel_replaced_since_it_was_booted() {
     std::fs::remove_dir(directory(&root)).expect("an empty directory");
     root.write("lib/modules/6.99.1/modules.dep", "");
     let expected = "There are modules for 6.99.1. If the kernel was replaced since it was booted, reboot.";
-    says(&root, &["top"], &[expected]);
+    explains(&root, &["top"], &[expected]);
 }
 
 #[test]
 fn an_index_missing_empty_or_damaged() {
     let root = little_kernel();
-    says(&root, &["top"], &["There is no /lib/modules/", "modules.dep.bin.", "Run depmod to make it."]);
+    explains(&root, &["top"], &["There is no /lib/modules/", "modules.dep.bin.", "Run depmod to make it."]);
     root.write_module_file("modules.dep.bin", "");
-    says(&root, &["top"], &["modules.dep.bin is empty", "Run depmod to make it anew."]);
+    explains(&root, &["top"], &["modules.dep.bin is empty", "Run depmod to make it anew."]);
     root.write_module_file("modules.dep.bin", "no index at all");
-    says(&root, &["top"], &["modules.dep.bin is damaged: ", "Run depmod to make it anew."]);
+    explains(&root, &["top"], &["modules.dep.bin is damaged: ", "Run depmod to make it anew."]);
 }
 
 #[test]
 fn an_outdated_index() {
     let root = indexed();
     root.add_module("kernel/drivers/late.ko", &module("late"));
-    says(&root, &["late"], &["kernel/drivers/late.ko, and modules.dep.bin does not list it", "run depmod"]);
+    explains(
+        &root,
+        &["late"],
+        &["kernel/drivers/late.ko, and modules.dep.bin does not list it", "run depmod"],
+    );
     root.write_module_file("modules.builtin", "kernel/fs/later.ko\n");
-    says(&root, &["later"], &["modules.builtin, and modules.builtin.bin does not list it", "run depmod"]);
+    explains(&root, &["later"], &["modules.builtin, and modules.builtin.bin does not list it", "run depmod"]);
 }
 
 #[test]
@@ -88,36 +92,36 @@ fn a_name_of_another_kernel() {
     root.ours("depmod", &[]).succeeds();
     std::fs::remove_file(root.path().join(root.module_path("kernel/drivers/extra.ko"))).expect("removed");
     root.ours("depmod", &[]).succeeds();
-    says(&root, &["extra"], &["Other kernels have it: 6.99.1."]);
+    explains(&root, &["extra"], &["Other kernels have it: 6.99.1."]);
 }
 
 #[test]
 fn a_slip_of_the_finger() {
     let root = indexed();
-    says(&root, &["hepler"], &["Did you mean helper?"]);
-    says(&root, &["insid"], &["Did you mean inside?"]);
-    says(&root, &["my-dahs"], &["Did you mean my_dash?"]);
+    explains(&root, &["hepler"], &["Did you mean helper?"]);
+    explains(&root, &["insid"], &["Did you mean inside?"]);
+    explains(&root, &["my-dahs"], &["Did you mean my_dash?"]);
 }
 
 #[test]
 fn the_name_of_a_file() {
     let root = indexed();
-    says(&root, &["top.ko.xz"], &["This is the name of a file; the module is called top."]);
+    explains(&root, &["top.ko.xz"], &["This is the name of a file; the module is called top."]);
 }
 
 #[test]
 fn an_alias_that_matches_nothing_and_a_name_that_is_none() {
     let root = indexed();
-    says(&root, &["pci:v0000FFFFd"], &["No module of this kernel has an alias that matches this."]);
-    says(&root, &["unheard_of"], &["No module of this kernel has this name or alias."]);
-    says(&root, &["a]b"], &["The name is no name of a module: unmatched bracket."]);
+    explains(&root, &["pci:v0000FFFFd"], &["No module of this kernel has an alias that matches this."]);
+    explains(&root, &["unheard_of"], &["No module of this kernel has this name or alias."]);
+    explains(&root, &["a]b"], &["The name is no name of a module: unmatched bracket."]);
 }
 
 #[test]
 fn a_module_loaded_from_elsewhere() {
     let root = indexed();
-    root.load(&Loaded::new("own"));
-    says(&root, &["own"], &["It is loaded, from a file outside of this directory."]);
+    root.load(&LoadedModule::new("own"));
+    explains(&root, &["own"], &["It is loaded, from a file outside of this directory."]);
 }
 
 #[test]

@@ -91,6 +91,6 @@ fn an_interrupt_ends_the_command_and_not_modprobe() {
     assert!(program("sh").args(["-c", &interrupt]).status().expect("a shell").success());
     let outcome = child.wait_with_output().expect("a child");
     assert_eq!(outcome.status.code(), Some(1), "{outcome:?}");
-    let said = String::from_utf8_lossy(&outcome.stderr).into_owned();
-    assert!(said.contains("killed by signal 2"), "{said}");
+    let stderr = String::from_utf8_lossy(&outcome.stderr).into_owned();
+    assert!(stderr.contains("killed by signal 2"), "{stderr}");
 }

@@ -1,7 +1,7 @@
 //! What a terminal sees and a pipe does not.
 
 use modutils_tests::little_kernel;
-use testkit::{Loaded, Side, TestRoot};
+use testkit::{LoadedModule, Side, TestRoot};
 
 fn indexed() -> TestRoot {
     let root = little_kernel();
@@ -33,17 +33,17 @@ fn colour_is_for_terminals_that_can_show_it_and_people_who_want_it() {
 #[test]
 fn of_a_message_the_cause_alone_has_colour() {
     let root = indexed();
-    let said = shown(&root, "modprobe", &["hepler"], &[("TERM", "xterm")]);
+    let stderr = shown(&root, "modprobe", &["hepler"], &[("TERM", "xterm")]);
     let expected = "not found in directory ";
-    let (first, cause) = said.split_once('\n').expect("two lines");
-    assert!(first.contains(expected) && !first.contains('\x1b'), "{said:?}");
+    let (first, cause) = stderr.split_once('\n').expect("two lines");
+    assert!(first.contains(expected) && !first.contains('\x1b'), "{stderr:?}");
     assert_eq!(cause, "\x1b[33m  Did you mean helper?\x1b[0m\n");
 }
 
 #[test]
 fn what_kmod_prints_too_has_no_colour() {
     let root = indexed();
-    root.load(&Loaded::new("top"));
+    root.load(&LoadedModule::new("top"));
     for (tool, args) in
         [("modinfo", &["top"][..]), ("modprobe", &["-D", "top"]), ("modprobe", &["-c"]), ("lsmod", &[])]
     {

@@ -1,7 +1,7 @@
 //! The machines a test module can be written for.
 //!
-//! Nothing in a module file says which layout its tables have: class and byte order of the ELF header decide. The
-//! list holds each combination the tools must read, and the machines with a rule of their own.
+//! A module file does not record the layout of its tables: the class and the byte order of the ELF header decide. The
+//! list has each combination that the tools must read, and the architectures that need a special case.
 
 use object::Endianness;
 use object::elf;
@@ -95,7 +95,7 @@ impl Arch {
         }
     }
 
-    /// The header's `e_flags`: the low two bits are the ABI version on PowerPC; ARM's say EABI 5.
+    /// The header's `e_flags`: the low two bits are the ABI version on PowerPC; ARM's are EABI 5.
     pub(crate) fn flags(self) -> u32 {
         match self {
             Arch::Ppc64V1 => 1,
@@ -105,7 +105,7 @@ impl Arch {
         }
     }
 
-    /// Where `name` stands in `struct module`: after `enum module_state` and a `struct list_head`.
+    /// The offset of `name` in `struct module`: after `enum module_state` and a `struct list_head`.
     pub fn name_offset(self) -> usize {
         if self.is_64() { 24 } else { 12 }
     }

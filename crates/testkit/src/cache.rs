@@ -1,14 +1,14 @@
 //! What `cargo xtask fetch` has put outside the checkout: the packaged kmods and the kernels' module trees.
 //!
-//! The cache lies at `$MODUTILS_CACHE`, else `$XDG_CACHE_HOME/modutils`, else `~/.cache/modutils`, where a
-//! `$HOME` that is no directory counts for nothing. In it,
+//! The cache is at `$MODUTILS_CACHE`, else `$XDG_CACHE_HOME/modutils`, else `~/.cache/modutils`, where a
+//! `$HOME` that is not a directory is ignored. In it,
 //! `reference/kmod34` and `reference/kmod30` are roots with Debian's packages unpacked, and `trees/NAME` holds
 //! `lib/modules/VERSION`. `$MODUTILS_REFERENCE_KMOD34` and `$MODUTILS_REFERENCE_KMOD30` name other such roots.
 //!
-//! `cargo xtask test` knows what could not be had: `$MODUTILS_MISSING` names a file with lines of a name, `optional` or
-//! `required`, and the cause, with tabs between them. A test that needs something optional asks with [`tree_or_skip`]
-//! or [`has_or_skips`]; that it did without is written to the file that `$MODUTILS_SKIPPED` names. With
-//! `$MODUTILS_FULL` set such a test fails.
+//! `cargo xtask test` lists what is unavailable: `$MODUTILS_MISSING` names a file with lines of a name, `optional` or
+//! `required`, and the cause, separated by tabs. A test that needs something optional calls [`tree_or_skip`] or
+//! [`require_or_skip`], which record a skipped test in the file that `$MODUTILS_SKIPPED` names. With `$MODUTILS_FULL` set
+//! such a test fails.
 
 use std::env;
 use std::ffi::OsString;
@@ -30,7 +30,7 @@ pub fn reference(name: &str) -> PathBuf {
 
 /// A kernel's module tree.
 #[derive(Debug, Clone)]
-pub struct Tree {
+pub struct ModuleTree {
     /// `lib/modules/VERSION` in the cache: not to be changed.
     pub modules: PathBuf,
     /// The kernel's version.
@@ -41,58 +41,64 @@ pub struct Tree {
 ///
 /// # Panics
 /// When it is not there; the message says how to get it.
-pub fn tree(name: &str) -> Tree {
+pub fn tree(name: &str) -> ModuleTree {
     present(root().join("trees").join(name), name, &format!("the module tree {name}"));
     find_tree(name).expect("a tree has a version")
 }
 
-/// The tree called `name`, when it is of this series of kernels (`6.12`, or `""` for any); none when it could not be had,
-/// and the test that runs then counts as skipped: it must return at once.
+/// The tree called `name`, if it is of this series of kernels (`6.12`, or `""` for any). `None` if it is unavailable or of
+/// another series: the running test is then recorded as skipped, and must return at once.
 ///
 /// # Panics
-/// When it is not there and nobody says why.
-pub fn tree_or_skip(name: &str, series: &str) -> Option<Tree> {
-    if !has_or_skips(name) {
-        return None;
-    }
+/// When it is missing and `$MODUTILS_MISSING` has no cause for it.
+pub fn tree_or_skip(name: &str, series: &str) -> Option<ModuleTree> {
+    require_or_skip(name, SkipExtent::WholeTest).ok()?;
     let tree = tree(name);
     let is_of_series = tree
         .version
         .strip_prefix(series)
         .is_some_and(|rest| series.is_empty() || !rest.starts_with(char::is_numeric));
     if !is_of_series {
-        skip("whole", &format!("{name} is Linux {}, not {series}", tree.version));
+        record_skip(SkipExtent::WholeTest, &format!("{name} is Linux {}, not {series}", tree.version));
         return None;
     }
     Some(tree)
 }
 
-/// Whether a tree or a packaged kmod is there; when it could not be had, the test that runs counts as skipped: it must
-/// return at once.
+/// How much of a test is skipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SkipExtent {
+    /// All of it: the test must return at once.
+    WholeTest,
+    /// A part: the test goes on without it and passes, and the run reports that it passed on a part.
+    PartOfTest,
+}
+
+/// Something optional is unavailable, and the running test is recorded as skipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Skipped;
+
+/// Succeeds if the tree or the packaged kmod called `name` is available, or required: using it then fails with the cause.
+///
+/// # Errors
+/// When it is optional and unavailable. The running test is then recorded as skipped.
 ///
 /// # Panics
-/// As [`tree_or_skip`].
-pub fn has_or_skips(name: &str) -> bool {
-    let missing = missing(name).filter(|missing| missing.optional);
-    if let Some(missing) = &missing {
-        skip("whole", &missing.sentence);
+/// In that case, when `$MODUTILS_FULL` is set.
+pub fn require_or_skip(name: &str, extent: SkipExtent) -> Result<(), Skipped> {
+    match missing(name) {
+        Some(missing) if missing.optional => {
+            record_skip(extent, &missing.sentence);
+            Err(Skipped)
+        }
+        _ => Ok(()),
     }
-    missing.is_none()
 }
 
-/// The same for a test that goes on with less: it passes, and the run says that it passed on a part.
-pub fn has_or_goes_on(name: &str) -> bool {
-    let missing = missing(name).filter(|missing| missing.optional);
-    if let Some(missing) = &missing {
-        skip("part", &missing.sentence);
-    }
-    missing.is_none()
-}
-
-/// Something that could not be had.
+/// Something that is unavailable.
 struct Missing {
     optional: bool,
-    /// What, and why.
+    /// What is missing, and why.
     sentence: String,
 }
 
@@ -104,31 +110,35 @@ fn missing(name: &str) -> Option<Missing> {
         let (found, kind, cause) = (fields.next()?, fields.next()?, fields.next()?);
         (found == name).then(|| Missing {
             optional: kind == "optional",
-            sentence: format!("{name} cannot be had: {cause}"),
+            sentence: format!("{name} is unavailable: {cause}"),
         })
     })
 }
 
-/// Says that the test that runs now did without something.
-fn skip(kind: &str, cause: &str) {
+/// Records that the running test skips something.
+fn record_skip(extent: SkipExtent, cause: &str) {
     assert!(env::var_os("MODUTILS_FULL").is_none(), "nothing is skipped here: {cause}");
     let thread = std::thread::current();
     let test = thread.name().unwrap_or("a test");
     eprintln!("{test} is skipped: {cause}");
     let Some(file) = env::var_os("MODUTILS_SKIPPED") else { return };
-    // One write for each line: tests run side by side.
+    let kind = match extent {
+        SkipExtent::WholeTest => "whole",
+        SkipExtent::PartOfTest => "part",
+    };
+    // One write for each line: tests run in parallel.
     let line = format!("{kind}\t{test}\t{cause}\n");
     let written =
         OpenOptions::new().append(true).open(file).and_then(|mut file| file.write_all(line.as_bytes()));
     written.expect("the file that MODUTILS_SKIPPED names");
 }
 
-/// The tree called `name`, if it is there: for measurements, which can do with less. A test must not.
-pub fn find_tree(name: &str) -> Option<Tree> {
+/// The tree called `name`, if it is in the cache: for measurements, which can go without. A test must not.
+pub fn find_tree(name: &str) -> Option<ModuleTree> {
     let lib = root().join("trees").join(name).join("lib/modules");
     let modules = std::fs::read_dir(lib).ok()?.next()?.ok()?.path();
     let version = modules.file_name()?.to_string_lossy().into_owned();
-    Some(Tree { modules, version })
+    Some(ModuleTree { modules, version })
 }
 
 fn present(path: PathBuf, name: &str, what: &str) -> PathBuf {
@@ -149,7 +159,7 @@ fn root() -> PathBuf {
     under("MODUTILS_CACHE", "")
         .or_else(|| under("XDG_CACHE_HOME", "modutils"))
         .or_else(|| surroundings::home().map(|home| home.join(".cache/modutils")))
-        .expect("MODUTILS_CACHE, XDG_CACHE_HOME or a home says where the cache is")
+        .expect("MODUTILS_CACHE, XDG_CACHE_HOME or HOME names the cache")
 }
 
 #[cfg(test)]
@@ -157,8 +167,8 @@ mod tests {
     use super::*;
     use std::process::{Command, Output};
 
-    /// Runs [`a_test_that_asks`] in a process of its own, with a list that says so of what it asks for; what came of it,
-    /// and what the file of skipped tests has then.
+    /// Runs [`a_test_that_asks`] in a separate process, with a list of missing things that has `no-tree`. Returns its
+    /// output and the contents of the file of skipped tests.
     fn ask(kind: &str, full: bool) -> (Output, String) {
         let dir = tempfile::tempdir().unwrap();
         let (list, skipped) = (dir.path().join("missing"), dir.path().join("skipped"));
@@ -176,7 +186,7 @@ mod tests {
     #[test]
     fn a_test_that_asks() {
         if env::var_os("MODUTILS_SKIPPED").is_some()
-            && has_or_skips("no-tree")
+            && require_or_skip("no-tree", SkipExtent::WholeTest).is_ok()
             && missing("no-tree").is_some()
         {
             tree("no-tree");
@@ -189,11 +199,11 @@ mod tests {
         assert!(run.status.success());
         assert_eq!(
             skipped,
-            "whole\tcache::tests::a_test_that_asks\tno-tree cannot be had: HTTP status 404\n"
+            "whole\tcache::tests::a_test_that_asks\tno-tree is unavailable: HTTP status 404\n"
         );
         let (run, skipped) = ask("required", false);
         assert!(!run.status.success() && skipped.is_empty());
-        assert!(String::from_utf8_lossy(&run.stdout).contains("no-tree cannot be had: HTTP status 404"));
+        assert!(String::from_utf8_lossy(&run.stdout).contains("no-tree is unavailable: HTTP status 404"));
         let (run, skipped) = ask("optional", true);
         assert!(!run.status.success() && skipped.is_empty());
     }

@@ -1,12 +1,11 @@
-//! Comparing what two sides did, with messages that show where they part.
+//! Comparing the runs of two sides, with messages that show where they differ.
 
 use std::collections::BTreeSet;
 
 use crate::root::Indexes;
 use crate::run::Run;
 
-/// Whether two runs printed the same to standard output, said the same on standard error and ended with the same exit
-/// code.
+/// Asserts that two runs have the same standard output, the same standard error and the same exit code.
 ///
 /// Of standard error, only the tools' own messages count ([`Run::own_messages`]), without the causes that ours add
 /// ([`without_causes`]).
@@ -27,14 +26,14 @@ pub fn same(ours: &Run, theirs: &Run) {
         differences.push_str(&difference("standard output", &ours.stdout, &theirs.stdout));
     }
     let expected = theirs.own_messages();
-    let said = without_causes(&ours.own_messages(), &expected);
-    if said != expected {
-        differences.push_str(&difference("standard error", said.as_bytes(), expected.as_bytes()));
+    let messages = without_causes(&ours.own_messages(), &expected);
+    if messages != expected {
+        differences.push_str(&difference("standard error", messages.as_bytes(), expected.as_bytes()));
     }
     assert!(differences.is_empty(), "{}\n{}\ndiffer:\n{differences}", ours.command, theirs.command);
 }
 
-/// Whether two texts are equal.
+/// Asserts that two texts are equal.
 ///
 /// # Panics
 /// When they are not, showing the first lines that differ.
@@ -43,7 +42,7 @@ pub fn same_text(what: &str, ours: &[u8], theirs: &[u8]) {
     assert!(ours == theirs, "{}", difference(what, ours, theirs));
 }
 
-/// Whether two texts hold the same lines, in any order.
+/// Asserts that two texts have the same lines, in any order.
 ///
 /// # Panics
 /// When they do not, showing lines that only one of them has.
@@ -53,7 +52,8 @@ pub fn same_lines(what: &str, ours: &[u8], theirs: &[u8]) {
     assert!(a == b, "{}", difference(&format!("{what}, sorted"), &a, &b));
 }
 
-/// Whether depmod wrote the same files: byte for byte, but for the lines of modules.symbols, whose order is a hash's
+/// Asserts that depmod wrote the same files, byte for byte except for the lines of modules.symbols, which kmod writes in
+/// hash order
 /// (ARCHITECTURE.md, differences: "lines of modules.symbols").
 ///
 /// # Panics
@@ -79,7 +79,7 @@ pub fn same_indexes(ours: &Indexes, theirs: &Indexes) {
     assert!(differences.is_empty(), "{differences}");
 }
 
-/// A text without lines that stood there before, in order: kmod's `-D` lists modules more than once (ARCHITECTURE.md,
+/// A text without repeated lines, in order: kmod's `-D` lists modules more than once (ARCHITECTURE.md,
 /// D, "-D listing a module twice").
 pub fn without_repeats(text: &[u8]) -> Vec<u8> {
     let mut seen = BTreeSet::new();
@@ -90,8 +90,8 @@ pub fn without_repeats(text: &[u8]) -> Vec<u8> {
         .collect()
 }
 
-/// Our messages without the indented lines that tell the cause of a message which theirs have, too, and what to do about
-/// it (ARCHITECTURE.md, differences: "a message of a failure").
+/// Our messages without the indented lines that explain a message that both sides print (ARCHITECTURE.md, differences: "a
+/// message of a failure").
 pub fn without_causes(ours: &str, theirs: &str) -> String {
     let expected: BTreeSet<&str> = theirs.lines().collect();
     let mut kept = String::new();
@@ -107,7 +107,7 @@ pub fn without_causes(ours: &str, theirs: &str) -> String {
     kept
 }
 
-/// Whether a line begins as messages do: `TOOL: LEVEL: `, or as those of `kmod static-nodes`.
+/// Whether a line begins like a message: `TOOL: LEVEL: `, or the prefixes of `kmod static-nodes`.
 fn is_message(line: &str) -> bool {
     let mut words = line.splitn(3, ": ");
     let is_tool = |tool: &str| !tool.is_empty() && tool.bytes().all(|byte| byte.is_ascii_lowercase());
@@ -124,7 +124,7 @@ fn sorted_lines(text: &[u8]) -> Vec<u8> {
     lines.concat()
 }
 
-/// What differs: for texts the first lines, for anything else the first byte.
+/// Describes a difference: of texts the first lines, of anything else the first byte.
 fn difference(what: &str, ours: &[u8], theirs: &[u8]) -> String {
     if ours.contains(&0) || theirs.contains(&0) {
         let at = ours.iter().zip(theirs).position(|(a, b)| a != b).unwrap_or(ours.len().min(theirs.len()));

@@ -2,14 +2,14 @@
 
 use std::io::{Read, Write};
 
-/// How a module file is compressed, which its name ends in but only its first bytes prove.
+/// How a module file is compressed. The suffix of its name suggests it, its first bytes prove it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
-    /// Not at all: `.ko`.
+    /// Uncompressed: `.ko`.
     Plain,
     /// `.ko.gz`.
     Gzip,
-    /// `.ko.xz` as the kernel's build writes it: CRC32 for a check, a dictionary of 2 MiB.
+    /// `.ko.xz` as the kernel's build writes it: CRC32 as the check, a dictionary of 2 MiB.
     Xz,
     /// `.ko.zst`.
     Zstd,
@@ -20,7 +20,7 @@ impl Compression {
     pub const ALL: [Compression; 4] =
         [Compression::Plain, Compression::Gzip, Compression::Xz, Compression::Zstd];
 
-    /// What a file name ends in: `.ko`, `.ko.gz`, `.ko.xz` or `.ko.zst`.
+    /// The suffix of a file name: `.ko`, `.ko.gz`, `.ko.xz` or `.ko.zst`.
     pub fn suffix(self) -> &'static str {
         match self {
             Compression::Plain => ".ko",
@@ -30,7 +30,7 @@ impl Compression {
         }
     }
 
-    /// `bytes` in this form. Memory is the only thing that could fail here, so a failure panics.
+    /// Compresses `bytes`. Only memory can run out here, so a failure panics.
     pub fn compress(self, bytes: &[u8]) -> Vec<u8> {
         match self {
             Compression::Plain => bytes.to_vec(),
@@ -41,7 +41,7 @@ impl Compression {
     }
 }
 
-/// `bytes` as a zstd frame that does not say how long they are: what a pipe makes, and packaged kmods refuse.
+/// `bytes` as a zstd frame without a content size: what zstd writes to a pipe, and packaged kmods refuse.
 pub fn zstd_without_size(bytes: &[u8]) -> Vec<u8> {
     zstd(bytes, None)
 }
@@ -49,18 +49,18 @@ pub fn zstd_without_size(bytes: &[u8]) -> Vec<u8> {
 /// The content of a gzip file.
 ///
 /// # Panics
-/// When it is none.
+/// When it is not a gzip file.
 pub fn gunzip(bytes: &[u8]) -> Vec<u8> {
     let mut plain = Vec::new();
     flate2::read::GzDecoder::new(bytes).read_to_end(&mut plain).expect("a gzip file");
     plain
 }
 
-/// The content of a file in any of the forms, told by its first bytes.
+/// The content of a file in any of the forms, detected by its first bytes.
 ///
 /// # Panics
 /// When it is damaged.
-pub fn plain(bytes: &[u8]) -> Vec<u8> {
+pub fn decompress(bytes: &[u8]) -> Vec<u8> {
     let mut plain = Vec::new();
     match bytes {
         [0x1f, 0x8b, ..] => return gunzip(bytes),
@@ -68,7 +68,7 @@ pub fn plain(bytes: &[u8]) -> Vec<u8> {
         [0x28, 0xb5, 0x2f, 0xfd, ..] => zstd::stream::copy_decode(bytes, &mut plain).map(|()| 0),
         _ => return bytes.to_vec(),
     }
-    .expect("a sound file");
+    .expect("an undamaged file");
     plain
 }
 
@@ -78,7 +78,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().expect("gzip compresses")
 }
 
-/// What the program `zstd` makes: with a checksum, and the size where it is known.
+/// A frame as the program `zstd` writes it: with a checksum, and the size if it is known.
 fn zstd(bytes: &[u8], size: Option<u64>) -> Vec<u8> {
     let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 3).expect("a known level");
     encoder.include_checksum(true).expect("a known option");
@@ -88,7 +88,7 @@ fn zstd(bytes: &[u8], size: Option<u64>) -> Vec<u8> {
     encoder.finish().expect("zstd compresses")
 }
 
-/// `xz --check=crc32 --lzma2=dict=2MiB`: the decompressor of the kernel knows no other check.
+/// `xz --check=crc32 --lzma2=dict=2MiB`: the kernel's decompressor supports no other check.
 fn xz(bytes: &[u8]) -> Vec<u8> {
     use liblzma::stream::{Check, Filters, LzmaOptions, Stream};
     let mut options = LzmaOptions::new_preset(6).expect("a known preset");

@@ -1,4 +1,4 @@
-//! Sections and symbols to the bytes of a relocatable ELF file.
+//! Writing sections and symbols as a relocatable ELF file.
 //!
 //! The `object` crate does the encoding. This layer fixes the order of things in the file: header, section contents
 //! in the order given, symbol table, string tables, section headers.
@@ -8,7 +8,7 @@ use object::write::elf::{FileHeader, SectionHeader, SectionIndex, Sym, Writer};
 
 use crate::arch::Arch;
 
-/// A section as it will stand in the file.
+/// A section of the file.
 #[derive(Debug, Clone)]
 pub struct Section {
     /// Its name.
@@ -58,10 +58,10 @@ impl Section {
     }
 }
 
-/// Where a symbol lives.
+/// Where a symbol is defined.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
-    /// Nowhere: the module imports it.
+    /// In another module: this one imports it.
     Undefined,
     /// Its value is a number, not an address (`SHN_ABS`).
     Absolute,
@@ -69,14 +69,14 @@ pub enum Place {
     Section(Vec<u8>),
 }
 
-/// A symbol as it will stand in the symbol table.
+/// An entry of the symbol table.
 #[derive(Debug, Clone)]
 pub struct Symbol {
     /// Its name.
     pub name: Vec<u8>,
     /// Its value.
     pub value: u64,
-    /// Where it lives.
+    /// Where it is defined.
     pub place: Place,
     /// `STB_LOCAL`, `STB_GLOBAL` or `STB_WEAK`.
     pub binding: elf::SymbolBind,
@@ -110,8 +110,8 @@ impl Symbol {
 
 /// The bytes of a relocatable file for `arch` with these sections and symbols.
 ///
-/// Local symbols are written first, as ELF demands; within each group the order stays. A symbol in a section that
-/// does not exist is a mistake in the test and panics.
+/// Local symbols are written first, as ELF demands; each group keeps its order. A symbol in a section that does not
+/// exist is a mistake in the test and panics.
 pub fn write(arch: Arch, sections: &[Section], symbols: &[Symbol]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut writer = Writer::new(arch.endianness(), arch.is_64(), &mut bytes);
@@ -181,7 +181,10 @@ fn section_of(symbol: &Symbol, sections: &[Section]) -> Option<usize> {
     let Place::Section(name) = &symbol.place else { return None };
     let found = sections.iter().position(|section| section.name == *name);
     Some(found.unwrap_or_else(|| {
-        panic!("symbol {} lives in no section", String::from_utf8_lossy(&symbol.name));
+        panic!(
+            "symbol {} is defined in a section that does not exist",
+            String::from_utf8_lossy(&symbol.name)
+        );
     }))
 }
 

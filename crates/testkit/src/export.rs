@@ -1,20 +1,20 @@
-//! Exported symbols, in each form kernels have written them in.
+//! Exported symbols, in each form that kernels have used.
 //!
 //! `include/linux/export.h` and `include/linux/export-internal.h` of the kernel make, for an exported `square`:
 //! the symbol itself; `__kstrtab_square` and `__kstrtabns_square`, its name and namespace in `__ksymtab_strings`;
-//! `__ksymtab_square`, an entry of `__ksymtab` or `__ksymtab_gpl`; and `__crc_square`, whose meaning has changed:
-//! once an absolute symbol with the CRC for a value, today the place of the CRC in `__kcrctab` or `__kcrctab_gpl`.
-//! From 7.0 on all symbols share `__ksymtab` and `__flags_square` in `__kflagstab` tells which are GPL-only.
+//! `__ksymtab_square`, an entry of `__ksymtab` or `__ksymtab_gpl`; and `__crc_square`, whose meaning has changed: it was
+//! an absolute symbol with the CRC as its value, and is now the offset of the CRC in `__kcrctab` or `__kcrctab_gpl`.
+//! Since 7.0 all symbols share `__ksymtab`, and `__flags_square` in `__kflagstab` marks the GPL-only ones.
 
 use object::elf;
 
 use crate::arch::Arch;
 use crate::elf::{Place, Section, Symbol};
 
-/// The CRC of an exported symbol, and where it stands.
+/// The CRC of an exported symbol, and where it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Crc {
-    /// Nowhere: a kernel without CONFIG_MODVERSIONS.
+    /// No CRC: a kernel without CONFIG_MODVERSIONS.
     None,
     /// The value of an absolute symbol `__crc_NAME`.
     Absolute(u32),
@@ -22,15 +22,15 @@ pub enum Crc {
     Section(u32),
 }
 
-/// Which tables exports stand in.
+/// The tables that list the exports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ExportTables {
-    /// Two tables, `__ksymtab` and `__ksymtab_gpl`: kernels to 6.19.
+    /// Two tables, `__ksymtab` and `__ksymtab_gpl`: kernels up to 6.19.
     #[default]
     ByLicence,
-    /// One table, and a byte of flags for each symbol in `__kflagstab`: kernels from 7.0 on.
+    /// One table, and a byte of flags for each symbol in `__kflagstab`: kernels since 7.0.
     Flags,
-    /// The names in `__ksymtab_strings` and nothing that points at them.
+    /// Only the names in `__ksymtab_strings`, without entries that point at them.
     StringsOnly,
 }
 
@@ -94,7 +94,7 @@ pub(crate) fn add(
 }
 
 /// The size of a `struct kernel_symbol`: three 32-bit offsets, or three addresses where the architecture lacks
-/// CONFIG_HAVE_ARCH_PREL32_RELOCATIONS. Readers of module files never look inside; the linker would.
+/// CONFIG_HAVE_ARCH_PREL32_RELOCATIONS. Readers of module files never read its contents; the linker would.
 const ENTRY: usize = 12;
 
 struct Tables {

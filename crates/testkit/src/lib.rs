@@ -1,18 +1,18 @@
-//! What the tests are made of: module files of any machine and content, and roots in which our tools and the packaged
+//! Fixtures for the tests: module files of any architecture and content, and roots in which our tools and the packaged
 //! kmod run.
 //!
 //! [`ModuleBuilder`] writes module files. It shares no code with the library under test, and the tests of this crate
-//! read each form it writes back with `readelf` and the packaged kmod, so that writer and readers cannot agree on a
-//! mistake. [`TestRoot`] is a directory with modules, configuration, a /proc and a /sys of plain files, in which a
-//! tool runs by chroot(2); [`compare`] tells how two runs differ.
+//! read each form back with `readelf` and the packaged kmod, so that writer and readers cannot share a mistake.
+//! [`TestRoot`] is a directory with modules, configuration, a /proc and a /sys of plain files, in which a tool runs by
+//! chroot(2); [`compare`] shows how two runs differ.
 //!
-//! [`damage`] breaks what all of these make, and what real kernels have, in ways that a seed decides.
+//! [`damage`] damages such files, and those of real kernels, in ways that a seed decides.
 //!
 //! [`FakeKernel`] answers the module system calls of the tools that run in such a root.
 //!
-//! [`surroundings`] keeps from all of these what tests could catch from whoever starts them.
+//! [`surroundings`] isolates all of this from the environment of the process that starts the tests.
 //!
-//! Everything here serves tests: what cannot work panics and says what to do about it.
+//! Everything here is for tests: a failure panics, with a message that says what to do.
 
 pub mod arch;
 pub mod cache;
@@ -36,10 +36,12 @@ pub use arch::Arch;
 pub use compress::Compression;
 pub use elf::{Place, Section, Symbol};
 pub use export::{Crc, Export, ExportTables};
-pub use fake_kernel::{At, Call, Errno, FakeKernel, Fault, Outcome, Signal, Start, Watched, What};
+pub use fake_kernel::{
+    Call, Errno, FakeKernel, Fault, FaultEffect, Outcome, Signal, Start, TargetCall, TracedRun,
+};
 pub use index::{INDEX_HEADER, index};
 pub use module::ModuleBuilder;
-pub use root::{Indexes, Loaded, TestRoot};
+pub use root::{Indexes, LoadedModule, TestRoot};
 pub use run::{Invocation, Run, Side};
 pub use signature::{Signature, SigningKey};
 pub use versions::VersionTables;

@@ -1,4 +1,4 @@
-//! The description of a module file, and the file.
+//! A builder of module files.
 
 use object::elf;
 
@@ -11,9 +11,9 @@ use crate::versions::{self, VersionTables};
 
 /// Writes a module file: a relocatable ELF file with the sections that a kernel build puts into one.
 ///
-/// It starts as a module for x86-64 that is called something and holds nothing; every method adds to it. Nothing
-/// is implied: a `.modinfo` section exists once an entry was added, and so on. The files look like modules to
-/// everything that reads them, but hold no code a kernel could run.
+/// It starts as an empty module for x86-64 with a name; every method adds to it. Nothing is implied: a `.modinfo` section
+/// exists once an entry was added, and so on. To every reader the files look like modules, but they have no code that a
+/// kernel could run.
 ///
 /// ```
 /// use testkit::{Crc, ModuleBuilder};
@@ -44,7 +44,7 @@ pub struct ModuleBuilder {
 }
 
 impl ModuleBuilder {
-    /// A module for x86-64 whose `struct module` says `name`.
+    /// A module for x86-64 with `name` in its `struct module`.
     pub fn new(name: impl AsRef<[u8]>) -> ModuleBuilder {
         ModuleBuilder {
             name: name.as_ref().to_vec(),
@@ -64,19 +64,19 @@ impl ModuleBuilder {
         }
     }
 
-    /// Writes it for another machine.
+    /// Writes it for another architecture.
     pub fn arch(mut self, arch: Arch) -> Self {
         self.arch = arch;
         self
     }
 
-    /// Adds `key=value` to `.modinfo`. Entries keep their order; a key may come again.
+    /// Adds `key=value` to `.modinfo`. Entries keep their order; a key may be repeated.
     pub fn modinfo(self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
         let entry = [key.as_ref(), b"=", value.as_ref(), b"\0"].concat();
         self.modinfo_raw(entry)
     }
 
-    /// Adds bytes to `.modinfo` as they are: no `=`, no NUL, nothing is added.
+    /// Adds bytes to `.modinfo` unchanged, without `=` or NUL.
     pub fn modinfo_raw(mut self, bytes: impl AsRef<[u8]>) -> Self {
         self.modinfo.extend_from_slice(bytes.as_ref());
         self
@@ -98,13 +98,13 @@ impl ModuleBuilder {
         self
     }
 
-    /// Chooses the tables that exports stand in.
+    /// Chooses the tables that list the exports.
     pub fn export_tables(mut self, tables: ExportTables) -> Self {
         self.export_tables = tables;
         self
     }
 
-    /// Imports a symbol, with the CRC it must have or without one (`None`).
+    /// Imports a symbol, with the CRC that it must have, or without a CRC (`None`).
     pub fn needs(self, name: impl AsRef<[u8]>, crc: impl Into<Option<u32>>) -> Self {
         let symbol = Symbol::global(name, Place::Undefined, 0);
         self.import(symbol, crc.into())
@@ -134,13 +134,13 @@ impl ModuleBuilder {
         self
     }
 
-    /// Adds a SPARC register declaration (`STT_REGISTER`): undefined, and yet no import.
+    /// Adds a SPARC register declaration (`STT_REGISTER`): undefined, but not an import.
     pub fn register_symbol(self, name: impl AsRef<[u8]>) -> Self {
         let symbol = Symbol::global(name, Place::Undefined, 2).kind(elf::SymbolType(elf::STT_LOPROC));
         self.symbol(symbol)
     }
 
-    /// Gives `.gnu.linkonce.this_module` another size; too small a one cuts the name off, 0 leaves the section out.
+    /// Gives `.gnu.linkonce.this_module` another size. Too small a size cuts the name off, 0 omits the section.
     pub fn this_module_size(mut self, size: usize) -> Self {
         self.this_module_size = Some(size);
         self
@@ -152,8 +152,8 @@ impl ModuleBuilder {
         self
     }
 
-    /// Puts `count` empty sections before all others, so that the numbers of those that matter become large. From
-    /// 65,280 sections on the count no longer fits the ELF header and the numbers no longer fit a symbol.
+    /// Puts `count` empty sections before all others, so that the numbers of the others become large. From
+    /// 65,280 sections on, the count no longer fits the ELF header and the numbers no longer fit a symbol.
     pub fn empty_sections(mut self, count: usize) -> Self {
         self.empty_sections = count;
         self
@@ -179,11 +179,11 @@ impl ModuleBuilder {
 
     /// The bytes of the file.
     ///
-    /// For a damaged one, change the result; to damage what is inside, build it plain, change it and give it to
-    /// [`Compression::compress`].
+    /// To damage the file, change the result. To damage the contents of a compressed file, build it plain, change it and
+    /// pass it to [`Compression::compress`].
     ///
     /// # Panics
-    /// When what was asked for cannot be written: the test is wrong.
+    /// When the module cannot be written: the test is wrong.
     pub fn build(&self) -> Vec<u8> {
         let (sections, symbols) = self.contents();
         let mut bytes = writer::write(self.arch, &sections, &symbols);

@@ -1,6 +1,6 @@
-//! Real modules with one fault each: what a kernel refuses, made of what it takes.
+//! Real modules with one fault each, which a kernel refuses.
 //!
-//! The module is plain and without a signature, which a change would belie: [`unsigned`].
+//! The module must be uncompressed and unsigned, since a change makes the signature invalid: see [`unsigned`].
 
 use crate::signature::MAGIC;
 
@@ -12,7 +12,7 @@ const VERSION: usize = 64;
 /// The module without the signature at its end, if it has one.
 ///
 /// # Panics
-/// When the signature's record makes no sense.
+/// When the signature's record is malformed.
 pub fn unsigned(mut module: Vec<u8>) -> Vec<u8> {
     if let Some(signed) = module.strip_suffix(MAGIC) {
         let length = u32::from_be_bytes(*signed.last_chunk().expect("a signature's record"));
@@ -22,12 +22,12 @@ pub fn unsigned(mut module: Vec<u8>) -> Vec<u8> {
     module
 }
 
-/// The module with another text of the same length wherever `from` stands.
+/// The module with every `from` replaced by `to`, which has the same length.
 ///
 /// # Panics
-/// When it stands nowhere.
+/// When `from` does not occur.
 pub fn replaced(mut module: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
-    assert_eq!(from.len(), to.len(), "a file's parts keep their places");
+    assert_eq!(from.len(), to.len(), "offsets in the file must not change");
     let mut found = 0;
     for place in 0..module.len().saturating_sub(from.len() - 1) {
         if module[place..].starts_with(from) {
@@ -39,7 +39,7 @@ pub fn replaced(mut module: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
     module
 }
 
-/// The module for another machine, by its number in ELF (`EM_*`).
+/// The module for another architecture, by its ELF machine number (`EM_*`).
 pub fn for_machine(mut module: Vec<u8>, number: u16) -> Vec<u8> {
     let bytes = if is_little(&module) { number.to_le_bytes() } else { number.to_be_bytes() };
     module[18..20].copy_from_slice(&bytes);
@@ -66,7 +66,7 @@ pub fn smaller_struct(mut module: Vec<u8>) -> Vec<u8> {
     module
 }
 
-/// The module with another CRC for a symbol that it needs.
+/// The module with another CRC for a symbol that it imports.
 ///
 /// # Panics
 /// When its version table does not have the symbol.
@@ -98,7 +98,7 @@ fn number(module: &[u8], offset: usize, len: usize) -> usize {
     if is_little(module) { bytes.iter().rev().fold(0, add) } else { bytes.iter().fold(0, add) }
 }
 
-/// The places of a section's header and bytes, and its size (System V ABI, "Sections").
+/// The offsets of a section's header and contents, and its size (System V ABI, "Sections").
 fn section(module: &[u8], wanted: &[u8]) -> (usize, usize, usize) {
     let wide = is_64(module);
     let pick = |offset: usize, of_64: (usize, usize), of_32: (usize, usize)| {

@@ -1,14 +1,14 @@
-//! A root directory to run tools in, ours and the packaged ones.
+//! A root directory in which our tools and the packaged ones run.
 //!
 //! The tools run by chroot(2), so that both see the same paths, configuration, /proc and /sys, which are plain files.
-//! The root is not merged: /bin, /lib and /usr are directories of their own, so that each directory of configuration
-//! files can be told from the others. The packaged programs and the C library are hard links to the cache's.
+//! The root is not merged: /bin, /lib and /usr are separate directories, so that each directory of configuration files
+//! is distinct. The packaged programs and the C library are hard links to the cache's.
 //!
 //! ```text
 //! ours/, kmod34/, kmod30/   kmod and its links modprobe, depmod, …
 //! bin/, usr/lib/, lib64/    dash, a few commands and the libraries
 //! lib/modules/VERSION/      the module directory
-//! etc/, proc/, sys/, tmp/   what a test puts there
+//! etc/, proc/, sys/, tmp/   the files that a test writes
 //! ```
 
 use std::fs;
@@ -26,32 +26,32 @@ use crate::run::{Invocation, Run, Side};
 use crate::surroundings;
 use crate::under_test;
 
-/// A temporary directory that is a root. It goes away with this value.
+/// A temporary directory that is a root. It is removed with this value.
 #[derive(Debug)]
 pub struct TestRoot {
     dir: tempfile::TempDir,
     version: String,
 }
 
-/// What /proc and /sys say about a loaded module.
+/// A loaded module as /proc and /sys list it.
 #[derive(Debug, Clone)]
-pub struct Loaded<'a> {
+pub struct LoadedModule<'a> {
     /// Its name, with underscores.
     pub name: &'a str,
-    /// `live`, `coming` or `going`; none leaves `initstate` out, as built-in modules do.
+    /// `live`, `coming` or `going`; `None` omits `initstate`, which built-in modules lack.
     pub state: Option<&'a str>,
     /// Its size.
     pub size: u64,
-    /// How many use it; none leaves `refcnt` out, as kernels that cannot unload do.
+    /// How many use it; `None` omits `refcnt`, as kernels that cannot unload do.
     pub users: Option<u32>,
     /// The modules that use it.
     pub holders: &'a [&'a str],
 }
 
-impl<'a> Loaded<'a> {
+impl<'a> LoadedModule<'a> {
     /// A live module that nobody uses.
-    pub fn new(name: &'a str) -> Loaded<'a> {
-        Loaded { name, state: Some("live"), size: 16384, users: Some(0), holders: &[] }
+    pub fn new(name: &'a str) -> LoadedModule<'a> {
+        LoadedModule { name, state: Some("live"), size: 16384, users: Some(0), holders: &[] }
     }
 }
 
@@ -72,8 +72,8 @@ impl TestRoot {
         TestRoot::in_directory(version, under_test::scratch())
     }
 
-    /// A root in memory, where the machine has a file system for that which lets programs run: for tests that have
-    /// thousands of runs wait for the disk. As with [`TestRoot::new`], tools need no `-S`.
+    /// A root in memory, if the machine has such a file system that allows executing programs: for tests whose thousands
+    /// of runs would wait for the disk. As with [`TestRoot::new`], tools need no `-S`.
     pub fn in_memory() -> TestRoot {
         let memory = Path::new("/dev/shm");
         let runs = nix::sys::statvfs::statvfs(memory)
@@ -111,12 +111,12 @@ impl TestRoot {
         &self.version
     }
 
-    /// `lib/modules/VERSION/RELATIVE`: a path for the other methods; with a slash before it, for the tools.
+    /// `lib/modules/VERSION/RELATIVE`: a path for the other methods, or for the tools with a slash before it.
     pub fn module_path(&self, relative: &str) -> String {
         format!("lib/modules/{}/{relative}", self.version)
     }
 
-    /// Writes a file, creating its directories. A hard link that stood there is not written through.
+    /// Writes a file, creating its directories. An existing hard link is replaced, not written through.
     pub fn write(&self, path: &str, content: impl AsRef<[u8]>) -> &Self {
         let path = self.outside(path);
         fs::create_dir_all(path.parent().expect("a file is in a directory"))
@@ -167,7 +167,7 @@ impl TestRoot {
         fs::read(self.outside(path)).unwrap_or_else(|error| panic!("cannot read {path}: {error}"))
     }
 
-    /// The files that depmod writes into the module directory: those called `modules.*` but for its inputs.
+    /// The files that depmod writes into the module directory: `modules.*` except its inputs.
     pub fn indexes(&self) -> Indexes {
         self.indexes_in(&self.module_path(""))
     }
@@ -187,7 +187,7 @@ impl TestRoot {
         files
     }
 
-    /// Removes what [`TestRoot::indexes`] finds, and says what it was.
+    /// Removes the files of [`TestRoot::indexes`] and returns them.
     pub fn take_indexes(&self) -> Indexes {
         let files = self.indexes();
         for name in files.keys() {
@@ -196,8 +196,8 @@ impl TestRoot {
         files
     }
 
-    /// Makes /proc and /sys tell of a loaded module. Like the kernel, /proc/modules has the newest first.
-    pub fn load(&self, module: &Loaded) -> &Self {
+    /// Adds a loaded module to /proc and /sys. As in the kernel, /proc/modules lists the newest first.
+    pub fn load(&self, module: &LoadedModule) -> &Self {
         let sys = format!("sys/module/{}", module.name);
         self.write(&format!("{sys}/coresize"), format!("{}\n", module.size))
             .create_dir(&format!("{sys}/holders"));
@@ -222,9 +222,9 @@ impl TestRoot {
         self.write("proc/modules", [line.as_bytes(), &others].concat())
     }
 
-    /// Brings a tree's files in as hard links: those that `chosen` wants by their path in the module directory.
-    /// Copies where the cache is on another file system. Files that are there already stay.
-    pub fn bring_tree(&self, tree: &cache::Tree, chosen: &dyn Fn(&Path) -> bool) -> &Self {
+    /// Adds the files of a tree that `chosen` selects by their path in the module directory. They are hard links, or
+    /// copies if the cache is on another file system. Existing files are kept.
+    pub fn add_tree(&self, tree: &cache::ModuleTree, chosen: &dyn Fn(&Path) -> bool) -> &Self {
         link_tree(&tree.modules, Path::new(""), &self.outside(&self.module_path("")), chosen);
         self
     }
@@ -244,14 +244,14 @@ impl TestRoot {
         self.invoke(side, tool).args(args).run()
     }
 
-    /// Prepares to run a tool: environment, standard input and working directory can be given.
+    /// Prepares to run a tool: environment, standard input and working directory can be set.
     pub fn invoke(&self, side: Side, tool: &str) -> Invocation {
         self.install(side);
         Invocation::new(self.path(), side, tool)
     }
 
-    /// Runs a shell script in the root: many runs of the tools of these sides for the price of one way in. The script
-    /// finds its tools as `/SIDE/TOOL`, and no environment but PATH.
+    /// Runs a shell script in the root, which makes many runs of the tools of these sides cheap. The tools are
+    /// `/SIDE/TOOL`, and the environment has only PATH.
     pub fn shell(&self, sides: &[Side], script: &str) -> Run {
         sides.iter().for_each(|side| self.install(*side));
         Invocation::of_program(self.path(), "/bin/sh", "/bin").stdin(script).run()
@@ -279,7 +279,7 @@ impl TestRoot {
         }
         self.symlink("dash", "bin/sh");
         // Only root can make devices, and not every file system (such as /dev/shm of most machines) lets them be opened:
-        // there an empty file does.
+        // then an empty file replaces it.
         let null = self.path().join("dev/null");
         let made = mknod(&null, SFlag::S_IFCHR, Mode::from_bits_truncate(0o666), makedev(1, 3));
         if made.is_err() || fs::OpenOptions::new().write(true).open(&null).is_err() {
@@ -288,7 +288,7 @@ impl TestRoot {
         fs::set_permissions(null, fs::Permissions::from_mode(0o666)).expect("a file of our own");
     }
 
-    /// A side's `kmod` and the names it goes by, on first use.
+    /// Installs a side's `kmod` and its links, on first use.
     fn install(&self, side: Side) {
         let dir = self.path().join(side.dir());
         if dir.join("kmod").exists() {
@@ -298,14 +298,14 @@ impl TestRoot {
             Side::Ours => under_test::kmod().to_owned(),
             Side::Kmod34 | Side::Kmod30 => cache::reference(side.dir()).join("usr/bin/kmod"),
         };
-        // Several tests may share a root: whoever comes first wins, and nobody runs a half-made directory.
+        // Tests may share a root: the first one to rename wins, and no test uses an incomplete directory.
         let draft = tempfile::tempdir_in(self.path()).expect("a directory in the test root");
         fs::set_permissions(draft.path(), fs::Permissions::from_mode(0o755)).expect("a directory of our own");
         let kmod = draft.path().join("kmod");
         if surroundings::is_for_everyone(&program) {
             link(&program, &kmod);
         } else {
-            // A link has the modes of the file, which is not ours to change.
+            // A link shares the mode of the file, which must not change.
             copy_program(&program, &kmod);
             fs::set_permissions(&kmod, fs::Permissions::from_mode(0o755)).expect("a file of our own");
         }
@@ -327,12 +327,12 @@ impl Default for TestRoot {
 /// File names and contents.
 pub type Indexes = std::collections::BTreeMap<String, Vec<u8>>;
 
-/// What depmod reads of the files called `modules.*`.
+/// The files called `modules.*` that depmod reads.
 const DEPMOD_INPUTS: [&str; 4] =
     ["modules.order", "modules.builtin", "modules.builtin.modinfo", "modules.builtin.ranges"];
 
-/// A test program that was killed, or that shared a root among its tests, leaves them behind: the next one takes them
-/// away, once for each directory.
+/// Removes the roots that test programs left behind because they were killed or shared a root among their tests. Done
+/// once for each directory.
 fn remove_orphans(directory: &Path) {
     static CLEANED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
     let mut cleaned = CLEANED.lock().expect("no panic");
@@ -371,8 +371,8 @@ fn link_tree(from: &Path, relative: &Path, to: &Path, chosen: &dyn Fn(&Path) -> 
     }
 }
 
-/// A hard link, or a copy on another file system. What is there already stays: copying onto a link to the same file
-/// would empty it.
+/// A hard link, or a copy on another file system. An existing file is kept: copying onto a link to the same file would
+/// empty it.
 fn link(from: &Path, to: &Path) {
     match fs::hard_link(from, to) {
         Ok(()) => {}
@@ -384,7 +384,8 @@ fn link(from: &Path, to: &Path) {
     }
 }
 
-/// By another process: a file that we had open for writing could not be run while another test starts one.
+/// Copies in another process: a program that this process had open for writing could not be executed while another test
+/// starts a process.
 fn copy_program(from: &Path, to: &Path) {
     let copied = Command::new("cp").arg("--no-dereference").arg(from).arg(to).status();
     assert!(copied.is_ok_and(|status| status.success()), "cannot copy {}", from.display());

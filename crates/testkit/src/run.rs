@@ -1,4 +1,4 @@
-//! Running a tool in a root, and what came of it.
+//! Running a tool in a root, and the result.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -31,11 +31,11 @@ impl Side {
     }
 }
 
-/// Runs a command line in a terminal, and ends as it does.
+/// Runs a command line in a terminal and exits with its status.
 const IN_TERMINAL: &str = "import os, pty, sys\nsys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
 
-/// A tool about to run. Its environment holds only `PATH`, with the tool's own side first; no signal is ignored or
-/// blocked, whatever our own caller does with signals.
+/// A tool about to run. Its environment has only `PATH`, with the tool's own side first. No signal is ignored or blocked,
+/// even if our own caller ignores or blocks some.
 #[derive(Debug)]
 pub struct Invocation {
     root: PathBuf,
@@ -75,19 +75,19 @@ impl Invocation {
         self
     }
 
-    /// Runs it in another directory than `/` of the root.
+    /// Sets the working directory, which is `/` otherwise.
     pub fn dir(mut self, dir: &str) -> Self {
         self.dir = dir.into();
         self
     }
 
-    /// Gives it something to read.
+    /// Sets its standard input.
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.stdin = bytes.into();
         self
     }
 
-    /// Runs it to its end, by `chroot` and without the capability to load or remove modules: a test must not be able
+    /// Runs it to its end, in `chroot` and without the capability to load or remove modules: a test must not be able
     /// to touch the kernel it runs on.
     ///
     /// # Panics
@@ -103,7 +103,7 @@ impl Invocation {
         run
     }
 
-    /// The same in a terminal of its own, python's pty: what it shows, of both streams, is in the output.
+    /// The same in a new terminal, python's pty: the output has what both streams print.
     ///
     /// # Panics
     /// As [`Invocation::run`], and without python.
@@ -119,14 +119,14 @@ impl Invocation {
         let mut command = Command::new("setpriv");
         command
             .args(["--bounding-set=-sys_module", "--inh-caps=-sys_module", "env"])
-            .args(surroundings::AFRESH);
+            .args(surroundings::ISOLATED);
         command.args(self.env.iter().map(|(name, value)| {
             let mut assignment = name.clone();
             assignment.push("=");
             assignment.push(value);
             assignment
         }));
-        // GNU chroot enters no directory but the new root's; the shell goes on from there where a test asks for it.
+        // GNU chroot only enters the new root's directory; a shell changes to another one.
         command.arg("/usr/sbin/chroot").arg(&self.root);
         if self.dir != "/" {
             command.args(["/bin/sh", "-c", "cd \"$0\" && exec \"$@\"", &self.dir]);
@@ -141,7 +141,7 @@ impl Invocation {
         let mut stdin = child.stdin.take().expect("a pipe");
         let input = self.stdin.clone();
         let writer = std::thread::spawn(move || {
-            // Nobody has to read it.
+            // The tool need not read its input.
             let _ = stdin.write_all(&input);
         });
         let output = child.wait_with_output().expect("the output of a child");
@@ -168,36 +168,36 @@ impl Invocation {
     }
 }
 
-/// What came of running a tool.
+/// The result of running a tool.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Run {
-    /// What was run, for messages.
+    /// The command line, for messages.
     pub command: String,
     /// Its standard output.
     pub stdout: Vec<u8>,
     /// Its standard error.
     pub stderr: Vec<u8>,
-    /// Its exit code; none when a signal killed it.
+    /// Its exit code; `None` if a signal killed it.
     pub code: Option<i32>,
     /// The signal that killed it.
     pub signal: Option<i32>,
 }
 
 impl Run {
-    /// Standard output, for reading.
+    /// Standard output as text.
     pub fn out(&self) -> String {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
 
-    /// Standard error, for reading.
+    /// Standard error as text.
     pub fn err(&self) -> String {
         String::from_utf8_lossy(&self.stderr).into_owned()
     }
 
-    /// The lines of standard error that a tool itself says. kmod's library speaks about its insides in lines that
-    /// start with `libkmod:`, name one of its source files, or hold an address (`ctx=0x…`); those are no part of
-    /// what we are a drop-in for. getopt's messages start with the path the tool was called by: here its directory,
-    /// which tells the sides apart, is left out.
+    /// The lines of standard error that the tool itself prints. kmod's library logs its internals in lines that start
+    /// with `libkmod:`, name one of its source files, or have an address (`ctx=0x…`): these are not part of the
+    /// interface that we replace. getopt's messages start with the path of the tool; its directory, which differs
+    /// between the sides, is removed.
     pub fn own_messages(&self) -> String {
         let of_library = |line: &&str| {
             !line.starts_with("libkmod:") && !line.contains("../libkmod/") && !line.contains("ctx=0x")
@@ -210,20 +210,20 @@ impl Run {
         self.out().lines().map(str::to_owned).collect()
     }
 
-    /// Itself, when it ended with exit code 0.
+    /// Returns itself if the exit code is 0.
     ///
     /// # Panics
-    /// When it did not.
+    /// If it is not.
     #[track_caller]
     pub fn succeeds(self) -> Run {
         assert!(self.code == Some(0), "expected exit code 0: {self:?}");
         self
     }
 
-    /// Itself, when it ended with exit code 1.
+    /// Returns itself if the exit code is 1.
     ///
     /// # Panics
-    /// When it did not.
+    /// If it is not.
     #[track_caller]
     pub fn fails(self) -> Run {
         assert!(self.code == Some(1), "expected exit code 1: {self:?}");
@@ -239,7 +239,7 @@ impl fmt::Debug for Run {
     }
 }
 
-/// A message without the directory of the side that says it.
+/// A message without the directory of its side.
 fn without_directory(line: &str) -> &str {
     let sides = [Side::Ours, Side::Kmod34, Side::Kmod30].iter();
     let rests = sides.map(|side| line.strip_prefix('/')?.strip_prefix(side.dir())?.strip_prefix('/'));

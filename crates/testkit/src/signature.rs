@@ -1,14 +1,14 @@
 //! Signatures appended to module files.
 //!
 //! `include/linux/module_signature.h` of the kernel: the signature itself, then a 12-byte `struct module_signature`
-//! that says its kind and length, then a line of text. Kernels from 4.3 on write PKCS#7; older ones wrote the name
-//! of the signer and the key's identifier in the clear before the signature.
+//! with its type and length, then a line of text. Kernels since 4.3 write PKCS#7; older ones wrote the name of the
+//! signer and the key's identifier as plain text before the signature.
 
 use std::path::Path;
 
 use crate::surroundings::program;
 
-/// The text every signed module ends in.
+/// The text at the end of every signed module.
 pub const MAGIC: &[u8] = b"~Module signature appended~\n";
 
 /// A key and its self-signed certificate, made by the `openssl` program.
@@ -87,7 +87,7 @@ fn openssl(dir: &Path, command: &[&str], more: &[&str]) {
     assert!(output.status.success(), "openssl {command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// A `struct module_signature` and what stands before it.
+/// A `struct module_signature` and the fields before it.
 #[derive(Debug, Clone, Default)]
 pub struct Signature {
     /// `algo`: the public key's algorithm; 0 with PKCS#7.
@@ -102,7 +102,7 @@ pub struct Signature {
     pub key_id: Vec<u8>,
     /// The signature, or the whole PKCS#7 message.
     pub signature: Vec<u8>,
-    /// Another length than the signature's, to lie with.
+    /// A wrong length of the signature, for damaged modules.
     pub claimed_len: Option<u32>,
 }
 

@@ -1,9 +1,9 @@
-//! What tests could catch from whoever starts them, and do not: signals that are ignored or blocked (`nohup`, a job in
-//! the background), the umask, lowered limits, and an environment with a language, a home and options in it.
+//! Isolates tests from the process that starts them: from signals that are ignored or blocked (`nohup`, a job in the
+//! background), the umask, lowered limits, and an environment with a language, a home and options.
 //!
-//! Files take the umask of this process, hence [`settle`], which every [`TestRoot`](crate::TestRoot) calls. What is
-//! started takes all of it: our tools are started by [`Invocation`](crate::Invocation) and
-//! [`FakeKernel`](crate::FakeKernel), the machine's own programs by [`program`].
+//! Files get the umask of this process, hence [`settle`], which every [`TestRoot`](crate::TestRoot) calls. Child
+//! processes inherit everything: [`Invocation`](crate::Invocation) and [`FakeKernel`](crate::FakeKernel) start our tools
+//! without it, [`program`] the machine's own programs.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -15,24 +15,24 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{User, getuid};
 
-/// What env(1) does for a program that must know nothing of our caller: it starts it without an environment but what
-/// is named after these options, and with no signal ignored or blocked.
-pub(crate) const AFRESH: [&str; 2] = ["-i", "--default-signal"];
+/// The options of env(1) that isolate a program from our caller: it gets only the environment that follows them, and no
+/// signal is ignored or blocked.
+pub(crate) const ISOLATED: [&str; 2] = ["-i", "--default-signal"];
 
-/// The soft limits that tests need at the least; the hard ones stay.
+/// The least soft limits that tests need; the hard limits are kept.
 const LIMITS: [(Resource, u64); 7] = [
     (Resource::RLIMIT_AS, RLIM_INFINITY),
     (Resource::RLIMIT_CPU, RLIM_INFINITY),
     (Resource::RLIMIT_DATA, RLIM_INFINITY),
     (Resource::RLIMIT_FSIZE, RLIM_INFINITY),
     (Resource::RLIMIT_NPROC, RLIM_INFINITY),
-    // The usual ones: there are programs that do something for every descriptor there may be.
+    // The usual limit, no more: some programs do work for every possible descriptor.
     (Resource::RLIMIT_NOFILE, 1024),
     (Resource::RLIMIT_STACK, 8 << 20),
 ];
 
-/// Gives this process the umask 022 and the usual limits, once: what tests make is to be read by the unprivileged
-/// processes that some of them start.
+/// Gives this process the umask 022 and the usual limits, once: unprivileged processes of some tests must be able to read
+/// the files that tests write.
 pub fn settle() {
     static SETTLED: Once = Once::new();
     SETTLED.call_once(|| {
@@ -40,15 +40,14 @@ pub fn settle() {
         for (resource, least) in LIMITS {
             let Ok((soft, hard)) = getrlimit(resource) else { continue };
             if soft < least.min(hard) {
-                // A test that needs more says so itself.
+                // A failure shows in the test that needs the limit.
                 let _ = setrlimit(resource, least.min(hard), hard);
             }
         }
     });
 }
 
-/// A program of the machine, about to be started with the signals, the umask and the language of nobody in particular.
-/// Its environment holds `PATH`, `HOME` and `LC_ALL=C`; its standard input is empty.
+/// A program of the machine, about to be started with default signals, umask and language. Its environment has `PATH`, `HOME` and `LC_ALL=C`; its standard input is empty.
 ///
 /// # Panics
 /// When it is not on the path.
@@ -56,21 +55,21 @@ pub fn program(name: &str) -> Command {
     program_with(name, &[])
 }
 
-/// The same with more in the environment, or something else. Where `PATH` is given, `name` is searched there.
+/// The same with more or other variables in the environment. `name` is searched in the `PATH` of that environment.
 ///
 /// # Panics
 /// When it is not on the path.
 pub fn program_with(name: &str, environment: &[(&str, &OsStr)]) -> Command {
     settle();
     let mut all = vec![("PATH", path()), ("LC_ALL", "C".into())];
-    // Scripts of version managers find their programs from there.
+    // Scripts of version managers need it to find their programs.
     all.extend(home().map(|home| ("HOME", home.into_os_string())));
     all.extend(environment.iter().map(|(name, value)| (*name, (*value).to_owned())));
     let (_, path) = all.iter().rfind(|(name, _)| *name == "PATH").expect("just put there");
     let is_there = env::split_paths(path).any(|directory| directory.join(name).is_file());
     assert!(is_there, "{name} is not on the path: `cargo xtask test` installs what tests need");
     let mut command = Command::new("env");
-    command.args(AFRESH);
+    command.args(ISOLATED);
     for (name, value) in all {
         let mut assignment = OsString::from(name);
         assignment.push("=");
@@ -81,7 +80,7 @@ pub fn program_with(name: &str, environment: &[(&str, &OsStr)]) -> Command {
     command
 }
 
-/// Our own path, with the directories of root's programs, which not everyone who becomes root has on it.
+/// Our own path, with the directories of system programs, which some users lack after becoming root.
 pub fn path() -> OsString {
     let own = env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
     let roots = ["/usr/sbin", "/sbin"].map(PathBuf::from);
@@ -91,8 +90,8 @@ pub fn path() -> OsString {
 /// `$HOME` where it is a directory, else the account's.
 pub(crate) fn home() -> Option<PathBuf> {
     let of_account = || Some(User::from_uid(getuid()).ok()??.dir);
-    let said = env::var_os("HOME").map(PathBuf::from);
-    said.filter(|home| home.is_absolute() && home.is_dir()).or_else(of_account)
+    let variable = env::var_os("HOME").map(PathBuf::from);
+    variable.filter(|home| home.is_absolute() && home.is_dir()).or_else(of_account)
 }
 
 /// Whether everyone may read and run a file.

@@ -9,8 +9,8 @@ use std::sync::OnceLock;
 
 use crate::surroundings;
 
-/// Our `kmod`: the one `$MODUTILS_KMOD` names, else the workspace's own, brought up to date once for each test
-/// program and in the same profile.
+/// Our `kmod`: the one `$MODUTILS_KMOD` names, else the workspace's own, rebuilt once in each test program, in the
+/// same profile.
 ///
 /// # Panics
 /// When it cannot be built.
@@ -42,7 +42,7 @@ fn build() -> PathBuf {
     assert!(status.success(), "the binary under test does not build");
     let kmod = profile_dir.join("kmod");
     if !surroundings::is_for_everyone(&kmod) {
-        // It was built before, by someone with a umask.
+        // An earlier build ran with another umask.
         fs::set_permissions(&kmod, Permissions::from_mode(0o755)).expect("a file of our build");
     }
     kmod

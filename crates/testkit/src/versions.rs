@@ -7,7 +7,7 @@
 use crate::arch::Arch;
 use crate::elf::Section;
 
-/// Which version tables a module has.
+/// The version tables of a module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum VersionTables {
     /// `__versions` alone.
@@ -15,7 +15,7 @@ pub enum VersionTables {
     Classic,
     /// `__version_ext_names` and `__version_ext_crcs` alone.
     Extended,
-    /// Both; a name too long for `__versions` only stands in the others.
+    /// Both; a name too long for `__versions` is only in the extended tables.
     Both,
 }
 

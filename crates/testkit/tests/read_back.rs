@@ -1,17 +1,17 @@
-//! What the writer writes, other programs read: binutils' readelf, the compressors, openssl and the packaged kmod.
-//!
-//! Writer and readers of this project could agree on a mistake; these tests are why they do not.
+//! Other programs read the modules that testkit writes: binutils' readelf, the compressors, openssl and the packaged
+//! kmod. The writer and the readers of this project could share a mistake; these tests find it.
 
 use std::path::PathBuf;
 use std::sync::Arc as Shared;
 
+use testkit::cache::{self, SkipExtent};
 use testkit::surroundings::program;
 use testkit::{
-    Arch, Compression, Crc, Export, ExportTables, Loaded, ModuleBuilder, Section, Side, Signature,
-    SigningKey, TestRoot, VersionTables, cache,
+    Arch, Compression, Crc, Export, ExportTables, LoadedModule, ModuleBuilder, Section, Side, Signature,
+    SigningKey, TestRoot, VersionTables,
 };
 
-/// A module with something of everything.
+/// A module with every kind of content.
 fn rich(arch: Arch) -> ModuleBuilder {
     ModuleBuilder::new("rich")
         .arch(arch)
@@ -26,7 +26,7 @@ fn rich(arch: Arch) -> ModuleBuilder {
         .needs("unversioned", None)
 }
 
-/// Runs readelf on a module and returns what it says; it must not complain.
+/// Runs readelf on a module and returns its output; warnings fail the test.
 fn readelf(module: &[u8], args: &[&str]) -> String {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let path = dir.path().join("module.ko");
@@ -62,7 +62,7 @@ fn section(module: &[u8], name: &str) -> Vec<u8> {
 }
 
 #[test]
-fn readelf_sees_the_machine_that_was_asked_for() {
+fn readelf_sees_the_requested_architecture() {
     let expected = [
         (Arch::X86_64, "ELF64", "little", "X86-64"),
         (Arch::I386, "ELF32", "little", "Intel 80386"),
@@ -178,7 +178,7 @@ fn the_packaged_depmod_resolves_every_form_of_export() {
 }
 
 #[test]
-fn flags_of_kernel_7_say_which_symbols_are_gpl_only() {
+fn flags_of_kernel_7_mark_gpl_only_symbols() {
     let module = rich(Arch::X86_64).export_tables(ExportTables::Flags).build();
     let symbols = readelf(&module, &["-s"]);
     assert_eq!(section(&module, "__kflagstab"), [0, 1, 0]);
@@ -208,7 +208,7 @@ fn version_tables_have_the_layout_of_their_kernel() {
 }
 
 #[test]
-fn section_numbers_may_pass_what_a_header_holds() {
+fn section_numbers_may_exceed_the_header_fields() {
     for arch in [Arch::X86_64, Arch::S390x, Arch::Armhf] {
         let module = rich(arch).empty_sections(65_500).build();
         let header = readelf(&module, &["-h"]);
@@ -222,7 +222,7 @@ fn section_numbers_may_pass_what_a_header_holds() {
 }
 
 #[test]
-fn register_symbols_of_sparc_are_no_imports() {
+fn register_symbols_of_sparc_are_not_imports() {
     for (arch, kind) in [(Arch::Sparc32, "<processor specific>: 13"), (Arch::Sparc64, "REGISTER")] {
         let root = TestRoot::new();
         let exporter = ModuleBuilder::new("exporter").arch(arch).export("scratch", Crc::None);
@@ -325,15 +325,20 @@ fn the_packaged_modinfo_reads_the_older_signatures() {
 }
 
 #[test]
-fn the_packaged_lsmod_sees_modules_of_the_made_up_proc_and_sys() {
+fn the_packaged_lsmod_lists_modules_of_the_fake_proc_and_sys() {
     let root = TestRoot::new();
-    root.load(&Loaded { users: Some(2), holders: &["one", "two"], size: 4096, ..Loaded::new("base") });
-    root.load(&Loaded::new("one"));
+    root.load(&LoadedModule {
+        users: Some(2),
+        holders: &["one", "two"],
+        size: 4096,
+        ..LoadedModule::new("base")
+    });
+    root.load(&LoadedModule::new("one"));
     let lsmod = root.reference("lsmod", &[]).succeeds();
     let lines = lsmod.lines();
     assert_eq!(lines[1], "one                    16384  0");
     assert!(lines[2].starts_with("base                    4096  2 "), "{lsmod:?}");
-    if cache::has_or_goes_on("kmod30") {
+    if cache::require_or_skip("kmod30", SkipExtent::PartOfTest).is_ok() {
         assert_eq!(root.run(Side::Kmod30, "lsmod", &[]).out(), lsmod.out());
     }
 }

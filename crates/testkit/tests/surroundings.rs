@@ -1,7 +1,7 @@
-//! What a test makes and starts does not depend on who started the test.
+//! The files and processes of a test do not depend on the process that started the test.
 //!
-//! Signals, umask and limits belong to a process and not to a thread: each of these tests starts itself once more, the
-//! way nobody should start anything, and looks at that process.
+//! Signals, umask and limits belong to a process, not to a thread: each of these tests starts itself again, with hostile
+//! settings, and inspects that process.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -14,17 +14,18 @@ use testkit::{FakeKernel, Side, SigningKey, Start, TestRoot, cache};
 
 const NOBODY: u32 = 65534;
 
-/// Signals that end a shell. The last ones are POSIX's real-time signals.
+/// Signals that end a shell. The last two are POSIX's real-time signals.
 const SIGNALS: [&str; 12] =
     ["HUP", "INT", "QUIT", "TERM", "PIPE", "USR1", "USR2", "ALRM", "XCPU", "VTALRM", "34", "64"];
 
-/// As with nohup(1) and `&` without job control, and worse.
-const ODDLY: &str = "trap '' HUP INT QUIT TERM PIPE USR1 USR2 ALRM TSTP TTIN TTOU XCPU XFSZ VTALRM 34 64
+/// Starts a program as nohup(1) and `&` without job control do, and worse.
+const HOSTILE_START: &str =
+    "trap '' HUP INT QUIT TERM PIPE USR1 USR2 ALRM TSTP TTIN TTOU XCPU XFSZ VTALRM 34 64
 umask 077; cp \"$PROGRAM\" kmod; ulimit -S -f 64; ulimit -S -n 64; exec env --block-signal \"$@\" <&-";
 
-/// Starts the test of this name once more; true in the process that was started so.
-fn is_started_oddly(test: &str) -> bool {
-    if std::env::var_os("MODUTILS_ODDLY").is_some() {
+/// Starts the test of this name again. Returns true in the process that was started that way.
+fn is_started_with_hostile_settings(test: &str) -> bool {
+    if std::env::var_os("MODUTILS_HOSTILE_START").is_some() {
         return true;
     }
     let scratch = tempfile::tempdir().expect("a temporary directory");
@@ -33,10 +34,10 @@ fn is_started_oddly(test: &str) -> bool {
     let nowhere = directory.join("nowhere");
     let reference = cache::reference("kmod34");
     let mut again = Command::new("sh");
-    again.args(["-c", ODDLY, "sh"]).arg(std::env::current_exe().expect("the test program"));
+    again.args(["-c", HOSTILE_START, "sh"]).arg(std::env::current_exe().expect("the test program"));
     again.args(["--exact", test, "--nocapture"]).current_dir(&directory);
     for (name, value) in [
-        ("MODUTILS_ODDLY", "1".as_ref()),
+        ("MODUTILS_HOSTILE_START", "1".as_ref()),
         ("MODUTILS_REFERENCE_KMOD34", reference.as_os_str()),
         ("MODUTILS_KMOD", directory.join("kmod").as_os_str()),
         ("PROGRAM", reference.join("usr/bin/true").as_os_str()),
@@ -52,8 +53,8 @@ fn is_started_oddly(test: &str) -> bool {
         again.env(name, value);
     }
     let output = again.output().expect("a shell");
-    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    assert!(output.status.success() && said[0].contains("1 passed"), "{}\n{}", said[0], said[1]);
+    let streams = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    assert!(output.status.success() && streams[0].contains("1 passed"), "{}\n{}", streams[0], streams[1]);
     false
 }
 
@@ -62,8 +63,8 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn no_signal_is_ignored_or_blocked_in_what_is_started() {
-    if !is_started_oddly("no_signal_is_ignored_or_blocked_in_what_is_started") {
+fn no_signal_is_ignored_or_blocked_in_child_processes() {
+    if !is_started_with_hostile_settings("no_signal_is_ignored_or_blocked_in_child_processes") {
         return;
     }
     let root = TestRoot::new();
@@ -74,16 +75,16 @@ fn no_signal_is_ignored_or_blocked_in_what_is_started() {
         let by_chroot = root.shell(&[], &script);
         let by_kernel = kernel.run(&Start::new("/bin/sh").args(["-c", &script]));
         let by_machine = program("sh").args(["-c", &script]).output().expect("a shell");
-        // Rust's own runtime sees to this one, unless it is blocked.
-        assert_eq!(plain.stdout, b"survived\n", "{signal}: this process should be an odd one");
+        // Rust's own runtime resets SIGPIPE, unless it is blocked.
+        assert_eq!(plain.stdout, b"survived\n", "{signal}: this process should have hostile settings");
         let killed = [by_chroot.signal, by_kernel.status.signal(), by_machine.status.signal()];
         assert!(killed[0].is_some() && killed.iter().all(|one| *one == killed[0]), "{signal}: {killed:?}");
     }
 }
 
 #[test]
-fn what_is_made_in_a_root_is_for_everyone() {
-    if !is_started_oddly("what_is_made_in_a_root_is_for_everyone") {
+fn everyone_can_read_the_files_of_a_root() {
+    if !is_started_with_hostile_settings("everyone_can_read_the_files_of_a_root") {
         return;
     }
     let root = TestRoot::new();
@@ -92,7 +93,7 @@ fn what_is_made_in_a_root_is_for_everyone() {
     assert_eq!([mode(&root.path().join("srv/new")), mode(&root.path().join("srv"))], [0o755; 2]);
     let cat = Start::new("/bin/cat").arg("/etc/modprobe.d/new/some.conf").user(NOBODY);
     assert_eq!(kernel.run(&cat).stdout, b"some\n");
-    // A binary under test that its builder's umask keeps from others is not changed, and can be run all the same.
+    // A binary under test that only its owner may run is not changed, and can still be run.
     let _ = root.invoke(Side::Ours, "kmod");
     assert!(kernel.run(&Start::new("/ours/kmod").user(NOBODY)).status.success());
     let own = std::env::var_os("MODUTILS_KMOD").expect("a binary under test");
@@ -100,8 +101,8 @@ fn what_is_made_in_a_root_is_for_everyone() {
 }
 
 #[test]
-fn limits_are_as_high_as_they_may_be() {
-    if !is_started_oddly("limits_are_as_high_as_they_may_be") {
+fn limits_are_as_high_as_allowed() {
+    if !is_started_with_hostile_settings("limits_are_as_high_as_allowed") {
         return;
     }
     let root = TestRoot::new();
@@ -111,8 +112,8 @@ fn limits_are_as_high_as_they_may_be() {
 }
 
 #[test]
-fn no_language_home_or_option_reaches_what_is_started() {
-    if !is_started_oddly("no_language_home_or_option_reaches_what_is_started") {
+fn no_language_home_or_option_reaches_child_processes() {
+    if !is_started_with_hostile_settings("no_language_home_or_option_reaches_child_processes") {
         return;
     }
     let names = |text: &str| -> Vec<String> {

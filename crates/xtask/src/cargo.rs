@@ -32,7 +32,7 @@ pub(crate) fn target_directory() -> PathBuf {
 /// When it fails: what it said.
 pub(crate) fn check(what: &str, command: &mut Command) -> Result<()> {
     let mut compiled = 0;
-    let (status, said) = watch(what, command, |line| {
+    let (status, output) = watch(what, command, |line| {
         let crate_at_work = line.trim_start();
         if crate_at_work.starts_with("Compiling ") || crate_at_work.starts_with("Checking ") {
             compiled += 1;
@@ -41,7 +41,7 @@ pub(crate) fn check(what: &str, command: &mut Command) -> Result<()> {
         None
     })?;
     if !status.success() {
-        bail!("{said}");
+        bail!("{output}");
     }
     Ok(())
 }
@@ -55,7 +55,7 @@ pub(crate) fn libtest(command: &mut Command) -> Result<(usize, usize)> {
     let (mut passed, mut failed) = (0, 0);
     let mut done = 0;
     command.arg("--no-fail-fast");
-    let (status, said) = watch("tests", command, |line| {
+    let (status, output) = watch("tests", command, |line| {
         if let Some(result) = result_of(line) {
             passed += result.0;
             failed += result.1;
@@ -73,7 +73,7 @@ pub(crate) fn libtest(command: &mut Command) -> Result<(usize, usize)> {
             let is_good = test_of(line).is_some() && line.ends_with(" ok");
             !is_good && !line.trim_start().starts_with("Compiling ")
         };
-        said.lines().filter(is_telling).for_each(|line| println!("{line}"));
+        output.lines().filter(is_telling).for_each(|line| println!("{line}"));
         // A test program that did not build, or died, has said nothing to count.
         failed = failed.max(1);
     }
@@ -123,7 +123,7 @@ fn watch(
     }
     drop(sender);
     let mut progress = Progress::new(what);
-    let mut said = String::new();
+    let mut output = String::new();
     let mut now = "starting".to_owned();
     loop {
         match lines.recv_timeout(Duration::from_millis(200)) {
@@ -131,15 +131,15 @@ fn watch(
                 if let Some(detail) = detail(&line) {
                     now = detail;
                 }
-                said.push_str(&line);
-                said.push('\n');
+                output.push_str(&line);
+                output.push('\n');
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
         progress.update(|| now.clone());
     }
-    Ok((child.wait()?, said))
+    Ok((child.wait()?, output))
 }
 
 /// The name in libtest's `test NAME ... ok`.
@@ -180,7 +180,7 @@ mod tests {
     fn what_a_failed_check_said_is_in_the_error() {
         let error =
             check("sh", Command::new("sh").args(["-c", "echo out; echo err >&2; exit 3"])).unwrap_err();
-        let said = error.to_string();
-        assert!(said.contains("out\n") && said.contains("err\n"), "{said}");
+        let output = error.to_string();
+        assert!(output.contains("out\n") && output.contains("err\n"), "{output}");
     }
 }

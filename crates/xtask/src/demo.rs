@@ -12,9 +12,9 @@ use crate::guest::{self, Tools};
 use crate::initramfs::Initramfs;
 use crate::kernel::{self, RustKernel};
 use crate::packages::{self, QEMU};
-use crate::qemu::{self, Machine, Next};
-use crate::trees::{self, Given, Tree};
-use crate::vm::Whose;
+use crate::qemu::{self, Machine, SerialAction};
+use crate::trees::{self, KernelOptions, KernelTree};
+use crate::vm::ToolsUnderTest;
 use crate::{binary, reference, workspace};
 
 /// The kernel that is booted when none is given: its modules are compressed.
@@ -24,10 +24,10 @@ const KERNEL: &str = "trixie-cloud";
 #[derive(Args)]
 pub(crate) struct Options {
     #[command(flatten)]
-    given: Given,
+    given: KernelOptions,
     /// Whose tools lie in /sbin
-    #[arg(long, value_enum, default_value_t = Whose::Ours)]
-    tools: Whose,
+    #[arg(long, value_enum, default_value_t = ToolsUnderTest::Ours)]
+    tools: ToolsUnderTest,
     /// The static binary to show (default: built now)
     #[arg(long)]
     binary: Option<PathBuf>,
@@ -49,9 +49,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     progress("looking for QEMU");
     packages::need(&[QEMU])?;
     let binary = match (&options.binary, options.tools) {
-        (_, Whose::Reference) => PathBuf::new(),
-        (Some(binary), Whose::Ours) => binary.clone(),
-        (None, Whose::Ours) => {
+        (_, ToolsUnderTest::Reference) => PathBuf::new(),
+        (Some(binary), ToolsUnderTest::Ours) => binary.clone(),
+        (None, ToolsUnderTest::Ours) => {
             progress("building the static binary");
             binary::build_static()?
         }
@@ -66,8 +66,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     progress("packing the machine's first root");
     let shell = options.given.busybox(&cache)?;
     let (tools, packaged) = match options.tools {
-        Whose::Ours => (Tools::Ours(&binary), None),
-        Whose::Reference => (Tools::Reference, Some(reference::provide(&cache, "kmod34")?)),
+        ToolsUnderTest::Ours => (Tools::Ours(&binary), None),
+        ToolsUnderTest::Reference => (Tools::Reference, Some(reference::provide(&cache, "kmod34")?)),
     };
     let mut root = guest::base(&workspace::root(), &tree, &tools, &shell, packaged.as_deref())?;
     guest::add_refused(&mut root, &tree, "vfat")?;
@@ -93,18 +93,18 @@ fn rust_kernel(cache: &Cache, options: &Options) -> Result<Option<RustKernel>> {
 }
 
 /// Boots a kernel and shows what its guest says.
-fn session(tree: &Tree, root: Initramfs, options: &Options) -> Result<()> {
+fn session(tree: &KernelTree, root: Initramfs, options: &Options) -> Result<()> {
     let mut passed = false;
     let (kernel, initramfs) = (tree.kernel(), root.finish());
     let machine = Machine { accelerator: &options.accelerator, ..Machine::of(&kernel, &initramfs) };
     qemu::boot(&machine, |line| {
         match line {
-            "@@ end" => return Next::PowerOff,
+            "@@ end" => return SerialAction::PowerOff,
             line if line.starts_with("@@ pass") => passed = true,
             line if line.starts_with("@@") => {}
             line => println!("{line}"),
         }
-        Next::Read
+        SerialAction::Read
     })?;
     if !passed {
         bail!("a step of the demonstration did not do what it should");

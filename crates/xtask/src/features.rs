@@ -53,7 +53,7 @@ pub(crate) fn test() -> Result<(usize, usize)> {
 
 /// Checks that the README's table has each feature with the number of crates that it costs.
 fn documented() -> Result<()> {
-    let readme = std::fs::read_to_string(workspace().join(README)).context(README)?;
+    let readme = std::fs::read_to_string(workspace::root().join(README)).context(README)?;
     let rows = rows(&readme);
     let all = FEATURES.map(|feature| (feature, if feature.is_empty() { "none" } else { feature }));
     let everything = FEATURES[1..].join(",");
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn the_features_of_the_manifest_are_checked() {
-        let manifest = std::fs::read_to_string(workspace().join("crates/modutils/Cargo.toml")).unwrap();
+        let manifest = std::fs::read_to_string(workspace::root().join("crates/modutils/Cargo.toml")).unwrap();
         let section = manifest.split("[features]").nth(1).unwrap().split("\n[").next().unwrap();
         let names = section.lines().filter_map(|line| Some(line.split_once(" = ")?.0));
         let checked: Vec<&str> = names.filter(|name| !["default", "internals"].contains(name)).collect();

@@ -36,7 +36,7 @@ pub(crate) struct Options {
 }
 
 /// What a run of one target came to.
-struct Outcome {
+struct TargetResult {
     target: String,
     executions: u64,
     seconds: f64,
@@ -86,7 +86,7 @@ fn targets() -> Result<Vec<String>> {
     Ok(targets)
 }
 
-fn run_each(targets: &[String], share: Duration) -> Result<Vec<Outcome>> {
+fn run_each(targets: &[String], share: Duration) -> Result<Vec<TargetResult>> {
     if targets.is_empty() {
         bail!("no such target; there are: {}", self::targets()?.join(", "));
     }
@@ -132,7 +132,7 @@ fn write_seeds(directory: &Path) -> Result<()> {
     process::run(seeds.arg(directory).current_dir(workspace::root()))
 }
 
-fn run_one(target: &str, program: &Path, place: &Path, time: Duration) -> Result<Outcome> {
+fn run_one(target: &str, program: &Path, place: &Path, time: Duration) -> Result<TargetResult> {
     let [corpus, findings] = ["corpus", "findings"].map(|kind| place.join(kind).join(target));
     let logs = place.join("logs");
     for directory in [&corpus, &findings, &logs] {
@@ -149,8 +149,8 @@ fn run_one(target: &str, program: &Path, place: &Path, time: Duration) -> Result
         .arg(&corpus);
     let seeds = [place.join("seeds").join(target), workspace::root().join("tests/fuzz/seeds").join(target)];
     command.args(seeds.iter().filter(|directory| directory.is_dir()));
-    let said = File::create(&log).with_context(|| log.display().to_string())?;
-    command.stdout(said.try_clone()?).stderr(said);
+    let output = File::create(&log).with_context(|| log.display().to_string())?;
+    command.stdout(output.try_clone()?).stderr(output);
     let mut child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
     let used = child.wait4()?;
     let mut found = files(&findings)?;
@@ -158,10 +158,10 @@ fn run_one(target: &str, program: &Path, place: &Path, time: Duration) -> Result
     if !used.status.success() && found.is_empty() {
         found.push(log.clone());
     }
-    let said = fs::read(&log)?;
-    Ok(Outcome {
+    let output = fs::read(&log)?;
+    Ok(TargetResult {
         target: target.to_owned(),
-        executions: executions(&String::from_utf8_lossy(&said)).unwrap_or_default(),
+        executions: executions(&String::from_utf8_lossy(&output)).unwrap_or_default(),
         seconds: (used.rusage.utime + used.rusage.stime).as_secs_f64(),
         corpus: files(&corpus)?.len(),
         findings: found,
@@ -174,8 +174,8 @@ fn longest(target: &str) -> usize {
 }
 
 /// Reads libFuzzer's `stat::number_of_executed_units: 123`.
-fn executions(said: &str) -> Option<u64> {
-    let line = said.lines().find_map(|line| line.strip_prefix("stat::number_of_executed_units:"))?;
+fn executions(output: &str) -> Option<u64> {
+    let line = output.lines().find_map(|line| line.strip_prefix("stat::number_of_executed_units:"))?;
     line.trim().parse().ok()
 }
 
@@ -184,7 +184,7 @@ fn files(directory: &Path) -> Result<Vec<PathBuf>> {
     entries.map(|entry| Ok(entry?.path())).collect()
 }
 
-impl std::fmt::Display for Outcome {
+impl std::fmt::Display for TargetResult {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { target, executions, seconds, corpus, findings } = self;
         write!(f, "{target:16} {executions:>12} {seconds:>9.1} {corpus:>7} {:>9}", findings.len())
@@ -197,9 +197,9 @@ mod tests {
 
     #[test]
     fn executions_are_read_from_the_final_statistics_and_nothing_else() {
-        let said =
+        let output =
             "#4\tNEW cov: 3\nstat::number_of_executed_units: 71178\nstat::new_units_added:          1\n";
-        assert_eq!(executions(said), Some(71178));
+        assert_eq!(executions(output), Some(71178));
         assert_eq!(executions("#4\tNEW cov: 3\n"), None);
     }
 

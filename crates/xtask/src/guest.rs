@@ -22,7 +22,7 @@ use testkit::patch;
 
 use crate::initramfs::Initramfs;
 use crate::packages::{self, GZIP, XZ, ZSTD};
-use crate::trees::{self, Tree};
+use crate::trees::{self, KernelTree};
 use crate::{process, reference};
 
 /// Where a merged-usr Debian root of amd64 keeps its libraries.
@@ -35,18 +35,18 @@ const NEEDED: [&str; 5] = ["libc.so.6", "libcrypto.so.3", "liblzma.so.5", "libz.
 const VARIANT_MODULES: [&str; 3] = ["dummy", "fat", "vfat"];
 
 /// A way of compressing modules: the end of their names, and what does it.
-struct Variant {
+struct CompressionVariant {
     suffix: &'static str,
     program: Option<packages::Program>,
     flags: &'static [&'static str],
 }
 
 /// What `/variants` holds. The kernel reads xz only with this check (Documentation/staging/xz.rst).
-const VARIANTS: [Variant; 4] = [
-    Variant { suffix: "ko", program: None, flags: &[] },
-    Variant { suffix: "ko.xz", program: Some(XZ), flags: &["--check=crc32", "--lzma2=dict=1MiB"] },
-    Variant { suffix: "ko.zst", program: Some(ZSTD), flags: &["--quiet"] },
-    Variant { suffix: "ko.gz", program: Some(GZIP), flags: &["--no-name"] },
+const VARIANTS: [CompressionVariant; 4] = [
+    CompressionVariant { suffix: "ko", program: None, flags: &[] },
+    CompressionVariant { suffix: "ko.xz", program: Some(XZ), flags: &["--check=crc32", "--lzma2=dict=1MiB"] },
+    CompressionVariant { suffix: "ko.zst", program: Some(ZSTD), flags: &["--quiet"] },
+    CompressionVariant { suffix: "ko.gz", program: Some(GZIP), flags: &["--no-name"] },
 ];
 
 /// Whose tools lie in /sbin.
@@ -65,7 +65,7 @@ pub(crate) enum Tools<'a> {
 /// When something can't be fetched or read.
 pub(crate) fn base(
     workspace: &Path,
-    tree: &Tree,
+    tree: &KernelTree,
     tools: &Tools,
     shell: &Path,
     packaged: Option<&Path>,
@@ -97,7 +97,11 @@ pub(crate) fn base(
 ///
 /// # Errors
 /// When a module is missing or a program fails.
-pub(crate) fn add_variants(root: &mut Initramfs, tree: &Tree, foreign: Option<&Tree>) -> Result<()> {
+pub(crate) fn add_variants(
+    root: &mut Initramfs,
+    tree: &KernelTree,
+    foreign: Option<&KernelTree>,
+) -> Result<()> {
     packages::need(&[XZ, ZSTD, GZIP])?;
     for variant in VARIANTS {
         let suffix = variant.suffix;
@@ -118,7 +122,7 @@ pub(crate) fn add_variants(root: &mut Initramfs, tree: &Tree, foreign: Option<&T
 }
 
 /// Adds to `/refused` modules of this kernel with one fault each, unsigned.
-fn add_faulty(root: &mut Initramfs, tree: &Tree) -> Result<()> {
+fn add_faulty(root: &mut Initramfs, tree: &KernelTree) -> Result<()> {
     let unsigned = |name: &str| plain_module(tree, name).map(patch::unsigned);
     let dummy = unsigned("dummy")?;
     let mut add = |fault: &str, name: &str, bytes: &[u8]| {
@@ -148,7 +152,7 @@ fn add_faulty(root: &mut Initramfs, tree: &Tree) -> Result<()> {
 ///
 /// # Errors
 /// When the module is missing.
-pub(crate) fn add_refused(root: &mut Initramfs, tree: &Tree, name: &str) -> Result<()> {
+pub(crate) fn add_refused(root: &mut Initramfs, tree: &KernelTree, name: &str) -> Result<()> {
     let own = plain_module(tree, name)?;
     let changed = other_vermagic(own.clone())?;
     root.file(&format!("refused/vermagic/{name}.ko"), 0o644, &patch::unsigned(changed.clone()));
@@ -161,7 +165,7 @@ pub(crate) fn add_refused(root: &mut Initramfs, tree: &Tree, name: &str) -> Resu
 ///
 /// # Errors
 /// When a file can't be read.
-pub(crate) fn add_foreign(root: &mut Initramfs, foreign: &Tree) -> Result<()> {
+pub(crate) fn add_foreign(root: &mut Initramfs, foreign: &KernelTree) -> Result<()> {
     root.copy_tree(&foreign.modules(), &format!("foreign/lib/modules/{}", foreign.version))?;
     root.copy(&foreign.kernel(), &format!("foreign/boot/vmlinuz-{}", foreign.version))
 }
@@ -170,7 +174,7 @@ pub(crate) fn add_foreign(root: &mut Initramfs, foreign: &Tree) -> Result<()> {
 ///
 /// # Errors
 /// When a file can't be read.
-pub(crate) fn add_companions(root: &mut Initramfs, tree: &Tree, dir: &Path) -> Result<()> {
+pub(crate) fn add_companions(root: &mut Initramfs, tree: &KernelTree, dir: &Path) -> Result<()> {
     root.copy_tree(dir, "companions")?;
     for module in trees::files_below(dir, ".ko")?.iter().filter(|module| module.parent() == Some(dir)) {
         let name = module.file_name().context("a module has a name")?.to_string_lossy();
@@ -179,7 +183,7 @@ pub(crate) fn add_companions(root: &mut Initramfs, tree: &Tree, dir: &Path) -> R
     Ok(())
 }
 
-impl Variant {
+impl CompressionVariant {
     /// Compresses a module.
     fn pack(&self, plain: Vec<u8>) -> Result<Vec<u8>> {
         let Some(program) = self.program else { return Ok(plain) };
@@ -206,7 +210,7 @@ fn add_reference(root: &mut Initramfs, from: &Path) -> Result<()> {
 }
 
 /// A module of a tree, uncompressed.
-fn plain_module(tree: &Tree, name: &str) -> Result<Vec<u8>> {
+fn plain_module(tree: &KernelTree, name: &str) -> Result<Vec<u8>> {
     let find = |suffix: &str| -> Result<Option<PathBuf>> {
         Ok(trees::files_below(&tree.modules(), &format!("/{name}{suffix}"))?.into_iter().next())
     };

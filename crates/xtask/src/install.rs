@@ -19,8 +19,8 @@ pub(crate) struct Options {
     #[command(flatten)]
     places: Places,
     /// Install the binary that needs nothing but the kernel, or the one that uses the C library
-    #[arg(long, value_enum, default_value_t = Kind::Static)]
-    kind: Kind,
+    #[arg(long, value_enum, default_value_t = Linkage::Static)]
+    kind: Linkage,
     /// Install this binary instead of building one
     #[arg(long)]
     binary: Option<PathBuf>,
@@ -48,7 +48,7 @@ impl Default for Places {
 
 /// How the binary is linked.
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
-pub(crate) enum Kind {
+pub(crate) enum Linkage {
     /// Needs nothing but the kernel
     Static,
     /// Uses the C library
@@ -62,8 +62,8 @@ pub(crate) enum Kind {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let binary = match (&options.binary, options.kind) {
         (Some(binary), _) => binary.clone(),
-        (None, Kind::Static) => binary::build_static()?,
-        (None, Kind::Dynamic) => binary::build_dynamic()?,
+        (None, Linkage::Static) => binary::build_static()?,
+        (None, Linkage::Dynamic) => binary::build_dynamic()?,
     };
     let written = install(&options.destdir, &options.places, &binary)?;
     println!("{written} files, links and directories below {}", options.destdir.display());

@@ -36,11 +36,11 @@ pub(crate) fn check() -> Result<()> {
     packages::need(&[MANDOC])?;
     let pages = pages(&workspace::root())?;
     let out = Command::new(MANDOC.name).args(["-T", "lint", "-W", "style"]).args(&pages).output()?;
-    let said = String::from_utf8_lossy(&out.stdout);
+    let output = String::from_utf8_lossy(&out.stdout);
     // Whether a page that we mention is installed on this machine says nothing about ours.
     let about_this_machine =
         |line: &str| line.contains("outdated mandoc.db") || line.contains("referenced manual not found");
-    let faults: Vec<&str> = said.lines().filter(|line| !about_this_machine(line)).collect();
+    let faults: Vec<&str> = output.lines().filter(|line| !about_this_machine(line)).collect();
     if !faults.is_empty() {
         bail!("faults in manual pages:\n{}", faults.join("\n"));
     }

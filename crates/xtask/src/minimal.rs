@@ -9,9 +9,9 @@ use anyhow::{Result, bail};
 use crate::cache::Cache;
 use crate::disk::{self, FileSystem};
 use crate::initramfs::Initramfs;
-use crate::qemu::{self, Machine, Next};
-use crate::scenarios::{Outcome, Verdict};
-use crate::trees::Tree;
+use crate::qemu::{self, Machine, SerialAction};
+use crate::scenarios::{ScenarioResult, ScenarioVerdict};
+use crate::trees::KernelTree;
 use crate::{busybox, reference, workspace};
 
 /// The modules without which there is no disk and no file system.
@@ -21,7 +21,7 @@ const NEEDED: [&str; 2] = ["virtio_blk", "squashfs"];
 ///
 /// # Errors
 /// When the disk or the archive can't be made; a machine that does not come up is an outcome.
-pub(crate) fn run(cache: &Cache, tree: &Tree, binary: &Path) -> Result<Outcome> {
+pub(crate) fn run(cache: &Cache, tree: &KernelTree, binary: &Path) -> Result<ScenarioResult> {
     let start = Instant::now();
     let (busybox, scripts) = (busybox::provide(cache)?, workspace::root().join("integration/vm"));
     let disk = disk::image(FileSystem::Squashfs, &busybox, &scripts.join("root-init"))?;
@@ -33,9 +33,9 @@ pub(crate) fn run(cache: &Cache, tree: &Tree, binary: &Path) -> Result<Outcome> 
     if let Err(error) = &came_up {
         log.push(format!("{error:#}"));
     }
-    let outcome = Outcome {
+    let outcome = ScenarioResult {
         name: format!("minimal-system-{}", tree.version),
-        verdict: if came_up.is_ok() { Verdict::Passed } else { Verdict::Failed },
+        verdict: if came_up.is_ok() { ScenarioVerdict::Passed } else { ScenarioVerdict::Failed },
         seconds: format!("{:.1}", start.elapsed().as_secs_f64()),
         log,
     };
@@ -49,11 +49,11 @@ fn came_up(machine: &Machine, log: &mut Vec<String>) -> Result<()> {
     qemu::boot(machine, |line| {
         log.push(line.to_owned());
         match line.strip_prefix("@@ ") {
-            Some("end") => return Next::PowerOff,
-            Some(said) => modules = said.strip_prefix("modules ").map(str::to_owned),
+            Some("end") => return SerialAction::PowerOff,
+            Some(rest) => modules = rest.strip_prefix("modules ").map(str::to_owned),
             None => {}
         }
-        Next::Read
+        SerialAction::Read
     })?;
     let Some(modules) = modules else { bail!("the disk's first process did not start") };
     for needed in NEEDED {
@@ -65,7 +65,7 @@ fn came_up(machine: &Machine, log: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-fn archive(tree: &Tree, binary: &Path, busybox: &Path, init: &Path) -> Result<Vec<u8>> {
+fn archive(tree: &KernelTree, binary: &Path, busybox: &Path, init: &Path) -> Result<Vec<u8>> {
     let mut root = Initramfs::default();
     for empty in ["dev", "proc", "sys", "tmp", "disk"] {
         root.directory(empty);

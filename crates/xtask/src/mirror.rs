@@ -65,7 +65,7 @@ impl fmt::Display for Unavailable {
 impl std::error::Error for Unavailable {}
 
 /// Packages that belong together: of one version, in one archive.
-struct Choice {
+struct Candidate {
     packages: Vec<Package>,
     /// Said when this choice is taken, because it is not quite what was asked for.
     remark: Option<String>,
@@ -81,7 +81,7 @@ pub(crate) fn package(cache: &Cache, suite: &str, arch: &str, name: &str, versio
     };
     // What backports has is another version of the program.
     let archives = Archive::of_release(suite).into_iter().filter(|archive| !archive.is_backports());
-    first_to_be_had(cache, archives, arch, &choices, &format!("package {name} of {suite} for {arch}"))
+    first_available(cache, archives, arch, &choices, &format!("package {name} of {suite} for {arch}"))
         .and_then(only)
 }
 
@@ -93,11 +93,11 @@ pub(crate) fn kernel(cache: &Cache, kernel: &Kernel) -> Result<Vec<PathBuf>> {
     let Kernel { suite, series, arch, flavour, any_series } = *kernel;
     let what = format!("kernel {series} {flavour} of {suite} for {arch}");
     let of_series = |packages: &[Package]| kernels(packages, flavour, Some(series));
-    match first_to_be_had(cache, Archive::of_release(suite), arch, &of_series, &what) {
+    match first_available(cache, Archive::of_release(suite), arch, &of_series, &what) {
         Err(error) if any_series && error.is::<Unavailable>() => {
             eprintln!("mirror: {error}; looking for another series");
             let any = |packages: &[Package]| kernels(packages, flavour, None);
-            first_to_be_had(cache, Archive::of_release(suite), arch, &any, &what)
+            first_available(cache, Archive::of_release(suite), arch, &any, &what)
         }
         result => result,
     }
@@ -128,15 +128,15 @@ pub(crate) fn numbered(cache: &Cache, suites: &[&str], prefix: &str) -> Result<P
     let choices = |packages: &[Package]| single(packages, is_wanted);
     let archives = suites.iter().map(|suite| Archive::main(suite));
     let what = format!("{prefix}* of {}", suites.join(" or "));
-    first_to_be_had(cache, archives, "amd64", &choices, &what).and_then(only)
+    first_available(cache, archives, "amd64", &choices, &what).and_then(only)
 }
 
 /// Downloads the first choice that can be had: the archives in their order, and in each the newest first.
-fn first_to_be_had(
+fn first_available(
     cache: &Cache,
     archives: impl IntoIterator<Item = Archive>,
     arch: &str,
-    choices: &dyn Fn(&[Package]) -> Vec<Choice>,
+    choices: &dyn Fn(&[Package]) -> Vec<Candidate>,
     what: &str,
 ) -> Result<Vec<PathBuf>> {
     packages::need(&[CURL, XZ])?;
@@ -175,7 +175,7 @@ fn first_to_be_had(
     Err(Unavailable(format!("{} ({what})", reasons.join("; "))).into())
 }
 
-impl Choice {
+impl Candidate {
     /// Prints what was taken, and why, unless it is the newest of what was asked for.
     fn report(&self, archive: &Archive, reasons: &[String]) {
         let reasons = reasons.iter().map(String::as_str).chain(self.remark.as_deref());
@@ -187,16 +187,16 @@ impl Choice {
 }
 
 /// The packages that are wanted, each a choice by itself, the newest first.
-fn single(packages: &[Package], is_wanted: impl Fn(&Package) -> bool) -> Vec<Choice> {
+fn single(packages: &[Package], is_wanted: impl Fn(&Package) -> bool) -> Vec<Candidate> {
     let mut found: Vec<&Package> = packages.iter().filter(|package| is_wanted(package)).collect();
     found.sort_by(|a, b| natural(b.file_name(), a.file_name()));
-    found.into_iter().map(|package| Choice { packages: vec![package.clone()], remark: None }).collect()
+    found.into_iter().map(|package| Candidate { packages: vec![package.clone()], remark: None }).collect()
 }
 
 /// The kernels of a flavour, the newest first. Up to 6.18 all is in `linux-image-RELEASE`; then the image moves to
 /// `linux-binary-RELEASE`, the modules to `linux-modules-RELEASE` and their lists to `linux-base-RELEASE`. Backports
 /// names binaries whose modules it has no more: no choice.
-fn kernels(packages: &[Package], flavour: &str, series: Option<&str>) -> Vec<Choice> {
+fn kernels(packages: &[Package], flavour: &str, series: Option<&str>) -> Vec<Candidate> {
     const PARTS: [&str; 4] = ["linux-modules-", "linux-binary-", "linux-base-", "linux-image-"];
     let is_of_series = |release: &str| {
         let rest = series.map_or(Some("."), |series| release.strip_prefix(series));
@@ -222,7 +222,7 @@ fn kernels(packages: &[Package], flavour: &str, series: Option<&str>) -> Vec<Cho
             (false, false) => PARTS[3..].iter().filter_map(of_part).collect(),
         };
         let remark = series.is_none().then(|| format!("another series: Linux {release}"));
-        Some(Choice { packages, remark })
+        Some(Candidate { packages, remark })
     };
     releases.iter().filter_map(choice).collect()
 }
@@ -245,7 +245,7 @@ mod tests {
         names.iter().map(package).collect()
     }
 
-    fn names(choices: &[Choice]) -> Vec<Vec<&str>> {
+    fn names(choices: &[Candidate]) -> Vec<Vec<&str>> {
         choices.iter().map(|choice| choice.packages.iter().map(|one| one.name.as_str()).collect()).collect()
     }
 

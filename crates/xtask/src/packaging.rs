@@ -17,8 +17,8 @@ use clap::Args;
 use crate::cache::Cache;
 use crate::disk::{self, FileSystem};
 use crate::packages::{self, UNSHARE};
-use crate::qemu::{self, Machine, Next};
-use crate::scenarios::{Outcome, Verdict};
+use crate::qemu::{self, Machine, SerialAction};
+use crate::scenarios::{ScenarioResult, ScenarioVerdict};
 use crate::{binary, busybox, deb, workspace};
 
 /// The options of `cargo xtask packaging`.
@@ -61,7 +61,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 ///
 /// # Errors
 /// When a root or a package can't be made; a script that fails is an outcome.
-pub(crate) fn run_all(cache: &Cache, binary: &Path) -> Result<Vec<Outcome>> {
+pub(crate) fn run_all(cache: &Cache, binary: &Path) -> Result<Vec<ScenarioResult>> {
     let mut outcomes = Vec::new();
     for suite in root::SUITES {
         outcomes.extend(run_in(cache, suite, binary, None)?);
@@ -69,7 +69,7 @@ pub(crate) fn run_all(cache: &Cache, binary: &Path) -> Result<Vec<Outcome>> {
     Ok(outcomes)
 }
 
-fn run_in(cache: &Cache, suite: &str, binary: &Path, only: Option<&str>) -> Result<Vec<Outcome>> {
+fn run_in(cache: &Cache, suite: &str, binary: &Path, only: Option<&str>) -> Result<Vec<ScenarioResult>> {
     packages::need(&[UNSHARE])?;
     let pristine = root::provide(cache, suite)?;
     let dir = workspace::root().join("integration/packaging");
@@ -93,7 +93,7 @@ fn run_in(cache: &Cache, suite: &str, binary: &Path, only: Option<&str>) -> Resu
 }
 
 /// Runs a script in a fresh copy of a root.
-fn run_script(cache: &Cache, pristine: &Path, binary: &Path, script: &Path) -> Result<Outcome> {
+fn run_script(cache: &Cache, pristine: &Path, binary: &Path, script: &Path) -> Result<ScenarioResult> {
     let start = Instant::now();
     let directory = tempfile::Builder::new().prefix("packaging").tempdir_in(cache.root())?;
     let root = directory.path().join("root");
@@ -116,9 +116,9 @@ fn run_script(cache: &Cache, pristine: &Path, binary: &Path, script: &Path) -> R
     if let Err(error) = &booted {
         log.push(format!("{error:#}"));
     }
-    Ok(Outcome {
+    Ok(ScenarioResult {
         name: script.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
-        verdict: if passed && booted.is_ok() { Verdict::Passed } else { Verdict::Failed },
+        verdict: if passed && booted.is_ok() { ScenarioVerdict::Passed } else { ScenarioVerdict::Failed },
         seconds: format!("{:.1}", start.elapsed().as_secs_f64()),
         log,
     })
@@ -158,11 +158,11 @@ fn boot(cache: &Cache, root: &Path, image: &Path, log: &mut Vec<String>) -> Resu
     qemu::boot(&machine, |line| {
         log.push(line.to_owned());
         match line.strip_prefix("@@ ") {
-            Some("end") => return Next::PowerOff,
-            Some(said) => said.clone_into(&mut modules),
+            Some("end") => return SerialAction::PowerOff,
+            Some(list) => list.clone_into(&mut modules),
             None => {}
         }
-        Next::Read
+        SerialAction::Read
     })?;
     // The file system is part of Debian's cloud kernels.
     if !modules.split(' ').any(|loaded| loaded == "virtio_blk") {

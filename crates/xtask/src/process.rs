@@ -45,8 +45,8 @@ pub(crate) fn output_of(command: &mut Command, input: Stdio) -> Result<String> {
 
 /// How many gigabytes of the disk the files below a directory take, if `du` can tell.
 pub(crate) fn disk_usage(directory: &std::path::Path) -> Option<f64> {
-    let said = output(Command::new("du").args(["--summarize", "--block-size=1"]).arg(directory)).ok()?;
-    Some(said.split_whitespace().next()?.parse::<f64>().ok()? / 1e9)
+    let usage = output(Command::new("du").args(["--summarize", "--block-size=1"]).arg(directory)).ok()?;
+    Some(usage.split_whitespace().next()?.parse::<f64>().ok()? / 1e9)
 }
 
 /// The program called `name` on PATH.

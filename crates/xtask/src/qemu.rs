@@ -42,7 +42,7 @@ impl<'a> Machine<'a> {
 
 /// What the reader of the serial port makes of a line.
 #[derive(PartialEq)]
-pub(crate) enum Next {
+pub(crate) enum SerialAction {
     /// Go on.
     Read,
     /// The guest has nothing more to say: switch it off.
@@ -54,17 +54,17 @@ pub(crate) enum Next {
 ///
 /// # Errors
 /// When QEMU is missing or fails, the guest ends before its last line, or time is up.
-pub(crate) fn boot(machine: &Machine, mut on_line: impl FnMut(&str) -> Next) -> Result<()> {
+pub(crate) fn boot(machine: &Machine, mut on_line: impl FnMut(&str) -> SerialAction) -> Result<()> {
     packages::need(&[QEMU])?;
     let dir = tempfile::tempdir()?;
     let initramfs = dir.path().join("initramfs");
     std::fs::write(&initramfs, machine.initramfs)?;
-    let mut qemu = Guard(command(machine, &initramfs).spawn().context("cannot start QEMU")?);
+    let mut qemu = KillOnDrop(command(machine, &initramfs).spawn().context("cannot start QEMU")?);
     let lines = lines_of(&mut qemu.0)?;
     let end = Instant::now() + machine.timeout;
     loop {
         match lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
-            Ok(line) if on_line(&line) == Next::PowerOff => return Ok(()),
+            Ok(line) if on_line(&line) == SerialAction::PowerOff => return Ok(()),
             Ok(_) => {}
             Err(RecvTimeoutError::Timeout) => bail!("the guest hung: stopped after {:?}", machine.timeout),
             Err(RecvTimeoutError::Disconnected) => {
@@ -113,9 +113,9 @@ fn lines_of(qemu: &mut Child) -> Result<mpsc::Receiver<String>> {
 }
 
 /// Ends QEMU whichever way we leave.
-struct Guard(Child);
+struct KillOnDrop(Child);
 
-impl Drop for Guard {
+impl Drop for KillOnDrop {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();

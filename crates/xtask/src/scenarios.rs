@@ -15,8 +15,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::cache::Cache;
 use crate::guest::{self, Tools};
-use crate::qemu::{self, Machine, Next};
-use crate::trees::Tree;
+use crate::qemu::{self, Machine, SerialAction};
+use crate::trees::KernelTree;
 use crate::{busybox, reference};
 
 /// How a `# kernels:` line names the kernel with the companion modules.
@@ -39,22 +39,22 @@ struct Boot {
 }
 
 /// The modules that a guest has beside those of its kernel.
-pub(crate) enum Extra<'a> {
+pub(crate) enum ExtraModules<'a> {
     /// Some of a stock kernel's, compressed in each way, and those of another kernel, which this one refuses.
-    Variants(Other<'a>),
+    Variants(OtherKernel<'a>),
     /// The companion modules, and a stock kernel's that they are not for: the guest's kernel is the one with Rust.
-    Companions(&'a Path, Other<'a>),
+    Companions(&'a Path, OtherKernel<'a>),
 }
 
 /// The modules of a kernel that is not the guest's, or why they cannot be had: the scenarios that need them then fail.
-pub(crate) type Other<'a> = Result<&'a Tree, &'a str>;
+pub(crate) type OtherKernel<'a> = Result<&'a KernelTree, &'a str>;
 
 /// What became of a scenario.
-pub(crate) struct Outcome {
+pub(crate) struct ScenarioResult {
     /// The file's name without its ending.
     pub(crate) name: String,
     /// Whether it did what it should.
-    pub(crate) verdict: Verdict,
+    pub(crate) verdict: ScenarioVerdict,
     /// How long it took in the guest.
     pub(crate) seconds: String,
     /// What it said, if it failed.
@@ -63,7 +63,7 @@ pub(crate) struct Outcome {
 
 /// Whether a scenario did what it should.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Verdict {
+pub(crate) enum ScenarioVerdict {
     /// It did.
     Passed,
     /// It did not, or could not be run.
@@ -73,13 +73,13 @@ pub(crate) enum Verdict {
 }
 
 /// Where and how to run scenarios.
-pub(crate) struct Run<'a> {
+pub(crate) struct ScenarioRun<'a> {
     /// The checkout.
     pub(crate) workspace: &'a Path,
     /// The kernel to boot, with its modules.
-    pub(crate) tree: &'a Tree,
+    pub(crate) tree: &'a KernelTree,
     /// What modules it has beside them.
-    pub(crate) extra: Extra<'a>,
+    pub(crate) extra: ExtraModules<'a>,
     /// Whose tools are under test.
     pub(crate) tools: Tools<'a>,
     /// Run only those whose names contain this.
@@ -94,12 +94,12 @@ pub(crate) struct Run<'a> {
 ///
 /// # Errors
 /// When the guest can't be made or booted, hangs, or ends before the last scenario.
-pub(crate) fn run(cache: &Cache, run: &Run) -> Result<Vec<Outcome>> {
+pub(crate) fn run(cache: &Cache, run: &ScenarioRun) -> Result<Vec<ScenarioResult>> {
     let kernel = match run.extra {
-        Extra::Variants(_) => run.tree.version.as_str(),
-        Extra::Companions(..) => RUST,
+        ExtraModules::Variants(_) => run.tree.version.as_str(),
+        ExtraModules::Companions(..) => RUST,
     };
-    let (Extra::Variants(other) | Extra::Companions(_, other)) = run.extra;
+    let (ExtraModules::Variants(other) | ExtraModules::Companions(_, other)) = run.extra;
     let mut scenarios = applicable(run.workspace, kernel, &run.tools)?;
     scenarios.retain(|scenario| run.only.is_none_or(|part| scenario.name.contains(part)));
     if scenarios.is_empty() {
@@ -109,7 +109,7 @@ pub(crate) fn run(cache: &Cache, run: &Run) -> Result<Vec<Outcome>> {
     if let Err(cause) = other {
         let (needy, others): (Vec<_>, Vec<_>) =
             scenarios.into_iter().partition(|scenario| scenario.needs_other);
-        outcomes.extend(needy.into_iter().map(|scenario| Outcome::failed(scenario.name, cause)));
+        outcomes.extend(needy.into_iter().map(|scenario| ScenarioResult::failed(scenario.name, cause)));
         scenarios = others;
     }
     // Scenarios with the same kernel parameters share a boot; those without any come first.
@@ -124,12 +124,17 @@ pub(crate) fn run(cache: &Cache, run: &Run) -> Result<Vec<Outcome>> {
 }
 
 /// Runs scenarios in one guest.
-fn run_in_one_boot(cache: &Cache, run: &Run, boot: &Boot, scenarios: &[&Scenario]) -> Result<Vec<Outcome>> {
+fn run_in_one_boot(
+    cache: &Cache,
+    run: &ScenarioRun,
+    boot: &Boot,
+    scenarios: &[&Scenario],
+) -> Result<Vec<ScenarioResult>> {
     let (shell, packaged) = (busybox::provide(cache)?, reference::provide(cache, "kmod34")?);
     let mut root = guest::base(run.workspace, run.tree, &run.tools, &shell, Some(&packaged))?;
     match run.extra {
-        Extra::Variants(other) => guest::add_variants(&mut root, run.tree, other.ok())?,
-        Extra::Companions(dir, other) => {
+        ExtraModules::Variants(other) => guest::add_variants(&mut root, run.tree, other.ok())?,
+        ExtraModules::Companions(dir, other) => {
             guest::add_companions(&mut root, run.tree, dir)?;
             if let Ok(other) = other {
                 guest::add_foreign(&mut root, other)?;
@@ -218,48 +223,53 @@ fn header<'a>(script: &'a str, key: &str) -> Option<&'a str> {
 #[derive(Default)]
 struct Report {
     log: Vec<String>,
-    outcomes: Vec<Outcome>,
+    outcomes: Vec<ScenarioResult>,
 }
 
 impl Report {
-    fn line(&mut self, line: &str) -> Next {
+    fn line(&mut self, line: &str) -> SerialAction {
         let mut words = line.split(' ');
         if words.next() != Some("@@") {
             self.log.push(line.to_owned());
-            return Next::Read;
+            return SerialAction::Read;
         }
         match (words.next(), words.next(), words.next()) {
             (Some("begin"), ..) => self.log.clear(),
             (Some(result @ ("pass" | "fail")), Some(name), seconds) => {
-                let outcome = Outcome {
+                let outcome = ScenarioResult {
                     name: name.to_owned(),
-                    verdict: if result == "pass" { Verdict::Passed } else { Verdict::Failed },
+                    verdict: if result == "pass" { ScenarioVerdict::Passed } else { ScenarioVerdict::Failed },
                     seconds: seconds.unwrap_or("?").to_owned(),
                     log: std::mem::take(&mut self.log),
                 };
                 outcome.print();
                 self.outcomes.push(outcome);
             }
-            (Some("end"), ..) => return Next::PowerOff,
+            (Some("end"), ..) => return SerialAction::PowerOff,
             _ => self.log.push(line.to_owned()),
         }
-        Next::Read
+        SerialAction::Read
     }
 }
 
-impl Outcome {
+impl ScenarioResult {
     /// Of something that could not be run; its row is printed.
-    pub(crate) fn failed(name: impl Into<String>, cause: &str) -> Outcome {
+    pub(crate) fn failed(name: impl Into<String>, cause: &str) -> ScenarioResult {
         let log = cause.lines().map(str::to_owned).collect();
-        let outcome = Outcome { name: name.into(), verdict: Verdict::Failed, seconds: "-".to_owned(), log };
+        let outcome = ScenarioResult {
+            name: name.into(),
+            verdict: ScenarioVerdict::Failed,
+            seconds: "-".to_owned(),
+            log,
+        };
         outcome.print();
         outcome
     }
 
     /// Of scenarios that are not run.
-    pub(crate) fn all_skipped(names: &[String], cause: &str) -> Vec<Outcome> {
-        let verdict = Verdict::Skipped(cause.to_owned());
-        let skipped = |name: &String| Outcome {
+    pub(crate) fn all_skipped(names: &[String], cause: &str) -> Vec<ScenarioResult> {
+        let verdict = ScenarioVerdict::Skipped(cause.to_owned());
+        let skipped = |name: &String| ScenarioResult {
             name: name.clone(),
             verdict: verdict.clone(),
             seconds: "-".to_owned(),
@@ -270,7 +280,7 @@ impl Outcome {
 
     /// Whether it did what it should.
     pub(crate) fn passed(&self) -> bool {
-        self.verdict == Verdict::Passed
+        self.verdict == ScenarioVerdict::Passed
     }
 
     /// Prints its row, and what it said where it failed.
@@ -278,8 +288,8 @@ impl Outcome {
         let result = if self.passed() { "pass" } else { "FAIL" };
         println!("  {result}  {:28} {:>6} s", self.name, self.seconds);
         // A scenario that passed has something to tell in lines that begin with "= ", such as how much it compared.
-        let telling = self.log.iter().filter(|line| !self.passed() || line.starts_with("= "));
-        telling.for_each(|line| println!("    | {line}"));
+        let shown = self.log.iter().filter(|line| !self.passed() || line.starts_with("= "));
+        shown.for_each(|line| println!("    | {line}"));
     }
 }
 
@@ -329,10 +339,10 @@ mod tests {
         for line in
             ["noise of the boot", "@@ begin a", "@@ pass a 0.1", "@@ begin b", "wrong", "@@ fail b 0.2"]
         {
-            assert!(report.line(line) == Next::Read);
+            assert!(report.line(line) == SerialAction::Read);
         }
-        assert!(report.line("@@ end") == Next::PowerOff);
-        assert_eq!(report.outcomes.iter().map(Outcome::passed).collect::<Vec<_>>(), [true, false]);
+        assert!(report.line("@@ end") == SerialAction::PowerOff);
+        assert_eq!(report.outcomes.iter().map(ScenarioResult::passed).collect::<Vec<_>>(), [true, false]);
         assert_eq!(report.outcomes[1].log, ["wrong"]);
     }
 }

@@ -33,8 +33,8 @@ use clap::Args;
 
 use attributes::Conditions;
 use metadata::Packages;
-use parts::{Kind, Part};
-use reach::Surface;
+use parts::{ItemKind, Part};
+use reach::PublicSurface;
 use tree::Library;
 use violation::{Rule, Violation};
 
@@ -81,13 +81,13 @@ pub(crate) fn check() -> Result<()> {
     }
 }
 
-fn examine() -> Result<(Surface, Vec<Violation>)> {
+fn examine() -> Result<(PublicSurface, Vec<Violation>)> {
     let packages = Packages::read()?;
     let conditions = Conditions::of_default_features(&packages.features("modutils"));
     let dependencies = packages.dependencies("modutils");
     let reader = |path: &Path| fs::read_to_string(packages.root().join(path)).ok();
     let library = Library::read(Path::new(ROOT), conditions, dependencies, &reader)?;
-    let surface = Surface::of(&library);
+    let surface = PublicSurface::of(&library);
     let mut violations = rules::check(&library, &surface, rules::CLOSED);
     violations.extend(internals::check(&packages)?);
     violations.sort();
@@ -110,8 +110,8 @@ fn failure(violations: &[Violation]) -> Option<String> {
     Some(text)
 }
 
-fn list(surface: &Surface) {
-    let mut parts: Vec<(&str, Kind)> = counted(surface).collect();
+fn list(surface: &PublicSurface) {
+    let mut parts: Vec<(&str, ItemKind)> = counted(surface).collect();
     parts.sort_unstable();
     for (path, kind) in parts {
         println!("{kind:20} {path}");
@@ -120,8 +120,8 @@ fn list(surface: &Surface) {
 }
 
 /// Prints the numbers by kind and by module.
-fn count(surface: &Surface) {
-    let mut by_kind: BTreeMap<Kind, usize> = BTreeMap::new();
+fn count(surface: &PublicSurface) {
+    let mut by_kind: BTreeMap<ItemKind, usize> = BTreeMap::new();
     let mut by_topic: BTreeMap<&str, usize> = BTreeMap::new();
     for (path, kind) in counted(surface) {
         *by_kind.entry(kind).or_default() += 1;
@@ -132,8 +132,9 @@ fn count(surface: &Surface) {
     for (kind, number) in &by_kind {
         println!("{number:5} {kind}");
     }
-    let total = |of: fn(Kind) -> bool| by_kind.iter().filter(|(kind, _)| of(**kind)).map(|one| *one.1).sum();
-    let (items, others): (usize, usize) = (total(Kind::is_item), total(|kind| !kind.is_item()));
+    let total =
+        |of: fn(ItemKind) -> bool| by_kind.iter().filter(|(kind, _)| of(**kind)).map(|one| *one.1).sum();
+    let (items, others): (usize, usize) = (total(ItemKind::is_item), total(|kind| !kind.is_item()));
     let declarations = surface.declarations;
     println!(
         "{items} public items; beside them {others} variants and fields, {declarations} `pub use` declarations"
@@ -146,13 +147,13 @@ fn count(surface: &Surface) {
     }
 }
 
-fn counted(surface: &Surface) -> impl Iterator<Item = (&str, Kind)> {
+fn counted(surface: &PublicSurface) -> impl Iterator<Item = (&str, ItemKind)> {
     surface.parts.iter().filter_map(|part: &Part| Some((part.path.as_str(), part.kind?)))
 }
 
 /// The module at the crate's root that a path leads through.
-fn topic<'a>(surface: &Surface, path: &'a str) -> &'a str {
+fn topic<'a>(surface: &PublicSurface, path: &'a str) -> &'a str {
     let first = path.split("::").next().unwrap_or(path);
-    let is_module = |part: &Part| part.kind == Some(Kind::Module) && part.path == first;
+    let is_module = |part: &Part| part.kind == Some(ItemKind::Module) && part.path == first;
     if surface.parts.iter().any(is_module) { first } else { "root" }
 }

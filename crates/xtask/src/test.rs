@@ -159,7 +159,7 @@ fn with_rust(cache: &Cache, binary: Option<&Path>, materials: &Materials, stages
         }
         (_, Some(cause)) => {
             stages.tests(SCENARIOS, || {
-                Ok(scenarios::Outcome::all_skipped(&vm::names_on_rust()?, &cause).into())
+                Ok(scenarios::ScenarioResult::all_skipped(&vm::names_on_rust()?, &cause).into())
             });
         }
         (_, None) => stages.not_run(SCENARIOS, "the kernel could not be built"),
@@ -203,7 +203,7 @@ fn quick() -> Result<()> {
             stages.tests("unit tests of library and tools", || {
                 tests.run(&["--lib", "--bins", "--exclude", "testkit", "--exclude", "modutils-tests"], &[])
             });
-            stages.left_out("unit tests of testkit, tool tests", &cause);
+            stages.omit("unit tests of testkit, tool tests", &cause);
         }
     }
     stages.check(SURFACE, surface::check);
@@ -213,16 +213,13 @@ fn quick() -> Result<()> {
     stages.check("documentation", documentation);
     for (name, is_there) in [("rustfmt", has_rustfmt), ("clippy", has_clippy)] {
         if !is_there {
-            stages.left_out(name, "not installed (`cargo xtask test` adds it)");
+            stages.omit(name, "not installed (`cargo xtask test` adds it)");
         }
     }
-    stages.left_out(
-        "compliance tests",
-        "minutes, on module trees (`cargo test --workspace --test compliance`)",
-    );
-    stages.left_out("damaged files", "a minute (`cargo test --workspace --test damage`)");
-    stages.left_out("scenarios in QEMU, the README's tour", "`cargo xtask vm`, `cargo xtask tour`");
-    stages.left_out(
+    stages.omit("compliance tests", "minutes, on module trees (`cargo test --workspace --test compliance`)");
+    stages.omit("damaged files", "a minute (`cargo test --workspace --test damage`)");
+    stages.omit("scenarios in QEMU, the README's tour", "`cargo xtask vm`, `cargo xtask tour`");
+    stages.omit(
         "the static binary, clippy of the fuzz targets and of each feature alone, manual pages",
         "`cargo xtask test`",
     );

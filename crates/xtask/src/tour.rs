@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use crate::cache::Cache;
 use crate::guest::{self, Tools};
 use crate::packages::{self, PYTHON};
-use crate::qemu::{self, Machine, Next};
+use crate::qemu::{self, Machine, SerialAction};
 use crate::{binary, busybox, trees, workspace};
 
 /// The marks in README.md; the first one ends with the version of the kernel that was booted.
@@ -46,13 +46,16 @@ pub(crate) fn run() -> Result<()> {
 /// When it does not.
 pub(crate) fn check(cache: &Cache, binary: &Path) -> Result<()> {
     let readme = fs::read_to_string(workspace::root().join("README.md")).context("README.md")?;
-    let (_, _, told, _) = parts(&readme)?;
-    let (_, said) = tour(cache, binary)?;
-    let different = told.lines().zip(said.lines()).find(|(told, said)| shape(told) != shape(said));
-    if let Some((told, said)) = different {
-        bail!("README.md says `{told}`, the tools `{said}`: run `cargo xtask tour`");
+    let (_, _, documented, _) = parts(&readme)?;
+    let (_, printed) = tour(cache, binary)?;
+    let different = documented
+        .lines()
+        .zip(printed.lines())
+        .find(|(documented, printed)| shape(documented) != shape(printed));
+    if let Some((documented, printed)) = different {
+        bail!("README.md says `{documented}`, the tools `{printed}`: run `cargo xtask tour`");
     }
-    if told.lines().count() != said.lines().count() {
+    if documented.lines().count() != printed.lines().count() {
         bail!("the tour of README.md is not as long as it is now: run `cargo xtask tour`");
     }
     Ok(())
@@ -95,7 +98,7 @@ fn tour(cache: &Cache, binary: &Path) -> Result<(String, String)> {
     let mut lines = Vec::new();
     qemu::boot(&Machine::of(&kernel, &initramfs), |line| {
         lines.push(line.trim_end().to_owned());
-        if line == "@@ end" { Next::PowerOff } else { Next::Read }
+        if line == "@@ end" { SerialAction::PowerOff } else { SerialAction::Read }
     })?;
     Ok((tree.version.clone(), markdown(&lines)?))
 }
@@ -106,9 +109,9 @@ fn markdown(lines: &[String]) -> Result<String> {
     let mut open = false;
     let mut lines = lines.iter().skip_while(|line| !line.starts_with("@@tell "));
     while let Some(line) = lines.next() {
-        if let Some(told) = line.strip_prefix("@@tell ") {
+        if let Some(documented) = line.strip_prefix("@@tell ") {
             text.push_str(if open { "```\n" } else { "" });
-            text.push_str(&format!("\n{told}\n\n```\n"));
+            text.push_str(&format!("\n{documented}\n\n```\n"));
             open = true;
         } else if let Some(command) = line.strip_prefix("@@json ") {
             let document: Vec<&str> =

@@ -53,14 +53,14 @@ const BOOKWORM: Release = ("bookworm", "6.1");
 const TRIXIE: Release = ("trixie", "6.12");
 
 /// A kernel's files in the cache.
-pub(crate) struct Tree {
+pub(crate) struct KernelTree {
     /// The directory that has `lib/modules` and `boot`.
     pub(crate) root: PathBuf,
     /// The kernel's version, the name of the directory in `lib/modules`.
     pub(crate) version: String,
 }
 
-impl Tree {
+impl KernelTree {
     /// The directory of the modules.
     pub(crate) fn modules(&self) -> PathBuf {
         self.root.join("lib/modules").join(&self.version)
@@ -74,7 +74,7 @@ impl Tree {
 
 /// A kernel and its modules named on the command line, for machines without apt.
 #[derive(Args)]
-pub(crate) struct Given {
+pub(crate) struct KernelOptions {
     /// Boot this kernel instead of Debian's (with --modules)
     #[arg(long, value_name = "FILE", requires = "modules")]
     kernel: Option<PathBuf>,
@@ -86,18 +86,18 @@ pub(crate) struct Given {
     busybox: Option<PathBuf>,
 }
 
-impl Given {
+impl KernelOptions {
     /// The tree that was named, if one was: links in `dir`, an empty directory.
     ///
     /// # Errors
     /// When a file isn't there.
-    pub(crate) fn tree(&self, dir: &Path) -> Result<Option<Tree>> {
+    pub(crate) fn tree(&self, dir: &Path) -> Result<Option<KernelTree>> {
         let (Some(kernel), Some(modules)) = (&self.kernel, &self.modules) else { return Ok(None) };
         let real = |path: &Path| fs::canonicalize(path).with_context(|| path.display().to_string());
         let modules = real(modules)?;
         let version =
             modules.file_name().context("--modules names no directory")?.to_string_lossy().into_owned();
-        let tree = Tree { root: dir.to_owned(), version };
+        let tree = KernelTree { root: dir.to_owned(), version };
         for (link, target) in [(tree.kernel(), real(kernel)?), (tree.modules(), modules)] {
             fs::create_dir_all(link.parent().context("a file in the tree")?)?;
             symlink(target, link)?;
@@ -148,7 +148,7 @@ fn recipe(name: &str) -> Option<&'static Recipe> {
 ///
 /// # Errors
 /// When a package can't be had or unpacked, or a module not recompressed.
-pub(crate) fn provide(cache: &Cache, name: &str) -> Result<Option<Tree>> {
+pub(crate) fn provide(cache: &Cache, name: &str) -> Result<Option<KernelTree>> {
     let Some(recipe) = recipe(name) else { return Ok(None) };
     let root = cache.provide(&format!("trees/{name}"), |draft| match recipe.origin {
         Origin::Debian(kernel) => {
@@ -193,11 +193,11 @@ pub(crate) fn files_below(dir: &Path, suffix: &str) -> Result<Vec<PathBuf>> {
 }
 
 /// Takes a directory that has `lib/modules/VERSION` as a tree.
-fn open(root: PathBuf) -> Result<Tree> {
+fn open(root: PathBuf) -> Result<KernelTree> {
     let dir = root.join("lib/modules");
     let mut entries = fs::read_dir(&dir).with_context(|| dir.display().to_string())?;
     let only = entries.next().with_context(|| format!("{} is empty", dir.display()))??;
-    Ok(Tree { version: only.file_name().to_string_lossy().into_owned(), root })
+    Ok(KernelTree { version: only.file_name().to_string_lossy().into_owned(), root })
 }
 
 /// Unpacks a kernel's packages; keeps its modules and what it boots.

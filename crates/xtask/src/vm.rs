@@ -7,9 +7,9 @@ use clap::{Args, ValueEnum};
 
 use crate::cache::Cache;
 use crate::guest::Tools;
-use crate::scenarios::{self, Extra, Outcome, Run};
+use crate::scenarios::{self, ExtraModules, ScenarioResult, ScenarioRun};
 use crate::test::{BUSYBOX, Materials};
-use crate::trees::Tree;
+use crate::trees::KernelTree;
 use crate::{binary, kernel, minimal, trees, workspace};
 
 /// The trees whose kernels we boot, 6.1 and 6.12: no compression in one, xz in the kernel in the other.
@@ -31,8 +31,8 @@ pub(crate) struct Options {
     #[arg(long, value_parser = KERNELS)]
     kernel: Option<String>,
     /// Whose tools lie in /sbin
-    #[arg(long, value_enum, default_value_t = Whose::Ours)]
-    tools: Whose,
+    #[arg(long, value_enum, default_value_t = ToolsUnderTest::Ours)]
+    tools: ToolsUnderTest,
     /// The static binary to test (default: the one that `cargo xtask dist` builds, built now)
     #[arg(long)]
     binary: Option<PathBuf>,
@@ -45,7 +45,7 @@ pub(crate) struct Options {
 
 /// Whose tools lie in the guest's /sbin.
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
-pub(crate) enum Whose {
+pub(crate) enum ToolsUnderTest {
     /// Our static binary
     Ours,
     /// The packaged kmod, to see a difference
@@ -60,12 +60,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let cache = Cache::open()?;
     let binary = match (&options.binary, options.tools) {
         (Some(binary), _) => binary.clone(),
-        (None, Whose::Ours) => binary::build_static()?,
-        (None, Whose::Reference) => PathBuf::new(),
+        (None, ToolsUnderTest::Ours) => binary::build_static()?,
+        (None, ToolsUnderTest::Reference) => PathBuf::new(),
     };
     let tools = || match options.tools {
-        Whose::Ours => Tools::Ours(&binary),
-        Whose::Reference => Tools::Reference,
+        ToolsUnderTest::Ours => Tools::Ours(&binary),
+        ToolsUnderTest::Reference => Tools::Reference,
     };
     let mut outcomes = Vec::new();
     for kernel in KERNELS.iter().filter(|name| options.kernel.as_deref().is_none_or(|only| only == **name)) {
@@ -90,17 +90,18 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 ///
 /// # Errors
 /// When the scenarios can't be read.
-pub(crate) fn run_stock(cache: &Cache, binary: &Path, materials: &Materials) -> Result<Vec<Outcome>> {
+pub(crate) fn run_stock(cache: &Cache, binary: &Path, materials: &Materials) -> Result<Vec<ScenarioResult>> {
     let mut outcomes = Vec::new();
     for name in STOCK {
         if let Some(missing) = materials.missing_of(&[name, PACKAGED, BUSYBOX]) {
             let series = format!("{}.0", trees::series(name).context("no such tree")?);
             let names = scenarios::names(&workspace::root(), &series, &Tools::Ours(binary))?;
-            outcomes.extend(names.into_iter().map(|name| Outcome::failed(name, &missing.sentence())));
+            outcomes.extend(names.into_iter().map(|name| ScenarioResult::failed(name, &missing.sentence())));
             continue;
         }
         let run = scenarios_on(cache, name, Tools::Ours(binary), None, "tcg");
-        outcomes.extend(run.unwrap_or_else(|error| vec![Outcome::failed(name, &format!("{error:#}"))]));
+        outcomes
+            .extend(run.unwrap_or_else(|error| vec![ScenarioResult::failed(name, &format!("{error:#}"))]));
     }
     Ok(outcomes)
 }
@@ -110,9 +111,9 @@ pub(crate) fn run_stock(cache: &Cache, binary: &Path, materials: &Materials) -> 
 ///
 /// # Errors
 /// When a guest can't be booted, the kernel or its modules can't be built; a failed scenario is an outcome.
-pub(crate) fn run_rust(cache: &Cache, binary: &Path, materials: &Materials) -> Result<Vec<Outcome>> {
+pub(crate) fn run_rust(cache: &Cache, binary: &Path, materials: &Materials) -> Result<Vec<ScenarioResult>> {
     if let Some(missing) = materials.missing_of(&[PACKAGED, BUSYBOX]) {
-        let failed = |name| Outcome::failed(name, &missing.sentence());
+        let failed = |name| ScenarioResult::failed(name, &missing.sentence());
         return Ok(names_on_rust()?.into_iter().map(failed).collect());
     }
     let mut outcomes = scenarios_on(cache, RUST, Tools::Ours(binary), None, "tcg")?;
@@ -135,14 +136,14 @@ fn scenarios_on(
     tools: Tools,
     only: Option<&str>,
     accelerator: &str,
-) -> Result<Vec<Outcome>> {
+) -> Result<Vec<ScenarioResult>> {
     let workspace = workspace::root();
-    let run = |tree: &Tree, extra: Extra| {
+    let run = |tree: &KernelTree, extra: ExtraModules| {
         let whose = if matches!(tools, Tools::Ours(_)) { "our tools" } else { "the packaged kmod" };
         println!("      on {}, {whose}", tree.version);
         scenarios::run(
             cache,
-            &Run { workspace: &workspace, tree, extra, tools, only, parameters: "", accelerator },
+            &ScenarioRun { workspace: &workspace, tree, extra, tools, only, parameters: "", accelerator },
         )
         .with_context(|| format!("the guest with {}", tree.version))
     };
@@ -153,7 +154,7 @@ fn scenarios_on(
     if name == RUST {
         let rust = kernel::provide(cache)?;
         let companions = kernel::companions::provide(cache, &rust)?;
-        return run(&rust.tree, Extra::Companions(&companions, other));
+        return run(&rust.tree, ExtraModules::Companions(&companions, other));
     }
     let mut outcomes = Vec::new();
     if let Tools::Ours(binary) = tools
@@ -164,6 +165,6 @@ fn scenarios_on(
             return Ok(outcomes);
         }
     }
-    outcomes.extend(run(&tree(name)?, Extra::Variants(other))?);
+    outcomes.extend(run(&tree(name)?, ExtraModules::Variants(other))?);
     Ok(outcomes)
 }

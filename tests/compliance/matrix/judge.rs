@@ -8,32 +8,32 @@ use testkit::{Side, compare::without_causes};
 use super::case::{Aspect, Case, Claim, Compare, Difference};
 use super::release::MODULE_DIRECTORY;
 use super::rows::Row;
-use super::world::{self, Seen};
+use super::world::{self, Observed};
 
 /// Both sides of one command line.
-pub(crate) struct Pair {
-    pub(crate) ours: Seen,
-    pub(crate) theirs: Seen,
+pub(crate) struct BothSides {
+    pub(crate) ours: Observed,
+    pub(crate) theirs: Observed,
 }
 
 /// Runs one command line of a case.
-pub(crate) fn run(case: &Case, argv: &[Vec<u8>]) -> Pair {
+pub(crate) fn run(case: &Case, argv: &[Vec<u8>]) -> BothSides {
     let ours = world::run(case, argv, Side::Ours);
     let theirs = match case.compare {
         Compare::OursAlone => ours.clone(),
         _ => world::run(case, argv, Side::Kmod34),
     };
-    Pair { ours, theirs }
+    BothSides { ours, theirs }
 }
 
 /// What is wrong with a pair; nothing when it is as the case says.
-pub(crate) fn judge(case: &Case, pair: &Pair) -> Vec<String> {
+pub(crate) fn judge(case: &Case, pair: &BothSides) -> Vec<String> {
     let mut differences = differences(case.compare, pair);
     let Some(Difference { row, ours, theirs }) = &case.difference else {
         differences.extend(misjudged(case, &pair.theirs));
         return differences;
     };
-    let refuted = |side: &str, claims: &[Claim], seen: &Seen| -> Vec<String> {
+    let refuted = |side: &str, claims: &[Claim], seen: &Observed| -> Vec<String> {
         claims
             .iter()
             .filter_map(|claim| refute(claim, seen))
@@ -57,7 +57,7 @@ pub(crate) fn judge(case: &Case, pair: &Pair) -> Vec<String> {
 }
 
 /// Whether the reference shows what the case is said to show: success, or a failure or a word of complaint.
-fn misjudged(case: &Case, theirs: &Seen) -> Option<String> {
+fn misjudged(case: &Case, theirs: &Observed) -> Option<String> {
     let succeeds = theirs.outcome.status.success();
     match case.aspect {
         Aspect::Works if !succeeds => Some(format!("the reference fails: {}", describe(theirs))),
@@ -74,8 +74,8 @@ fn misjudged(case: &Case, theirs: &Seen) -> Option<String> {
     }
 }
 
-fn differences(compare: Compare, pair: &Pair) -> Vec<String> {
-    let Pair { ours, theirs } = pair;
+fn differences(compare: Compare, pair: &BothSides) -> Vec<String> {
+    let BothSides { ours, theirs } = pair;
     let mut found = Vec::new();
     let mut differ = |what: &str, a: String, b: String| {
         if a != b {
@@ -95,7 +95,7 @@ fn differences(compare: Compare, pair: &Pair) -> Vec<String> {
     found
 }
 
-fn stdout(compare: Compare, seen: &Seen) -> Vec<u8> {
+fn stdout(compare: Compare, seen: &Observed) -> Vec<u8> {
     let all = &with_blank_before_post(&seen.outcome.stdout);
     let lines = || all.split_inclusive(|byte| *byte == b'\n');
     match compare {
@@ -131,7 +131,7 @@ fn help(text: &[u8]) -> Vec<u8> {
     if text.is_empty() { Vec::new() } else { b"(help)".to_vec() }
 }
 
-fn stderr(compare: Compare, seen: &Seen) -> String {
+fn stderr(compare: Compare, seen: &Observed) -> String {
     let messages = seen.messages();
     if compare == Compare::HelpAfterError {
         let first = messages.lines().next().unwrap_or_default();
@@ -147,7 +147,7 @@ fn explains(messages: &str) -> bool {
 }
 
 /// Logged messages without their causes, which are lines of the same message.
-fn log(seen: &Seen) -> String {
+fn log(seen: &Observed) -> String {
     let mut lines: Vec<String> = Vec::new();
     for message in seen.log() {
         lines.extend(message.lines().filter(|line| !line.starts_with("  ")).map(str::to_owned));
@@ -155,7 +155,7 @@ fn log(seen: &Seen) -> String {
     lines.join("\n")
 }
 
-fn refute(claim: &Claim, seen: &Seen) -> Option<String> {
+fn refute(claim: &Claim, seen: &Observed) -> Option<String> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let (holds, is) = match claim {
         Claim::Exit(code) => (seen.outcome.status.code() == Some(*code), ended(seen)),
@@ -178,7 +178,7 @@ fn refute(claim: &Claim, seen: &Seen) -> Option<String> {
     (!holds).then(|| format!("claimed {claim:?}, but it is {is:?}"))
 }
 
-fn ended(seen: &Seen) -> String {
+fn ended(seen: &Observed) -> String {
     match (seen.outcome.status.code(), seen.outcome.status.signal()) {
         (Some(code), _) => format!("exit code {code}"),
         (None, signal) => format!("killed by signal {}", signal.unwrap_or_default()),
@@ -200,14 +200,14 @@ fn only_different(ours: &str, theirs: &str) -> String {
     text.trim_end().to_owned()
 }
 
-fn calls(seen: &Seen) -> String {
+fn calls(seen: &Observed) -> String {
     let mut calls: Vec<String> = seen.calls().iter().map(ToString::to_string).collect();
     // How often a waiting tool tries is a matter of time.
     calls.dedup_by(|next, previous| next == previous && next.ends_with("EAGAIN"));
     calls.join("\n          ")
 }
 
-fn texts(seen: &Seen) -> String {
+fn texts(seen: &Observed) -> String {
     seen.files.iter().map(|(name, bytes)| format!("{name}: {}", shown(bytes))).collect::<Vec<_>>().join("; ")
 }
 
@@ -217,7 +217,7 @@ fn shown(bytes: &[u8]) -> String {
 }
 
 /// One side for a person to read.
-pub(crate) fn describe(seen: &Seen) -> String {
+pub(crate) fn describe(seen: &Observed) -> String {
     let mut text = ended(seen);
     let mut add = |what: &str, value: String| {
         if !value.is_empty() {

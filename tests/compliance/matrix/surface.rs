@@ -1,7 +1,7 @@
 //! The options, directives and variables that the matrix must cover, and how options may be spelled.
 
 /// One row of the matrix.
-pub(crate) struct Surface {
+pub(crate) struct ToolOption {
     pub(crate) tool: &'static str,
     /// The long option, or what else it is: a directive, a variable, a manner.
     pub(crate) name: &'static str,
@@ -10,14 +10,14 @@ pub(crate) struct Surface {
 }
 
 /// Every row.
-pub(crate) fn surface() -> Vec<Surface> {
+pub(crate) fn surface() -> Vec<ToolOption> {
     let mut rows = Vec::new();
     for (tool, list) in TOOLS {
         for word in list.split_whitespace() {
             let (word, takes_value) = word.strip_suffix('=').map_or((word, false), |word| (word, true));
             let (name, short) =
                 word.split_once('/').map_or((word, None), |(name, short)| (name, short.chars().next()));
-            rows.push(Surface { tool, name, short, takes_value });
+            rows.push(ToolOption { tool, name, short, takes_value });
         }
     }
     rows
@@ -44,7 +44,7 @@ const TOOLS: [(&str, &str); 5] = [
 ];
 
 /// The other ways to write a command line that has the long option in it: short, with `=`, shortened.
-pub(crate) fn spellings(row: &Surface, all: &[Surface], argv: &[Vec<u8>]) -> Vec<Vec<Vec<u8>>> {
+pub(crate) fn spellings(row: &ToolOption, all: &[ToolOption], argv: &[Vec<u8>]) -> Vec<Vec<Vec<u8>>> {
     if !row.name.starts_with("--") {
         return Vec::new();
     }
@@ -80,7 +80,7 @@ pub(crate) fn spellings(row: &Surface, all: &[Surface], argv: &[Vec<u8>]) -> Vec
 }
 
 /// The shortest prefix of a long option that no other one of the tool has; the whole name where others start with it.
-fn abbreviation(row: &Surface, all: &[Surface]) -> String {
+fn abbreviation(row: &ToolOption, all: &[ToolOption]) -> String {
     let others = || all.iter().filter(|other| other.tool == row.tool && other.name != row.name);
     let unique = |length: &usize| !others().any(|other| other.name.starts_with(&row.name[..*length]));
     let length = (3..row.name.len()).find(unique).unwrap_or(row.name.len());

@@ -22,7 +22,7 @@ const DEADLINE: Duration = Duration::from_secs(15);
 
 /// What one side printed and did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Seen {
+pub(crate) struct Observed {
     pub(crate) outcome: Outcome,
     /// The modules loaded afterwards, newest first.
     pub(crate) loaded: Vec<String>,
@@ -33,7 +33,7 @@ pub(crate) struct Seen {
 }
 
 /// Runs a case's command line on one side in a fresh root.
-pub(crate) fn run(case: &Case, argv: &[Vec<u8>], side: Side) -> Seen {
+pub(crate) fn run(case: &Case, argv: &[Vec<u8>], side: Side) -> Observed {
     let root = fresh_root(side);
     let kernel = FakeKernel::new(root.path(), RELEASE);
     kernel.crc("kernel_symbol", 0xcafe);
@@ -44,9 +44,9 @@ pub(crate) fn run(case: &Case, argv: &[Vec<u8>], side: Side) -> Seen {
     let has_log = !case.steps.iter().any(|step| matches!(step, Step::NoLog));
     let log = has_log.then(|| listen(&root));
     let outcome = kernel.run(&start.args(argv.iter().map(|argument| OsStr::from_bytes(argument))));
-    Seen {
+    Observed {
         outcome,
-        loaded: kernel.names().iter().map(|name| name.to_string_lossy().into_owned()).collect(),
+        loaded: kernel.loaded_names().iter().map(|name| name.to_string_lossy().into_owned()).collect(),
         files: files(&root.path().join("tmp"), ""),
         log: log.as_ref().map(received).unwrap_or_default(),
     }
@@ -85,10 +85,10 @@ fn take(step: &Step, root: &TestRoot, kernel: &FakeKernel, start: Start) -> Star
             kernel.state(name, state);
         }
         Step::Refuse(name, errno) => {
-            kernel.refuse(name, *errno);
+            kernel.refuse_load(name, *errno);
         }
         Step::Keep(name, errno) => {
-            kernel.keep(name, *errno);
+            kernel.refuse_removal(name, *errno);
         }
         Step::FinitFails(errno) => {
             kernel.finit_fails(*errno);
@@ -231,7 +231,7 @@ fn without_time(message: &str) -> String {
     format!("{priority}>{}", text.trim_end_matches(['\n', '\0']))
 }
 
-impl Seen {
+impl Observed {
     /// Standard error without the lines in which kmod's library speaks about itself.
     pub(crate) fn messages(&self) -> String {
         own(&String::from_utf8_lossy(&self.outcome.stderr))

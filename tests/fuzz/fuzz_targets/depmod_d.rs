@@ -11,15 +11,15 @@ fuzz_target!(|text: &[u8]| {
     let file = MemoryFile::new(text);
     // An expression may take a mebibyte when compiled, and its searches some more.
     memory::within((64 << 20) + 64 * text.len(), || {
-        let mut told = 0;
+        let mut reported = 0;
         let (config, errors) =
-            DepmodConfig::load(&[file.path()], &Release::new("6.12.1-amd64"), &mut |_: Notice| told += 1);
+            DepmodConfig::load(&[file.path()], &Release::new("6.12.1-amd64"), &mut |_: Notice| reported += 1);
         assert!(errors.is_empty());
         assert!(!config.search.is_empty());
         let words: usize = lines::lines(text).map(|line| lines::words(&line.text).count()).sum();
         let kept = config.search.len() + config.overrides.len() + config.externals.len();
         // Where no line says in which order to search, two directories are searched.
         assert!(kept + config.excludes.len() <= words + 2);
-        assert!(told <= lines::lines(text).count());
+        assert!(reported <= lines::lines(text).count());
     });
 });

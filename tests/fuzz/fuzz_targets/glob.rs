@@ -45,8 +45,8 @@ fn in_configuration(pattern: &[u8], text: &[u8]) {
     let escaped = pattern.replace(b"\\", b"\\\\");
     let line = [b"install ", &escaped[..], b" true\ninstall other true"].concat();
     let mut config = ModprobeConfig::default();
-    let told = &mut |notice: Notice| panic!("{}", notice.message);
-    config.add_file(&Path::new("fuzz.conf").into(), &line, told);
+    let reported = &mut |notice: Notice| panic!("{}", notice.message);
+    config.add_file(&Path::new("fuzz.conf").into(), &line, reported);
     let found = config.install(&name).is_some();
     assert_eq!(found, expected || name.as_bytes() == b"other", "{alias:?} against {name:?}");
 }

@@ -23,10 +23,10 @@ fuzz_target!(|text: &[u8]| {
                 check_rewritten(&statement);
             }
         }
-        let (mut config, mut told) = (ModprobeConfig::default(), 0);
+        let (mut config, mut reported) = (ModprobeConfig::default(), 0);
         let file: Arc<Path> = Path::new("fuzz.conf").into();
-        config.add_file(&file, text, &mut |_: Notice| told += 1);
-        assert_eq!(told + understood, lines.len(), "a line is understood or told");
+        config.add_file(&file, text, &mut |_: Notice| reported += 1);
+        assert_eq!(reported + understood, lines.len(), "a line is understood or told");
         let names = lines.iter().flat_map(|line| lines::words(&line.text)).take(16);
         for name in names.map(ModuleName::new) {
             config.options(&name, Some(b"alias"));

@@ -28,9 +28,9 @@ fuzz_target!(|module: DamagedModule| {
     let (Ok(from_memory), Ok(from_file)) = (from_memory, from_file) else { return };
     let plain = from_memory.len() as usize;
     memory::within((1 << 20) + 64 * plain, || {
-        let told = check_facts(from_memory);
+        let reported = check_facts(from_memory);
         let read = check_facts(from_file);
-        for (memory, file) in told.iter().zip(&read) {
+        for (memory, file) in reported.iter().zip(&read) {
             // What is kept of a file is bounded, what is in memory anyway is not.
             let path = format!("{}: ", "m.ko");
             if !file.contains("sections overlap") {

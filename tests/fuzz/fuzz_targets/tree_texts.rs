@@ -63,14 +63,14 @@ fn order(directory: &Path, text: &[u8]) {
 /// Each line of `modules.builtin` is a name in the index, or told.
 fn builtin_names(directory: &Path, text: &[u8]) {
     write(directory, "modules.builtin", text);
-    let mut told = 0;
+    let mut reported = 0;
     let mut omissions = Omissions::default();
-    let bytes = builtin::names_index(directory, &mut omissions, &mut |_: Notice| told += 1);
+    let bytes = builtin::names_index(directory, &mut omissions, &mut |_: Notice| reported += 1);
     let bytes = bytes.expect("a small index");
     let trie = Trie::from_bytes(Path::new("modules.builtin.bin"), bytes).expect("an index just written");
     let entries = trie.entries().expect("an index just written");
     let lines = text.split_inclusive(|&byte| byte == b'\n').count();
-    assert_eq!(entries.len() + told, lines);
+    assert_eq!(entries.len() + reported, lines);
     for (name, _) in entries {
         assert!(!name.contains(&b'-') && !name.contains(&b'/'));
     }
@@ -114,9 +114,9 @@ fn dep(directory: &Path, text: &[u8]) {
 
 fn symbols(source: symvers::Source, text: &[u8]) {
     let file = MemoryFile::new(text);
-    let mut told = 0;
-    let symbols = symvers::read(source, &file.path(), Some(b'.'), &mut |_: Notice| told += 1);
+    let mut reported = 0;
+    let symbols = symvers::read(source, &file.path(), Some(b'.'), &mut |_: Notice| reported += 1);
     let symbols = symbols.expect("a file in memory");
-    assert!(symbols.len() + told <= text.split_inclusive(|&byte| byte == b'\n').count());
+    assert!(symbols.len() + reported <= text.split_inclusive(|&byte| byte == b'\n').count());
     assert!(symbols.iter().map(|(name, _)| name.len()).sum::<usize>() <= text.len());
 }

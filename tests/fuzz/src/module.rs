@@ -214,15 +214,15 @@ fn name(input: &mut Unstructured<'_>, longest: usize) -> arbitrary::Result<Vec<u
 /// of it as text, to compare two ways of reading.
 pub fn check_facts(contents: Contents) -> Vec<String> {
     let plain = contents.len() as usize;
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     let elf = match Elf::parse(contents) {
         Ok(elf) => elf,
         Err(error) => return vec![error.to_string()],
     };
     check_sections(&elf);
-    let Ok(module) = internals::module_file::from_elf(elf) else { return told };
-    check_symbols(internals::module_file::elf(&module), &mut told);
-    told.push(match module.modinfo() {
+    let Ok(module) = internals::module_file::from_elf(elf) else { return reported };
+    check_symbols(internals::module_file::elf(&module), &mut reported);
+    reported.push(match module.modinfo() {
         Ok(info) => {
             let length: usize =
                 info.fields().iter().map(|field| field.key.len() + field.value.len() + 1).sum();
@@ -234,14 +234,14 @@ pub fn check_facts(contents: Contents) -> Vec<String> {
         }
         Err(error) => error.to_string(),
     });
-    told.push(match module.versions() {
+    reported.push(match module.versions() {
         Ok(versions) => {
             assert!(versions.len() <= plain / 5 + 1, "{} versions in {plain} bytes", versions.len());
             format!("{versions:?}")
         }
         Err(error) => error.to_string(),
     });
-    told.push(match module.exported_symbols() {
+    reported.push(match module.exported_symbols() {
         Ok(exports) => {
             let length: usize = exports.iter().map(|export| export.name.len()).sum();
             assert!(length <= 2 * plain, "exports give {length} bytes of a file of {plain}");
@@ -249,7 +249,7 @@ pub fn check_facts(contents: Contents) -> Vec<String> {
         }
         Err(error) => error.to_string(),
     });
-    told.push(match module.needed_symbols() {
+    reported.push(match module.needed_symbols() {
         Ok(needed) => {
             let length: usize = needed.iter().map(|symbol| symbol.name.len()).sum();
             assert!(length <= 3 * plain, "needs give {length} bytes of a file of {plain}");
@@ -257,14 +257,14 @@ pub fn check_facts(contents: Contents) -> Vec<String> {
         }
         Err(error) => error.to_string(),
     });
-    told.push(match module.this_module() {
+    reported.push(match module.this_module() {
         Ok(this) => {
             assert!(this.is_none_or(|this| this.size <= plain as u64 && this.name.len() < 64));
             format!("{this:?}")
         }
         Err(error) => error.to_string(),
     });
-    told.push(match module.signature() {
+    reported.push(match module.signature() {
         Ok(signature) => {
             if let Some(signature) = &signature {
                 let length = signature.bytes.len() + signature.key_id.len();
@@ -274,7 +274,7 @@ pub fn check_facts(contents: Contents) -> Vec<String> {
         }
         Err(error) => error.to_string(),
     });
-    told
+    reported
 }
 
 /// A section has the bytes that its header claims, or is an error.
@@ -297,10 +297,10 @@ fn check_sections(elf: &Elf) {
     assert!(!elf.section_is_named(headers.len(), b""));
 }
 
-fn check_symbols(elf: &Elf, told: &mut Vec<String>) {
+fn check_symbols(elf: &Elf, reported: &mut Vec<String>) {
     let symbols = match elf.symbols() {
         Ok(symbols) => symbols,
-        Err(error) => return told.push(error.to_string()),
+        Err(error) => return reported.push(error.to_string()),
     };
     for symbol in symbols.iter() {
         let name = symbol.name();

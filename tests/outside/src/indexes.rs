@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::symlink, path::Path};
 
-use modutils::depmod::{Observer, RunOutcome, Run};
+use modutils::depmod::{Observer, Run, RunOutcome};
 
 use crate::result::{CheckResult, ensure};
 
@@ -18,7 +18,7 @@ impl Observer for Interrupted {
 pub fn check(directory: &Path) -> CheckResult {
     let run = Run::new(directory).without_configuration();
     let report = run.execute(&())?;
-    ensure(report.is_complete() && report.outcome() == Outcome::Written, format!("{report:?}"))?;
+    ensure(report.is_complete() && report.outcome() == RunOutcome::Written, format!("{report:?}"))?;
     ensure(report.written().iter().all(|file| file.is_file()), "a file that the report names is not there")?;
     let before = fs::read(directory.join("modules.dep.bin"))?;
 
@@ -37,6 +37,9 @@ pub fn check(directory: &Path) -> CheckResult {
     ensure(fs::read(directory.join("modules.dep.bin"))? == before, "an incomplete run wrote an index")?;
 
     let again = run.clone().quick(true).execute(&())?;
-    ensure(again.outcome() == Outcome::Current && again.written().is_empty(), "quick wrote what was current")?;
+    ensure(
+        again.outcome() == RunOutcome::Current && again.written().is_empty(),
+        "quick wrote what was current",
+    )?;
     Ok(format!("{} files written; refused when incomplete: {error}", report.written().len()))
 }

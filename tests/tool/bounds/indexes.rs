@@ -62,8 +62,9 @@ fn nodes_that_lead_to_each_other_end_every_walk() {
                 [&["-c"][..], &["-R", "fs-nothing"], &["-R", "symbol:x"], &["-D", "top"], &["-R", &name]]
             {
                 let run = bounded(&root, 100, "modprobe", args);
-                let told = run.code == Some(0) || run.err().contains(file) || run.err().contains("not found");
-                assert!(told, "{number}: {run:?}");
+                let reported =
+                    run.code == Some(0) || run.err().contains(file) || run.err().contains("not found");
+                assert!(reported, "{number}: {run:?}");
             }
             bounded(&root, 100, "modinfo", &["-n", "fs-nothing"]);
         }

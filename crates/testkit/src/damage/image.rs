@@ -79,7 +79,7 @@ const SIGNATURE_MAGIC: usize = 28;
 const SIGNATURE_TRAILER: usize = 12;
 
 /// Where things are in an image.
-struct Layout {
+struct ImageLayout {
     is_64: bool,
     big: bool,
     /// Where the header of each section begins, and its name.
@@ -88,7 +88,7 @@ struct Layout {
 
 /// Damages an image; one that is no ELF file loses bytes like any other.
 pub(super) fn damage(image: &mut Vec<u8>, rng: &mut Rng) -> Damage {
-    let layout = Layout::of(image).filter(|layout| !layout.sections.is_empty());
+    let layout = ImageLayout::of(image).filter(|layout| !layout.sections.is_empty());
     match (rng.u8(..16), layout) {
         (0..=1, Some(layout)) => header(image, &layout, rng),
         (2..=7, Some(layout)) => section(image, &layout, rng),
@@ -102,14 +102,14 @@ pub(super) fn damage(image: &mut Vec<u8>, rng: &mut Rng) -> Damage {
     }
 }
 
-fn header(image: &mut [u8], layout: &Layout, rng: &mut Rng) -> Damage {
+fn header(image: &mut [u8], layout: &ImageLayout, rng: &mut Rng) -> Damage {
     let field = rng.choice(if layout.is_64 { HEADER_64 } else { HEADER_32 }).expect("fields");
     let detail = layout.change(image, 0, field, rng);
     Damage::new("header field", detail)
 }
 
 /// Points one or two fields of a section header elsewhere: into another section, or out of the file.
-fn section(image: &mut [u8], layout: &Layout, rng: &mut Rng) -> Damage {
+fn section(image: &mut [u8], layout: &ImageLayout, rng: &mut Rng) -> Damage {
     let (at, name) = layout.section(rng);
     let fields = if layout.is_64 { SECTION_64 } else { SECTION_32 };
     let mut details = Vec::new();
@@ -127,7 +127,7 @@ fn section(image: &mut [u8], layout: &Layout, rng: &mut Rng) -> Damage {
     Damage::new("section field", format!("{}: {}", String::from_utf8_lossy(&name), details.join(", ")))
 }
 
-fn symbol(image: &mut [u8], layout: &Layout, rng: &mut Rng) -> Damage {
+fn symbol(image: &mut [u8], layout: &ImageLayout, rng: &mut Rng) -> Damage {
     let (size, fields) = if layout.is_64 { (24, SYMBOL_64) } else { (16, SYMBOL_32) };
     let (start, length) = layout.content(image, b".symtab");
     let mut details = Vec::new();
@@ -140,7 +140,7 @@ fn symbol(image: &mut [u8], layout: &Layout, rng: &mut Rng) -> Damage {
 }
 
 /// Takes the ends of strings away, or garbles what a section that is read holds.
-fn content(image: &mut [u8], layout: &Layout, rng: &mut Rng) -> Damage {
+fn content(image: &mut [u8], layout: &ImageLayout, rng: &mut Rng) -> Damage {
     let name = rng.choice(READ).expect("sections");
     let (start, length) = layout.content(image, name);
     let Some(content) = image.get_mut(start..start + length).filter(|content| !content.is_empty()) else {
@@ -179,14 +179,14 @@ fn signature(image: &mut Vec<u8>, rng: &mut Rng) -> Damage {
     Damage::new("signature", format!("{start:#x} + {detail}"))
 }
 
-impl Layout {
-    fn of(image: &[u8]) -> Option<Layout> {
+impl ImageLayout {
+    fn of(image: &[u8]) -> Option<ImageLayout> {
         let (is_64, big) = match image.get(..6)? {
             [0x7f, b'E', b'L', b'F', class, order] => (*class == 2, *order == 2),
             _ => return None,
         };
         image.get(..64)?;
-        let mut layout = Layout { is_64, big, sections: Vec::new() };
+        let mut layout = ImageLayout { is_64, big, sections: Vec::new() };
         let (header, fields) = if is_64 { (HEADER_64, (24, 64)) } else { (HEADER_32, (16, 40)) };
         let of_header = |name| {
             let (_, at, width) = header.into_iter().find(|field| field.0 == name)?;

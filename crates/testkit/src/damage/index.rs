@@ -16,7 +16,7 @@ const MOST_NODES: usize = 20_000;
 
 /// The places in a file that can be damaged with sense.
 #[derive(Default)]
-struct Layout {
+struct IndexLayout {
     /// Of references.
     references: Vec<usize>,
     /// Of counts of values.
@@ -28,7 +28,7 @@ struct Layout {
 }
 
 pub(super) fn damage(file: &mut Vec<u8>, rng: &mut Rng) -> Damage {
-    let layout = Layout::of(file);
+    let layout = IndexLayout::of(file);
     match rng.u8(..16) {
         0 => Damage::new("index header", bytes::flip(file, 12, rng)),
         1..=2 => Damage::new("index cut", bytes::cut(file, rng)),
@@ -43,7 +43,7 @@ pub(super) fn damage(file: &mut Vec<u8>, rng: &mut Rng) -> Damage {
 
 /// Has a node refer to itself, to one above it, into the middle of another or out of the file, or take its parts for
 /// others.
-fn reference(file: &mut [u8], layout: &Layout, rng: &mut Rng) -> Damage {
+fn reference(file: &mut [u8], layout: &IndexLayout, rng: &mut Rng) -> Damage {
     let Some(&at) = pick(&layout.references, rng) else { return Damage::new("index reference", "none") };
     let before = number(file, at);
     let root = number(file, 8);
@@ -61,7 +61,7 @@ fn reference(file: &mut [u8], layout: &Layout, rng: &mut Rng) -> Damage {
     Damage::new("index reference", format!("{at:#x}: {before:#x} -> {after:#x}"))
 }
 
-fn count(file: &mut [u8], layout: &Layout, rng: &mut Rng) -> Damage {
+fn count(file: &mut [u8], layout: &IndexLayout, rng: &mut Rng) -> Damage {
     let Some(&at) = pick(&layout.counts, rng) else { return Damage::new("index count", "none") };
     let before = number(file, at);
     let after = edge_number(u64::from(before), file.len(), rng) as u32;
@@ -69,7 +69,7 @@ fn count(file: &mut [u8], layout: &Layout, rng: &mut Rng) -> Damage {
     Damage::new("index count", format!("{at:#x}: {before} -> {after}"))
 }
 
-fn range(file: &mut [u8], layout: &Layout, rng: &mut Rng) -> Damage {
+fn range(file: &mut [u8], layout: &IndexLayout, rng: &mut Rng) -> Damage {
     let Some(&at) = pick(&layout.ranges, rng) else { return Damage::new("index range", "none") };
     match rng.u8(..3) {
         0 => file.swap(at, at + 1),
@@ -79,7 +79,7 @@ fn range(file: &mut [u8], layout: &Layout, rng: &mut Rng) -> Damage {
     Damage::new("index range", format!("{at:#x}"))
 }
 
-fn ends(file: &mut [u8], layout: &Layout, rng: &mut Rng) -> Damage {
+fn ends(file: &mut [u8], layout: &IndexLayout, rng: &mut Rng) -> Damage {
     let count = 1 + rng.usize(..1000);
     let mut last = 0;
     for _ in 0..count {
@@ -106,9 +106,9 @@ fn put(file: &mut [u8], at: usize, value: u32) {
     }
 }
 
-impl Layout {
-    fn of(file: &[u8]) -> Layout {
-        let mut layout = Layout::default();
+impl IndexLayout {
+    fn of(file: &[u8]) -> IndexLayout {
+        let mut layout = IndexLayout::default();
         if file.len() < 16 {
             return layout;
         }

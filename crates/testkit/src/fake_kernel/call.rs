@@ -8,8 +8,8 @@ use nix::errno::Errno;
 
 /// One module system call of a tool under test and what the fake kernel answered.
 ///
-/// Two tools did the same when their calls are equal: arguments, answers and order. `uname` is answered and not
-/// recorded, since how often a tool asks for it is nobody's business.
+/// Two tools did the same if their calls are equal: arguments, results and order. `uname` is answered but not recorded:
+/// how often a tool calls it does not matter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Call {
     /// `finit_module(fd, parameters, flags)`.
@@ -46,7 +46,7 @@ pub enum Call {
 }
 
 impl fmt::Display for Call {
-    /// The call as `strace` would print it; an image as its length and a sum of its bytes.
+    /// The call as `strace` would print it; an image as its length and a checksum.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let result = match self {
             Call::Finit { path, parameters, flags, result } => {

@@ -16,14 +16,14 @@ use super::process::Process;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault {
     /// The call.
-    pub at: At,
+    pub target: TargetCall,
     /// What it meets.
-    pub what: What,
+    pub effect: FaultEffect,
 }
 
 /// A call of a run, counted from 0 and from the program's first on, over all its threads and children.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum At {
+pub enum TargetCall {
     /// The one of that number.
     Nth(usize),
     /// Of those with this name, the one of that number.
@@ -32,7 +32,7 @@ pub enum At {
 
 /// What a call meets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum What {
+pub enum FaultEffect {
     /// It is not done, and fails.
     Fails(Errno),
     /// A read or a write moves fewer bytes than asked for: half of them, or one. Other calls are done as they are.
@@ -43,16 +43,16 @@ pub enum What {
 
 /// Hears all calls of one run.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(super) struct CallTracer {
     fault: Option<Fault>,
     started: bool,
     pub(super) trace: Vec<&'static str>,
-    pub(super) met: Option<(&'static str, String)>,
+    pub(super) faulted_call: Option<(&'static str, String)>,
 }
 
-impl Watch {
-    pub(super) fn new(fault: Option<Fault>) -> Watch {
-        Watch { fault, started: false, trace: Vec::new(), met: None }
+impl CallTracer {
+    pub(super) fn new(fault: Option<Fault>) -> CallTracer {
+        CallTracer { fault, started: false, trace: Vec::new(), faulted_call: None }
     }
 
     /// What becomes of a call, if it is the one that meets the fault.
@@ -64,20 +64,20 @@ impl Watch {
         }
         let name = Sysno::new(notification.number as usize).map_or("unknown", |number| number.name());
         let place = self.trace.len();
-        let fault = self.fault.filter(|_| self.met.is_none()).filter(|fault| match fault.at {
-            At::Nth(nth) => nth == place,
-            At::Named(wanted, nth) => {
+        let fault = self.fault.filter(|_| self.faulted_call.is_none()).filter(|fault| match fault.target {
+            TargetCall::Nth(nth) => nth == place,
+            TargetCall::Named(wanted, nth) => {
                 wanted == name && self.trace.iter().filter(|one| **one == name).count() == nth
             }
         });
         self.trace.push(name);
         let fault = fault?;
         let process = Process::new(notification.pid).ok()?;
-        self.met = Some((name, path(name, notification, &process)));
-        match fault.what {
-            What::Fails(errno) => Some(Answer::Fail(errno)),
-            What::Short => short(name, notification, &process),
-            What::Signal(signal) => {
+        self.faulted_call = Some((name, path(name, notification, &process)));
+        match fault.effect {
+            FaultEffect::Fails(errno) => Some(Answer::Fail(errno)),
+            FaultEffect::Short => short(name, notification, &process),
+            FaultEffect::Signal(signal) => {
                 // One that has gone needs none.
                 let _ = kill(Pid::from_raw(notification.pid as i32), signal);
                 // A process that is killed may still do the call if it is let through at once; it never sees

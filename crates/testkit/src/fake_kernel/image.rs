@@ -1,4 +1,4 @@
-//! What the fake kernel must know of a module file: its name, what it depends on, and what it was built for.
+//! The parts of a module file that the fake kernel reads: its name, its dependencies and what it was built for.
 
 use std::ffi::OsString;
 use std::io::Read;
@@ -7,9 +7,9 @@ use std::os::unix::ffi::OsStringExt;
 use nix::errno::Errno;
 use object::{Object, ObjectSection, SectionFlags, elf};
 
-/// The facts of a module's image that decide whether it loads.
+/// The properties of a module's image that decide whether it loads.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Image {
+pub(super) struct ModuleImage {
     pub(super) name: OsString,
     pub(super) depends: Vec<OsString>,
     pub(super) vermagic: Option<Vec<u8>>,
@@ -18,12 +18,12 @@ pub(super) struct Image {
     pub(super) size: u64,
 }
 
-impl Image {
+impl ModuleImage {
     /// Reads a plain image as the kernel does.
     ///
     /// # Errors
     /// ENOEXEC when it is not a module.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Image, Errno> {
+    pub(super) fn parse(bytes: &[u8]) -> Result<ModuleImage, Errno> {
         let file = object::File::parse(bytes).map_err(|_| Errno::ENOEXEC)?;
         let word = if file.is_64() { 8 } else { 4 };
         let data = |name: &str| file.section_by_name(name).and_then(|section| section.data().ok());
@@ -38,7 +38,7 @@ impl Image {
             _ => false,
         });
         let versions = allocated.and_then(|section| section.data().ok()).unwrap_or_default();
-        Ok(Image {
+        Ok(ModuleImage {
             name: OsString::from_vec(until_nul(name).to_vec()),
             depends: depends
                 .split(|byte| *byte == b',')

@@ -1,15 +1,16 @@
-//! A kernel that only pretends: the module system calls of a tool under test are answered by this process.
+//! A fake kernel: this process answers the module system calls of a tool under test.
 //!
-//! A tool runs in a root of its own (chroot). Its `uname`, `init_module`, `finit_module` and `delete_module` calls, and
+//! A tool runs in a separate root (chroot). Its `uname`, `init_module`, `finit_module` and `delete_module` calls, and
 //! those of the commands it runs, become seccomp user notifications; a thread answers them as a kernel would, keeps
 //! `/sys/module` and `/proc/modules` of that root up to date, and records each call. So loading and removal are tested
-//! without a virtual machine, on any binary, and two tools can be compared by what they asked of the kernel.
+//! without a virtual machine, on any binary, and two tools can be compared by their system calls.
 //!
-//! What the fake kernel checks is what decides between tools: the name in `.gnu.linkonce.this_module`, `depends=`,
-//! `vermagic=`, `__versions` against [`FakeKernel::crc`]. It needs root and a kernel from 5.0 on.
+//! The fake kernel checks what makes tools differ: the name in `.gnu.linkonce.this_module`, `depends=`,
+//! `vermagic=`, `__versions` against [`FakeKernel::crc`]. It needs root and Linux 5.0 or later.
 //!
-//! [`FakeKernel::watch`] hears every system call of a run, and makes one of them fail, come short, or be the last: the
-//! same notifications, but that the real kernel does what is not to meet the [`Fault`] (from Linux 5.6 on).
+//! [`FakeKernel::trace`] traces every system call of a run, and makes one of them fail, transfer less than asked, or end
+//! the process. It uses the same notifications, but the real kernel executes every call that gets no [`Fault`] (since
+//! Linux 5.6).
 
 mod call;
 mod fault;
@@ -32,16 +33,16 @@ use std::thread;
 use std::time::Duration;
 
 pub use call::Call;
-pub use fault::{At, Fault, What};
+pub use fault::{Fault, FaultEffect, TargetCall};
 pub use nix::errno::Errno;
 pub use nix::sys::signal::Signal;
-pub use outcome::{Outcome, Watched};
+pub use outcome::{Outcome, TracedRun};
 pub use start::Start;
 
-use fault::Watch;
-use modules::{Loaded, Modules};
-use notify::Heard;
-use supervisor::{Change, Record, Supervisor};
+use fault::CallTracer;
+use modules::{KernelModule, Modules};
+use notify::Intercept;
+use supervisor::{RunRecord, ScheduledChange, Supervisor};
 
 use crate::Compression;
 
@@ -51,18 +52,18 @@ use crate::Compression;
 /// use testkit::{Errno, FakeKernel, Start};
 ///
 /// let kernel = FakeKernel::new("/tmp/root".as_ref(), "6.12.0-test");
-/// kernel.loaded("loop", &[]).users("loop", 1).refuse("sick", Errno::ENODEV);
+/// kernel.loaded("loop", &[]).users("loop", 1).refuse_load("sick", Errno::ENODEV);
 /// let outcome = kernel.run(&Start::new("/sbin/modprobe").args(["-r", "loop"]));
-/// assert!(outcome.calls.is_empty(), "a module in use is not asked to go");
+/// assert!(outcome.calls.is_empty(), "a module in use is not removed");
 /// ```
 pub struct FakeKernel {
     root: PathBuf,
     modules: Arc<Mutex<Modules>>,
-    schedule: Mutex<Vec<(Duration, Change)>>,
+    schedule: Mutex<Vec<(Duration, ScheduledChange)>>,
 }
 
 impl FakeKernel {
-    /// A kernel that calls itself `release` for the tools that run in `root`, with nothing loaded.
+    /// A kernel of this `release` for the tools that run in `root`, with nothing loaded.
     ///
     /// # Panics
     /// When `root` cannot be written.
@@ -73,30 +74,30 @@ impl FakeKernel {
     }
 
     /// Every attempt to load `module` fails with `errno`.
-    pub fn refuse(&self, module: impl AsRef<OsStr>, errno: Errno) -> &Self {
-        self.lock().refused.insert(module.as_ref().to_owned(), errno);
+    pub fn refuse_load(&self, module: impl AsRef<OsStr>, errno: Errno) -> &Self {
+        self.lock().load_errors.insert(module.as_ref().to_owned(), errno);
         self
     }
 
     /// Every attempt to remove `module` fails with `errno`.
-    pub fn keep(&self, module: impl AsRef<OsStr>, errno: Errno) -> &Self {
-        self.lock().kept.insert(module.as_ref().to_owned(), errno);
+    pub fn refuse_removal(&self, module: impl AsRef<OsStr>, errno: Errno) -> &Self {
+        self.lock().removal_errors.insert(module.as_ref().to_owned(), errno);
         self
     }
 
-    /// `finit_module` fails with `errno` before it looks at anything: ENOSYS is a kernel without it.
+    /// `finit_module` fails with `errno` before it reads anything: ENOSYS is a kernel without it.
     pub fn finit_fails(&self, errno: Errno) -> &Self {
         self.lock().finit_error = Some(errno);
         self
     }
 
-    /// The kernel has a symbol with this CRC, and a module that expects another one is refused.
+    /// The kernel exports a symbol with this CRC, and refuses a module that expects another CRC.
     pub fn crc(&self, symbol: impl AsRef<[u8]>, crc: u32) -> &Self {
         self.lock().crcs.insert(symbol.as_ref().to_vec(), crc);
         self
     }
 
-    /// The kernel decompresses modules itself, and says so in `/sys/module/compression`.
+    /// The kernel decompresses modules itself, which `/sys/module/compression` shows.
     ///
     /// # Panics
     /// For [`Compression::Plain`].
@@ -114,11 +115,11 @@ impl FakeKernel {
         self
     }
 
-    /// `module` is loaded already and uses the modules of `depends`.
+    /// `module` is already loaded and uses the modules of `depends`.
     pub fn loaded(&self, module: impl AsRef<OsStr>, depends: &[&str]) -> &Self {
         let depends = depends.iter().map(OsString::from).collect();
         let name = module.as_ref().to_owned();
-        self.lock().insert(Loaded { name, size: 16384, depends, users: 0, state: "live" });
+        self.lock().insert(KernelModule { name, size: 16384, depends, users: 0, state: "live" });
         self
     }
 
@@ -134,50 +135,55 @@ impl FakeKernel {
         self
     }
 
-    /// In the next run, `delay` after its start, `module` comes to be used `users` times.
+    /// In the next run, `delay` after its start, `module` gets `users` users.
     pub fn users_after(&self, delay: Duration, module: impl AsRef<OsStr>, users: u32) -> &Self {
         let name = module.as_ref().to_owned();
-        let change: Change = Box::new(move |modules| modules.change(&name, |module| module.users = users));
+        let change: ScheduledChange =
+            Box::new(move |modules| modules.change(&name, |module| module.users = users));
         self.schedule.lock().expect("no panic").push((delay, change));
         self
     }
 
     /// The names of the loaded modules, newest first.
-    pub fn names(&self) -> Vec<OsString> {
+    pub fn loaded_names(&self) -> Vec<OsString> {
         self.lock().names()
     }
 
     /// Runs a program to its end in the root, with this kernel.
     ///
     /// # Panics
-    /// When it does not start: because it is not there, or because only root may do this.
+    /// When it does not start: it does not exist, or the caller is not root.
     pub fn run(&self, start: &Start) -> Outcome {
         self.try_run(start).unwrap_or_else(|error| {
             panic!("{} did not start under the fake kernel (are you root?): {error}", start.program.display())
         })
     }
 
-    /// Runs a program as [`FakeKernel::run`] does, sees each of its system calls, and has one of them meet a fault.
+    /// Runs a program as [`FakeKernel::run`] does, traces its system calls, and injects a fault into one of them.
     ///
     /// # Panics
     /// As [`FakeKernel::run`].
-    pub fn watch(&self, start: &Start, fault: Option<Fault>) -> Watched {
-        let watched = self.supervise(start, Some(Watch::new(fault)));
-        let (outcome, watch) = watched.unwrap_or_else(|error| {
+    pub fn trace(&self, start: &Start, fault: Option<Fault>) -> TracedRun {
+        let traced = self.supervise(start, Some(CallTracer::new(fault)));
+        let (outcome, tracer) = traced.unwrap_or_else(|error| {
             panic!("{} did not start under the fake kernel (are you root?): {error}", start.program.display())
         });
-        let Watch { trace, met, .. } = watch.expect("what was given is given back");
-        Watched { outcome, trace, met }
+        let CallTracer { trace, faulted_call, .. } = tracer.expect("what was given is given back");
+        TracedRun { outcome, trace, faulted_call }
     }
 
     fn try_run(&self, start: &Start) -> io::Result<Outcome> {
         self.supervise(start, None).map(|(outcome, _)| outcome)
     }
 
-    fn supervise(&self, start: &Start, watch: Option<Watch>) -> io::Result<(Outcome, Option<Watch>)> {
+    fn supervise(
+        &self,
+        start: &Start,
+        tracer: Option<CallTracer>,
+    ) -> io::Result<(Outcome, Option<CallTracer>)> {
         let mut command = self.command(start)?;
-        let heard = if watch.is_some() { Heard::All } else { Heard::Answered };
-        let handover = notify::supervise(&mut command, heard)?;
+        let intercept = if tracer.is_some() { Intercept::AllCalls } else { Intercept::ModuleCalls };
+        let handover = notify::supervise(&mut command, intercept)?;
         if let Some(user) = start.user {
             notify::change_user(&mut command, user);
         }
@@ -191,9 +197,9 @@ impl FakeKernel {
             tool: tool.clone(),
             deadline: start.deadline,
             schedule: std::mem::take(&mut *self.schedule.lock().expect("no panic")),
-            watch,
+            tracer,
         };
-        // Before the tool starts: what it calls on its way may wait for an answer already.
+        // Before the tool starts: calls between fork and exec may already wait for an answer.
         let supervisor = thread::spawn(move || supervisor.supervise());
         let child = command.spawn();
         // The command holds the child's ends of the pipes.
@@ -205,8 +211,8 @@ impl FakeKernel {
         drop(running);
         let record = supervisor.join().expect("the supervisor does not panic");
         let Output { status, stdout, stderr } = output?;
-        let Record { calls, watch } = record?;
-        Ok((Outcome { status, stdout, stderr, calls }, watch))
+        let RunRecord { calls, tracer } = record?;
+        Ok((Outcome { status, stdout, stderr, calls }, tracer))
     }
 
     fn command(&self, start: &Start) -> io::Result<Command> {

@@ -1,4 +1,4 @@
-//! The modules of the fake kernel: what is loaded, what may be, and the files that tell of it.
+//! The modules of the fake kernel: what is loaded, what may be loaded, and the files that show it.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
-use super::image::Image;
+use super::image::ModuleImage;
 
 const IGNORE_MODVERSIONS: u32 = 1;
 const IGNORE_VERMAGIC: u32 = 2;
@@ -17,11 +17,11 @@ const COMPRESSED_FILE: u32 = 4;
 
 /// A loaded module.
 #[derive(Debug, Clone)]
-pub(super) struct Loaded {
+pub(super) struct KernelModule {
     pub(super) name: OsString,
     pub(super) size: u64,
     pub(super) depends: Vec<OsString>,
-    /// References that no module holds: open files, mounts.
+    /// References by anything but modules: open files, mounts.
     pub(super) users: u32,
     pub(super) state: &'static str,
 }
@@ -32,9 +32,9 @@ pub(super) struct Modules {
     root: PathBuf,
     pub(super) release: String,
     /// In loading order.
-    loaded: Vec<Loaded>,
-    pub(super) refused: BTreeMap<OsString, Errno>,
-    pub(super) kept: BTreeMap<OsString, Errno>,
+    loaded: Vec<KernelModule>,
+    pub(super) load_errors: BTreeMap<OsString, Errno>,
+    pub(super) removal_errors: BTreeMap<OsString, Errno>,
     pub(super) crcs: BTreeMap<Vec<u8>, u32>,
     pub(super) decompresses: Option<String>,
     pub(super) finit_error: Option<Errno>,
@@ -46,13 +46,13 @@ impl Modules {
             root: root.to_owned(),
             release: release.to_owned(),
             loaded: Vec::new(),
-            refused: BTreeMap::new(),
-            kept: BTreeMap::new(),
+            load_errors: BTreeMap::new(),
+            removal_errors: BTreeMap::new(),
             crcs: BTreeMap::new(),
             decompresses: None,
             finit_error: None,
         };
-        fs::create_dir_all(modules.sys_module()).expect("the root takes a /sys/module");
+        fs::create_dir_all(modules.sys_module()).expect("the root is writable");
         modules.publish();
         modules
     }
@@ -62,7 +62,7 @@ impl Modules {
         self.root.join("sys/module")
     }
 
-    /// What `finit_module` does with a file.
+    /// `finit_module` with a file.
     pub(super) fn finit(&mut self, file: &[u8], flags: u32) -> Result<(), Errno> {
         if let Some(errno) = self.finit_error {
             return Err(errno);
@@ -73,14 +73,14 @@ impl Modules {
         if flags & COMPRESSED_FILE == 0 {
             return self.load(file, flags);
         }
-        let plain = Image::decompress(file, self.decompresses.as_deref())?;
+        let plain = ModuleImage::decompress(file, self.decompresses.as_deref())?;
         self.load(&plain, flags)
     }
 
-    /// What loading a plain image does.
+    /// Loads a plain image.
     pub(super) fn load(&mut self, image: &[u8], flags: u32) -> Result<(), Errno> {
-        let image = Image::parse(image)?;
-        if let Some(errno) = self.refused.get(&image.name) {
+        let image = ModuleImage::parse(image)?;
+        if let Some(errno) = self.load_errors.get(&image.name) {
             return Err(*errno);
         }
         if self.find(&image.name).is_some() {
@@ -90,7 +90,7 @@ impl Modules {
         if image.depends.iter().any(|name| self.find(name).is_none()) {
             return Err(Errno::ENOENT);
         }
-        self.insert(Loaded {
+        self.insert(KernelModule {
             name: image.name,
             size: image.size,
             depends: image.depends,
@@ -100,8 +100,8 @@ impl Modules {
         Ok(())
     }
 
-    /// `kernel/module/version.c`: another release's module is refused, and so is another CRC, unless forced.
-    fn check_built_for(&self, image: &Image, flags: u32) -> Result<(), Errno> {
+    /// `kernel/module/version.c`: a module of another release or with another CRC is refused, unless forced.
+    fn check_built_for(&self, image: &ModuleImage, flags: u32) -> Result<(), Errno> {
         let release =
             |vermagic: &[u8]| vermagic.split(|byte| *byte == b' ').next() == Some(self.release.as_bytes());
         if flags & IGNORE_VERMAGIC == 0
@@ -118,7 +118,7 @@ impl Modules {
         Ok(())
     }
 
-    /// What `delete_module` does.
+    /// `delete_module`.
     pub(super) fn delete(&mut self, name: &OsStr, flags: u32) -> Result<(), Errno> {
         let position = self.find(name).ok_or(Errno::ENOENT)?;
         if !self.holders(name).is_empty() {
@@ -128,7 +128,7 @@ impl Modules {
         if module.state != "live" {
             return Err(Errno::EBUSY);
         }
-        if let Some(errno) = self.kept.get(name) {
+        if let Some(errno) = self.removal_errors.get(name) {
             return Err(*errno);
         }
         if module.users > 0 && flags & libc::O_TRUNC as u32 == 0 {
@@ -140,14 +140,14 @@ impl Modules {
         Ok(())
     }
 
-    /// Puts a module in, whatever the rules say.
-    pub(super) fn insert(&mut self, module: Loaded) {
+    /// Adds a module without any check.
+    pub(super) fn insert(&mut self, module: KernelModule) {
         self.loaded.push(module);
         self.publish();
     }
 
-    /// Changes a loaded module. One that is gone is left alone: a scheduled change may come too late.
-    pub(super) fn change(&mut self, name: &OsStr, change: impl FnOnce(&mut Loaded)) {
+    /// Changes a loaded module. Does nothing if it is no longer loaded: a scheduled change may be too late.
+    pub(super) fn change(&mut self, name: &OsStr, change: impl FnOnce(&mut KernelModule)) {
         if let Some(position) = self.find(name) {
             change(&mut self.loaded[position]);
             self.publish();
@@ -164,7 +164,7 @@ impl Modules {
     }
 
     fn holders(&self, name: &OsStr) -> Vec<&OsStr> {
-        let holds = |module: &&Loaded| module.depends.iter().any(|other| other == name);
+        let holds = |module: &&KernelModule| module.depends.iter().any(|other| other == name);
         self.loaded.iter().filter(holds).map(|module| module.name.as_os_str()).collect()
     }
 
@@ -184,17 +184,18 @@ impl Modules {
             };
             lines.extend_from_slice(module.name.as_bytes());
             let references = holders.len() + module.users as usize;
-            write!(lines, " {} {references} ", module.size).expect("memory takes it");
+            write!(lines, " {} {references} ", module.size).expect("writing to memory succeeds");
             lines.extend_from_slice(used_by.as_bytes());
-            writeln!(lines, " {} 0x0000000000000000", proc_state(module.state)).expect("memory takes it");
+            writeln!(lines, " {} 0x0000000000000000", proc_state(module.state))
+                .expect("writing to memory succeeds");
         }
         replace(&self.root.join("proc/modules"), &lines);
     }
 
-    fn publish_directory(&self, module: &Loaded, holders: &[&OsStr]) {
+    fn publish_directory(&self, module: &KernelModule, holders: &[&OsStr]) {
         let directory = self.sys_module().join(&module.name);
         let holding = directory.join("holders");
-        fs::create_dir_all(&holding).expect("the root takes a module's directory");
+        fs::create_dir_all(&holding).expect("the root is writable");
         let line = |file: &str, text: String| replace(&directory.join(file), format!("{text}\n").as_bytes());
         line("initstate", module.state.to_owned());
         line("refcnt", (holders.len() as u32 + module.users).to_string());
@@ -205,13 +206,13 @@ impl Modules {
             }
         }
         for holder in holders {
-            // There already, or new: both are well.
+            // It may exist already.
             let _ = std::os::unix::fs::symlink(Path::new("../..").join(holder), holding.join(holder));
         }
     }
 }
 
-/// `/proc/modules` has other words for the states than `/sys/module`.
+/// The state as `/proc/modules` names it, which differs from `/sys/module`.
 fn proc_state(state: &str) -> &str {
     match state {
         "coming" => "Loading",
@@ -220,12 +221,12 @@ fn proc_state(state: &str) -> &str {
     }
 }
 
-/// Replaces a file so that a reader sees the old text or the new one.
+/// Replaces a file atomically: a reader sees the old text or the new one.
 pub(super) fn replace(path: &Path, bytes: &[u8]) {
     let directory = path.parent().expect("a path in the root");
-    fs::create_dir_all(directory).expect("the root takes directories");
+    fs::create_dir_all(directory).expect("the root is writable");
     let mut name = path.file_name().expect("a file's path").to_owned();
     name.push(".new");
     let new = directory.join(name);
-    fs::write(&new, bytes).and_then(|()| fs::rename(&new, path)).expect("the root takes files");
+    fs::write(&new, bytes).and_then(|()| fs::rename(&new, path)).expect("the root is writable");
 }

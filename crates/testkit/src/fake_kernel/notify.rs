@@ -1,9 +1,9 @@
-//! Seccomp user notification: how the system calls of one process come to be answered by another.
+//! Seccomp user notification: one process answers the system calls of another.
 //!
-//! The tool under test starts with a filter (seccomp(2), `SECCOMP_FILTER_FLAG_NEW_LISTENER`) that turns the calls in
-//! question into notifications on a file descriptor. Its children inherit the filter. The descriptor reaches the
-//! supervisor over a socket before the tool's program starts, so that the program itself may be anything: linked
-//! statically or dynamically, in another root.
+//! The tool under test starts with a filter (seccomp(2), `SECCOMP_FILTER_FLAG_NEW_LISTENER`) that turns the
+//! selected calls into notifications on a file descriptor. Its children inherit the filter. The descriptor reaches the
+//! supervisor over a socket before the tool's program starts, so any program works: linked statically or
+//! dynamically, in another root.
 #![expect(
     unsafe_code,
     reason = "seccomp, its ioctls and the hook between fork and exec have no safe wrapper"
@@ -27,26 +27,26 @@ const AUDIT_ARCH: u32 = 0xc000_003e;
 #[cfg(target_arch = "aarch64")]
 const AUDIT_ARCH: u32 = 0xc000_00b7;
 
-/// The calls that the supervisor answers. Everything else goes to the real kernel.
+/// The calls that the supervisor answers itself. The real kernel executes all others.
 pub(super) const CALLS: [i64; 4] =
     [libc::SYS_uname, libc::SYS_init_module, libc::SYS_finit_module, libc::SYS_delete_module];
 
 /// Which calls become notifications.
 #[derive(Clone, Copy)]
-pub(super) enum Heard {
-    /// Those that the supervisor answers itself.
-    Answered,
-    /// All, but for the one that hands the listener over, which nobody could answer.
-    All,
+pub(super) enum Intercept {
+    /// The calls that the supervisor answers itself ([`CALLS`]).
+    ModuleCalls,
+    /// All calls except the one that sends the listener, which nobody could answer yet.
+    AllCalls,
 }
 
-/// What becomes of a call that waits.
+/// The answer to a waiting call.
 pub(super) enum Answer {
-    /// It returns this.
+    /// The call returns this.
     Return(i64),
-    /// It fails.
+    /// The call fails.
     Fail(Errno),
-    /// The real kernel does it.
+    /// The real kernel executes the call.
     Continue,
 }
 
@@ -59,19 +59,19 @@ pub(super) struct Notification {
     pub(super) arguments: [u64; 6],
 }
 
-/// Where notifications come from and answers go to.
+/// Receives notifications and sends answers.
 pub(super) struct Listener(OwnedFd);
 
-/// The supervisor's end of the socket over which the listener comes.
+/// The supervisor's end of the socket that the listener is sent over.
 pub(super) struct Handover(OwnedFd);
 
-/// Makes `command` start under the filter. Where all calls are heard, those between the filter and the program's start
-/// already wait for an answer.
-pub(super) fn supervise(command: &mut Command, heard: Heard) -> io::Result<Handover> {
+/// Makes `command` start under the filter. With [`Intercept::AllCalls`], the calls between the installation of the filter and the
+/// start of the program already wait for an answer.
+pub(super) fn supervise(command: &mut Command, intercept: Intercept) -> io::Result<Handover> {
     let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
         .map_err(io::Error::from)?;
     let hook = move || {
-        let listener = install_filter(heard)?;
+        let listener = install_filter(intercept)?;
         let fds = [listener.as_raw_fd()];
         let message = [ControlMessage::ScmRights(&fds)];
         sendmsg::<()>(theirs.as_raw_fd(), &[io::IoSlice::new(b"x")], &message, MsgFlags::empty(), None)?;
@@ -92,9 +92,9 @@ pub(super) fn enter(command: &mut Command, root: PathBuf, directory: PathBuf, cl
         nix::unistd::chdir(&directory)?;
         // SAFETY: drops a capability of the child; the arguments are integers.
         Errno::result(unsafe { libc::prctl(libc::PR_CAPBSET_DROP, CAP_SYS_MODULE, 0, 0, 0) })?;
-        // Our own caller may have been in the background, or nohup(1).
+        // Our own caller may run in the background, or under nohup(1).
         for signal in 1..=libc::SIGRTMAX() {
-            // SAFETY: no handler is set. Of some signals the C library or the kernel allows nothing to be said.
+            // SAFETY: no handler is set. For some signals the C library or the kernel refuses the call, which is ignored.
             unsafe { libc::signal(signal, libc::SIG_DFL) };
         }
         nix::sys::signal::SigSet::empty().thread_set_mask()?;
@@ -108,7 +108,7 @@ pub(super) fn enter(command: &mut Command, root: PathBuf, directory: PathBuf, cl
     unsafe { command.pre_exec(hook) };
 }
 
-/// Makes `command` start as another user. To be asked for last: what goes before needs root.
+/// Makes `command` start as another user. Must be the last hook: the others need root.
 pub(super) fn change_user(command: &mut Command, user: u32) {
     let hook = move || {
         nix::unistd::setgroups(&[])?;
@@ -142,7 +142,7 @@ impl Handover {
 }
 
 impl Listener {
-    /// The next waiting call; `None` if its caller was killed in the meantime.
+    /// The next waiting call; `None` if its caller was killed meanwhile.
     pub(super) fn receive(&self) -> io::Result<Option<Notification>> {
         // SAFETY: seccomp_notif is plain integers, for which zeroes are a value, and the ioctl demands them.
         let mut notification: libc::seccomp_notif = unsafe { mem::zeroed() };
@@ -161,7 +161,7 @@ impl Listener {
         }
     }
 
-    /// Lets the call of a notification go on. A caller that has gone needs no answer.
+    /// Answers a notification. A caller that no longer exists is ignored.
     pub(super) fn answer(&self, id: u64, answer: &Answer) -> io::Result<()> {
         let mut response = libc::seccomp_notif_resp { id, val: 0, error: 0, flags: 0 };
         match *answer {
@@ -179,7 +179,7 @@ impl Listener {
     }
 }
 
-/// A descriptor of another process, as one of ours: both have the same place in the file.
+/// Duplicates a descriptor of another process: both share the file offset.
 pub(super) fn descriptor_of(process: u32, descriptor: RawFd) -> Result<OwnedFd, Errno> {
     // SAFETY: pidfd_open takes integers and returns a new descriptor, which is nobody else's.
     let process = unsafe {
@@ -200,8 +200,8 @@ impl AsFd for Listener {
 }
 
 /// Puts the calling process under the filter. Needs CAP_SYS_ADMIN, which root has.
-fn install_filter(heard: Heard) -> io::Result<OwnedFd> {
-    let program = program(heard);
+fn install_filter(intercept: Intercept) -> io::Result<OwnedFd> {
+    let program = program(intercept);
     let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_ptr().cast_mut() };
     // SAFETY: the program and the array it points at live until the call returns; the kernel copies them.
     let fd = unsafe {
@@ -219,13 +219,13 @@ fn install_filter(heard: Heard) -> io::Result<OwnedFd> {
 
 /// `if arch != ours: allow; if number in calls: notify, or the other way round; allow`, in the offsets of
 /// `struct seccomp_data`.
-fn program(heard: Heard) -> Vec<libc::sock_filter> {
+fn program(intercept: Intercept) -> Vec<libc::sock_filter> {
     const LOAD: u32 = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
     const JUMP_EQUAL: u32 = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
     const RETURN: u32 = libc::BPF_RET | libc::BPF_K;
-    let (calls, listed, others): (&[i64], u32, u32) = match heard {
-        Heard::Answered => (&CALLS, libc::SECCOMP_RET_USER_NOTIF, libc::SECCOMP_RET_ALLOW),
-        Heard::All => (&[libc::SYS_sendmsg], libc::SECCOMP_RET_ALLOW, libc::SECCOMP_RET_USER_NOTIF),
+    let (calls, listed, others): (&[i64], u32, u32) = match intercept {
+        Intercept::ModuleCalls => (&CALLS, libc::SECCOMP_RET_USER_NOTIF, libc::SECCOMP_RET_ALLOW),
+        Intercept::AllCalls => (&[libc::SYS_sendmsg], libc::SECCOMP_RET_ALLOW, libc::SECCOMP_RET_USER_NOTIF),
     };
     let instruction = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
     let count = calls.len() as u8;

@@ -17,13 +17,13 @@ pub struct Outcome {
     pub calls: Vec<Call>,
 }
 
-/// A run that was watched.
+/// A run that was traced.
 #[derive(Debug, Clone)]
-pub struct Watched {
+pub struct TracedRun {
     /// How it ended.
     pub outcome: Outcome,
     /// The names of its system calls, in their order.
     pub trace: Vec<&'static str>,
-    /// The call that met the fault, with the path it was about; `None` where the run made no such call.
-    pub met: Option<(&'static str, String)>,
+    /// The call that faulted_call the fault, with the path it was about; `None` where the run made no such call.
+    pub faulted_call: Option<(&'static str, String)>,
 }

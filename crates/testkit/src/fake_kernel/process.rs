@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
-/// The calling process: its memory and its open files. It stands still while its call waits.
+/// The calling process: its memory and its open files. It is stopped while its call waits.
 pub(super) struct Process {
     pid: u32,
     memory: File,
@@ -30,7 +30,7 @@ impl Process {
         self.memory.write_all_at(bytes, address).map_err(|_| Errno::EFAULT)
     }
 
-    /// A string up to its NUL, read page by page because the one after it may not be there.
+    /// A string up to its NUL, read page by page because the next page may not be mapped.
     pub(super) fn string(&self, address: u64) -> Result<OsString, Errno> {
         const PAGE: u64 = 4096;
         let mut bytes = Vec::new();

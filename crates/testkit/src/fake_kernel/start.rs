@@ -1,10 +1,10 @@
-//! How a tool is started: program, arguments, environment and what its standard streams are.
+//! How a tool is started: program, arguments, environment and standard streams.
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// A program about to run under a [`FakeKernel`](super::FakeKernel). Its environment holds what [`Start::env`] says.
+/// A program about to run under a [`FakeKernel`](super::FakeKernel). Its environment has only the variables of [`Start::env`].
 #[derive(Debug, Clone)]
 pub struct Start {
     pub(super) program: PathBuf,
@@ -34,7 +34,7 @@ impl Start {
         }
     }
 
-    /// Calls it something else than its path: `argv[0]`.
+    /// Sets `argv[0]`, which is the path otherwise.
     pub fn name(mut self, name: impl AsRef<OsStr>) -> Self {
         self.name = Some(name.as_ref().to_owned());
         self
@@ -75,13 +75,13 @@ impl Start {
         self
     }
 
-    /// Kills it, and what it started, when it takes longer than this; a minute unless said.
+    /// Kills it, and what it started, if it runs longer than this; the default is a minute.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 
-    /// Starts it with standard output a pipe that nobody reads from any more.
+    /// Starts it with a pipe without readers as standard output.
     pub fn broken_pipe(mut self) -> Self {
         self.broken_pipe = true;
         self

@@ -1,4 +1,4 @@
-//! Answers the calls of one run: decodes them from the caller's memory, asks the modules, records.
+//! Answers the calls of one run: decodes them from the caller's memory, applies them to the modules, records them.
 
 use std::ffi::OsStr;
 use std::io;
@@ -15,13 +15,13 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use super::call::Call;
-use super::fault::Watch;
+use super::fault::CallTracer;
 use super::modules::Modules;
 use super::notify::{Answer, CALLS, Handover, Notification};
 use super::process::Process;
 
-/// A change that comes while a tool runs.
-pub(super) type Change = Box<dyn FnOnce(&mut Modules) + Send>;
+/// A change that is made while a tool runs.
+pub(super) type ScheduledChange = Box<dyn FnOnce(&mut Modules) + Send>;
 
 /// Supervises one run.
 pub(super) struct Supervisor {
@@ -30,25 +30,25 @@ pub(super) struct Supervisor {
     pub(super) handover: Handover,
     /// Readable (hung up) when the run is over.
     pub(super) over: OwnedFd,
-    /// The tool, which leads a process group of its own; 0 until it has started.
+    /// The tool, which leads its own process group; 0 until it has started.
     pub(super) tool: Arc<AtomicI32>,
     pub(super) deadline: Duration,
-    pub(super) schedule: Vec<(Duration, Change)>,
-    /// Sees every call, and has one of them fail.
-    pub(super) watch: Option<Watch>,
+    pub(super) schedule: Vec<(Duration, ScheduledChange)>,
+    /// Traces every call, and makes one of them fail.
+    pub(super) tracer: Option<CallTracer>,
 }
 
 /// What a run did.
-pub(super) struct Record {
+pub(super) struct RunRecord {
     /// The module system calls.
     pub(super) calls: Vec<Call>,
-    /// What was watched.
-    pub(super) watch: Option<Watch>,
+    /// What was traced.
+    pub(super) tracer: Option<CallTracer>,
 }
 
 impl Supervisor {
-    /// Answers until the run is over; returns what was called. A run that hangs is killed.
-    pub(super) fn supervise(mut self) -> io::Result<Record> {
+    /// Answers until the run is over; returns the record. A run that hangs is killed.
+    pub(super) fn supervise(mut self) -> io::Result<RunRecord> {
         let start = Instant::now();
         let mut calls = Vec::new();
         let listener = self.handover.receive()?;
@@ -61,7 +61,7 @@ impl Supervisor {
             if start.elapsed() > self.deadline {
                 let tool = self.tool.load(Ordering::Relaxed);
                 if tool != 0 {
-                    // Gone already: nothing to kill.
+                    // It may have exited already.
                     let _ = killpg(Pid::from_raw(tool), Signal::SIGKILL);
                 }
             }
@@ -84,13 +84,13 @@ impl Supervisor {
                     listener.answer(notification.id, &answer)?;
                 }
             } else if over {
-                return Ok(Record { calls, watch: self.watch });
+                return Ok(RunRecord { calls, tracer: self.tracer });
             }
         }
     }
 
     fn answer(&mut self, notification: &Notification, calls: &mut Vec<Call>) -> Answer {
-        if let Some(answer) = self.watch.as_mut().and_then(|watch| watch.answer(notification)) {
+        if let Some(answer) = self.tracer.as_mut().and_then(|tracer| tracer.answer(notification)) {
             return answer;
         }
         if !CALLS.contains(&notification.number) {
@@ -121,7 +121,7 @@ impl Supervisor {
                 let image = process.read(first, second as usize)?;
                 let parameters = process.string(third)?;
                 let result = modules.load(&image, 0);
-                let module = match super::image::Image::parse(&image) {
+                let module = match super::image::ModuleImage::parse(&image) {
                     Ok(parsed) => parsed.name,
                     Err(errno) => format!("{errno:?}").into(),
                 };

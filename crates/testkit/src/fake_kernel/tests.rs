@@ -21,7 +21,7 @@ fn root() -> TestRoot {
 }
 
 fn run(root: &TestRoot, kernel: &FakeKernel, line: &str) -> Outcome {
-    // Makes the packaged tools be there.
+    // Installs the packaged tools in the root.
     let _ = root.invoke(Side::Kmod34, "kmod");
     let mut words = line.split(' ');
     let tool = words.next().expect("a tool");
@@ -37,7 +37,7 @@ fn errors(outcome: &Outcome) -> String {
 }
 
 #[test]
-fn a_chain_loads_in_order_and_the_files_tell_of_it() {
+fn a_chain_loads_in_order_and_proc_and_sys_show_it() {
     let root = root();
     let kernel = FakeKernel::new(root.path(), RELEASE);
     let outcome = run(&root, &kernel, "modprobe upper depth=2");
@@ -45,7 +45,7 @@ fn a_chain_loads_in_order_and_the_files_tell_of_it() {
     let lower = format!("finit_module(\"/lib/modules/{RELEASE}/kernel/lower.ko\", \"\", 0x0) = 0");
     let upper = format!("finit_module(\"/lib/modules/{RELEASE}/kernel/upper.ko\", \"depth=2\", 0x0) = 0");
     assert_eq!(calls(&outcome), [lower, upper]);
-    assert_eq!(kernel.names(), ["upper", "lower"]);
+    assert_eq!(kernel.loaded_names(), ["upper", "lower"]);
     assert_eq!(root.read("sys/module/upper/initstate"), b"live\n");
     assert_eq!(root.read("sys/module/lower/refcnt"), b"1\n");
     assert!(root.exists("sys/module/lower/holders/upper"));
@@ -56,7 +56,7 @@ fn a_chain_loads_in_order_and_the_files_tell_of_it() {
 }
 
 #[test]
-fn removal_takes_what_is_unused_and_keeps_what_is_used() {
+fn removal_removes_unused_modules_and_keeps_used_ones() {
     let root = root();
     let kernel = FakeKernel::new(root.path(), RELEASE);
     kernel.loaded("lower", &[]).loaded("upper", &["lower"]);
@@ -66,13 +66,13 @@ fn removal_takes_what_is_unused_and_keeps_what_is_used() {
     let both = ["delete_module(\"upper\", O_NONBLOCK) = 0", "delete_module(\"lower\", O_NONBLOCK) = 0"];
     assert_eq!(calls(&outcome), both);
     assert!(!root.exists("sys/module/upper") && root.read("proc/modules").is_empty());
-    kernel.loaded("lower", &[]).keep("lower", Errno::EPERM);
+    kernel.loaded("lower", &[]).refuse_removal("lower", Errno::EPERM);
     let outcome = run(&root, &kernel, "rmmod lower");
     assert_eq!(calls(&outcome), ["delete_module(\"lower\", O_NONBLOCK) = EPERM"]);
 }
 
 #[test]
-fn errors_are_those_of_the_kernel_or_of_the_test() {
+fn errors_are_the_kernels_or_the_ones_the_test_sets() {
     let root = root();
     let kernel = FakeKernel::new(root.path(), RELEASE);
     let fails = |line: &str, message: &str| {
@@ -83,7 +83,7 @@ fn errors_are_those_of_the_kernel_or_of_the_test() {
     let directory = format!("/lib/modules/{RELEASE}/kernel");
     fails(&format!("insmod {directory}/upper.ko"), "Unknown symbol in module");
     fails(&format!("insmod {directory}/foreign.ko"), "Invalid module format");
-    kernel.refuse("lower", Errno::EPERM);
+    kernel.refuse_load("lower", Errno::EPERM);
     fails("modprobe lower", "Operation not permitted");
     let forced = run(&root, &kernel, &format!("insmod -f {directory}/foreign.ko"));
     assert_eq!(calls(&forced), [format!("finit_module(\"{directory}/foreign.ko\", \"\", 0x3) = 0")]);
@@ -116,18 +116,18 @@ fn children_are_supervised_too() {
     );
     let outcome = run(&root, &kernel, "modprobe alone");
     assert_eq!(errors(&outcome), "");
-    assert_eq!(kernel.names(), [OsString::from("alone"), "lower".into()]);
+    assert_eq!(kernel.loaded_names(), [OsString::from("alone"), "lower".into()]);
 }
 
 #[test]
-fn a_scheduled_change_comes_while_the_tool_waits() {
+fn a_scheduled_change_happens_while_the_tool_waits() {
     let root = root();
     let kernel = FakeKernel::new(root.path(), RELEASE);
     kernel.loaded("lower", &[]).users("lower", 1).users_after(Duration::from_millis(200), "lower", 0);
     let start = Instant::now();
     let outcome = run(&root, &kernel, "modprobe -r -w 5000 lower");
     assert_eq!(outcome.status.code(), Some(0));
-    assert!(start.elapsed() >= Duration::from_millis(200) && kernel.names().is_empty());
+    assert!(start.elapsed() >= Duration::from_millis(200) && kernel.loaded_names().is_empty());
 }
 
 #[test]
@@ -142,29 +142,29 @@ fn streams_can_be_closed_or_broken() {
 }
 
 #[test]
-fn a_call_can_fail_come_short_or_be_the_last() {
+fn a_call_can_fail_transfer_less_or_kill_the_process() {
     let root = root();
     let kernel = FakeKernel::new(root.path(), RELEASE);
-    let echo = |at, what| {
-        kernel.watch(&Start::new("/bin/sh").args(["-c", "/bin/echo whole"]), Some(Fault { at, what }))
+    let echo = |target, effect| {
+        kernel.trace(&Start::new("/bin/sh").args(["-c", "/bin/echo whole"]), Some(Fault { target, effect }))
     };
-    let writes = At::Named("write", 0);
-    let failed = echo(writes, What::Fails(Errno::ENOSPC));
+    let writes = TargetCall::Named("write", 0);
+    let failed = echo(writes, FaultEffect::Fails(Errno::ENOSPC));
     assert!(errors(&failed.outcome).contains("No space left"), "{failed:?}");
-    assert_eq!(failed.met, Some(("write", String::new())));
-    let short = echo(writes, What::Short);
+    assert_eq!(failed.faulted_call, Some(("write", String::new())));
+    let short = echo(writes, FaultEffect::Short);
     assert_eq!(
         (short.outcome.status.code(), &short.outcome.stdout[..]),
         (Some(0), &b"whole\n"[..]),
         "{short:?}"
     );
     assert_eq!(short.trace.iter().filter(|name| **name == "write").count(), 2, "{short:?}");
-    let killed = echo(writes, What::Signal(Signal::SIGKILL));
+    let killed = echo(writes, FaultEffect::Signal(Signal::SIGKILL));
     assert_eq!(
         (killed.outcome.status.code(), &killed.outcome.stdout[..]),
         (Some(137), &b""[..]),
         "{killed:?}"
     );
-    let unmet = echo(At::Nth(100_000), What::Short);
-    assert!(unmet.met.is_none() && unmet.outcome.stdout == b"whole\n");
+    let not_injected = echo(TargetCall::Nth(100_000), FaultEffect::Short);
+    assert!(not_injected.faulted_call.is_none() && not_injected.outcome.stdout == b"whole\n");
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::measure::Call;
-use super::world::{Side, World, version};
+use super::measure::ToolCall;
+use super::world::{BenchRoots, BenchSide, version};
 
 /// The same tree in each form.
 pub(super) const PLAIN: &str = "trixie-amd64-plain";
@@ -15,7 +15,7 @@ pub(super) const GZ: &str = "trixie-amd64-gz";
 pub(super) const XZ: &str = "trixie-amd64";
 
 /// The tree that modprobe and modinfo look at.
-pub(super) const LOOKED_AT: &str = ZST;
+pub(super) const LOOKUP_TREE: &str = ZST;
 
 /// A module that changes, and one with many dependencies.
 const CHANGING: &str = "kernel/drivers/net/ethernet/intel/e1000/e1000.ko";
@@ -28,7 +28,7 @@ pub(super) const MODALIAS: &str = "pci:v00008086d0000100Esv00008086sd00001076bc0
 const MODALIASES: usize = 300;
 
 /// A row of the table.
-pub(super) struct Case {
+pub(super) struct BenchCase {
     pub(super) name: String,
     /// The most that ours may take of what kmod takes.
     pub(super) limit: Option<f64>,
@@ -37,7 +37,7 @@ pub(super) struct Case {
     /// The trees it needs.
     pub(super) trees: Vec<&'static str>,
     /// What happens before each run.
-    pub(super) before: Before,
+    pub(super) before: Preparation,
     /// Whether both must print the same.
     pub(super) same_output: bool,
     /// The calls of ours and theirs, once the trees are there.
@@ -45,11 +45,11 @@ pub(super) struct Case {
 }
 
 /// What makes the calls of ours and theirs.
-type Calls = Box<dyn Fn(&World) -> Result<[Call; 2]>>;
+type Calls = Box<dyn Fn(&BenchRoots) -> Result<[ToolCall; 2]>>;
 
 /// What happens before each run and isn't measured.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Before {
+pub(super) enum Preparation {
     Nothing,
     /// Our depmod's cache goes: it reads everything, and writes the cache.
     Forget,
@@ -57,22 +57,22 @@ pub(super) enum Before {
     Change(&'static str),
 }
 
-impl Before {
+impl Preparation {
     /// Does it for one side.
     ///
     /// # Errors
     /// When the file system says so.
-    pub(super) fn act(self, world: &World, side: Side) -> Result<()> {
+    pub(super) fn act(self, world: &BenchRoots, side: BenchSide) -> Result<()> {
         match self {
-            Before::Forget if side == Side::Ours => world.forget(),
-            Before::Nothing | Before::Forget => Ok(()),
-            Before::Change(tree) => world.replace(side, tree, &format!("{CHANGING}{}", suffix(tree))),
+            Preparation::Forget if side == BenchSide::Ours => world.forget(),
+            Preparation::Nothing | Preparation::Forget => Ok(()),
+            Preparation::Change(tree) => world.replace(side, tree, &format!("{CHANGING}{}", suffix(tree))),
         }
     }
 }
 
 /// All rows.
-pub(super) fn all() -> Vec<Case> {
+pub(super) fn all() -> Vec<BenchCase> {
     let mut cases = vec![
         depmod("depmod, plain", Some(0.30), [PLAIN, PLAIN], &[]),
         depmod("depmod, zst", Some(0.42), [ZST, ZST], &[]),
@@ -91,26 +91,26 @@ pub(super) fn all() -> Vec<Case> {
         cases.push(modprobe(name, 0.40, arguments));
     }
     let version = modprobe("modprobe -V", 0.40, vec!["-V"]);
-    cases.push(Case { same_output: false, ..version });
+    cases.push(BenchCase { same_output: false, ..version });
     let configuration = modprobe("modprobe -c", 0.45, vec!["-c"]);
-    cases.push(Case { same_output: false, ..configuration });
-    cases.push(Case {
+    cases.push(BenchCase { same_output: false, ..configuration });
+    cases.push(BenchCase {
         calls: Box::new(|world| {
-            let paths = modules(&world.modules(Side::Theirs, LOOKED_AT))?;
+            let paths = modules(&world.modules(BenchSide::Theirs, LOOKUP_TREE))?;
             let mut arguments = vec!["-F".to_owned(), "firmware".to_owned()];
             arguments
                 .extend(paths.iter().map(|path| format!("/lib/modules/{}/{path}", version_of_looked_at())));
-            let call = Call { tool: "modinfo", arguments };
+            let call = ToolCall { tool: "modinfo", arguments };
             Ok([call.clone(), call])
         }),
         ..modprobe("modinfo -F firmware, all modules, zst", 0.42, vec![])
     });
-    cases.push(Case {
+    cases.push(BenchCase {
         calls: Box::new(|world| {
-            let aliases = world.modules(Side::Theirs, LOOKED_AT).join("modules.alias");
+            let aliases = world.modules(BenchSide::Theirs, LOOKUP_TREE).join("modules.alias");
             let text = fs::read_to_string(&aliases).with_context(|| aliases.display().to_string())?;
             let version = version_of_looked_at();
-            let mut call = Call::new("modprobe", &["-S", &version, "-a", "-n"]);
+            let mut call = ToolCall::new("modprobe", &["-S", &version, "-a", "-n"]);
             call.arguments.extend(modaliases(&text, MODALIASES));
             Ok([call.clone(), call])
         }),
@@ -122,40 +122,49 @@ pub(super) fn all() -> Vec<Case> {
 }
 
 /// A full run of depmod on a tree, ours and theirs.
-fn depmod(name: &str, limit: Option<f64>, trees: [&'static str; 2], more: &'static [&'static str]) -> Case {
-    Case {
+fn depmod(
+    name: &str,
+    limit: Option<f64>,
+    trees: [&'static str; 2],
+    more: &'static [&'static str],
+) -> BenchCase {
+    BenchCase {
         name: name.to_owned(),
         limit,
         memory: Some(1.0).filter(|_| more.is_empty()),
         trees: trees.to_vec(),
-        before: Before::Forget,
+        before: Preparation::Forget,
         same_output: false,
         calls: Box::new(move |_| {
             let [ours, theirs] = trees.map(version);
-            let mut call = Call::new("depmod", more);
+            let mut call = ToolCall::new("depmod", more);
             call.arguments.push(ours);
-            Ok([call, Call::new("depmod", &[&theirs])])
+            Ok([call, ToolCall::new("depmod", &[&theirs])])
         }),
     }
 }
 
 /// depmod after one module of the tree was replaced, with whatever it remembers of the others.
-fn changed(name: &str, limit: f64, tree: &'static str) -> Case {
-    Case { before: Before::Change(tree), memory: None, ..depmod(name, Some(limit), [tree, tree], &[]) }
+fn changed(name: &str, limit: f64, tree: &'static str) -> BenchCase {
+    BenchCase {
+        before: Preparation::Change(tree),
+        memory: None,
+        ..depmod(name, Some(limit), [tree, tree], &[])
+    }
 }
 
 /// A call of modprobe that looks at the indexes.
-fn modprobe(name: &str, limit: f64, arguments: Vec<&'static str>) -> Case {
-    Case {
+fn modprobe(name: &str, limit: f64, arguments: Vec<&'static str>) -> BenchCase {
+    BenchCase {
         name: name.to_owned(),
         limit: Some(limit),
         memory: None,
-        trees: vec![LOOKED_AT],
-        before: Before::Nothing,
+        trees: vec![LOOKUP_TREE],
+        before: Preparation::Nothing,
         same_output: true,
         calls: Box::new(move |_| {
             let version = version_of_looked_at();
-            let mut call = Call::new("modprobe", &["-S", &version]);
+            let mut call = ToolCall::new("modprobe", &["-S", &version]);
             call.arguments.extend(arguments.iter().map(|&argument| argument.to_owned()));
             Ok([call.clone(), call])
         }),
@@ -163,7 +172,7 @@ fn modprobe(name: &str, limit: f64, arguments: Vec<&'static str>) -> Case {
 }
 
 fn version_of_looked_at() -> String {
-    version(LOOKED_AT)
+    version(LOOKUP_TREE)
 }
 
 /// What the names of a tree's files have after `.ko`.

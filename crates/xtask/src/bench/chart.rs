@@ -4,7 +4,7 @@ use svg::Document;
 use svg::node::element::{Circle, Group, Line, Rectangle, Text};
 
 use super::growth::Growth;
-use super::world::Side;
+use super::world::BenchSide;
 
 /// The picture, and the part of it that the axes span.
 const SIZE: (f64, f64) = (940.0, 560.0);
@@ -15,8 +15,8 @@ const BOTTOM: f64 = 500.0;
 
 /// Draws it.
 pub(super) fn draw(growth: &Growth) -> String {
-    let seconds = |side: Side| growth.points.iter().map(move |point| point.seconds(side));
-    let highest = seconds(Side::Ours).chain(seconds(Side::Theirs)).fold(0.0, f64::max);
+    let seconds = |side: BenchSide| growth.points.iter().map(move |point| point.seconds(side));
+    let highest = seconds(BenchSide::Ours).chain(seconds(BenchSide::Theirs)).fold(0.0, f64::max);
     let most = growth.points.iter().map(|point| point.modules as f64).fold(0.0, f64::max);
     let frame = Frame { x: Axis::up_to(most), y: Axis::up_to(highest * 1e3) };
     let mut picture = Document::new()
@@ -30,7 +30,7 @@ pub(super) fn draw(growth: &Growth) -> String {
         )
         .add(frame.grid());
     for (side, name, colour, height) in
-        [(Side::Ours, "ours", "#c0392b", 54.0), (Side::Theirs, "kmod 34.2", "#2c3e50", 76.0)]
+        [(BenchSide::Ours, "ours", "#c0392b", 54.0), (BenchSide::Theirs, "kmod 34.2", "#2c3e50", 76.0)]
     {
         let words = growth.words(side).unwrap_or_default();
         picture = picture.add(text(LEFT, height, &format!("{name}: {words}")).set("fill", colour));
@@ -72,7 +72,7 @@ impl Frame {
     }
 
     /// A side's times, and its line.
-    fn series(&self, growth: &Growth, side: Side) -> Group {
+    fn series(&self, growth: &Growth, side: BenchSide) -> Group {
         let mut series = Group::new();
         for point in &growth.points {
             let (x, y) = self.place(point.modules as f64, point.seconds(side) * 1e3);

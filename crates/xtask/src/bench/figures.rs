@@ -13,7 +13,7 @@ pub(super) struct Cost {
 
 /// One run of each side, right after each other.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Pair {
+pub(super) struct CostPair {
     pub(super) ours: Cost,
     pub(super) theirs: Cost,
 }
@@ -33,8 +33,8 @@ pub(super) struct Summary {
 
 impl Summary {
     /// Sums up one quantity of the pairs; none without a pair.
-    pub(super) fn of(pairs: &[Pair], quantity: impl Fn(&Cost) -> f64) -> Option<Summary> {
-        let column = |side: fn(&Pair) -> &Cost| pairs.iter().map(|pair| quantity(side(pair))).collect();
+    pub(super) fn of(pairs: &[CostPair], quantity: impl Fn(&Cost) -> f64) -> Option<Summary> {
+        let column = |side: fn(&CostPair) -> &Cost| pairs.iter().map(|pair| quantity(side(pair))).collect();
         let (ours, theirs): (Vec<f64>, Vec<f64>) = (column(|pair| &pair.ours), column(|pair| &pair.theirs));
         let ratios: Vec<f64> = ours.iter().zip(&theirs).map(|(ours, theirs)| ours / theirs).collect();
         Some(Summary {
@@ -57,7 +57,7 @@ pub(super) fn quantile(values: &[f64], part: f64) -> Option<f64> {
 
 /// A straight line, fitted to points by least squares.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Line {
+pub(super) struct FittedLine {
     /// What each step along adds.
     pub(super) slope: f64,
     /// The value at zero.
@@ -66,9 +66,9 @@ pub(super) struct Line {
     pub(super) fit: f64,
 }
 
-impl Line {
+impl FittedLine {
     /// The line that fits the points best; none unless they lie at two places at least.
-    pub(super) fn through(points: &[(f64, f64)]) -> Option<Line> {
+    pub(super) fn through(points: &[(f64, f64)]) -> Option<FittedLine> {
         let count = points.len() as f64;
         let mean = |value: fn(&(f64, f64)) -> f64| points.iter().map(value).sum::<f64>() / count;
         let (x, y) = (mean(|point| point.0), mean(|point| point.1));
@@ -81,7 +81,7 @@ impl Line {
         }
         let slope = xy / xx;
         let fit = if yy == 0.0 { 1.0 } else { xy * xy / (xx * yy) };
-        Some(Line { slope, start: y - slope * x, fit })
+        Some(FittedLine { slope, start: y - slope * x, fit })
     }
 }
 
@@ -89,9 +89,9 @@ impl Line {
 mod tests {
     use super::*;
 
-    fn wall(ours: f64, theirs: f64) -> Pair {
+    fn wall(ours: f64, theirs: f64) -> CostPair {
         let cost = |wall| Cost { wall, ..Cost::default() };
-        Pair { ours: cost(ours), theirs: cost(theirs) }
+        CostPair { ours: cost(ours), theirs: cost(theirs) }
     }
 
     #[test]
@@ -115,11 +115,11 @@ mod tests {
 
     #[test]
     fn a_line_fits_points_that_lie_on_one_and_says_how_badly_it_fits_others() {
-        let line = Line::through(&[(1.0, 5.0), (2.0, 7.0), (4.0, 11.0)]).unwrap();
+        let line = FittedLine::through(&[(1.0, 5.0), (2.0, 7.0), (4.0, 11.0)]).unwrap();
         assert_eq!((line.slope, line.start, line.fit), (2.0, 3.0, 1.0));
-        let square = Line::through(&[(0.0, 0.0), (1.0, 1.0), (2.0, 4.0)]).unwrap();
+        let square = FittedLine::through(&[(0.0, 0.0), (1.0, 1.0), (2.0, 4.0)]).unwrap();
         assert!(square.slope == 2.0 && square.fit > 0.9 && square.fit < 0.93, "{square:?}");
-        assert_eq!(Line::through(&[(1.0, 5.0), (1.0, 7.0)]), None);
-        assert_eq!(Line::through(&[]), None);
+        assert_eq!(FittedLine::through(&[(1.0, 5.0), (1.0, 7.0)]), None);
+        assert_eq!(FittedLine::through(&[]), None);
     }
 }

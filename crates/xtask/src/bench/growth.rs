@@ -11,10 +11,10 @@ use anyhow::{Context, Result};
 use object::{Object, ObjectSection};
 use serde_json::{Value, json};
 
-use super::cases::{self, Before, PLAIN};
-use super::figures::{Line, Pair, Summary};
-use super::measure::{self, Call, Runs};
-use super::world::{Side, World, version};
+use super::cases::{self, PLAIN, Preparation};
+use super::figures::{CostPair, FittedLine, Summary};
+use super::measure::{self, Runs, ToolCall};
+use super::world::{BenchRoots, BenchSide, version};
 
 /// The numbers of modules.
 pub(super) const SIZES: [usize; 5] = [500, 1_000, 2_000, 4_000, 16_000];
@@ -41,20 +41,20 @@ pub(super) struct Growth {
 
 impl Growth {
     /// Adds what was measured of a number of modules.
-    pub(super) fn add(&mut self, modules: usize, pairs: &[Pair]) {
+    pub(super) fn add(&mut self, modules: usize, pairs: &[CostPair]) {
         let times = Summary::of(pairs, |cost| cost.wall);
         self.points.extend(times.map(|times| Point { modules, pairs: pairs.len(), times }));
     }
 
     /// The line that fits a side's times best.
-    pub(super) fn line(&self, side: Side) -> Option<Line> {
+    pub(super) fn line(&self, side: BenchSide) -> Option<FittedLine> {
         let points: Vec<(f64, f64)> =
             self.points.iter().map(|point| (point.modules as f64, point.seconds(side))).collect();
-        Line::through(&points)
+        FittedLine::through(&points)
     }
 
     /// What a side's growth is, in words: how well a line fits, and the time for each module at both ends.
-    pub(super) fn words(&self, side: Side) -> Option<String> {
+    pub(super) fn words(&self, side: BenchSide) -> Option<String> {
         let (line, first, last) = (self.line(side)?, self.points.first()?, self.points.last()?);
         let each = |point: &Point| point.seconds(side) / point.modules as f64 * 1e6;
         Some(format!(
@@ -82,15 +82,15 @@ impl Growth {
                 .map(|line| json!({ "s_per_module": line.slope, "s_at_zero": line.start, "r2": line.fit }))
         };
         json!({
-            "points": points.collect::<Vec<_>>(), "ours": line(Side::Ours), "kmod": line(Side::Theirs),
+            "points": points.collect::<Vec<_>>(), "ours": line(BenchSide::Ours), "kmod": line(BenchSide::Theirs),
         })
     }
 }
 
 impl Point {
     /// A side's time.
-    pub(super) fn seconds(&self, side: Side) -> f64 {
-        if side == Side::Ours { self.times.ours } else { self.times.theirs }
+    pub(super) fn seconds(&self, side: BenchSide) -> f64 {
+        if side == BenchSide::Ours { self.times.ours } else { self.times.theirs }
     }
 }
 
@@ -98,13 +98,13 @@ impl Point {
 ///
 /// # Errors
 /// When it can't be made or measured.
-pub(super) fn measure(world: &World, modules: usize, runs: Runs) -> Result<Vec<Pair>> {
+pub(super) fn measure(world: &BenchRoots, modules: usize, runs: Runs) -> Result<Vec<CostPair>> {
     let tree = format!("growth-{modules}");
     make(world, &tree, modules)?;
-    let call = Call::new("depmod", &[&version(&tree)]);
-    let pairs = measure::pairs(world, [&call, &call], runs, |side| Before::Forget.act(world, side))?;
+    let call = ToolCall::new("depmod", &[&version(&tree)]);
+    let pairs = measure::pairs(world, [&call, &call], runs, |side| Preparation::Forget.act(world, side))?;
     world.check_indexes(&tree)?;
-    for side in Side::BOTH {
+    for side in BenchSide::BOTH {
         fs::remove_dir_all(world.modules(side, &tree))?;
     }
     Ok(pairs)
@@ -114,11 +114,11 @@ pub(super) fn measure(world: &World, modules: usize, runs: Runs) -> Result<Vec<P
 ///
 /// # Errors
 /// When a file can't be read or written.
-pub(super) fn make(world: &World, tree: &str, modules: usize) -> Result<()> {
-    let from = world.modules(Side::Theirs, PLAIN);
+pub(super) fn make(world: &BenchRoots, tree: &str, modules: usize) -> Result<()> {
+    let from = world.modules(BenchSide::Theirs, PLAIN);
     let all = cases::modules(&from)?;
     let exported = exported(&from)?;
-    let [ours, theirs] = Side::BOTH.map(|side| world.modules(side, tree));
+    let [ours, theirs] = BenchSide::BOTH.map(|side| world.modules(side, tree));
     let mut order = String::new();
     for number in 0..modules {
         let copy = number / all.len();

@@ -10,9 +10,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::cases::{self, Before};
-use super::measure::Call;
-use super::world::{Side, World, version};
+use super::cases::{self, Preparation};
+use super::measure::ToolCall;
+use super::world::{BenchRoots, BenchSide, version};
 use crate::process;
 
 /// Where distributions put the program.
@@ -27,11 +27,11 @@ const MODULES: usize = 100;
 pub(super) const SMALL: &str = "small";
 
 /// The rows: their names and the calls.
-pub(super) fn rows() -> Vec<(String, Call)> {
-    let looked_at = version(cases::LOOKED_AT);
+pub(super) fn rows() -> Vec<(String, ToolCall)> {
+    let looked_at = version(cases::LOOKUP_TREE);
     let modprobe = |name: &str, arguments: &[&str]| {
         let arguments: Vec<&str> = ["-S", &looked_at].into_iter().chain(arguments.iter().copied()).collect();
-        (format!("instructions of modprobe {name}"), Call::new("modprobe", &arguments))
+        (format!("instructions of modprobe {name}"), ToolCall::new("modprobe", &arguments))
     };
     vec![
         modprobe("-V", &["-V"]),
@@ -39,7 +39,7 @@ pub(super) fn rows() -> Vec<(String, Call)> {
         modprobe("-R, name", &["-R", cases::DEEP]),
         modprobe("-R, modalias", &["-R", cases::MODALIAS]),
         modprobe("-c", &["-c"]),
-        (format!("instructions of depmod, {MODULES} modules"), Call::new("depmod", &[&version(SMALL)])),
+        (format!("instructions of depmod, {MODULES} modules"), ToolCall::new("depmod", &[&version(SMALL)])),
     ]
 }
 
@@ -52,9 +52,9 @@ pub(super) fn available() -> bool {
 ///
 /// # Errors
 /// When a file can't be written.
-pub(super) fn prepare(world: &World) -> Result<()> {
+pub(super) fn prepare(world: &BenchRoots) -> Result<()> {
     let from = program().context("callgrind is not installed")?;
-    for side in Side::BOTH {
+    for side in BenchSide::BOTH {
         let into = world.root(side).join(INSIDE);
         fs::create_dir_all(into.parent().context("a directory in /usr")?)?;
         process::run(Command::new("cp").args(["-aL", "--no-target-directory"]).arg(from).arg(into))?;
@@ -66,8 +66,8 @@ pub(super) fn prepare(world: &World) -> Result<()> {
 ///
 /// # Errors
 /// When it fails, or callgrind doesn't say.
-pub(super) fn count(world: &World, side: Side, call: &Call) -> Result<f64> {
-    Before::Forget.act(world, side)?;
+pub(super) fn count(world: &BenchRoots, side: BenchSide, call: &ToolCall) -> Result<f64> {
+    Preparation::Forget.act(world, side)?;
     let root = world.root(side);
     let script = "mount -t proc proc \"$0/proc\" && exec chroot \"$0\" \"$@\"";
     let mut command = Command::new("unshare");

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use super::figures::{Cost, Pair};
-use super::table::Row;
+use super::figures::{Cost, CostPair};
+use super::table::ResultRow;
 use crate::cache::Cache;
 use crate::guest::Tools;
-use crate::scenarios::{self, Extra, Run};
+use crate::scenarios::{self, ExtraModules, ScenarioRun};
 use crate::{trees, workspace};
 
 /// The scenario, and the rows that its times make: the name, the label of ours, and the limit.
@@ -30,30 +30,32 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 }
 
 /// Boots the machine and measures so many rounds.
-pub(super) fn rows(cache: &Cache, binary: &Path, rounds: usize) -> Vec<Row> {
-    let told = told(cache, binary, rounds);
-    let row = |&(name, label, limit): &(&str, &str, Option<f64>)| match &told {
+pub(super) fn rows(cache: &Cache, binary: &Path, rounds: usize) -> Vec<ResultRow> {
+    let report = report(cache, binary, rounds);
+    let row = |&(name, label, limit): &(&str, &str, Option<f64>)| match &report {
         Ok(line) => match pairs(line, label) {
-            Some(pairs) => Row::of_times(name, limit, &pairs),
-            None => {
-                Row::failed(name, limit, anyhow::anyhow!("the scenario tells no times for {label}: {line}"))
-            }
+            Some(pairs) => ResultRow::of_times(name, limit, &pairs),
+            None => ResultRow::failed(
+                name,
+                limit,
+                anyhow::anyhow!("the scenario tells no times for {label}: {line}"),
+            ),
         },
-        Err(error) => Row::failed(name, limit, anyhow::anyhow!("{error:#}")),
+        Err(error) => ResultRow::failed(name, limit, anyhow::anyhow!("{error:#}")),
     };
     ROWS.iter().map(row).collect()
 }
 
 /// Runs the scenario; what it tells.
-fn told(cache: &Cache, binary: &Path, rounds: usize) -> Result<String> {
+fn report(cache: &Cache, binary: &Path, rounds: usize) -> Result<String> {
     let tree = |name: &str| trees::provide(cache, name)?.context("no such tree");
     let (kernel, other) = (tree(KERNEL)?, tree(OTHER)?);
     let outcomes = scenarios::run(
         cache,
-        &Run {
+        &ScenarioRun {
             workspace: &workspace::root(),
             tree: &kernel,
-            extra: Extra::Variants(Ok(&other)),
+            extra: ExtraModules::Variants(Ok(&other)),
             tools: Tools::Ours(binary),
             only: Some(SCENARIO),
             // The kernel gives a parameter that it doesn't know to init's environment.
@@ -69,15 +71,17 @@ fn told(cache: &Cache, binary: &Path, rounds: usize) -> Result<String> {
 }
 
 /// The pairs of a label's times and the packaged one's.
-fn pairs(told: &str, label: &str) -> Option<Vec<Pair>> {
+fn pairs(report: &str, label: &str) -> Option<Vec<CostPair>> {
     let times = |label: &str| -> Option<Vec<f64>> {
-        let (_, rest) = told.split_once(label)?;
+        let (_, rest) = report.split_once(label)?;
         rest.split(',').next()?.split_whitespace().map(|word| word.parse().ok()).collect()
     };
     let cost = |wall| Cost { wall, ..Cost::default() };
     let (ours, theirs) = (times(label)?, times(PACKAGED)?);
-    let pairs =
-        ours.into_iter().zip(theirs).map(|(ours, theirs)| Pair { ours: cost(ours), theirs: cost(theirs) });
+    let pairs = ours
+        .into_iter()
+        .zip(theirs)
+        .map(|(ours, theirs)| CostPair { ours: cost(ours), theirs: cost(theirs) });
     Some(pairs.collect())
 }
 
@@ -87,12 +91,12 @@ mod tests {
 
     #[test]
     fn the_times_that_the_scenario_tells_are_paired() {
-        let told = "= 71 modules, seconds in sequence 1.50 2.00, -j 2 1.00 1.25, packaged 2.00 2.50";
+        let report = "= 71 modules, seconds in sequence 1.50 2.00, -j 2 1.00 1.25, packaged 2.00 2.50";
         let walls = |label| -> Vec<(f64, f64)> {
-            pairs(told, label).unwrap().iter().map(|pair| (pair.ours.wall, pair.theirs.wall)).collect()
+            pairs(report, label).unwrap().iter().map(|pair| (pair.ours.wall, pair.theirs.wall)).collect()
         };
         assert_eq!(walls("in sequence"), [(1.5, 2.0), (2.0, 2.5)]);
         assert_eq!(walls("-j 2"), [(1.0, 2.0), (1.25, 2.5)]);
-        assert!(pairs(told, "-j 3").is_none());
+        assert!(pairs(report, "-j 3").is_none());
     }
 }

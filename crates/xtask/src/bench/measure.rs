@@ -12,19 +12,19 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use wait4::Wait4;
 
-use super::figures::{Cost, Pair};
-use super::world::{Side, World};
+use super::figures::{Cost, CostPair};
+use super::world::{BenchRoots, BenchSide};
 
 /// A tool with its arguments.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Call {
+pub(super) struct ToolCall {
     pub(super) tool: &'static str,
     pub(super) arguments: Vec<String>,
 }
 
-impl Call {
-    pub(super) fn new(tool: &'static str, arguments: &[&str]) -> Call {
-        Call { tool, arguments: arguments.iter().map(|&argument| argument.to_owned()).collect() }
+impl ToolCall {
+    pub(super) fn new(tool: &'static str, arguments: &[&str]) -> ToolCall {
+        ToolCall { tool, arguments: arguments.iter().map(|&argument| argument.to_owned()).collect() }
     }
 
     fn command(&self) -> Command {
@@ -64,34 +64,34 @@ impl Runs {
 /// # Errors
 /// When a run doesn't end as the first one of its side did.
 pub(super) fn pairs(
-    world: &World,
-    [ours, theirs]: [&Call; 2],
+    world: &BenchRoots,
+    [ours, theirs]: [&ToolCall; 2],
     runs: Runs,
-    before: impl Fn(Side) -> Result<()>,
-) -> Result<Vec<Pair>> {
-    let run = |side: Side| -> Result<Cost> {
+    before: impl Fn(BenchSide) -> Result<()>,
+) -> Result<Vec<CostPair>> {
+    let run = |side: BenchSide| -> Result<Cost> {
         before(side)?;
-        once(world, side, if side == Side::Ours { ours } else { theirs })
+        once(world, side, if side == BenchSide::Ours { ours } else { theirs })
     };
     // The first pair warms the caches up, and tells how long one takes.
     let start = Instant::now();
-    run(Side::Theirs)?;
-    run(Side::Ours)?;
+    run(BenchSide::Theirs)?;
+    run(BenchSide::Ours)?;
     let count = runs.count(start.elapsed());
-    let pair = |number: usize| -> Result<Pair> {
+    let pair = |number: usize| -> Result<CostPair> {
         if number.is_multiple_of(2) {
-            let ours = run(Side::Ours)?;
-            Ok(Pair { ours, theirs: run(Side::Theirs)? })
+            let ours = run(BenchSide::Ours)?;
+            Ok(CostPair { ours, theirs: run(BenchSide::Theirs)? })
         } else {
-            let theirs = run(Side::Theirs)?;
-            Ok(Pair { ours: run(Side::Ours)?, theirs })
+            let theirs = run(BenchSide::Theirs)?;
+            Ok(CostPair { ours: run(BenchSide::Ours)?, theirs })
         }
     };
     (0..count).map(pair).collect()
 }
 
 /// Runs a call once, with its output thrown away.
-fn once(world: &World, side: Side, call: &Call) -> Result<Cost> {
+fn once(world: &BenchRoots, side: BenchSide, call: &ToolCall) -> Result<Cost> {
     let null = File::options().read(true).write(true).open("/dev/null")?;
     let mut command = call.command();
     command.stdin(null.try_clone()?).stdout(null.try_clone()?).stderr(null);
@@ -114,18 +114,18 @@ fn once(world: &World, side: Side, call: &Call) -> Result<Cost> {
 ///
 /// # Errors
 /// When it fails, with what it says.
-pub(super) fn output(world: &World, side: Side, call: &Call) -> Result<Vec<u8>> {
+pub(super) fn output(world: &BenchRoots, side: BenchSide, call: &ToolCall) -> Result<Vec<u8>> {
     let null = File::open("/dev/null")?;
     let mut command = call.command();
     command.stdin(null).stdout(Stdio::piped()).stderr(Stdio::piped());
     let output = world.within(side, || Ok(command.spawn()?.wait_with_output()?))?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let messages = String::from_utf8_lossy(&output.stderr).into_owned();
         bail!(
             "{} of {side:?}: {}: {}",
             call.tool,
             output.status,
-            said.lines().take(3).collect::<Vec<_>>().join(" / ")
+            messages.lines().take(3).collect::<Vec<_>>().join(" / ")
         );
     }
     Ok(output.stdout)

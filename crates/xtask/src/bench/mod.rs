@@ -24,16 +24,16 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::json;
 
-use self::cases::Case;
+use self::cases::BenchCase;
 use self::growth::Growth;
-use self::measure::{Call, Runs};
-use self::table::Row;
-use self::world::{Side, World, version};
+use self::measure::{Runs, ToolCall};
+use self::table::ResultRow;
+use self::world::{BenchRoots, BenchSide, version};
 use crate::binary;
 use crate::cache::Cache;
 
 /// Names the binary to measure to the process that measures, which can't load modules.
-const CONFINED: &str = "MODUTILS_BENCH_BINARY";
+const MEASURING_PROCESS: &str = "MODUTILS_BENCH_BINARY";
 
 /// The row about the number of modules.
 const GROWTH: &str = "depmod's growth";
@@ -66,7 +66,7 @@ impl Options {
         self.only.is_empty() || self.only.iter().any(|only| row.contains(only.as_str()))
     }
 
-    fn wants_case(&self, case: &Case) -> bool {
+    fn wants_case(&self, case: &BenchCase) -> bool {
         self.wants(&case.name)
             || (case.memory.is_some() && self.wants(&format!("peak memory of {}", case.name)))
     }
@@ -89,10 +89,12 @@ impl Options {
 /// # Errors
 /// When the trees or tools can't be had, or a row can't be measured.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let Some(binary) = std::env::var_os(CONFINED).map(PathBuf::from) else { return confine(options) };
+    let Some(binary) = std::env::var_os(MEASURING_PROCESS).map(PathBuf::from) else {
+        return confine(options);
+    };
     let plan = Plan::of(options)?;
     let cache = Cache::open()?;
-    let world = World::new(&cache, &binary)?;
+    let world = BenchRoots::new(&cache, &binary)?;
     plan.prepare(&cache, &world)?;
     let results = plan.measure(&world, options.runs(), || loading::rows(&cache, &binary, options.rounds()));
     if let Some(growth) = results.growth.as_ref().filter(|growth| !growth.points.is_empty()) {
@@ -112,15 +114,15 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 /// What is to be measured.
 struct Plan {
-    cases: Vec<Case>,
-    counts: Vec<(String, Call)>,
+    cases: Vec<BenchCase>,
+    counts: Vec<(String, ToolCall)>,
     loading: bool,
     growth: bool,
 }
 
 /// What was measured.
 struct Results {
-    rows: Vec<Row>,
+    rows: Vec<ResultRow>,
     growth: Option<Growth>,
 }
 
@@ -128,7 +130,8 @@ impl Plan {
     /// The rows that are wanted.
     fn of(options: &Options) -> Result<Plan> {
         let growth = options.wants(GROWTH);
-        let cases: Vec<Case> = cases::all().into_iter().filter(|case| options.wants_case(case)).collect();
+        let cases: Vec<BenchCase> =
+            cases::all().into_iter().filter(|case| options.wants_case(case)).collect();
         let mut counts = instructions::rows();
         counts.retain(|(name, _)| options.wants(name));
         let loading = loading::names().any(|name| options.wants(name));
@@ -146,23 +149,23 @@ impl Plan {
     }
 
     /// Brings the trees that are needed, and has both sides index them.
-    fn prepare(&self, cache: &Cache, world: &World) -> Result<()> {
+    fn prepare(&self, cache: &Cache, world: &BenchRoots) -> Result<()> {
         let mut trees: BTreeSet<&str> =
             self.cases.iter().flat_map(|case| case.trees.iter().copied()).collect();
         if self.growth || !self.counts.is_empty() {
             trees.insert(cases::PLAIN);
         }
         if !self.counts.is_empty() {
-            trees.insert(cases::LOOKED_AT);
+            trees.insert(cases::LOOKUP_TREE);
         }
         for tree in trees {
             eprintln!("bench: {tree}");
             world.bring(cache, tree)?;
-            let depmod = Call::new("depmod", &[&version(tree)]);
-            measure::output(world, Side::Ours, &depmod)?;
+            let depmod = ToolCall::new("depmod", &[&version(tree)]);
+            measure::output(world, BenchSide::Ours, &depmod)?;
             // The packaged one can't read gzip.
             if tree != cases::GZ {
-                measure::output(world, Side::Theirs, &depmod)?;
+                measure::output(world, BenchSide::Theirs, &depmod)?;
                 world.check_indexes(tree)?;
             }
         }
@@ -173,13 +176,13 @@ impl Plan {
     }
 
     /// Measures and prints row by row.
-    fn measure(&self, world: &World, runs: Runs, loading: impl FnOnce() -> Vec<Row>) -> Results {
+    fn measure(&self, world: &BenchRoots, runs: Runs, loading: impl FnOnce() -> Vec<ResultRow>) -> Results {
         let mut rows = Vec::new();
-        let mut add = |row: Row| {
+        let mut add = |row: ResultRow| {
             println!("{}", row.line());
             rows.push(row);
         };
-        println!("{}", Row::head());
+        println!("{}", ResultRow::head());
         self.cases.iter().flat_map(|case| measured(world, case, runs)).for_each(&mut add);
         self.counts.iter().map(|(name, call)| counted(world, name, call)).for_each(&mut add);
         if self.loading {
@@ -191,13 +194,13 @@ impl Plan {
                 let name = format!("{GROWTH}, {modules} modules");
                 match growth::measure(world, modules, runs) {
                     Ok(pairs) => {
-                        add(Row::of_times(&name, None, &pairs));
+                        add(ResultRow::of_times(&name, None, &pairs));
                         growth.add(modules, &pairs);
                     }
-                    Err(error) => add(Row::failed(&name, None, error)),
+                    Err(error) => add(ResultRow::failed(&name, None, error)),
                 }
             }
-            for (side, name) in [(Side::Ours, "ours"), (Side::Theirs, "kmod 34.2")] {
+            for (side, name) in [(BenchSide::Ours, "ours"), (BenchSide::Theirs, "kmod 34.2")] {
                 println!("{GROWTH} of {name}: {}", growth.words(side).unwrap_or_default());
             }
             growth
@@ -209,7 +212,7 @@ impl Plan {
 impl Results {
     /// The results for machines.
     fn json(&self) -> Result<serde_json::Value> {
-        let rows: Vec<_> = self.rows.iter().map(Row::json).collect();
+        let rows: Vec<_> = self.rows.iter().map(ResultRow::json).collect();
         let growth = self.growth.as_ref().map(Growth::json);
         Ok(json!({ "machine": machine()?, "rows": rows, "growth": growth }))
     }
@@ -223,36 +226,39 @@ fn confine(options: &Options) -> Result<()> {
     };
     let mut again = Command::new("setpriv");
     again.args(["--bounding-set=-sys_module", "--inh-caps=-sys_module"]);
-    again.arg(std::env::current_exe()?).args(std::env::args_os().skip(1)).env(CONFINED, binary);
+    again.arg(std::env::current_exe()?).args(std::env::args_os().skip(1)).env(MEASURING_PROCESS, binary);
     Err(again.exec()).context("setpriv, of the package util-linux, is missing")
 }
 
 /// The rows of a case.
-fn measured(world: &World, case: &Case, runs: Runs) -> Vec<Row> {
+fn measured(world: &BenchRoots, case: &BenchCase, runs: Runs) -> Vec<ResultRow> {
     let pairs = match pairs(world, case, runs) {
         Ok(pairs) => pairs,
-        Err(error) => return vec![Row::failed(&case.name, case.limit, error)],
+        Err(error) => return vec![ResultRow::failed(&case.name, case.limit, error)],
     };
-    let mut rows = vec![Row::of_times(&case.name, case.limit, &pairs)];
-    rows.extend(case.memory.map(|limit| Row::of_memory(&case.name, limit, &pairs)));
+    let mut rows = vec![ResultRow::of_times(&case.name, case.limit, &pairs)];
+    rows.extend(case.memory.map(|limit| ResultRow::of_memory(&case.name, limit, &pairs)));
     rows
 }
 
-fn pairs(world: &World, case: &Case, runs: Runs) -> Result<Vec<figures::Pair>> {
+fn pairs(world: &BenchRoots, case: &BenchCase, runs: Runs) -> Result<Vec<figures::CostPair>> {
     let [ours, theirs] = (case.calls)(world)?;
-    let said = [measure::output(world, Side::Ours, &ours)?, measure::output(world, Side::Theirs, &theirs)?];
-    if case.same_output && said[0] != said[1] {
+    let outputs = [
+        measure::output(world, BenchSide::Ours, &ours)?,
+        measure::output(world, BenchSide::Theirs, &theirs)?,
+    ];
+    if case.same_output && outputs[0] != outputs[1] {
         bail!("the sides print different things");
     }
     measure::pairs(world, [&ours, &theirs], runs, |side| case.before.act(world, side))
 }
 
 /// The row of a call's instructions.
-fn counted(world: &World, name: &str, call: &Call) -> Row {
+fn counted(world: &BenchRoots, name: &str, call: &ToolCall) -> ResultRow {
     let count = |side| instructions::count(world, side, call);
-    match count(Side::Ours).and_then(|ours| Ok([ours, count(Side::Theirs)?])) {
-        Ok(counts) => Row::of_counts(name, counts),
-        Err(error) => Row::failed(name, None, error),
+    match count(BenchSide::Ours).and_then(|ours| Ok([ours, count(BenchSide::Theirs)?])) {
+        Ok(counts) => ResultRow::of_counts(name, counts),
+        Err(error) => ResultRow::failed(name, None, error),
     }
 }
 

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::figures::{Pair, Summary};
+use super::figures::{CostPair, Summary};
 
 /// What a row's numbers are.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -14,44 +14,51 @@ pub(super) enum Unit {
 }
 
 /// A row: what was measured, or why it wasn't.
-pub(super) struct Row {
+pub(super) struct ResultRow {
     pub(super) name: String,
     pub(super) unit: Unit,
     pub(super) limit: Option<f64>,
-    pub(super) result: Result<Measured>,
+    pub(super) result: Result<Measurement>,
 }
 
 /// The numbers of a row.
-pub(super) struct Measured {
+pub(super) struct Measurement {
     pub(super) pairs: usize,
     pub(super) summary: Summary,
     /// The processor's time, where that tells something.
     pub(super) cpu: Option<Summary>,
 }
 
-impl Row {
+impl ResultRow {
     /// The row of a case's times.
-    pub(super) fn of_times(name: &str, limit: Option<f64>, pairs: &[Pair]) -> Row {
+    pub(super) fn of_times(name: &str, limit: Option<f64>, pairs: &[CostPair]) -> ResultRow {
         let cpu = Summary::of(pairs, |cost| cost.cpu).filter(|cpu| cpu.ratio.is_finite());
-        Row::new(name, Unit::Seconds, limit, Summary::of(pairs, |cost| cost.wall), cpu, pairs.len())
+        ResultRow::new(name, Unit::Seconds, limit, Summary::of(pairs, |cost| cost.wall), cpu, pairs.len())
     }
 
     /// The row of a case's peak memory.
-    pub(super) fn of_memory(name: &str, limit: f64, pairs: &[Pair]) -> Row {
+    pub(super) fn of_memory(name: &str, limit: f64, pairs: &[CostPair]) -> ResultRow {
         let summary = Summary::of(pairs, |cost| cost.peak);
-        Row::new(&format!("peak memory of {name}"), Unit::Bytes, Some(limit), summary, None, pairs.len())
+        ResultRow::new(
+            &format!("peak memory of {name}"),
+            Unit::Bytes,
+            Some(limit),
+            summary,
+            None,
+            pairs.len(),
+        )
     }
 
     /// The row of instructions, which are counted once.
-    pub(super) fn of_counts(name: &str, [ours, theirs]: [f64; 2]) -> Row {
+    pub(super) fn of_counts(name: &str, [ours, theirs]: [f64; 2]) -> ResultRow {
         let ratio = ours / theirs;
         let summary = Summary { ours, theirs, ratio, quartiles: (ratio, ratio) };
-        Row::new(name, Unit::Instructions, None, Some(summary), None, 1)
+        ResultRow::new(name, Unit::Instructions, None, Some(summary), None, 1)
     }
 
     /// A row that could not be measured.
-    pub(super) fn failed(name: &str, limit: Option<f64>, error: anyhow::Error) -> Row {
-        Row { name: name.to_owned(), unit: Unit::Seconds, limit, result: Err(error) }
+    pub(super) fn failed(name: &str, limit: Option<f64>, error: anyhow::Error) -> ResultRow {
+        ResultRow { name: name.to_owned(), unit: Unit::Seconds, limit, result: Err(error) }
     }
 
     fn new(
@@ -61,11 +68,11 @@ impl Row {
         summary: Option<Summary>,
         cpu: Option<Summary>,
         pairs: usize,
-    ) -> Row {
+    ) -> ResultRow {
         let result = summary
-            .map(|summary| Measured { pairs, summary, cpu })
+            .map(|summary| Measurement { pairs, summary, cpu })
             .ok_or_else(|| anyhow::anyhow!("no pairs"));
-        Row { name: name.to_owned(), unit, limit, result }
+        ResultRow { name: name.to_owned(), unit, limit, result }
     }
 
     /// The head of the table.
@@ -137,26 +144,26 @@ mod tests {
     use super::*;
     use crate::bench::figures::Cost;
 
-    fn pairs() -> Vec<Pair> {
+    fn pairs() -> Vec<CostPair> {
         let cost = |wall, peak| Cost { wall, cpu: wall, peak };
-        vec![Pair { ours: cost(0.1, 2e6), theirs: cost(0.4, 4e6) }; 3]
+        vec![CostPair { ours: cost(0.1, 2e6), theirs: cost(0.4, 4e6) }; 3]
     }
 
     #[test]
     fn a_row_says_whether_its_limit_holds() {
         for (limit, word, holds) in [(0.30, " yes ", true), (0.20, " NO ", false)] {
-            let row = Row::of_times("depmod", Some(limit), &pairs());
+            let row = ResultRow::of_times("depmod", Some(limit), &pairs());
             assert!(row.line().contains(word) && row.line().contains("0.250"), "{}", row.line());
             assert_eq!(row.json()["holds"], json!(holds));
             assert_eq!((row.json()["ours"].clone(), row.json()["kmod"].clone()), (json!(0.1), json!(0.4)));
         }
-        let row = Row::of_memory("depmod", 1.0, &pairs());
+        let row = ResultRow::of_memory("depmod", 1.0, &pairs());
         assert_eq!((row.json()["unit"].clone(), row.json()["ratio"].clone()), (json!("B"), json!(0.5)));
     }
 
     #[test]
     fn a_row_that_could_not_be_measured_says_why() {
-        let row = Row::failed("depmod -j 1", None, anyhow::anyhow!("unknown option"));
+        let row = ResultRow::failed("depmod -j 1", None, anyhow::anyhow!("unknown option"));
         assert!(row.line().ends_with("not measured: unknown option"));
         assert_eq!(row.json()["error"], json!("unknown option"));
     }

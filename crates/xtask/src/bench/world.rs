@@ -24,17 +24,17 @@ const CACHE: &str = "var/cache/modutils";
 
 /// Whose tools.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Side {
+pub(super) enum BenchSide {
     Ours,
     Theirs,
 }
 
-impl Side {
-    pub(super) const BOTH: [Side; 2] = [Side::Ours, Side::Theirs];
+impl BenchSide {
+    pub(super) const BOTH: [BenchSide; 2] = [BenchSide::Ours, BenchSide::Theirs];
 }
 
 /// The two roots. They go away with this value.
-pub(super) struct World {
+pub(super) struct BenchRoots {
     dir: PathBuf,
     /// Where we come back to: the root that we were started in, and the directory.
     outside: (File, File),
@@ -42,12 +42,12 @@ pub(super) struct World {
     _lock: File,
 }
 
-impl World {
+impl BenchRoots {
     /// Makes the roots, without module trees.
     ///
     /// # Errors
     /// When the packaged kmod can't be had, or a file not be written.
-    pub(super) fn new(cache: &Cache, binary: &Path) -> Result<World> {
+    pub(super) fn new(cache: &Cache, binary: &Path) -> Result<BenchRoots> {
         let packaged = reference::provide(cache, "kmod34")?;
         let lock = cache.lock("bench")?;
         let dir = cache.root().join("bench");
@@ -55,19 +55,19 @@ impl World {
             fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()))?;
         }
         fs::create_dir_all(&dir)?;
-        let world = World { dir, outside: (File::open("/")?, File::open(".")?), _lock: lock };
-        process::run(Command::new("cp").arg("-a").arg(packaged).arg(world.root(Side::Theirs)))?;
-        let ours = world.root(Side::Ours);
+        let world = BenchRoots { dir, outside: (File::open("/")?, File::open(".")?), _lock: lock };
+        process::run(Command::new("cp").arg("-a").arg(packaged).arg(world.root(BenchSide::Theirs)))?;
+        let ours = world.root(BenchSide::Ours);
         reference::skeleton(&ours)?;
         fs::copy(binary, ours.join("usr/bin/kmod"))?;
         for tool in reference::TOOLS {
             symlink("../bin/kmod", ours.join("usr/sbin").join(tool))?;
         }
         for directory in ["etc/modprobe.d", "etc/depmod.d", "usr/lib/modprobe.d", "usr/lib/depmod.d"] {
-            let (from, to) = (world.root(Side::Theirs).join(directory), ours.join(directory));
+            let (from, to) = (world.root(BenchSide::Theirs).join(directory), ours.join(directory));
             process::run(Command::new("cp").args(["-a", "--no-target-directory"]).arg(from).arg(to))?;
         }
-        for side in Side::BOTH {
+        for side in BenchSide::BOTH {
             let root = world.root(side);
             fs::create_dir_all(root.join("sys/module"))?;
             fs::create_dir_all(root.join("usr/lib/modules"))?;
@@ -79,12 +79,12 @@ impl World {
     }
 
     /// The directory of a side's root.
-    pub(super) fn root(&self, side: Side) -> PathBuf {
-        self.dir.join(if side == Side::Ours { "ours" } else { "theirs" })
+    pub(super) fn root(&self, side: BenchSide) -> PathBuf {
+        self.dir.join(if side == BenchSide::Ours { "ours" } else { "theirs" })
     }
 
     /// The module directory of a tree, from outside.
-    pub(super) fn modules(&self, side: Side, tree: &str) -> PathBuf {
+    pub(super) fn modules(&self, side: BenchSide, tree: &str) -> PathBuf {
         self.root(side).join("usr/lib/modules").join(version(tree))
     }
 
@@ -94,7 +94,7 @@ impl World {
     /// When it can't be had or copied.
     pub(super) fn bring(&self, cache: &Cache, tree: &str) -> Result<()> {
         let from = trees::provide(cache, tree)?.with_context(|| format!("no tree called {tree}"))?.modules();
-        let [ours, theirs] = Side::BOTH.map(|side| self.modules(side, tree));
+        let [ours, theirs] = BenchSide::BOTH.map(|side| self.modules(side, tree));
         process::run(Command::new("cp").arg("-a").arg(&from).arg(&theirs))?;
         process::run(Command::new("cp").arg("-al").arg(&theirs).arg(&ours))
     }
@@ -103,7 +103,7 @@ impl World {
     ///
     /// # Errors
     /// When the file system says so.
-    pub(super) fn replace(&self, side: Side, tree: &str, module: &str) -> Result<()> {
+    pub(super) fn replace(&self, side: BenchSide, tree: &str, module: &str) -> Result<()> {
         let path = self.modules(side, tree).join(module);
         let draft = path.with_extension("draft");
         fs::copy(&path, &draft).with_context(|| path.display().to_string())?;
@@ -114,7 +114,7 @@ impl World {
     ///
     /// # Errors
     /// When chroot(2) isn't allowed, or the work fails.
-    pub(super) fn within<T>(&self, side: Side, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    pub(super) fn within<T>(&self, side: BenchSide, work: impl FnOnce() -> Result<T>) -> Result<T> {
         let enter = |root: &File| -> nix::Result<()> {
             nix::unistd::fchdir(root)?;
             nix::unistd::chroot(".")
@@ -133,7 +133,7 @@ impl World {
     /// # Errors
     /// When the file system says so.
     pub(super) fn forget(&self) -> Result<()> {
-        match fs::remove_dir_all(self.root(Side::Ours).join(CACHE)) {
+        match fs::remove_dir_all(self.root(BenchSide::Ours).join(CACHE)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => bail!("cannot forget: {error}"),
             _ => Ok(()),
         }
@@ -145,7 +145,7 @@ impl World {
     /// When they differ: the sides didn't do the same work.
     pub(super) fn check_indexes(&self, tree: &str) -> Result<()> {
         for name in ["modules.dep", "modules.dep.bin", "modules.alias.bin", "modules.symbols.bin"] {
-            let [ours, theirs] = Side::BOTH.map(|side| fs::read(self.modules(side, tree).join(name)));
+            let [ours, theirs] = BenchSide::BOTH.map(|side| fs::read(self.modules(side, tree).join(name)));
             if ours? != theirs? {
                 bail!("{name} of {tree} differs between the sides");
             }
@@ -154,7 +154,7 @@ impl World {
     }
 }
 
-impl Drop for World {
+impl Drop for BenchRoots {
     fn drop(&mut self) {
         // What is left, the next run removes.
         let _ = fs::remove_dir_all(&self.dir);

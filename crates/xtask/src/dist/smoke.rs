@@ -31,22 +31,22 @@ pub(super) fn test(target: Target, binary: &Path, reference: Option<&Path>) -> R
         let module = module(name, number, compression);
         fs::write(modules.join(format!("{name}.{ending}")), module.build())?;
     }
-    let said = outputs_of(target, binary, directory.path())?;
+    let outputs = outputs_of(target, binary, directory.path())?;
     if let Some(reference) = reference {
         let expected = outputs_of(Target::Amd64, reference, directory.path())?;
         for (what, bytes) in &expected {
-            if said.get(what) != Some(bytes) {
+            if outputs.get(what) != Some(bytes) {
                 bail!("{} does not give the same as {}: {what}", binary.display(), reference.display());
             }
         }
     }
-    let loads = said.get("modprobe").context("modprobe ran")?;
+    let loads = outputs.get("modprobe").context("modprobe ran")?;
     for (name, ..) in MODULES {
         if !String::from_utf8_lossy(loads).contains(name) {
             bail!("{} does not load {name}: {}", binary.display(), String::from_utf8_lossy(loads));
         }
     }
-    Ok(String::from_utf8_lossy(said.get("kmod").context("kmod ran")?).into_owned())
+    Ok(String::from_utf8_lossy(outputs.get("kmod").context("kmod ran")?).into_owned())
 }
 
 fn module(name: &str, number: usize, compression: Option<Compression>) -> ModuleBuilder {
@@ -68,7 +68,7 @@ fn module(name: &str, number: usize, compression: Option<Compression>) -> Module
 fn outputs_of(target: Target, binary: &Path, base: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     let modules = base.join("lib/modules/1.0");
     let directory = base.to_str().context("a temporary directory has a plain name")?;
-    let mut said = BTreeMap::new();
+    let mut outputs = BTreeMap::new();
     let mut runs = vec![("kmod", vec!["--version".to_owned()])];
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     runs.push(("depmod", words(&["-n", "-b", directory, "1.0"])));
@@ -90,14 +90,14 @@ fn outputs_of(target: Target, binary: &Path, base: &Path) -> Result<BTreeMap<Str
     for (what, arguments) in runs {
         let name = what.split(' ').next().unwrap_or(what);
         let out = process::output(target.command(binary, name)?.args(&arguments))?;
-        said.insert(what.to_owned(), out.into_bytes());
+        outputs.insert(what.to_owned(), out.into_bytes());
     }
     for entry in fs::read_dir(&modules)? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if name.starts_with("modules.") {
-            said.insert(name, fs::read(path)?);
+            outputs.insert(name, fs::read(path)?);
         }
     }
-    Ok(said)
+    Ok(outputs)
 }

@@ -48,18 +48,18 @@ pub(crate) fn provide(cache: &Cache, kernel: &RustKernel) -> Result<PathBuf> {
         packages::need(&COMPRESSED.map(|(program, _)| program))?;
         // Kernel modules cannot be built in a directory with a blank in its name, which TMPDIR may have.
         let work = tempfile::Builder::new().prefix("companions").tempdir_in(cache.root())?;
-        let bench = Bench { kernel, dir: work.path() };
+        let bench = ModuleBuild { kernel, dir: work.path() };
         bench.make_all(&source, draft)
     })
 }
 
 /// Where modules are built: make writes its objects beside the source.
-struct Bench<'a> {
+struct ModuleBuild<'a> {
     kernel: &'a RustKernel,
     dir: &'a Path,
 }
 
-impl Bench<'_> {
+impl ModuleBuild<'_> {
     fn make_all(&self, source: &Path, result: &Path) -> Result<()> {
         let usual = self.build(source, "usual", &[])?;
         let long = self.build(&source.join("square"), "long", &["SQUARE_OF_LONG=1"])?;

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use crate::trees::Tree;
+use crate::trees::KernelTree;
 
 /// A kernel with CONFIG_RUST in the cache.
 pub(crate) struct RustKernel {
     /// What it boots and its own modules.
-    pub(crate) tree: Tree,
+    pub(crate) tree: KernelTree,
     /// What external modules are built against.
     pub(super) external: PathBuf,
     /// The key of its entry.
@@ -26,6 +26,6 @@ impl RustKernel {
         let release = root.join("external/include/config/kernel.release");
         let version = fs::read_to_string(&release).with_context(|| release.display().to_string())?;
         let external = root.join("external");
-        Ok(RustKernel { tree: Tree { root, version: version.trim().to_owned() }, external, key })
+        Ok(RustKernel { tree: KernelTree { root, version: version.trim().to_owned() }, external, key })
     }
 }

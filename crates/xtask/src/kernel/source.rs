@@ -20,7 +20,7 @@ const KNOWN: (&str, &str) = (
 const FALLBACKS: [&str; 2] = ["trixie-backports", "forky"];
 
 /// What an external module or a kernel without graphics never reads: a third of the source.
-const LEFT_OUT: [&str; 3] = ["*/drivers/gpu/drm/*.[ch]", "*/Documentation/*.rst", "*/tools/testing"];
+const EXCLUDED: [&str; 3] = ["*/drivers/gpu/drm/*.[ch]", "*/Documentation/*.rst", "*/tools/testing"];
 
 /// The source package in the cache, fetched and checked now if it isn't there.
 ///
@@ -58,10 +58,10 @@ pub(super) fn unpack(package: &Path, dir: &Path) -> Result<()> {
     let list = process::output(Command::new("dpkg-deb").arg("--contents").arg(package))?;
     let archive = list.split_whitespace().find(|word| word.ends_with(".tar.xz"));
     let Some(archive) = archive else { bail!("{} holds no source", package.display()) };
-    let left_out = LEFT_OUT.map(|pattern| format!("--exclude='{pattern}'")).join(" ");
+    let excludes = EXCLUDED.map(|pattern| format!("--exclude='{pattern}'")).join(" ");
     let script = format!(
         "set -o pipefail; dpkg-deb --fsys-tarfile \"$0\" | tar -xO \"$1\" | xz -dc \
-         | tar -x -C \"$2\" --strip-components=1 {left_out}"
+         | tar -x -C \"$2\" --strip-components=1 {excludes}"
     );
     process::run(Command::new("bash").args(["-c", &script]).arg(package).arg(archive).arg(&draft))?;
     std::fs::rename(&draft, dir).with_context(|| dir.display().to_string())

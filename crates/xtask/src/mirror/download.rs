@@ -157,14 +157,14 @@ fn attempt(url: &str, file: &Path, size: Option<u64>) -> Result<Attempt> {
     if out.status.success() {
         return Ok(Attempt::Done);
     }
-    let said = std::fs::read_to_string(messages.path()).unwrap_or_default();
+    let message = std::fs::read_to_string(messages.path()).unwrap_or_default();
     let status = String::from_utf8_lossy(&out.stdout).trim().parse().unwrap_or(0);
-    Ok(judge(out.status.code().unwrap_or(0), status, said.trim()))
+    Ok(judge(out.status.code().unwrap_or(0), status, message.trim()))
 }
 
 /// What curl's exit code, the server's status (0 without an answer) and curl's message mean.
-fn judge(code: i32, status: u16, said: &str) -> Attempt {
-    let message = said.trim_start_matches("curl: ").to_owned();
+fn judge(code: i32, status: u16, message: &str) -> Attempt {
+    let message = message.trim_start_matches("curl: ").to_owned();
     let is_passing = matches!(status, 408 | 429 | 500..=599);
     if NETWORK.contains(&code) || (status >= 400 && is_passing) {
         let message = if status >= 400 { format!("HTTP status {status}") } else { message };

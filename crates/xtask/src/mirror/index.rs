@@ -17,9 +17,9 @@ use crate::process;
 const FORMS: [(&str, Program); 2] = [("xz", XZ), ("gz", GZIP)];
 
 /// What was read in this run, by site, suite and architecture.
-type Known = HashMap<[String; 3], Arc<Vec<Package>>>;
+type IndexCache = HashMap<[String; 3], Arc<Vec<Package>>>;
 
-static KNOWN: Mutex<Option<Known>> = Mutex::new(None);
+static KNOWN: Mutex<Option<IndexCache>> = Mutex::new(None);
 
 /// The packages of an archive's section `main`, read once in a run.
 ///

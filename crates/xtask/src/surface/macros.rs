@@ -4,7 +4,7 @@
 use proc_macro2::{Delimiter, TokenTree};
 
 use super::allowed::is_allowed;
-use super::resolve::Meaning;
+use super::resolve::Resolved;
 use super::tree::Library;
 use super::violation::{Rule, Violation};
 
@@ -15,9 +15,9 @@ pub(super) fn check(library: &Library, violations: &mut Vec<Violation>) {
         let body = library.macros.get(&invocation.name).cloned().unwrap_or_default();
         let body: Vec<TokenTree> = body.into_iter().collect();
         let headers: Vec<Vec<TokenTree>> = [headers(&arguments), headers(&body)].concat();
-        let mut named: Vec<Word> = headers.iter().flat_map(|header| words(header)).collect();
+        let mut named: Vec<NameToken> = headers.iter().flat_map(|header| name_tokens(header)).collect();
         if !headers.is_empty() {
-            named.extend(words(&arguments));
+            named.extend(name_tokens(&arguments));
         }
         let foreign = named.iter().find_map(|word| foreign(library, invocation.module, word));
         let (rule, text) = if declares_public(&arguments) || declares_public(&body) {
@@ -80,19 +80,19 @@ fn is_punct(tree: Option<&TokenTree>, char: char) -> bool {
 }
 
 /// A name among tokens.
-struct Word {
+struct NameToken {
     text: String,
     /// Whether a path goes on after it.
     is_prefix: bool,
 }
 
 /// The names among tokens, in groups too: neither the later parts of paths nor the macro's parameters.
-fn words(trees: &[TokenTree]) -> Vec<Word> {
-    let mut words = Vec::new();
+fn name_tokens(trees: &[TokenTree]) -> Vec<NameToken> {
+    let mut name_tokens = Vec::new();
     let is = |place: Option<usize>, char| is_punct(place.and_then(|place| trees.get(place)), char);
     for (place, tree) in trees.iter().enumerate() {
         match tree {
-            TokenTree::Group(group) => words.extend(self::words(&inside(group))),
+            TokenTree::Group(group) => name_tokens.extend(self::name_tokens(&inside(group))),
             TokenTree::Ident(name) => {
                 // `::nix` at the start of a path names a crate.
                 let follows_name = place
@@ -101,24 +101,24 @@ fn words(trees: &[TokenTree]) -> Vec<Word> {
                 let is_later = is(place.checked_sub(1), ':') && is(place.checked_sub(2), ':') && follows_name;
                 if !is_later && !is(place.checked_sub(1), '$') {
                     let is_prefix = is(Some(place + 1), ':') && is(Some(place + 2), ':');
-                    words.push(Word { text: name.to_string(), is_prefix });
+                    name_tokens.push(NameToken { text: name.to_string(), is_prefix });
                 }
             }
             _ => {}
         }
     }
-    words
+    name_tokens
 }
 
 /// The name and its crate, where that is one whose types may not be public.
-fn foreign(library: &Library, module: usize, word: &Word) -> Option<(String, String)> {
+fn foreign(library: &Library, module: usize, word: &NameToken) -> Option<(String, String)> {
     let meanings = if word.is_prefix {
         library.resolve(module, std::slice::from_ref(&word.text), false)
     } else {
         library.declared(module, &word.text)
     };
     meanings.into_iter().find_map(|meaning| match meaning {
-        Meaning::Outside(name) if !is_allowed(&name) => Some((word.text.clone(), name)),
+        Resolved::Outside(name) if !is_allowed(&name) => Some((word.text.clone(), name)),
         _ => None,
     })
 }

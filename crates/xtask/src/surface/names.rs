@@ -6,7 +6,7 @@ use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 use syn::{GenericParam, Generics};
 
-use super::resolve::Meaning;
+use super::resolve::Resolved;
 use super::tree::Library;
 
 /// A crate that has macros and no types: what it derives are traits of the standard library.
@@ -18,12 +18,12 @@ pub(super) struct Name {
     /// The path as it is written.
     pub(super) text: String,
     pub(super) line: usize,
-    pub(super) meaning: Named,
+    pub(super) meaning: Referent,
 }
 
 /// What it names.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Named {
+pub(super) enum Referent {
     /// An item of this crate.
     Own(usize),
     /// Something of another crate.
@@ -61,7 +61,7 @@ impl<'a> Names<'a> {
     /// The items of this crate among the names, in their order.
     pub(super) fn own(self) -> Vec<usize> {
         let own = self.found.into_iter().filter_map(|name| match name.meaning {
-            Named::Own(item) => Some(item),
+            Referent::Own(item) => Some(item),
             _ => None,
         });
         own.collect()
@@ -72,20 +72,20 @@ impl<'a> Names<'a> {
         let segments = segments(path);
         let meanings = self.library.resolve(self.module, &segments, path.leading_colon.is_some());
         for meaning in meanings {
-            if let Meaning::Outside(crate_name) = meaning
+            if let Resolved::Outside(crate_name) = meaning
                 && crate_name != MACROS_ONLY
             {
-                self.add(format!("derive({})", segments.join("::")), path, Named::Outside(crate_name));
+                self.add(format!("derive({})", segments.join("::")), path, Referent::Outside(crate_name));
             }
         }
     }
 
     /// Adds a macro that is called in the place of a type or item.
     pub(super) fn called(&mut self, called: &syn::Macro) {
-        self.add(format!("{}!", segments(&called.path).join("::")), &called.path, Named::Macro);
+        self.add(format!("{}!", segments(&called.path).join("::")), &called.path, Referent::Macro);
     }
 
-    fn add(&mut self, text: String, path: &syn::Path, meaning: Named) {
+    fn add(&mut self, text: String, path: &syn::Path, meaning: Referent) {
         self.found.push(Name { text, line: path.span().start().line, meaning });
     }
 
@@ -98,19 +98,19 @@ impl<'a> Names<'a> {
         }
         let meanings = self.library.resolve(self.module, &segments, is_absolute);
         let is_resolved = !meanings.is_empty();
-        let is_type = |meaning: &Meaning| match meaning {
-            Meaning::Item(item) => self.library.is_type(*item),
-            Meaning::Outside(name) => name != MACROS_ONLY,
-            Meaning::Primitive => true,
-            Meaning::Module(_) => false,
+        let is_type = |meaning: &Resolved| match meaning {
+            Resolved::Item(item) => self.library.is_type(*item),
+            Resolved::Outside(name) => name != MACROS_ONLY,
+            Resolved::Primitive => true,
+            Resolved::Module(_) => false,
         };
         match meanings.into_iter().find(is_type) {
-            Some(Meaning::Item(item)) => self.add(segments.join("::"), path, Named::Own(item)),
-            Some(Meaning::Outside(name)) => self.add(segments.join("::"), path, Named::Outside(name)),
+            Some(Resolved::Item(item)) => self.add(segments.join("::"), path, Referent::Own(item)),
+            Some(Resolved::Outside(name)) => self.add(segments.join("::"), path, Referent::Outside(name)),
             Some(_) => {}
             // A constant as an argument of a type looks like a type.
             None if is_resolved => {}
-            None => self.add(segments.join("::"), path, Named::Unknown),
+            None => self.add(segments.join("::"), path, Referent::Unknown),
         }
     }
 }

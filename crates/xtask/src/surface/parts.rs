@@ -12,7 +12,7 @@ use super::tree::{Implementation, Item, Library, is_public, join};
 
 /// What is counted, in the order in which it is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
+pub(super) enum ItemKind {
     Module,
     Struct,
     Enum,
@@ -36,32 +36,32 @@ pub(super) enum Kind {
     Field,
 }
 
-impl Kind {
+impl ItemKind {
     /// Variants and fields are parts of one declaration, and are counted beside the items.
     pub(super) fn is_item(self) -> bool {
-        !matches!(self, Kind::Variant | Kind::Field)
+        !matches!(self, ItemKind::Variant | ItemKind::Field)
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for ItemKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
-            Kind::Module => "module",
-            Kind::Struct => "struct",
-            Kind::Enum => "enum",
-            Kind::Union => "union",
-            Kind::Trait => "trait",
-            Kind::Alias => "type alias",
-            Kind::Function => "function",
-            Kind::Constant => "constant",
-            Kind::Static => "static",
-            Kind::Macro => "macro",
-            Kind::Export => "re-export",
-            Kind::Method => "method",
-            Kind::AssociatedConstant => "associated constant",
-            Kind::TraitItem => "trait item",
-            Kind::Variant => "variant",
-            Kind::Field => "field",
+            ItemKind::Module => "module",
+            ItemKind::Struct => "struct",
+            ItemKind::Enum => "enum",
+            ItemKind::Union => "union",
+            ItemKind::Trait => "trait",
+            ItemKind::Alias => "type alias",
+            ItemKind::Function => "function",
+            ItemKind::Constant => "constant",
+            ItemKind::Static => "static",
+            ItemKind::Macro => "macro",
+            ItemKind::Export => "re-export",
+            ItemKind::Method => "method",
+            ItemKind::AssociatedConstant => "associated constant",
+            ItemKind::TraitItem => "trait item",
+            ItemKind::Variant => "variant",
+            ItemKind::Field => "field",
         })
     }
 }
@@ -70,7 +70,7 @@ impl fmt::Display for Kind {
 #[derive(Debug)]
 pub(super) struct Part {
     /// None for what is no item by itself: an implementation, a private source of an error.
-    pub(super) kind: Option<Kind>,
+    pub(super) kind: Option<ItemKind>,
     /// Its path from the crate's root.
     pub(super) path: String,
     pub(super) file: Rc<Path>,
@@ -83,7 +83,7 @@ pub(super) struct Part {
 
 impl Part {
     /// A part that names nothing.
-    pub(super) fn new(kind: Option<Kind>, path: String, file: Rc<Path>, line: usize) -> Part {
+    pub(super) fn new(kind: Option<ItemKind>, path: String, file: Rc<Path>, line: usize) -> Part {
         Part { kind, path, file, line, is_hidden: false, may_grow: true, names: Vec::new() }
     }
 }
@@ -143,7 +143,7 @@ impl<'a> Parts<'a> {
         match &item.node {
             syn::Item::Struct(node) => {
                 let derives = self.library.conditions.derives(&node.attrs);
-                self.add(Some(Kind::Struct), path.to_owned(), line, &[&node.generics], |names| {
+                self.add(Some(ItemKind::Struct), path.to_owned(), line, &[&node.generics], |names| {
                     names.visit_generics(&node.generics);
                     derives.iter().for_each(|derive| names.derive(derive));
                 });
@@ -155,7 +155,7 @@ impl<'a> Parts<'a> {
             }
             syn::Item::Enum(node) => {
                 let derives = self.library.conditions.derives(&node.attrs);
-                self.add(Some(Kind::Enum), path.to_owned(), line, &[&node.generics], |names| {
+                self.add(Some(ItemKind::Enum), path.to_owned(), line, &[&node.generics], |names| {
                     names.visit_generics(&node.generics);
                     derives.iter().for_each(|derive| names.derive(derive));
                 });
@@ -165,21 +165,21 @@ impl<'a> Parts<'a> {
                         continue;
                     }
                     let path = join(path, &variant.ident.to_string());
-                    self.add(Some(Kind::Variant), path.clone(), line_of(&variant.ident), &[], |_| {});
+                    self.add(Some(ItemKind::Variant), path.clone(), line_of(&variant.ident), &[], |_| {});
                     self.hide_if(&variant.attrs);
                     self.fields(&path, &variant.fields, &node.generics, is_error(&derives), true);
                 }
             }
             syn::Item::Union(node) => {
                 let generics = &node.generics;
-                self.add(Some(Kind::Union), path.to_owned(), line, &[generics], |names| {
+                self.add(Some(ItemKind::Union), path.to_owned(), line, &[generics], |names| {
                     names.visit_generics(generics);
                 });
                 let fields = Fields::Named(node.fields.clone());
                 self.fields(path, &fields, generics, false, false);
             }
             syn::Item::Trait(node) => {
-                self.add(Some(Kind::Trait), path.to_owned(), line, &[&node.generics], |names| {
+                self.add(Some(ItemKind::Trait), path.to_owned(), line, &[&node.generics], |names| {
                     names.visit_generics(&node.generics);
                     node.supertraits.iter().for_each(|bound| names.visit_type_param_bound(bound));
                 });
@@ -188,21 +188,23 @@ impl<'a> Parts<'a> {
                 }
             }
             syn::Item::Type(node) => {
-                self.add(Some(Kind::Alias), path.to_owned(), line, &[&node.generics], |names| {
+                self.add(Some(ItemKind::Alias), path.to_owned(), line, &[&node.generics], |names| {
                     names.visit_generics(&node.generics);
                     names.visit_type(&node.ty);
                 });
             }
-            syn::Item::Fn(node) => self.function(Kind::Function, &node.sig, &[], path.to_owned()),
+            syn::Item::Fn(node) => self.function(ItemKind::Function, &node.sig, &[], path.to_owned()),
             syn::Item::Const(node) => {
-                self.add(Some(Kind::Constant), path.to_owned(), line, &[], |names| {
+                self.add(Some(ItemKind::Constant), path.to_owned(), line, &[], |names| {
                     names.visit_type(&node.ty);
                 });
             }
             syn::Item::Static(node) => {
-                self.add(Some(Kind::Static), path.to_owned(), line, &[], |names| names.visit_type(&node.ty));
+                self.add(Some(ItemKind::Static), path.to_owned(), line, &[], |names| {
+                    names.visit_type(&node.ty)
+                });
             }
-            _ => self.add(Some(Kind::Macro), path.to_owned(), line, &[], |_| {}),
+            _ => self.add(Some(ItemKind::Macro), path.to_owned(), line, &[], |_| {}),
         }
     }
 
@@ -217,7 +219,7 @@ impl<'a> Parts<'a> {
             let conditions = &self.library.conditions;
             let is_source = name == "source"
                 || ["from", "source"].iter().any(|attribute| conditions.has(&field.attrs, attribute));
-            let kind = (all_public || is_public(&field.vis)).then_some(Kind::Field);
+            let kind = (all_public || is_public(&field.vis)).then_some(ItemKind::Field);
             if kind.is_some() || (is_error && is_source) {
                 let line = field.ident.as_ref().map_or_else(|| field.ty.span().start().line, line_of);
                 self.add(kind, join(path, &name), line, &[generics], |names| names.visit_type(&field.ty));
@@ -227,11 +229,11 @@ impl<'a> Parts<'a> {
     }
 
     fn trait_item(&mut self, outer: &Generics, item: &TraitItem, path: &str) {
-        let kind = Some(Kind::TraitItem);
+        let kind = Some(ItemKind::TraitItem);
         match item {
             TraitItem::Fn(item) if !self.library.conditions.removes(&item.attrs) => {
                 let path = join(path, &item.sig.ident.to_string());
-                self.function(Kind::TraitItem, &item.sig, &[outer], path);
+                self.function(ItemKind::TraitItem, &item.sig, &[outer], path);
                 self.hide_if(&item.attrs);
             }
             TraitItem::Const(item) if !self.library.conditions.removes(&item.attrs) => {
@@ -256,14 +258,14 @@ impl<'a> Parts<'a> {
         match item {
             ImplItem::Fn(item) if is_public(&item.vis) && !self.library.conditions.removes(&item.attrs) => {
                 let path = join(path, &item.sig.ident.to_string());
-                self.function(Kind::Method, &item.sig, &[outer], path);
+                self.function(ItemKind::Method, &item.sig, &[outer], path);
                 self.hide_if(&item.attrs);
             }
             ImplItem::Const(item)
                 if is_public(&item.vis) && !self.library.conditions.removes(&item.attrs) =>
             {
                 let (path, line) = (join(path, &item.ident.to_string()), line_of(&item.ident));
-                let kind = Some(Kind::AssociatedConstant);
+                let kind = Some(ItemKind::AssociatedConstant);
                 self.add(kind, path, line, &[outer], |names| names.visit_type(&item.ty));
                 self.hide_if(&item.attrs);
             }
@@ -277,7 +279,7 @@ impl<'a> Parts<'a> {
         self.add(None, path.to_owned(), line, &[], |names| names.called(called));
     }
 
-    fn function(&mut self, kind: Kind, signature: &Signature, outer: &[&Generics], path: String) {
+    fn function(&mut self, kind: ItemKind, signature: &Signature, outer: &[&Generics], path: String) {
         let mut generics = outer.to_vec();
         generics.push(&signature.generics);
         self.add(Some(kind), path, line_of(&signature.ident), &generics, |names| {
@@ -288,7 +290,7 @@ impl<'a> Parts<'a> {
 
     fn add(
         &mut self,
-        kind: Option<Kind>,
+        kind: Option<ItemKind>,
         path: String,
         line: usize,
         generics: &[&Generics],

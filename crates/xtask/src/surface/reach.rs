@@ -8,14 +8,14 @@ use std::rc::Rc;
 use syn::spanned::Spanned;
 use syn::visit::Visit;
 
-use super::names::{Named, Names};
-use super::parts::{self, Kind, Part, Parts};
-use super::resolve::Meaning;
+use super::names::{Names, Referent};
+use super::parts::{self, ItemKind, Part, Parts};
+use super::resolve::Resolved;
 use super::tree::{Implementation, Import, Library, join};
 
 /// All that other crates can use, and what keeps it from being seen.
 #[derive(Default)]
-pub(super) struct Surface {
+pub(super) struct PublicSurface {
     /// What can be used, implementations among it.
     pub(super) parts: Vec<Part>,
     /// The items without a public path that are in public signatures all the same, by their paths within the crate.
@@ -28,11 +28,11 @@ pub(super) struct Surface {
     pub(super) exports: Vec<(String, String, Rc<Path>, usize)>,
 }
 
-impl Surface {
-    pub(super) fn of(library: &Library) -> Surface {
-        let mut walk = Walk {
+impl PublicSurface {
+    pub(super) fn of(library: &Library) -> PublicSurface {
+        let mut walk = ReachabilityWalk {
             library,
-            surface: Surface::default(),
+            surface: PublicSurface::default(),
             counted: BTreeSet::new(),
             paths: BTreeMap::new(),
             pending: VecDeque::new(),
@@ -48,9 +48,9 @@ impl Surface {
 }
 
 /// A walk over the crate that finds one item by way of another.
-struct Walk<'a> {
+struct ReachabilityWalk<'a> {
     library: &'a Library,
-    surface: Surface,
+    surface: PublicSurface,
     /// The modules that have a path.
     counted: BTreeSet<usize>,
     /// The items found, and their paths.
@@ -59,7 +59,7 @@ struct Walk<'a> {
     pending: VecDeque<usize>,
 }
 
-impl Walk<'_> {
+impl ReachabilityWalk<'_> {
     /// Follows public modules and re-exports, the shortest paths first.
     fn modules(&mut self) {
         let mut visited = BTreeSet::new();
@@ -90,7 +90,7 @@ impl Walk<'_> {
             return self.surface.hidden.push((path, file, line));
         }
         if self.counted.insert(module) {
-            self.surface.parts.push(Part::new(Some(Kind::Module), path.clone(), file, line));
+            self.surface.parts.push(Part::new(Some(ItemKind::Module), path.clone(), file, line));
             modules.push_back((module, path));
         }
     }
@@ -113,17 +113,17 @@ impl Walk<'_> {
         for meaning in self.library.resolve(module, &import.path, import.is_absolute) {
             match meaning {
                 // A glob over an enum names its variants, which are counted there.
-                Meaning::Item(_) if import.name.is_none() => {}
-                Meaning::Item(item) => self.reach(item, path.clone()),
-                Meaning::Module(other) if import.name.is_some() => self.module(other, path.clone(), modules),
-                Meaning::Module(other) => modules.push_front((other, path.clone())),
-                Meaning::Outside(name) => {
+                Resolved::Item(_) if import.name.is_none() => {}
+                Resolved::Item(item) => self.reach(item, path.clone()),
+                Resolved::Module(other) if import.name.is_some() => self.module(other, path.clone(), modules),
+                Resolved::Module(other) => modules.push_front((other, path.clone())),
+                Resolved::Outside(name) => {
                     let path = if import.name.is_some() { path.clone() } else { join(&path, &written) };
-                    let part = Part::new(Some(Kind::Export), path.clone(), file.clone(), import.line);
+                    let part = Part::new(Some(ItemKind::Export), path.clone(), file.clone(), import.line);
                     self.surface.parts.push(part);
                     self.surface.exports.push((path, name, file.clone(), import.line));
                 }
-                Meaning::Primitive => {}
+                Resolved::Primitive => {}
             }
         }
     }
@@ -207,7 +207,7 @@ impl Walk<'_> {
     /// Adds a part, and what it names.
     fn add(&mut self, part: Part) {
         for name in part.names.iter().filter(|_| !part.is_hidden) {
-            if let Named::Own(item) = name.meaning
+            if let Referent::Own(item) = name.meaning
                 && !self.paths.contains_key(&item)
             {
                 let named = &self.library.items[item];

@@ -7,7 +7,7 @@ use super::tree::{Import, Library};
 
 /// What a path leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Meaning {
+pub(super) enum Resolved {
     /// A module of this crate.
     Module(usize),
     /// An item of this crate, or something that belongs to it, such as a variant.
@@ -78,12 +78,12 @@ impl Library {
 
     /// What a path means in a module: several things if a type and a function have the same name, nothing if it cannot be
     /// resolved.
-    pub(super) fn resolve(&self, module: usize, path: &[String], is_absolute: bool) -> Vec<Meaning> {
+    pub(super) fn resolve(&self, module: usize, path: &[String], is_absolute: bool) -> Vec<Resolved> {
         self.follow(module, path, is_absolute, &mut BTreeSet::new())
     }
 
     /// What a name that a module declares or imports means; not the names that every module knows.
-    pub(super) fn declared(&self, module: usize, name: &str) -> Vec<Meaning> {
+    pub(super) fn declared(&self, module: usize, name: &str) -> Vec<Resolved> {
         self.in_scope(module, name, &mut BTreeSet::new())
     }
 
@@ -94,14 +94,14 @@ impl Library {
         path: &[String],
         is_absolute: bool,
         visited: &mut BTreeSet<(usize, String)>,
-    ) -> Vec<Meaning> {
+    ) -> Vec<Resolved> {
         let Some((first, mut rest)) = path.split_first() else { return Vec::new() };
         if is_absolute {
-            return vec![Meaning::Outside(first.clone())];
+            return vec![Resolved::Outside(first.clone())];
         }
         let mut found = match first.as_str() {
-            "crate" | "$crate" => vec![Meaning::Module(0)],
-            "self" => vec![Meaning::Module(module)],
+            "crate" | "$crate" => vec![Resolved::Module(0)],
+            "self" => vec![Resolved::Module(module)],
             "super" => {
                 let mut above = self.modules[module].parent;
                 while let Some((first, others)) = rest.split_first()
@@ -110,7 +110,7 @@ impl Library {
                     above = above.and_then(|module| self.modules[module].parent);
                     rest = others;
                 }
-                above.map(Meaning::Module).into_iter().collect()
+                above.map(Resolved::Module).into_iter().collect()
             }
             name => {
                 let declared = self.in_scope(module, name, visited);
@@ -119,7 +119,7 @@ impl Library {
         };
         for name in rest {
             let next = found.iter().flat_map(|meaning| match meaning {
-                Meaning::Module(module) => self.in_scope(*module, name, visited),
+                Resolved::Module(module) => self.in_scope(*module, name, visited),
                 // What belongs to an item or to another crate's module comes from where that comes from.
                 other => vec![other.clone()],
             });
@@ -129,15 +129,18 @@ impl Library {
     }
 
     /// What a name declared or imported in a module means.
-    fn in_scope(&self, module: usize, name: &str, visited: &mut BTreeSet<(usize, String)>) -> Vec<Meaning> {
+    fn in_scope(&self, module: usize, name: &str, visited: &mut BTreeSet<(usize, String)>) -> Vec<Resolved> {
         if !visited.insert((module, name.to_owned())) {
             return Vec::new();
         }
         let here = &self.modules[module];
-        let items =
-            here.items.iter().filter(|item| self.items[**item].name == name).map(|item| Meaning::Item(*item));
+        let items = here
+            .items
+            .iter()
+            .filter(|item| self.items[**item].name == name)
+            .map(|item| Resolved::Item(*item));
         let children = here.children.iter().filter(|child| self.modules[**child].name == name);
-        let mut found: Vec<Meaning> = items.chain(children.map(|child| Meaning::Module(*child))).collect();
+        let mut found: Vec<Resolved> = items.chain(children.map(|child| Resolved::Module(*child))).collect();
         for import in here.imports.iter().filter(|import| import.name.as_deref() == Some(name)) {
             for meaning in self.follow(module, &import.path, import.is_absolute, visited) {
                 if !found.contains(&meaning) {
@@ -161,12 +164,12 @@ impl Library {
         glob: &Import,
         name: &str,
         visited: &mut BTreeSet<(usize, String)>,
-    ) -> Vec<Meaning> {
+    ) -> Vec<Resolved> {
         let from = self.follow(module, &glob.path, glob.is_absolute, visited);
         let through = from.into_iter().flat_map(|meaning| match meaning {
-            Meaning::Module(module) => self.in_scope(module, name, visited),
-            Meaning::Outside(crate_name) if self.known_everywhere(name).is_empty() => {
-                vec![Meaning::Outside(crate_name)]
+            Resolved::Module(module) => self.in_scope(module, name, visited),
+            Resolved::Outside(crate_name) if self.known_everywhere(name).is_empty() => {
+                vec![Resolved::Outside(crate_name)]
             }
             _ => Vec::new(),
         });
@@ -174,13 +177,13 @@ impl Library {
     }
 
     /// Crates, the prelude and the language's own types.
-    fn known_everywhere(&self, name: &str) -> Vec<Meaning> {
+    fn known_everywhere(&self, name: &str) -> Vec<Resolved> {
         if STANDARD.contains(&name) || self.dependencies.contains(name) {
-            return vec![Meaning::Outside(name.to_owned())];
+            return vec![Resolved::Outside(name.to_owned())];
         }
         if PRELUDE.contains(&name) {
-            return vec![Meaning::Outside("std".to_owned())];
+            return vec![Resolved::Outside("std".to_owned())];
         }
-        if PRIMITIVES.contains(&name) { vec![Meaning::Primitive] } else { Vec::new() }
+        if PRIMITIVES.contains(&name) { vec![Resolved::Primitive] } else { Vec::new() }
     }
 }

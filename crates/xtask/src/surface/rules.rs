@@ -2,17 +2,17 @@
 
 use super::allowed::is_allowed;
 use super::macros;
-use super::names::Named;
-use super::parts::Kind;
-use super::reach::Surface;
+use super::names::Referent;
+use super::parts::ItemKind;
+use super::reach::PublicSurface;
 use super::tree::Library;
 use super::violation::{Rule, Violation};
 
 /// Public enums, and structures of public fields, that cannot grow: path and reason.
-pub(super) type Closed = [(&'static str, &'static str)];
+pub(super) type ClosedTypes = [(&'static str, &'static str)];
 
 /// Those of `modutils`.
-pub(super) const CLOSED: &Closed = &[
+pub(super) const CLOSED: &ClosedTypes = &[
     ("Level", "the levels are those of syslog"),
     ("depmod::devname::BadLine", "a line, and what is wrong with it"),
     ("depmod::devname::Device", "the columns of modules.devname are fixed"),
@@ -20,7 +20,7 @@ pub(super) const CLOSED: &Closed = &[
 ];
 
 /// Checks a crate's surface.
-pub(super) fn check(library: &Library, surface: &Surface, closed: &Closed) -> Vec<Violation> {
+pub(super) fn check(library: &Library, surface: &PublicSurface, closed: &ClosedTypes) -> Vec<Violation> {
     let mut violations = Vec::new();
     outside(surface, &mut violations);
     exhaustive(library, surface, closed, &mut violations);
@@ -40,17 +40,17 @@ pub(super) fn check(library: &Library, surface: &Surface, closed: &Closed) -> Ve
     violations
 }
 
-fn outside(surface: &Surface, violations: &mut Vec<Violation>) {
+fn outside(surface: &PublicSurface, violations: &mut Vec<Violation>) {
     for part in &surface.parts {
         for name in &part.names {
             let (rule, text) = match &name.meaning {
-                Named::Own(_) => continue,
-                Named::Outside(crate_name) if is_allowed(crate_name) => continue,
-                Named::Outside(crate_name) => {
+                Referent::Own(_) => continue,
+                Referent::Outside(crate_name) if is_allowed(crate_name) => continue,
+                Referent::Outside(crate_name) => {
                     (Rule::Outside, format!("names {}, of the crate {crate_name}", name.text))
                 }
-                Named::Macro => (Rule::Unseen, format!("{} is not expanded", name.text)),
-                Named::Unknown => (Rule::Unseen, format!("{} cannot be resolved", name.text)),
+                Referent::Macro => (Rule::Unseen, format!("{} is not expanded", name.text)),
+                Referent::Unknown => (Rule::Unseen, format!("{} cannot be resolved", name.text)),
             };
             violations.push(Violation {
                 rule,
@@ -74,12 +74,17 @@ fn outside(surface: &Surface, violations: &mut Vec<Violation>) {
     }
 }
 
-fn exhaustive(library: &Library, surface: &Surface, closed: &Closed, violations: &mut Vec<Violation>) {
+fn exhaustive(
+    library: &Library,
+    surface: &PublicSurface,
+    closed: &ClosedTypes,
+    violations: &mut Vec<Violation>,
+) {
     let is_closed = |path: &str| closed.iter().any(|(closed, _)| *closed == path);
     let open = surface.parts.iter().filter(|part| !part.may_grow && part.kind.is_some());
     let open: Vec<_> = open.collect();
     for part in open.iter().filter(|part| !is_closed(&part.path)) {
-        let what = if part.kind == Some(Kind::Enum) { "an enum" } else { "a struct of public fields" };
+        let what = if part.kind == Some(ItemKind::Enum) { "an enum" } else { "a struct of public fields" };
         violations.push(Violation {
             rule: Rule::Exhaustive,
             file: part.file.clone(),

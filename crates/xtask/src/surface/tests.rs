@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use rules::Closed;
+use rules::ClosedTypes;
 
 const LIB: &str = "src/lib.rs";
 
@@ -21,15 +21,15 @@ fn library(sources: &[(&str, &str)]) -> Result<Library> {
 
 /// Everything that is counted, `kind path`, in the order of the paths.
 fn counts(sources: &[(&str, &str)]) -> Vec<String> {
-    let surface = Surface::of(&library(sources).unwrap());
-    let mut parts: Vec<(&str, Kind)> = counted(&surface).collect();
+    let surface = PublicSurface::of(&library(sources).unwrap());
+    let mut parts: Vec<(&str, ItemKind)> = counted(&surface).collect();
     parts.sort_unstable();
     parts.iter().map(|(path, kind)| format!("{kind} {path}")).collect()
 }
 
-fn violations_of(sources: &[(&str, &str)], closed: &Closed) -> Vec<Violation> {
+fn violations_of(sources: &[(&str, &str)], closed: &ClosedTypes) -> Vec<Violation> {
     let library = library(sources).unwrap();
-    rules::check(&library, &Surface::of(&library), closed)
+    rules::check(&library, &PublicSurface::of(&library), closed)
 }
 
 /// The violations of one rule, `line subject: text`; there must be no others.
@@ -113,7 +113,7 @@ fn a_type_without_a_public_path_counts_if_a_public_signature_names_it() {
                   pub fn give() -> Option<inner::Given> { None }
                   type Alias = inner::Given; pub fn take(_: &Alias) {}";
     let library = library(&[(LIB, source)]).unwrap();
-    let surface = Surface::of(&library);
+    let surface = PublicSurface::of(&library);
     let unnamed: Vec<&str> = surface.unnamed.iter().map(String::as_str).collect();
     assert_eq!(unnamed, ["inner::Given"]);
     let expected = ["function give", "struct inner::Given", "method inner::Given::use_it", "function take"];
@@ -335,7 +335,7 @@ fn a_failure_names_file_line_and_item_and_counts_by_rule() {
 #[test]
 fn kinds_are_counted_by_module() {
     let source = "pub mod a { pub mod b { pub fn f() {} } pub struct S; } pub struct T;";
-    let surface = Surface::of(&library(&[(LIB, source)]).unwrap());
+    let surface = PublicSurface::of(&library(&[(LIB, source)]).unwrap());
     let mut by_topic: BTreeMap<&str, usize> = BTreeMap::new();
     counted(&surface).for_each(|(path, _)| *by_topic.entry(topic(&surface, path)).or_default() += 1);
     assert_eq!(by_topic, BTreeMap::from([("a", 4), ("root", 1)]));

@@ -16,7 +16,7 @@ pub(super) struct Library {
     pub(super) modules: Vec<Module>,
     pub(super) items: Vec<Item>,
     pub(super) implementations: Vec<Implementation>,
-    pub(super) invocations: Vec<Invocation>,
+    pub(super) invocations: Vec<MacroCall>,
     /// The bodies of `macro_rules!`, by name.
     pub(super) macros: BTreeMap<String, proc_macro2::TokenStream>,
     pub(super) conditions: Conditions,
@@ -71,7 +71,7 @@ pub(super) struct Implementation {
 }
 
 /// A macro called in the place of an item.
-pub(super) struct Invocation {
+pub(super) struct MacroCall {
     pub(super) module: usize,
     pub(super) name: String,
     pub(super) tokens: proc_macro2::TokenStream,
@@ -280,7 +280,7 @@ impl Library {
         let Some(name) = &item.ident else {
             let called = item.mac.path.segments.last().map(|segment| segment.ident.to_string());
             let name = called.unwrap_or_default();
-            self.invocations.push(Invocation { module, name, tokens: item.mac.tokens, line });
+            self.invocations.push(MacroCall { module, name, tokens: item.mac.tokens, line });
             return;
         };
         let name = name.to_string();

@@ -17,14 +17,14 @@ pub(crate) const BUSYBOX: &str = "busybox";
 
 /// Something that could not be had.
 #[derive(Clone, Debug)]
-pub(crate) struct Missing {
+pub(crate) struct MissingMaterial {
     name: &'static str,
     cause: String,
     /// Whether the tests that need it are skipped.
     optional: bool,
 }
 
-impl Missing {
+impl MissingMaterial {
     /// What is missing, and why.
     pub(crate) fn sentence(&self) -> String {
         format!("{} cannot be had: {}", self.name, self.cause)
@@ -34,7 +34,7 @@ impl Missing {
 /// What there is, and what not.
 pub(crate) struct Materials<'a> {
     cache: &'a Cache,
-    missing: Vec<Missing>,
+    missing: Vec<MissingMaterial>,
     /// The same for the tests: lines of a name, `optional` or `required`, and the cause, with tabs between them.
     list: NamedTempFile,
 }
@@ -45,7 +45,7 @@ impl<'a> Materials<'a> {
     /// # Errors
     /// When the list of what is missing cannot be written.
     pub(super) fn gather(cache: &'a Cache, stages: &mut Stages) -> Result<Materials<'a>> {
-        let mut missing: Vec<Missing> = Vec::new();
+        let mut missing: Vec<MissingMaterial> = Vec::new();
         stages.tests("kernels, module trees and the packaged kmod", || {
             let mut count = Count::default();
             for name in names() {
@@ -58,7 +58,7 @@ impl<'a> Materials<'a> {
                     }),
                 };
                 if let Err((optional, cause)) = result {
-                    let one = Missing { name, cause, optional };
+                    let one = MissingMaterial { name, cause, optional };
                     println!("      {}", one.sentence());
                     // The tests that need it are counted; this is so that the stage is not called good.
                     count.failed += usize::from(!optional);
@@ -76,13 +76,14 @@ impl<'a> Materials<'a> {
     /// As [`Materials::gather`].
     pub(super) fn cached(cache: &'a Cache) -> Result<Materials<'a>> {
         let absent = |name: &&'static str| !place(cache, name).exists();
-        let missing = |name| Missing { name, cause: "it is not in the cache".to_owned(), optional: true };
+        let missing =
+            |name| MissingMaterial { name, cause: "it is not in the cache".to_owned(), optional: true };
         Materials::new(cache, names().filter(absent).map(missing).collect())
     }
 
-    fn new(cache: &'a Cache, missing: Vec<Missing>) -> Result<Materials<'a>> {
+    fn new(cache: &'a Cache, missing: Vec<MissingMaterial>) -> Result<Materials<'a>> {
         let mut list = NamedTempFile::new().context("a list of what is missing")?;
-        for Missing { name, cause, optional } in &missing {
+        for MissingMaterial { name, cause, optional } in &missing {
             let cause = cause.replace(['\n', '\t'], " ");
             writeln!(list, "{name}\t{}\t{cause}", if *optional { "optional" } else { "required" })?;
         }
@@ -99,7 +100,7 @@ impl<'a> Materials<'a> {
     }
 
     /// The first of these that is missing.
-    pub(crate) fn missing_of(&self, names: &[&str]) -> Option<&Missing> {
+    pub(crate) fn missing_of(&self, names: &[&str]) -> Option<&MissingMaterial> {
         self.missing.iter().find(|one| names.contains(&one.name))
     }
 }

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 use crate::cache::Cache;
 use crate::mirror;
-use crate::scenarios::{Outcome, Verdict};
+use crate::scenarios::{ScenarioResult, ScenarioVerdict};
 use crate::{cargo, process};
 
 /// A test that was not run, or not on all there should have been.
@@ -32,8 +32,8 @@ pub(super) struct Count {
 impl Count {
     /// Takes out of the passed tests those that say they were skipped, in lines of `whole` or `part`, the test's name and
     /// the cause, with tabs between them.
-    pub(super) fn take_skips(&mut self, said: &str) {
-        for line in said.lines() {
+    pub(super) fn take_skips(&mut self, lines: &str) {
+        for line in lines.lines() {
             let mut fields = line.splitn(3, '\t');
             let (Some(kind), Some(name), Some(cause)) = (fields.next(), fields.next(), fields.next()) else {
                 continue;
@@ -50,15 +50,15 @@ impl Count {
     }
 }
 
-impl From<Vec<Outcome>> for Count {
+impl From<Vec<ScenarioResult>> for Count {
     /// Each scenario counts as a test.
-    fn from(outcomes: Vec<Outcome>) -> Count {
+    fn from(outcomes: Vec<ScenarioResult>) -> Count {
         let mut count = Count::default();
         for outcome in outcomes {
             match outcome.verdict {
-                Verdict::Passed => count.passed += 1,
-                Verdict::Failed => count.failed += 1,
-                Verdict::Skipped(cause) => count.skipped.push(Skip { name: outcome.name, cause }),
+                ScenarioVerdict::Passed => count.passed += 1,
+                ScenarioVerdict::Failed => count.failed += 1,
+                ScenarioVerdict::Skipped(cause) => count.skipped.push(Skip { name: outcome.name, cause }),
             }
         }
         count
@@ -72,7 +72,7 @@ pub(super) struct Stages {
     full: bool,
     total: Count,
     failed: Vec<&'static str>,
-    left_out: Vec<String>,
+    omitted: Vec<String>,
 }
 
 impl Stages {
@@ -82,7 +82,7 @@ impl Stages {
             full,
             total: Count::default(),
             failed: Vec::new(),
-            left_out: Vec::new(),
+            omitted: Vec::new(),
         }
     }
 
@@ -130,8 +130,8 @@ impl Stages {
     }
 
     /// Says at the end that this was not asked for.
-    pub(super) fn left_out(&mut self, what: &str, how: &str) {
-        self.left_out.push(format!("{what}: {how}"));
+    pub(super) fn omit(&mut self, what: &str, how: &str) {
+        self.omitted.push(format!("{what}: {how}"));
     }
 
     fn add(&mut self, name: &'static str, elapsed: Duration, count: Count) {
@@ -168,8 +168,8 @@ impl Stages {
                 names.iter().for_each(|name| println!("    {name}"));
             }
         }
-        for one in &self.left_out {
-            println!("left out: {one}");
+        for one in &self.omitted {
+            println!("omitted: {one}");
         }
         if !self.failed.is_empty() {
             println!("failed: {}", self.failed.join(", "));
