@@ -75,7 +75,7 @@ pub fn same_depmod(root: &TestRoot, args: &[&str]) -> (Run, Indexes) {
 }
 
 /// Runs both depmods with `-n` and compares what they print, but for the order of symbols, which is a hash's
-/// (ARCHITECTURE.md, differences: "lines of modules.symbols").
+/// (docs/differences.md: "lines of modules.symbols").
 #[track_caller]
 pub fn same_dry_run(ours: &Run, theirs: &Run) {
     assert_eq!((ours.code, ours.own_messages()), (theirs.code, theirs.own_messages()));

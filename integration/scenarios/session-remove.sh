@@ -74,7 +74,7 @@ users() {
     typed modprobe loop
     losetup /dev/loop0 disk
     limit=20
-    differs '`modprobe -r --wait` ends in vain' "1:Module loop is in use." 0: modprobe -r -w 100 loop
+    differs '`modprobe -r --wait` times out' "1:Module loop is in use." 0: modprobe -r -w 100 loop
     limit=
     losetup -d /dev/loop0
 }

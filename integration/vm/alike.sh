@@ -38,7 +38,7 @@ typed() {
 }
 
 # explained ROW TOOL ARGUMENT…: as typed, except that our tool adds lines to what the other one says on standard error,
-# as a row of "Differences from kmod" in ARCHITECTURE.md says.
+# as a row of docs/differences.md says.
 explained() {
     row=$1
     shift
@@ -61,7 +61,7 @@ reordered() {
     ! cmp -s out "../out.$step" || fail "both print the same for $*, and \"$row\" says they differ"
 }
 
-# differs ROW OURS THEIRS TOOL ARGUMENT…: the sides differ as a row of ARCHITECTURE.md says. OURS and THEIRS are an exit
+# differs ROW OURS THEIRS TOOL ARGUMENT…: the sides differ as a row of docs/differences.md says. OURS and THEIRS are an exit
 # code, ":", and a text of the output, or nothing for silence. The states are not compared: a session starts over or
 # goes on with a command that makes them equal.
 differs() {

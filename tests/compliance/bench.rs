@@ -105,7 +105,7 @@ impl IndexedTree {
     }
 }
 
-/// modules.softdep with each module's first line only. kmod heeds no other, ours all of them (ARCHITECTURE.md, differences: "several
+/// modules.softdep with each module's first line only. kmod heeds no other, ours all of them (docs/differences.md: "several
 /// `softdep` lines for one module"): without them both must answer the same.
 fn first_softdeps(text: &[u8]) -> Vec<u8> {
     let mut seen = BTreeSet::new();

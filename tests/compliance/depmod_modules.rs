@@ -104,7 +104,7 @@ fn a_module_may_lack_struct_module() {
     same_depmod(&root, &[]);
 }
 
-/// ARCHITECTURE.md, differences: "one bad module": kmod says little or nothing, ours names the file; the files are the same.
+/// docs/differences.md: "a damaged module in a tree": kmod says little or nothing, ours names the file; the files are the same.
 #[test]
 fn a_bad_module_is_listed_and_named() {
     let good = module("good").export("fn", Crc::Section(1)).alias("good-*");

@@ -224,7 +224,7 @@ fn quick_does_nothing_unless_a_module_is_newer() {
     }
 }
 
-/// ARCHITECTURE.md, differences: "depmod -A after a module was deleted".
+/// docs/differences.md: "depmod -A after a module was deleted".
 #[test]
 fn quick_notices_a_deleted_module() {
     for (side, noticed) in [(Side::Kmod34, false), (Side::Ours, true)] {

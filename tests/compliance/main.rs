@@ -1,6 +1,6 @@
 //! The same call on ours and on the packaged kmod 34.2, in the same root, compared.
 //!
-//! Where we deliberately differ (ARCHITECTURE.md, "Differences from kmod") a test states what either side does. These tests need root,
+//! Where we deliberately differ (docs/differences.md) a test states what either side does. These tests need root,
 //! for chroot(2), and what `cargo xtask fetch` fetches. With `MODUTILS_KMOD` naming the packaged kmod itself they
 //! compare it with itself, which tests the tests.
 

@@ -77,7 +77,7 @@ fn the_last_of_several_fields_counts() {
     same_run(&root, "modinfo", &["-pn", "top"]);
 }
 
-/// ARCHITECTURE.md, differences: "modinfo -F License": ours does what the manual says.
+/// docs/differences.md: "modinfo -F License": ours does what the manual says.
 #[test]
 fn field_names_have_no_case_with_ours() {
     let root = indexed();
@@ -161,7 +161,7 @@ fn what_a_file_is_called_decides_whether_it_is_one() {
     same_run(&root, "modinfo", &["/tmp/xz.ko"]);
 }
 
-/// ARCHITECTURE.md, differences: "gz modules": Debian's kmod is built without zlib.
+/// docs/differences.md: "gzip": Debian's kmod is built without zlib.
 #[test]
 fn gzip_is_read_by_ours() {
     let root = TestRoot::new();

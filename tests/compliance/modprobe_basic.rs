@@ -14,7 +14,7 @@ pub(crate) fn configured(config: &str) -> TestRoot {
     root
 }
 
-/// Like [`same_run`], each line of standard output once (ARCHITECTURE.md, differences: "-D listing a module twice").
+/// Like [`same_run`], each line of standard output once (docs/differences.md: "-D and a module that is needed twice").
 #[track_caller]
 pub(crate) fn same_but_for_repeats(root: &TestRoot, args: &[&str]) -> Run {
     let once = |run: Run| Run { stdout: without_repeats(&run.stdout), ..run };
@@ -101,7 +101,7 @@ fn resolving_prints_module_names() {
     assert_eq!(root.ours("modprobe", &["--show-alias", alias]).succeeds().out(), run.out());
 }
 
-/// ARCHITECTURE.md, differences: "-n without -v".
+/// docs/differences.md: "-n without -v".
 #[test]
 fn dry_runs_print_what_would_be_done_with_ours() {
     let root = configured("install extra echo installing\nremove extra echo removing\n");

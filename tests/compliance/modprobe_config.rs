@@ -73,7 +73,7 @@ fn the_kernel_command_line_blacklists() {
     }
 }
 
-/// ARCHITECTURE.md, differences: "modprobe.blacklist=a-b": kmod compares it as it stands, to no effect.
+/// docs/differences.md: "modprobe.blacklist=a-b": kmod compares it as it stands, to no effect.
 #[test]
 fn the_kernel_command_line_blacklists_names_with_dashes() {
     let root = configured("");
@@ -127,7 +127,7 @@ fn install_commands_may_call_modprobe() {
     }
 }
 
-/// ARCHITECTURE.md, differences: "install command killed by a signal".
+/// docs/differences.md: "an install or remove command is killed by a signal".
 #[test]
 fn an_install_command_killed_by_a_signal_fails_with_ours() {
     let root = configured("install base kill -9 $$\n");
@@ -135,7 +135,7 @@ fn an_install_command_killed_by_a_signal_fails_with_ours() {
     root.ours("modprobe", &["base"]).fails();
 }
 
-/// ARCHITECTURE.md, differences: "any softdep disables the module's install command".
+/// docs/differences.md: "a module with a softdep and an install command".
 #[test]
 fn a_softdep_leaves_the_install_command_alone_with_ours() {
     let root = configured("softdep base pre: extra\ninstall base echo installed\ninstall extra true\n");
@@ -158,7 +158,7 @@ fn softdeps_come_before_and_after() {
     }
 }
 
-/// ARCHITECTURE.md, differences: "several softdep lines for one module": kmod takes the first.
+/// docs/differences.md: "several softdep lines for one module": kmod takes the first.
 #[test]
 fn several_softdeps_are_merged_with_ours() {
     let root = configured("softdep base pre: extra\nsoftdep base pre: my_dash\n");
@@ -241,7 +241,7 @@ fn configuration_files_mask_and_sort() {
 }
 
 /// modules.softdep sorts among the configuration files by its name. kmod takes the first line of a module, ours all of
-/// them in order (ARCHITECTURE.md, differences: "several softdep lines for one module").
+/// them in order (docs/differences.md: "several softdep lines for one module").
 #[test]
 fn the_softdeps_of_modules_sort_as_the_file_they_stand_in() {
     let before = ["my-dash.ko", "extra.ko"];

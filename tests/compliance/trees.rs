@@ -291,7 +291,7 @@ fn renamed(run: &Run) -> Run {
     Run { stdout: rename(&run.stdout), stderr: rename(&run.stderr), ..run.clone() }
 }
 
-/// kmod lists some modules more than once (ARCHITECTURE.md, differences: "-D listing a module twice").
+/// kmod lists some modules more than once (docs/differences.md: "-D and a module that is needed twice").
 fn same_without_repeats(ours: &Run, theirs: &Run) {
     let once = |run: &Run| Run { stdout: without_repeats(&run.stdout), ..run.clone() };
     same(&once(ours), &once(theirs));

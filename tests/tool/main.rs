@@ -1,4 +1,4 @@
-//! Tests of our tools alone: what kmod does not do, or does wrong (ARCHITECTURE.md, "Differences from kmod").
+//! Tests of our tools alone: what kmod does not do, or does wrong (docs/differences.md).
 //!
 //! What both do is in `compliance/`. The root they run in has the C library of the packaged kmod, so these tests need
 //! what `cargo xtask fetch` fetches, and root for chroot(2).

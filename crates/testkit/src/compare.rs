@@ -53,8 +53,7 @@ pub fn same_lines(what: &str, ours: &[u8], theirs: &[u8]) {
 }
 
 /// Asserts that depmod wrote the same files, byte for byte except for the lines of modules.symbols, which kmod writes in
-/// hash order
-/// (ARCHITECTURE.md, differences: "lines of modules.symbols").
+/// hash order (docs/differences.md: "lines of modules.symbols").
 ///
 /// # Panics
 /// When a file is missing or differs, naming every such file.
@@ -79,8 +78,8 @@ pub fn same_indexes(ours: &Indexes, theirs: &Indexes) {
     assert!(differences.is_empty(), "{differences}");
 }
 
-/// A text without repeated lines, in order: kmod's `-D` lists modules more than once (ARCHITECTURE.md,
-/// D, "-D listing a module twice").
+/// A text without repeated lines, in order: kmod's `-D` lists modules more than once (docs/differences.md:
+/// "-D and a module that is needed twice").
 pub fn without_repeats(text: &[u8]) -> Vec<u8> {
     let mut seen = BTreeSet::new();
     text.split_inclusive(|byte| *byte == b'\n')
@@ -90,8 +89,8 @@ pub fn without_repeats(text: &[u8]) -> Vec<u8> {
         .collect()
 }
 
-/// Our messages without the indented lines that explain a message that both sides print (ARCHITECTURE.md, differences: "a
-/// message of a failure").
+/// Our messages without the indented lines that explain a message that both sides print (docs/differences.md: "an error
+/// such as").
 pub fn without_causes(ours: &str, theirs: &str) -> String {
     let expected: BTreeSet<&str> = theirs.lines().collect();
     let mut kept = String::new();

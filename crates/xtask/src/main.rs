@@ -72,7 +72,7 @@ enum Task {
     Vm(vm::Options),
     /// Build the release binaries, static and dynamic, and pack the static one with its pages
     Dist(dist::Options),
-    /// Check the manual pages, and make the one that is made from ARCHITECTURE.md
+    /// Check the manual pages, and generate the one made from docs/differences.md
     Man,
     /// Make the tour of README.md anew, from a run in QEMU
     Tour,

@@ -1,7 +1,7 @@
-//! `cargo xtask man`: the manual pages of `man/`, checked; the page of differences made anew.
+//! `cargo xtask man`: checks the manual pages of `man/`, and generates the page of differences.
 //!
-//! What these tools do otherwise than kmod is told once, in the tables of ARCHITECTURE.md, because tests hold
-//! these against both sides. `modutils-differences(7)` is made from them.
+//! The differences from kmod are documented once, in the tables of docs/differences.md, because tests compare both
+//! sides of each row. `modutils-differences(7)` is generated from them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,17 +12,19 @@ use anyhow::{Context, Result, bail};
 use crate::packages::{self, MANDOC};
 use crate::workspace;
 
-/// The page that is made from ARCHITECTURE.md.
-const DIFFERENCES: &str = "man/modutils-differences.7";
+/// The tables of differences.
+const SOURCE: &str = "docs/differences.md";
+/// The page that is generated from them.
+const PAGE: &str = "man/modutils-differences.7";
 
-/// Makes the page of differences, and checks all pages.
+/// Generates the page of differences, and checks all pages.
 ///
 /// # Errors
 /// When a file can't be read or written, or mandoc finds fault with a page.
 pub(crate) fn run() -> Result<()> {
     let workspace = workspace::root();
-    let architecture = fs::read_to_string(workspace.join("ARCHITECTURE.md")).context("ARCHITECTURE.md")?;
-    fs::write(workspace.join(DIFFERENCES), differences(&architecture)?).context(DIFFERENCES)?;
+    let source = fs::read_to_string(workspace.join(SOURCE)).context(SOURCE)?;
+    fs::write(workspace.join(PAGE), differences(&source)?).context(PAGE)?;
     check()?;
     println!("{} pages, without fault", pages(&workspace)?.len());
     Ok(())
@@ -69,10 +71,9 @@ pub(crate) fn section(page: &Path) -> Option<&str> {
     (ending.len() == 1 && ending.bytes().all(|byte| byte.is_ascii_digit())).then_some(ending)
 }
 
-/// The page of differences, from the tables below *Differences from kmod*.
-fn differences(architecture: &str) -> Result<String> {
-    let (_, section) = architecture.split_once("\n## Differences from kmod\n").context("no such heading")?;
-    let section = section.split("\n## ").next().unwrap_or(section);
+/// The page of differences, from the text and the tables below the heading.
+fn differences(source: &str) -> Result<String> {
+    let (_, section) = source.split_once("# Differences from kmod\n").context("no such heading")?;
     let mut page = String::from(HEAD);
     let mut in_table = false;
     for line in section.lines() {
@@ -106,13 +107,13 @@ fn differences(architecture: &str) -> Result<String> {
 }
 
 const HEAD: &str = "\
-.\\\" Made from ARCHITECTURE.md by `cargo xtask man`.
+.\\\" Generated from docs/differences.md by `cargo xtask man`.
 .Dd November 24, 2026
 .Dt MODUTILS-DIFFERENCES 7
 .Os
 .Sh NAME
 .Nm modutils-differences
-.Nd where these tools do otherwise than kmod
+.Nd differences between these tools and kmod
 .Sh DESCRIPTION
 ";
 
@@ -184,9 +185,9 @@ mod tests {
     #[test]
     fn the_page_of_differences_is_that_of_the_tables() {
         let workspace = workspace::root();
-        let architecture = fs::read_to_string(workspace.join("ARCHITECTURE.md")).unwrap();
-        let page = fs::read_to_string(workspace.join(DIFFERENCES)).unwrap();
-        assert!(page == differences(&architecture).unwrap(), "run `cargo xtask man`");
+        let source = fs::read_to_string(workspace.join(SOURCE)).unwrap();
+        let page = fs::read_to_string(workspace.join(PAGE)).unwrap();
+        assert!(page == differences(&source).unwrap(), "run `cargo xtask man`");
         let rows = page.lines().filter(|line| line.starts_with(".It ")).count();
         assert!(rows > 40, "{rows} rows");
     }

@@ -316,9 +316,9 @@ mod tests {
     }
 
     #[test]
-    fn a_session_differs_only_where_the_architecture_says_so() {
+    fn a_session_differs_only_as_a_row_of_the_differences_states() {
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let rows = fs::read_to_string(workspace.join("ARCHITECTURE.md")).unwrap();
+        let rows = fs::read_to_string(workspace.join("docs/differences.md")).unwrap();
         let mut named = 0;
         for entry in fs::read_dir(workspace.join("integration/scenarios")).unwrap() {
             let script = fs::read_to_string(entry.unwrap().path()).unwrap();

@@ -1,4 +1,4 @@
-//! Where we deliberately differ from kmod: the rows of ARCHITECTURE.md, "Differences from kmod", that concern the loading tools, and
+//! Where we deliberately differ from kmod: the rows of docs/differences.md, that concern the loading tools, and
 //! behind them rows that the matrix found.
 
 /// A row there.

@@ -114,7 +114,7 @@ pub(super) fn all() -> Vec<BenchCase> {
             call.arguments.extend(modaliases(&text, MODALIASES));
             Ok([call.clone(), call])
         }),
-        // kmod prints nothing then without -v (ARCHITECTURE.md, differences).
+        // kmod prints nothing then without -v (docs/differences.md).
         same_output: false,
         ..modprobe("modprobe -a -n, 300 modaliases", 0.50, vec![])
     });

@@ -201,7 +201,7 @@ impl<'a> Parts<'a> {
             }
             syn::Item::Static(node) => {
                 self.add(Some(ItemKind::Static), path.to_owned(), line, &[], |names| {
-                    names.visit_type(&node.ty)
+                    names.visit_type(&node.ty);
                 });
             }
             _ => self.add(Some(ItemKind::Macro), path.to_owned(), line, &[], |_| {}),
