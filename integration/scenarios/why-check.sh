@@ -8,6 +8,6 @@ expect_status 1 /bin/kmod check /refused/vermagic/dummy.ko numdummies=many
 grep -q "^dummy: would not load" out || fail "no verdict"
 grep -q "^  It was built for another kernel" out || fail "vermagic is not found"
 grep -q "^  The parameter numdummies=many is refused" out || fail "the value is not found"
-expect_output " would load, 0 would not, 0 cannot be told" /bin/kmod check --all
+expect_output " would load, 0 would not, 0 unknown" /bin/kmod check --all
 grep "^symbols: " out | sed 's/^/= /'
 expect_absent dummy vfat fat

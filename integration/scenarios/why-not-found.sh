@@ -38,9 +38,9 @@ mv /tmp/away "$file"
 mv "$directory/modules.dep.bin" /tmp/away
 says_why vfat "There is no $directory/modules.dep.bin." "  Run depmod to make it."
 : >"$directory/modules.dep.bin"
-says_why vfat "$directory/modules.dep.bin is empty." "  Run depmod to make it anew."
+says_why vfat "$directory/modules.dep.bin is empty." "  Run depmod to rebuild it."
 head -c 100 /dev/zero >"$directory/modules.dep.bin"
-says_why vfat "  Run depmod to make it anew."
+says_why vfat "  Run depmod to rebuild it."
 grep -qF "  $directory/modules.dep.bin is damaged: " err || fail "it does not say that it is damaged"
 mv /tmp/away "$directory/modules.dep.bin"
 

@@ -1,4 +1,4 @@
-//! `kmod check` on the kernels of a distribution: no false alarm and nothing that cannot be told, and of each
+//! `kmod check` on the kernels of a distribution: no false alarm and nothing unknown, and of each
 //! kind of fault that is planted, the reason.
 
 use std::collections::BTreeSet;
@@ -59,7 +59,7 @@ const FAULTS: [PlantedFault; 9] = [
     PlantedFault {
         module: "fs/coda/coda",
         make: |module| [module, b"12 bytes of.~Module signature appended~\n".to_vec()].concat(),
-        reason: "Its signature makes no sense.",
+        reason: "Its signature is malformed.",
     },
 ];
 
@@ -130,7 +130,7 @@ fn a_file_that_cannot_be_read_is_not_called_damaged() {
         "{out}"
     );
     let expected =
-        "kernel/drivers/extra.ko: cannot be told\n  The file cannot be read:\n    Permission denied\n";
+        "kernel/drivers/extra.ko: unknown\n  The file cannot be read:\n    Permission denied\n";
     assert!(out.contains(expected), "{out}");
 }
 
@@ -220,7 +220,7 @@ fn sound_and_faulty(tree: &str) -> Run {
     let check = || root.ours("kmod", &["check", "--all", "-S", &tree.version]);
 
     let sound = check().succeeds();
-    assert!(sound.out().contains(" would load, 0 would not, 0 cannot be told\n"), "{}", sound.out());
+    assert!(sound.out().contains(" would load, 0 would not, 0 unknown\n"), "{}", sound.out());
     assert!(sound.out().contains(", 0 not\n"), "{}", sound.out());
 
     for fault in &FAULTS {
@@ -267,7 +267,7 @@ fn decompressed(program: &str, path: &Path) -> Vec<u8> {
     output.stdout
 }
 
-/// The modules that would not load or cannot be told, each with its indented lines.
+/// The modules that would not load or are unknown, each with its indented lines.
 fn verdicts(text: &str) -> Vec<String> {
     let mut verdicts: Vec<String> = Vec::new();
     for line in text.lines() {
@@ -277,6 +277,6 @@ fn verdicts(text: &str) -> Vec<String> {
         }
     }
     verdicts
-        .retain(|verdict| verdict.contains(": would not load\n") || verdict.contains(": cannot be told\n"));
+        .retain(|verdict| verdict.contains(": would not load\n") || verdict.contains(": unknown\n"));
     verdicts
 }

@@ -64,9 +64,9 @@ fn an_index_missing_empty_or_damaged() {
     let root = little_kernel();
     explains(&root, &["top"], &["There is no /lib/modules/", "modules.dep.bin.", "Run depmod to make it."]);
     root.write_module_file("modules.dep.bin", "");
-    explains(&root, &["top"], &["modules.dep.bin is empty", "Run depmod to make it anew."]);
+    explains(&root, &["top"], &["modules.dep.bin is empty", "Run depmod to rebuild it."]);
     root.write_module_file("modules.dep.bin", "no index at all");
-    explains(&root, &["top"], &["modules.dep.bin is damaged: ", "Run depmod to make it anew."]);
+    explains(&root, &["top"], &["modules.dep.bin is damaged: ", "Run depmod to rebuild it."]);
 }
 
 #[test]

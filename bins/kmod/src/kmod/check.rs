@@ -235,7 +235,7 @@ fn print_summary(target: &TargetKernel, found: &TreeVerdict, report: &mut Report
     let of = |outcome| found.verdicts().iter().filter(|verdict| verdict.outcome() == outcome).count();
     let (would, would_not) = (of(Prediction::WouldLoad), of(Prediction::WouldNotLoad));
     report.print_line(format!(
-        "{all} modules for {}: {would} would load, {would_not} would not, {} cannot be told",
+        "{all} modules for {}: {would} would load, {would_not} would not, {} unknown",
         printable(target.release.as_os_str().as_encoded_bytes()),
         all - would - would_not
     ));
@@ -250,7 +250,7 @@ fn verdict_text(title: &[u8], verdict: &Verdict) -> String {
     let outcome = match verdict.outcome() {
         Prediction::WouldLoad => "would load",
         Prediction::WouldNotLoad => "would not load",
-        _ => "cannot be told",
+        _ => "unknown",
     };
     format!("{}: {outcome}{}", printable(title), cause::indented(&verdict.lines()))
 }

@@ -174,7 +174,7 @@ fn signature(fault: &SignatureFault, say: &mut dyn FnMut(String)) {
             say(format!("It is not signed, and {}.", why(enforcement)));
             say("  Sign it with a key that the kernel has (scripts/sign-file), or enrol one (mokutil --import).".into());
         }
-        SignatureFault::Unreadable => say("Its signature makes no sense.".into()),
+        SignatureFault::Unreadable => say("Its signature is malformed.".into()),
         SignatureFault::UnknownKey { signer, key_id, enforcement } => {
             say(format!("It is signed with a key that this kernel does not have, and {}.", why(enforcement)));
             say(format!("  signer: {}, key {}", printable(signer), hex(key_id)));
@@ -183,7 +183,7 @@ fn signature(fault: &SignatureFault, say: &mut dyn FnMut(String)) {
         SignatureFault::Wrong { signer, key_id } => {
             say("Its signature is not right: the file was changed after it was signed, or was not signed with the key it names.".into());
             say(format!("  signer: {}, key {}", printable(signer), hex(key_id)));
-            say("  Install the module anew, or sign it again.".into());
+            say("  Reinstall the module, or sign it again.".into());
         }
     }
 }

@@ -160,7 +160,7 @@ impl NotFoundCause {
             }
             Self::EmptyIndex { file } => {
                 let lines =
-                    vec![format!("{} is empty.", file.display()), "  Run depmod to make it anew.".into()];
+                    vec![format!("{} is empty.", file.display()), "  Run depmod to rebuild it.".into()];
                 new("empty_index", lines).about(bytes(file))
             }
             Self::NotIndexed { file, index } => {
@@ -192,7 +192,7 @@ impl NotFoundCause {
 fn unreadable(error: &Error) -> Remark {
     let lines = match error {
         Error::Malformed { path, fault } => {
-            vec![format!("{} is damaged: {fault}.", path.display()), "  Run depmod to make it anew.".into()]
+            vec![format!("{} is damaged: {fault}.", path.display()), "  Run depmod to rebuild it.".into()]
         }
         error => vec![format!("{}.", capital(&error.to_string()))],
     };

@@ -27,7 +27,7 @@ pub fn gaps(gaps: &[Gap]) -> Vec<String> {
         |gap: &Gap| matches!(gap, Gap::Symbol(_) | Gap::Version(_) | Gap::GplOnly(_) | Gap::Namespace(..));
     if gaps.iter().any(of_symbols) {
         lines.push(
-            "  The kernel's Module.symvers (of its headers package) or its image in /boot would tell.".into(),
+            "  The kernel's Module.symvers (of its headers package) or its image in /boot would say.".into(),
         );
     }
     lines
@@ -53,7 +53,7 @@ fn in_words(gap: &Gap) -> (&'static str, Option<String>) {
             ("Whether the kernel has the signer's key is not known:", Some(printable(signer)))
         }
         Gap::Dependency(module) => {
-            ("It needs modules of which it cannot be told whether they would load:", Some(printable(module)))
+            ("It needs modules of which it is unknown whether they would load:", Some(printable(module)))
         }
         Gap::Contents(why) => ("The file cannot be read:", Some(printable(why))),
     }
