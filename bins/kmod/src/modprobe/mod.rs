@@ -10,7 +10,7 @@ mod remove;
 mod show;
 mod split;
 
-use std::{ffi::OsString, mem::ManuallyDrop, process::ExitCode};
+use std::{ffi::OsString, process::ExitCode};
 
 use modutils::{
     Context, Level, Release, Root,
@@ -70,8 +70,6 @@ fn act(options: &Options, report: &mut Report) -> Status {
             return Status::Failure;
         }
     };
-    // The process ends with it: freeing its many allocations one by one would only take time.
-    let context = ManuallyDrop::new(context);
     let document = document::OptionalDocument::begin(options, report);
     let tool = Tool { options, context: &context, kernel: context.kernel(), document };
     let status = match options.task {
