@@ -29,7 +29,7 @@ use std::{ffi::OsString, path::Path, process::ExitCode};
 
 #[cfg(all(target_arch = "x86_64", target_env = "musl"))]
 #[global_allocator]
-static ALLOCATOR: allocator::Allocator = allocator::Allocator::new();
+static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 
 /// How the process was called.
 pub struct Invocation {
