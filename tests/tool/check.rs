@@ -129,8 +129,7 @@ fn a_file_that_cannot_be_read_is_not_called_damaged() {
         out.contains("kernel/lib/base.ko: would not load\n  The file is damaged or no module: "),
         "{out}"
     );
-    let expected =
-        "kernel/drivers/extra.ko: unknown\n  The file cannot be read:\n    Permission denied\n";
+    let expected = "kernel/drivers/extra.ko: unknown\n  The file cannot be read:\n    Permission denied\n";
     assert!(out.contains(expected), "{out}");
 }
 
@@ -276,7 +275,6 @@ fn verdicts(text: &str) -> Vec<String> {
             _ => verdicts.push(format!("{line}\n")),
         }
     }
-    verdicts
-        .retain(|verdict| verdict.contains(": would not load\n") || verdict.contains(": unknown\n"));
+    verdicts.retain(|verdict| verdict.contains(": would not load\n") || verdict.contains(": unknown\n"));
     verdicts
 }

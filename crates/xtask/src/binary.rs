@@ -1,21 +1,22 @@
 //! Building the release binaries: the static one for each target, and the dynamic one.
 
+mod settings;
 mod target;
 
 use std::path::PathBuf;
-use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
+use crate::cargo;
 use crate::packages::{self, READELF};
-use crate::{cargo, process};
 
+pub(crate) use settings::with_variables;
 pub(crate) use target::Target;
 
-/// Builds the static binary for amd64 and checks that it is static.
+/// Builds the static binary for amd64 and checks its settings.
 ///
 /// # Errors
-/// When a part of the toolchain cannot be installed, the build fails, or the binary is not static.
+/// When a part of the toolchain cannot be installed, the build fails, or the binary lacks a setting.
 pub(crate) fn build_static() -> Result<PathBuf> {
     build_static_for(Target::Amd64)
 }
@@ -30,7 +31,7 @@ pub(crate) fn build_dynamic() -> Result<PathBuf> {
     Ok(cargo::target_directory().join("release/kmod"))
 }
 
-/// Builds the static binary for a target and checks that it is static: no loader, no library.
+/// Builds the static binary for a target and checks its settings.
 ///
 /// # Errors
 /// As [`build_static`].
@@ -44,11 +45,6 @@ pub(crate) fn build_static_for(target: Target) -> Result<PathBuf> {
     target.prepare(&mut build);
     cargo::check("the static binary", &mut build)?;
     let binary = cargo::target_directory().join(triple).join("release/kmod");
-    let headers = process::output(Command::new("readelf").args(["--wide", "-l", "-d"]).arg(&binary))?;
-    for marker in ["INTERP", "(NEEDED)"] {
-        if headers.contains(marker) {
-            bail!("{} is not static: readelf shows {marker}", binary.display());
-        }
-    }
+    settings::check(target, &binary)?;
     Ok(binary)
 }

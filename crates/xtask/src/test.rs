@@ -35,7 +35,7 @@ pub(crate) use materials::{BUSYBOX, Materials};
 #[derive(Args)]
 pub(crate) struct Options {
     /// Take every module tree whole instead of one whole and samples of the others, run the packaging scripts and the
-    /// fuzz targets; a test that would be skipped fails
+    /// fuzz targets, build with a packager's variables; a test that would be skipped fails
     #[arg(long)]
     full: bool,
     /// Only what takes no virtual machine and no download but crates; says what it leaves out
@@ -116,6 +116,7 @@ fn whole(full: bool) -> Result<()> {
             let (passed, failed) = features::test()?;
             Ok(Count { passed, failed, ..Count::default() })
         });
+        stages.check("the static binary with a packager's variables", binary::with_variables);
         match &binary {
             Some(binary) => stages.tests("packaging", || Ok(packaging::run_all(&cache, binary)?.into())),
             None => stages.not_run("packaging", "there is no static binary"),
