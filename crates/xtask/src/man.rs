@@ -1,7 +1,7 @@
 //! `cargo xtask man`: checks the manual pages of `man/`, and generates the page of differences.
 //!
 //! The differences from kmod are documented once, in the tables of docs/differences.md, because tests compare both
-//! sides of each row. `modutils-differences(7)` is generated from them.
+//! sides. `modutils-differences(7)` is generated from them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
