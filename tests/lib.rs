@@ -6,7 +6,7 @@ use testkit::compare::{same, same_indexes, same_lines, same_text};
 use testkit::{Crc, Indexes, ModuleBuilder, Run, TestRoot};
 
 /// A root with a little kernel, not indexed yet: modules that depend on each other, with aliases, softdeps, weakdeps,
-/// parameters, a device node and a built-in module. All of them stand in modules.order.
+/// parameters, a device node and a built-in module. All of them are in modules.order.
 ///
 /// `top` needs `helper` and `base`, `helper` needs `base`; `extra` has a device node; `my-dash` is called `my_dash`.
 pub fn little_kernel() -> TestRoot {

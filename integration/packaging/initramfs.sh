@@ -1,4 +1,4 @@
-# update-initramfs makes an image with the same modules as with kmod, by tools and indexes alike; it has our binary,
+# update-initramfs makes an image with the same modules as with kmod, by tools and by indexes; it has our binary,
 # and boots (which the caller of this script looks at). Of several softdep lines of a module kmod takes the first
 # only, ours all: so the images are compared with first lines only, and then more modules may come, never fewer.
 update-initramfs -c -k "$kernel" >log 2>&1 || { cat log; fail "kmod's image"; }

@@ -12,7 +12,7 @@ cycle() {
     cat out err >"$1-removal"
     remains >"$1-removed"
     expect_status 0 dpkg --install --force-depends "$archive"
-    # dpkg tells how many files it knows of.
+    # dpkg reports how many files it has registered.
     cat out err | grep -v 'Reading database' >"$1-installation"
     remains >"$1-installed"
     sed -i '/Reading database/d' "$1-removal"

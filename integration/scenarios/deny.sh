@@ -22,7 +22,7 @@ attempt mount -t vfat /dev/loop0 /mnt
 expect_absent fat vfat
 losetup -d /dev/loop0
 
-# A soft dependency is left out, and what is loaded already is left alone.
+# A soft dependency is skipped, and what is loaded already is left alone.
 configure "softdep zram pre: dummy"
 expect_quiet /sbin/modprobe zram
 expect_absent dummy

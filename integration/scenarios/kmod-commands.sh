@@ -12,7 +12,7 @@ expect_quiet /sbin/modprobe loop max_part=7
 expect_output "  max_part (int) = 7, 0444" /bin/kmod params loop
 grep -qxF "      Maximum number of loop devices" out || fail "it does not say what it is for"
 
-# The kernel refuses what its command line names; modprobe leaves out only aliases.
+# The kernel refuses what its command line names; modprobe skips only aliases.
 expect_output "zram is refused by the kernel (module_blacklist=)  /proc/cmdline line 1" /bin/kmod blocked
 expect_output "  Nothing loads it but insmod, where the kernel itself does not refuse it." /bin/kmod blocked zram
 expect_status 1 /sbin/modprobe zram

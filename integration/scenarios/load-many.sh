@@ -1,5 +1,5 @@
 # Sixty modules by one `modprobe -a`: in sequence and with `-j 2` on two processors the same modules are loaded, each
-# once, as by the packaged modprobe. It tells how long each takes, which decides nothing.
+# once, as by the packaged modprobe. It prints how long each takes, which decides nothing.
 # kernels: 6.12
 # tools: ours
 # processors: 2

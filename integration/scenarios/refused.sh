@@ -9,7 +9,7 @@ format() {
 format /refused/other-kernel/dummy.ko
 format /refused/vermagic/dummy.ko
 
-# Its bytes are not those that were signed.
+# Its bytes are not the signed ones.
 expect_error "Key was rejected by service" /sbin/insmod /refused/signature/dummy.ko
 expect_error "could not insert 'dummy': Key was rejected by service" /sbin/modprobe /refused/signature/dummy.ko
 expect_status 1 /sbin/insmod /refused/truncated/dummy.ko

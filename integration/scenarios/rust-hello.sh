@@ -1,4 +1,4 @@
-# insmod and rmmod of a module: the kernel's log, /proc, /sys and lsmod tell the same story.
+# insmod and rmmod of a module: the kernel's log, /proc, /sys and lsmod agree.
 # kernels: rust
 
 hello=/companions/hello.ko

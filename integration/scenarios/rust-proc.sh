@@ -18,7 +18,7 @@ expect_error "modprobe: FATAL: Module proc is in use." /sbin/modprobe -r proc
 expect_output "$(printf '%-19s %8d  1' proc "$(cat /sys/module/proc/coresize)")" /sbin/lsmod
 expect_loaded proc
 
-# modprobe waits if told to: the file is closed after a second.
+# modprobe waits if asked to: the file is closed after a second.
 exec 3<&-
 sh -c "sleep 1 <$file" &
 sleep 0.3

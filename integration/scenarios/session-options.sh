@@ -1,5 +1,5 @@
 # A session on both sides: options from the command line, modprobe.d (of the module and of an alias) and the kernel's
-# command line; those that a module does not take.
+# command line; parameters that a module does not take.
 # tools: ours
 
 . /vm/alike.sh

@@ -24,7 +24,7 @@ remove() {
     typed modprobe -r -a -v 8021q dm_snapshot
     start_over
 
-    # Holders go first, if told so.
+    # Holders are removed first, if asked for.
     typed modprobe vfat
     typed modprobe -v --remove-holders fat
     typed modprobe -a vfat msdos
@@ -64,7 +64,7 @@ users() {
     typed modprobe -r -v vfat
     typed modprobe -r -a nls_cp437 nls_ascii loop
 
-    # Waiting for a user who leaves; one who stays is waited for in vain.
+    # Waiting for a user who leaves; waiting for one who stays times out.
     typed modprobe dummy
     typed modprobe loop
     losetup /dev/loop0 disk

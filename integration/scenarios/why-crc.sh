@@ -1,4 +1,4 @@
-# One symbol of the kernel was another when the module was built: both CRCs are told.
+# One symbol of the kernel was another when the module was built: both CRCs are reported.
 # tools: ours
 
 expect_error "  It was built against other versions of symbols of the kernel than this one's:" \

@@ -1,4 +1,4 @@
-# A kernel that insists on signatures: the lack of one is told from a wrong one.
+# A kernel that insists on signatures: a missing one is distinguished from a wrong one.
 # tools: ours
 # kernels: rust
 # boot: module.sig_enforce=1

@@ -27,7 +27,7 @@ sleeper=$!
 sleep 0.2
 expect_users loop "The process $sleeper (sleep) has /dev/loop0 open."
 
-# Who may not look into other people's processes is told less, and that.
+# Without permission to inspect other users' processes, less is reported, and the message says so.
 echo "nobody:x:65534:65534:nobody:/:/bin/sh" >/etc/passwd
 expect_error "  The kernel counts it as used once; by whom cannot be seen from outside." \
     su nobody -c "/sbin/rmmod loop"

@@ -1,4 +1,4 @@
-# Its bytes are not those that were signed: the signer and the key are named.
+# Its bytes are not the signed ones: the signer and the key are named.
 # tools: ours
 
 for tool in insmod modprobe; do

@@ -1,4 +1,4 @@
-# Who may not load modules is told so; who may not read the kernel's log misses its words alone.
+# Without permission to load modules, the message says so; without permission to read the kernel's log, only its lines are missing.
 # tools: ours
 
 mkdir public

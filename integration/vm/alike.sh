@@ -143,7 +143,7 @@ shown() { echo "$step # $*"; }
 # A file that is mostly empty: to start a program takes an emulated processor long.
 content() { [ ! -s "$1" ] || cat "$1"; }
 
-# Messages without the indented lines that tell why: these are ours alone.
+# Messages without the indented lines that explain why: these are ours alone.
 causeless() { [ ! -s "$1" ] || grep -v '^  ' "$1" || true; }
 
 # The modules as the kernel lists them, without what differs at each load (addresses), what lsmod says of them, and their

@@ -22,7 +22,7 @@ expect_status() {
     [ "$status" -eq "$wanted" ] || fail "exit code $status, not $wanted"
 }
 
-# expect_output TEXT COMMAND…: it succeeds, and TEXT stands in its standard output.
+# expect_output TEXT COMMAND…: it succeeds, and its standard output contains TEXT.
 expect_output() {
     text=$1
     shift

@@ -69,7 +69,7 @@ impl IndexedTree {
         self.root.run(Side::Kmod30, "depmod", &["-b", "/with/kmod30", self.root.version()]).succeeds();
     }
 
-    /// Leaves in a side's own module directory only those soft dependencies that kmod heeds.
+    /// Leaves in a side's own module directory only the soft dependencies that kmod honours.
     pub(crate) fn heed_first_softdeps(&self, side: Side) {
         let path = format!("{}/modules.softdep", with(side, &self.root));
         self.root.write(&path, first_softdeps(&self.root.read(&path)));
@@ -105,7 +105,7 @@ impl IndexedTree {
     }
 }
 
-/// modules.softdep with each module's first line only. kmod heeds no other, ours all of them (docs/differences.md: "several
+/// modules.softdep with each module's first line only. kmod honours no other, ours all of them (docs/differences.md: "several
 /// `softdep` lines for one module"): without them both must answer the same.
 fn first_softdeps(text: &[u8]) -> Vec<u8> {
     let mut seen = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! depmod.d: which of several modules of one name counts, where modules are looked for, and which never.
+//! depmod.d: which of several modules of one name counts, where modules are searched, and which never.
 
 use modutils_tests::{add_ordered, little_kernel, module, same_depmod, text};
 use testkit::{Indexes, Side, TestRoot};

@@ -203,7 +203,7 @@ fn a_softdep_with_both_lists_is_printed_readably_by_ours() {
     assert!(root.ours("modprobe", &["-c"]).out().contains("softdep base pre: a b post: c\n"));
 }
 
-/// kmod's library tells of bad lines in its own words; ours does as modprobe, with file and line.
+/// kmod's library reports bad lines in its own words; ours does as modprobe, with file and line.
 #[test]
 fn bad_lines_of_the_configuration_are_named_and_passed_over() {
     let config = "  # no comment\nnonsense\noptions\nalias lonely\nalias bad[ base\nconfig x\ninclude y\nblacklist\n\

@@ -173,7 +173,7 @@ fn kmod_30_answers_from_our_indexes_as_from_its_own(bench: &IndexedTree) {
     }
     bench.index_with_kmod30();
     same_answers(bench, Side::Kmod30, Side::Ours, Side::Kmod30);
-    // And ours from its indexes, whose nodes stand in another order.
+    // And ours from its indexes, whose nodes are in another order.
     same_answers(bench, Side::Ours, Side::Kmod30, Side::Kmod34);
 }
 
@@ -222,7 +222,7 @@ mod debian_13_amd64_gz {
         assert_eq!(gz.names(), twin.names());
         let mut ours = gz.ours.files.clone();
         let mut theirs = twin.theirs.files.clone();
-        // Its keys are the same, its values hold file names: modules.dep tells as much.
+        // Its keys are the same, its values hold file names: modules.dep says as much.
         ours.remove("modules.dep.bin");
         theirs.remove("modules.dep.bin");
         let dep = plain(&ours["modules.dep"]);

@@ -124,7 +124,7 @@ impl DamageRoot {
             outcomes.entry(number).or_insert_with(|| {
                 let code = String::from_utf8(read("code")).expect("a number");
                 let code: i32 = code.trim().parse().expect("an exit code");
-                // A shell tells of signals so.
+                // A shell reports signals this way.
                 let (code, signal) = if code > 128 { (None, Some(code - 128)) } else { (Some(code), None) };
                 ToolRun {
                     code,

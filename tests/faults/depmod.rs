@@ -91,7 +91,7 @@ impl Depmod {
         self.names().into_iter().filter(|name| !known(name)).collect()
     }
 
-    /// Which files are there, and what is wrong with those that are neither old nor new.
+    /// Which files are there, and what is wrong with the ones that are neither old nor new.
     pub fn files(&self) -> (FilesAfter, Vec<Defect>) {
         let mut defects = Vec::new();
         let (mut old, mut new) = (0, 0);

@@ -101,7 +101,7 @@ impl FaultSubject for Load {
             () => FilesAfter::Mixed,
         };
         let reported = !run.stderr.is_empty();
-        // A dependency that nobody uses any more goes where it can; that it could not is told. So is
+        // A dependency that nobody uses any more goes where it can; that it could not is reported. So is
         // configuration that cannot be read: modprobe goes on without, as kmod does in silence.
         let kept = self.line.contains(&"-r") && left == FilesAfter::Mixed && reported;
         let done = (as_asked || kept) && (reported || run.stdout == undisturbed.stdout);

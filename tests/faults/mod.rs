@@ -196,7 +196,7 @@ fn trial(
 /// words, where it does.
 const OF_THE_RUNTIME: [&str; 5] = ["arch_prctl", "brk", "getrandom", "mmap", "mprotect"];
 
-/// Whether a message tells the cause as the system, a C library or the dynamic loader words it.
+/// Whether a message gives the cause as the system, a C library or the dynamic loader words it.
 fn names_cause(stderr: &str, call: &str, what: FaultEffect) -> bool {
     match what {
         // The fault was the command's, or its shell's; that it failed is what there is to say.

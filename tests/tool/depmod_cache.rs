@@ -8,7 +8,7 @@ use testkit::{Indexes, Run, TestRoot};
 
 const CACHE: &str = "var/cache/modutils";
 
-/// A tree with modules that something is told of.
+/// A tree with modules about which something is reported.
 fn faulty() -> TestRoot {
     let root = little_kernel();
     for number in 0..40 {

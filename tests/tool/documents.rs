@@ -1,4 +1,4 @@
-//! Each option stands in the tool's help, on its manual page and among its completions.
+//! Each option is in the tool's help, on its manual page and among its completions.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -75,7 +75,7 @@ fn a_lesser_callers_environment_counts_for_nothing() {
     assert!(environment(&same_user).contains(&"MODPROBE_OPTIONS=-b".to_owned()));
 }
 
-/// As with system(3): the keyboard's signals are for the command, and modprobe tells what became of it.
+/// As with system(3): the keyboard's signals are for the command, and modprobe reports what became of it.
 #[test]
 fn an_interrupt_ends_the_command_and_not_modprobe() {
     let root = root();

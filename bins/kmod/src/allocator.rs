@@ -67,7 +67,7 @@ static PIECE: Piece = Piece::new();
 pub struct Allocator;
 
 // SAFETY: memory of the piece is handed out once, since `taken` only grows, and is aligned as `ALIGN` is. All other
-// memory comes from mimalloc and goes back to it: `has` tells them apart.
+// memory comes from mimalloc and goes back to it: `has` distinguishes them.
 //
 // Compiled into every place that asks for memory, these functions would make the binary larger by 7 %.
 unsafe impl GlobalAlloc for Allocator {

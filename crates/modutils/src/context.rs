@@ -98,7 +98,7 @@ enum ConfigChoice {
 
 impl Context {
     /// How a context is opened: for the running kernel and with the system's configuration, unless the
-    /// builder is told otherwise.
+    /// builder says otherwise.
     pub fn builder() -> ContextBuilder {
         ContextBuilder {
             root: Root::default(),

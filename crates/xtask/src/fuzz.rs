@@ -2,7 +2,7 @@
 //!
 //! cargo-fuzz builds them with stable Rust: without a sanitizer it needs no unstable flag, and the library has no
 //! unsafe code for one to watch. We run the programs it makes ourselves, to count their executions and their
-//! processor time. What they learn lies in the cache, in `fuzz/`: `corpus/` grows, `seeds/` is written anew from
+//! processor time. What they learn is kept in the cache, in `fuzz/`: `corpus/` grows, `seeds/` is rewritten from
 //! testkit, `findings/` keeps the inputs that a target failed on, `logs/` what it said.
 
 use std::fs::{self, File};

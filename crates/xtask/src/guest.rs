@@ -189,7 +189,7 @@ impl CompressionVariant {
         let Some(program) = self.program else { return Ok(plain) };
         let mut command = Command::new(program.name);
         if program.name == ZSTD.name {
-            // The packaged kmod reads only frames that tell their size, as those of files do.
+            // The packaged kmod reads only frames that contain their size, as those of files do.
             command.arg(format!("--stream-size={}", plain.len()));
         }
         filter(command.args(self.flags), &plain)

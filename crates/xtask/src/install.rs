@@ -125,7 +125,7 @@ fn install_completions(into: &mut Destination, workspace: &Path, share: &Path) -
     Ok(())
 }
 
-/// What `pkg-config kmod` tells other packages: where modules and configuration are, and what can be read, in the
+/// What `pkg-config kmod` reports to other packages: where modules and configuration are, and what can be read, in the
 /// words of kmod's own build options.
 fn pkg_config(places: &Places) -> String {
     format!(
@@ -145,7 +145,7 @@ fn pkg_config(places: &Places) -> String {
     )
 }
 
-/// The version of kmod whose behaviour these tools have, which `kmod --version` tells too.
+/// The version of kmod whose behaviour these tools have, which `kmod --version` prints too.
 const COMPATIBLE: &str = "34.2";
 
 /// A directory that is filled as if it were the root.

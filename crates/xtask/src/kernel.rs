@@ -96,7 +96,7 @@ fn fragment() -> PathBuf {
     fragment.canonicalize().unwrap_or(fragment)
 }
 
-/// What tells apart kernels of the same source: the configuration and the compilers.
+/// What distinguishes kernels of the same source: the configuration and the compilers.
 fn build_digest() -> Result<String> {
     let compiler = process::output(Command::new("gcc").arg("--version")).unwrap_or_default();
     let fragment = fs::read(fragment()).context("the kernel's configuration")?;

@@ -74,7 +74,7 @@ enum Task {
     Dist(dist::Options),
     /// Check the manual pages, and generate the one made from docs/differences.md
     Man,
-    /// Make the tour of README.md anew, from a run in QEMU
+    /// Regenerate the tour of README.md, from a run in QEMU
     Tour,
     /// Make a Debian package that takes over kmod's programs while kmod stays installed
     Deb(deb::Options),

@@ -43,7 +43,7 @@ pub(crate) fn run(cache: &Cache, tree: &KernelTree, binary: &Path) -> Result<Sce
     Ok(outcome)
 }
 
-/// Boots the machine to the disk, whose first process tells what is loaded.
+/// Boots the machine to the disk, whose first process reports what is loaded.
 fn came_up(machine: &Machine, log: &mut Vec<String>) -> Result<()> {
     let mut modules = None;
     qemu::boot(machine, |line| {

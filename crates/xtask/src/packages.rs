@@ -47,7 +47,7 @@ pub(crate) const OPENSSL: Program = Program { name: "openssl", package: "openssl
 pub(crate) const PYTHON: Program = Program { name: "python3", package: "python3" };
 /// Boots kernels.
 pub(crate) const QEMU: Program = Program { name: "qemu-system-x86_64", package: "qemu-system-x86" };
-/// Tells a static binary from a dynamic one, and reads back the modules that the tests write.
+/// Distinguishes a static binary from a dynamic one, and reads back the modules that the tests write.
 pub(crate) const READELF: Program = Program { name: "readelf", package: "binutils" };
 /// Packs and unpacks `.xz`.
 pub(crate) const XZ: Program = Program { name: "xz", package: "xz-utils" };

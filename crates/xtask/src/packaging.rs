@@ -143,7 +143,7 @@ fn in_root(root: &Path) -> Result<(bool, Vec<String>)> {
 }
 
 /// Boots an initial file system with the root's kernel and a disk: it must find the root file system on it and start
-/// what is there, which tells the modules that brought it there.
+/// what is there, which shows the modules that brought it there.
 fn boot(cache: &Cache, root: &Path, image: &Path, log: &mut Vec<String>) -> Result<()> {
     let kernel = disk::newest(&root.join("boot"), "vmlinuz-")?;
     let busybox = busybox::provide(cache)?;

@@ -43,7 +43,7 @@ pub(crate) fn output_of(command: &mut Command, input: Stdio) -> Result<String> {
     String::from_utf8(out.stdout).with_context(|| format!("output of {}", shown(command)))
 }
 
-/// How many gigabytes of the disk the files below a directory take, if `du` can tell.
+/// How many gigabytes of the disk the files below a directory take, if `du` can be run.
 pub(crate) fn disk_usage(directory: &std::path::Path) -> Option<f64> {
     let usage = output(Command::new("du").args(["--summarize", "--block-size=1"]).arg(directory)).ok()?;
     Some(usage.split_whitespace().next()?.parse::<f64>().ok()? / 1e9)

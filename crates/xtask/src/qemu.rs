@@ -20,7 +20,7 @@ pub(crate) struct Machine<'a> {
     pub(crate) kernel: &'a Path,
     /// The archive of its first root.
     pub(crate) initramfs: &'a [u8],
-    /// Parameters of the kernel beside those that we always give it.
+    /// Parameters of the kernel beside the ones we always pass.
     pub(crate) parameters: &'a str,
     /// The image of its disk, if it has one.
     pub(crate) disk: Option<&'a Path>,

@@ -24,7 +24,7 @@ struct Reference {
     packages: &'static [&'static str],
 }
 
-/// Debian 13's kmod 34 is what we compare with, Debian 12's kmod 30 tells whether older readers take our indexes.
+/// Debian 13's kmod 34 is what we compare with, Debian 12's kmod 30 shows whether older readers accept our indexes.
 const REFERENCES: [Reference; 2] = [
     Reference {
         name: "kmod34",
@@ -65,7 +65,7 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     REFERENCES.iter().map(|reference| reference.name)
 }
 
-/// Whether the tests can do without the reference, and count those that need it as skipped.
+/// Whether the tests can do without the reference, and count the tests that need it as skipped.
 pub(crate) fn is_optional(name: &str) -> bool {
     REFERENCES.iter().any(|reference| reference.name == name && reference.optional)
 }

@@ -84,7 +84,7 @@ pub(crate) struct ScenarioRun<'a> {
     pub(crate) tools: Tools<'a>,
     /// Run only those whose names contain this.
     pub(crate) only: Option<&'a str>,
-    /// Parameters of the kernel beside those that a scenario asks for.
+    /// Parameters of the kernel beside the ones a scenario asks for.
     pub(crate) parameters: &'a str,
     /// QEMU's accelerator.
     pub(crate) accelerator: &'a str,
@@ -287,7 +287,7 @@ impl ScenarioResult {
     pub(crate) fn print(&self) {
         let result = if self.passed() { "pass" } else { "FAIL" };
         println!("  {result}  {:28} {:>6} s", self.name, self.seconds);
-        // A scenario that passed has something to tell in lines that begin with "= ", such as how much it compared.
+        // A scenario that passed reports in lines that begin with "= ", such as how much it compared.
         let shown = self.log.iter().filter(|line| !self.passed() || line.starts_with("= "));
         shown.for_each(|line| println!("    | {line}"));
     }

@@ -4,7 +4,7 @@
 //! does it work on a kernel; then what keeps the source in order; at last what takes a kernel of our own. `--quick` is
 //! what a contributor runs in between: no machine is booted, and nothing but crates is downloaded.
 //!
-//! The tests of the tools run the static release binary, the one that people get. Environment variables tell them what
+//! The tests of the tools run the static release binary, the one that people get. Environment variables say what
 //! there is: `MODUTILS_KMOD` names the binary, `MODUTILS_CACHE` the cache, `MODUTILS_FULL=1` asks for every module tree whole,
 //! `MODUTILS_MISSING` names the list of what could not be had, and `MODUTILS_SKIPPED` the file in which a test says that
 //! it did without, see `testkit::cache`.
@@ -38,7 +38,7 @@ pub(crate) struct Options {
     /// fuzz targets, build with a packager's variables; a test that would be skipped fails
     #[arg(long)]
     full: bool,
-    /// Only what takes no virtual machine and no download but crates; says what it leaves out
+    /// Only what takes no virtual machine and no download but crates; says what it omits
     #[arg(long, conflicts_with = "full")]
     quick: bool,
 }

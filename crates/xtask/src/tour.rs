@@ -40,7 +40,7 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// Whether README.md tells what these tools say.
+/// Whether README.md shows what these tools print.
 ///
 /// # Errors
 /// When it does not.
@@ -103,7 +103,7 @@ fn tour(cache: &Cache, binary: &Path) -> Result<(String, String)> {
     Ok((tree.version.clone(), markdown(&lines)?))
 }
 
-/// The lines of the machine as markdown: what is told, and below it what was typed and said.
+/// The lines of the machine as markdown: the narration, and below it what was typed and printed.
 fn markdown(lines: &[String]) -> Result<String> {
     let mut text = String::new();
     let mut open = false;

@@ -119,7 +119,7 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     RECIPES.iter().map(|recipe| recipe.name)
 }
 
-/// Whether the tests can do without the tree, and count those that need it as skipped.
+/// Whether the tests can do without the tree, and count the tests that need it as skipped.
 pub(crate) fn is_optional(name: &str) -> bool {
     recipe(name).is_some_and(|recipe| matches!(recipe.origin, Origin::Debian(kernel) if kernel.any_series))
 }

@@ -1,4 +1,4 @@
-//! A case as data: what stands in the root, what is run, and what may differ.
+//! A case as data: what the root contains, what is run, and what may differ.
 
 use std::time::Duration;
 
@@ -141,7 +141,7 @@ pub(crate) struct Case {
     pub(crate) quiet: bool,
 }
 
-/// The option does what it is for. `of` is "TOOL OPTION"; `argv` is split at blanks, [`words`] tells how.
+/// The option does what it is for. `of` is "TOOL OPTION"; `argv` is split at blanks, see [`words`].
 pub(crate) fn works(of: &'static str, what: &'static str, argv: &str) -> Case {
     case(of, Aspect::Works, what, argv)
 }
@@ -178,7 +178,7 @@ impl Case {
         self
     }
 
-    /// A file; `@` at the start stands for the directory of the modules. Text is unescaped as [`words`] tells.
+    /// A file; `@` at the start means the directory of the modules. Text is unescaped as [`words`] describes.
     pub(crate) fn file(self, path: &str, text: &str) -> Case {
         let bytes = unescape(&text.replace('@', MODULE_DIRECTORY));
         self.step(Step::File(path.replace('@', MODULE_DIRECTORY), bytes))

@@ -22,7 +22,7 @@ pub(crate) enum Row {
     DryRunPrints,
     /// `--show-exports NAME`, likewise `--show-modversions`.
     ShowByName,
-    /// What failed is told in kmod's words, then why, indented.
+    /// What failed is reported in kmod's words, then why, indented.
     Cause,
     /// `__version_ext_names` and `__version_ext_crcs`.
     LongVersions,

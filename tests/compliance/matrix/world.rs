@@ -258,7 +258,7 @@ fn own(text: &str) -> String {
     text.split_inclusive('\n').filter(|line| !of_library(line) && complaint(line).is_none()).collect()
 }
 
-/// `FILE line N` of a message about a bad line; `FILE` where kmod tells no line.
+/// `FILE line N` of a message about a bad line; `FILE` where kmod reports no line.
 fn complaint(message: &str) -> Option<String> {
     if let Some((_, rest)) = message.split_once("kmod_config_parse: ") {
         let (file, deprecated) =

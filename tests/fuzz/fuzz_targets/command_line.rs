@@ -1,4 +1,4 @@
-//! The kernel command line: settings written down anew are read as the same settings.
+//! The kernel command line: settings written again are read as the same settings.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! modprobe.d: what a line means does not change when it is written down anew; questions about any module end.
+//! modprobe.d: what a line means does not change when it is written again; questions about any module end.
 #![no_main]
 
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Any bytes as a module file: every fact is told or is an error, in proportion to the file.
+//! Any bytes as a module file: every fact is reported or is an error, in proportion to the file.
 #![no_main]
 
 use std::path::Path;

@@ -1,5 +1,5 @@
 //! A module of any machine, its section headers and bytes changed, in any compression: read from memory and from a
-//! file it tells the same.
+//! file it reports the same.
 #![no_main]
 
 use std::path::Path;

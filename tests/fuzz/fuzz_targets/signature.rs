@@ -1,4 +1,4 @@
-//! Signatures: any block with a sound trailer, read from the end of a file and from bytes alike.
+//! Signatures: any block with a sound trailer, read from the end of a file and from bytes in memory.
 #![no_main]
 
 use std::path::Path;

@@ -60,7 +60,7 @@ fn order(directory: &Path, text: &[u8]) {
     assert_eq!(before, after);
 }
 
-/// Each line of `modules.builtin` is a name in the index, or told.
+/// Each line of `modules.builtin` is a name in the index, or reported.
 fn builtin_names(directory: &Path, text: &[u8]) {
     write(directory, "modules.builtin", text);
     let mut reported = 0;

@@ -210,7 +210,7 @@ fn name(input: &mut Unstructured<'_>, longest: usize) -> arbitrary::Result<Vec<u
     Ok(bytes.iter().map(|&byte| if byte == 0 { b'a' } else { byte }).collect())
 }
 
-/// Reads everything a module file can tell, and checks that it stays in proportion to the file. The result is all
+/// Reads everything a module file can report, and checks that it stays in proportion to the file. The result is all
 /// of it as text, to compare two ways of reading.
 pub fn check_facts(contents: Contents) -> Vec<String> {
     let plain = contents.len() as usize;

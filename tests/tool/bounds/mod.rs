@@ -1,6 +1,6 @@
 //! What a file may hold is bounded by nothing but its writer's malice; what a tool takes for it is bounded here.
 //!
-//! Every run has bounds of memory (address space) and of processor time. The time only tells a tool that would never
+//! Every run has bounds of memory (address space) and of processor time. The time only detects a tool that would never
 //! end: the machine may be slow.
 
 mod configuration;

@@ -21,7 +21,7 @@ pub(super) fn with_options_of_environment(invocation: &Invocation) -> Invocation
 }
 
 /// The environment of commands: ours, unless a caller with fewer privileges set it. Our own options follow
-/// those that `MODPROBE_OPTIONS` already has.
+/// the ones that `MODPROBE_OPTIONS` already has.
 pub(super) fn for_commands(options: &Options) -> Environment {
     let environment = match startup::is_secure() {
         true => Environment::default(),

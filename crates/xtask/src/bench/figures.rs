@@ -27,7 +27,7 @@ pub(super) struct Summary {
     pub(super) theirs: f64,
     /// The median of the pairs' ratios: what slows the machine down for a while slows both runs of a pair.
     pub(super) ratio: f64,
-    /// The ratios' lower and upper quartile, which tell how noisy the machine was.
+    /// The ratios' lower and upper quartile, which show how noisy the machine was.
     pub(super) quartiles: (f64, f64),
 }
 

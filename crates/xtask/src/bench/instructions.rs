@@ -75,7 +75,7 @@ pub(super) fn count(world: &BenchRoots, side: BenchSide, call: &ToolCall) -> Res
     command.arg(format!("/{INSIDE}/callgrind-amd64-linux"));
     command.args(["--tool=callgrind", "-q"]).arg(format!("--callgrind-out-file=/{RESULT}"));
     command.arg(format!("/usr/sbin/{}", call.tool)).args(&call.arguments);
-    // Its program is started without the script that usually tells it these.
+    // Its program is started without the script that usually sets these.
     command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
     command.env("VALGRIND_LIB", format!("/{INSIDE}")).env("VALGRIND_LAUNCHER", "/usr/bin/valgrind");
     process::output(&mut command)?;

@@ -1,4 +1,4 @@
-//! Loading real modules: a scenario does that in an emulated machine with two processors, and tells how long each side
+//! Loading real modules: a scenario does that in an emulated machine with two processors, and reports how long each side
 //! took. The machine's clock has hundredths of seconds.
 
 use std::path::Path;
@@ -46,7 +46,7 @@ pub(super) fn rows(cache: &Cache, binary: &Path, rounds: usize) -> Vec<ResultRow
     ROWS.iter().map(row).collect()
 }
 
-/// Runs the scenario; what it tells.
+/// Runs the scenario and returns what it reports.
 fn report(cache: &Cache, binary: &Path, rounds: usize) -> Result<String> {
     let tree = |name: &str| trees::provide(cache, name)?.context("no such tree");
     let (kernel, other) = (tree(KERNEL)?, tree(OTHER)?);

@@ -1,7 +1,7 @@
 //! Running the tools of both sides in turn, and what each run cost.
 //!
 //! Both are started and waited for by the same few lines, so that what these cost is the same for both: posix_spawn(3)
-//! from within the side's root, and wait4(2), which tells the processor's time and the peak memory of that process alone.
+//! from within the side's root, and wait4(2), which reports the processor's time and the peak memory of that process alone.
 //! What the process that calls them has resident when it starts one counts as that one's, too (the kernel takes the
 //! peak before exec(2) along), which is why everything here keeps to a few megabytes.
 
@@ -43,7 +43,7 @@ pub(super) enum Runs {
     For(Duration),
 }
 
-/// The fewest and the most pairs that a time is used for: less is no median, more tells nothing new.
+/// The fewest and the most pairs that a time is used for: less is no median, more adds nothing.
 const BOUNDS: (usize, usize) = (5, 400);
 
 impl Runs {
@@ -73,7 +73,7 @@ pub(super) fn pairs(
         before(side)?;
         once(world, side, if side == BenchSide::Ours { ours } else { theirs })
     };
-    // The first pair warms the caches up, and tells how long one takes.
+    // The first pair warms the caches up, and shows how long one takes.
     let start = Instant::now();
     run(BenchSide::Theirs)?;
     run(BenchSide::Ours)?;

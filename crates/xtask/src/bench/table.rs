@@ -25,7 +25,7 @@ pub(super) struct ResultRow {
 pub(super) struct Measurement {
     pub(super) pairs: usize,
     pub(super) summary: Summary,
-    /// The processor's time, where that tells something.
+    /// The processor's time, where that is meaningful.
     pub(super) cpu: Option<Summary>,
 }
 

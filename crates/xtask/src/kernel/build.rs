@@ -13,7 +13,7 @@ use crate::kernel::progress;
 use crate::kernel::source;
 use crate::process;
 
-/// What `install-extmod-build` leaves out and Rust or signing needs. Patterns of a shell in the build directory.
+/// What `install-extmod-build` omits and Rust or signing needs. Patterns of a shell in the build directory.
 const ALSO_EXTERNAL: &str =
     ".config include/config rust/*.rmeta rust/*.so certs/signing_key.pem certs/signing_key.x509";
 
@@ -72,7 +72,7 @@ impl Build {
     }
 
     fn configure(&self, fragment: &Path) -> Result<()> {
-        // A second `tinyconfig` would make everything anew after a run that was stopped.
+        // A second `tinyconfig` would rebuild everything after a run that was stopped.
         let stamp = self.objects.join("configured");
         if stamp.exists() {
             return Ok(());

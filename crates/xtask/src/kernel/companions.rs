@@ -67,7 +67,7 @@ impl ModuleBuild<'_> {
         self.keep(&usual, &unsigned, |_| Ok(()))?;
         self.keep(&usual, result, |module| self.sign(module))?;
         self.keep(&usual, &result.join("basic"), |module| {
-            // modpost can't leave out these tables: some symbol of every Rust module has a long name.
+            // modpost cannot omit these tables: some symbol of every Rust module has a long name.
             let tables =
                 ["__version_ext_crcs", "__version_ext_names"].map(|name| format!("--remove-section={name}"));
             process::run(Command::new("objcopy").args(tables).arg(module))?;

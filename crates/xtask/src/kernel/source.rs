@@ -37,7 +37,7 @@ pub(super) fn provide(cache: &Cache) -> Result<PathBuf> {
     })
 }
 
-/// The version that a package's file name tells, `7.2.12-1~bpo13+1`; without a package, of the known one.
+/// The version in a package's file name, `7.2.12-1~bpo13+1`; without a package, of the known one.
 pub(super) fn version(package: Option<&Path>) -> &str {
     let name = package.and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or(KNOWN.0);
     name.rsplit('/').next().and_then(|name| name.split('_').nth(1)).unwrap_or(name)

@@ -89,7 +89,7 @@ pub(super) fn package(cache: &Cache, site: &str, package: &Package) -> Result<Pa
 /// As [`package`].
 pub(super) fn get(url: &str, file: &Path, size: Option<u64>) -> Result<()> {
     let site = site_of(url);
-    // Where a site was out of reach a moment ago, one attempt tells whether it still is.
+    // Where a site was out of reach a moment ago, one attempt shows whether it still is.
     let pauses = if is_out_of_reach(site) { &[][..] } else { &PAUSES };
     let mut attempts = 0;
     loop {

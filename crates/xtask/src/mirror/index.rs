@@ -71,8 +71,8 @@ fn packages_of(index: &str) -> impl Iterator<Item = Package> {
     })
 }
 
-/// The `RELEASE` of `RELEASE-FLAVOUR`: all parts of it begin with a digit, which tells `6.12.1+deb13` of the flavour
-/// `amd64` from `6.12.1+deb13-cloud`, and it has three numbers, which tells it from `6.12-amd64`, a package of nothing
+/// The `RELEASE` of `RELEASE-FLAVOUR`: all parts of it begin with a digit, which separates `6.12.1+deb13` of the flavour
+/// `amd64` from `6.12.1+deb13-cloud`, and it has three numbers, which separates it from `6.12-amd64`, a package of nothing
 /// but a dependency.
 pub(super) fn kernel_release<'a>(rest: &'a str, flavour: &str) -> Option<&'a str> {
     let release = rest.strip_suffix(flavour)?.strip_suffix('-')?;

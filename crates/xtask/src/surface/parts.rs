@@ -208,7 +208,7 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// The fields of a structure or variant. Of those that are private, the source of an error can be had all the same, and
+    /// The fields of a structure or variant. Of the private ones, the source of an error is still reachable, and
     /// `#[from]` makes an implementation that names its type.
     fn fields(&mut self, path: &str, fields: &Fields, generics: &Generics, is_error: bool, all_public: bool) {
         for (place, field) in fields.iter().enumerate() {

@@ -30,7 +30,7 @@ pub(super) struct Count {
 }
 
 impl Count {
-    /// Takes out of the passed tests those that say they were skipped, in lines of `whole` or `part`, the test's name and
+    /// Removes from the passed tests the ones that report they were skipped, in lines of `whole` or `part`, the test's name and
     /// the cause, with tabs between them.
     pub(super) fn take_skips(&mut self, lines: &str) {
         for line in lines.lines() {
@@ -152,7 +152,7 @@ impl Stages {
         self.total.partly.extend(count.partly);
     }
 
-    /// The last lines: what was skipped and left out, what it took, and the count.
+    /// The last lines: what was skipped and omitted, what it took, and the count.
     ///
     /// # Errors
     /// When a stage failed.
