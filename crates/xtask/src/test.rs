@@ -9,9 +9,6 @@
 //! `MODUTILS_MISSING` names the list of what could not be had, and `MODUTILS_SKIPPED` the file in which a test says that
 //! it did without, see `testkit::cache`.
 
-mod materials;
-mod stages;
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -19,17 +16,16 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::cache::Cache;
+use crate::materials::Materials;
 use crate::mirror::{self, Unavailable};
 use crate::packages::{
     self, CURL, CXX, FISH, GZIP, JSONSCHEMA, OPENSSL, PYTHON, QEMU, READELF, XZ, ZSH, ZSTD,
 };
+use crate::stages::{Count, Stages};
 use crate::{
     binary, cargo, features, fuzz, kernel, man, outside, packaging, process, scenarios, surface, tour, vm,
     workspace,
 };
-use stages::{Count, Stages};
-
-pub(crate) use materials::{BUSYBOX, Materials};
 
 /// The options of `cargo xtask test`.
 #[derive(Args)]

@@ -24,7 +24,7 @@ const READER: &str =
     "import json, sys; print(*(m[\"signature\"][\"hash\"] for m in json.load(sys.stdin)[\"modules\"]))";
 
 /// What the tour needs of the cache: a kernel with its modules, a module of another, a shell.
-pub(crate) const NEEDS: [&str; 3] = ["trixie-cloud", "bookworm-cloud", crate::test::BUSYBOX];
+pub(crate) const NEEDS: [&str; 3] = ["trixie-cloud", "bookworm-cloud", crate::materials::BUSYBOX];
 
 /// Writes the tour into README.md.
 ///

@@ -7,8 +7,8 @@ use clap::{Args, ValueEnum};
 
 use crate::cache::Cache;
 use crate::guest::Tools;
+use crate::materials::{BUSYBOX, Materials};
 use crate::scenarios::{self, ExtraModules, ScenarioResult, ScenarioRun};
-use crate::test::{BUSYBOX, Materials};
 use crate::trees::KernelTree;
 use crate::{binary, kernel, minimal, trees, workspace};
 

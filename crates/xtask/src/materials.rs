@@ -9,7 +9,7 @@ use tempfile::NamedTempFile;
 
 use crate::cache::Cache;
 use crate::mirror::{self, Unavailable};
-use crate::test::stages::{Count, Stages};
+use crate::stages::{Count, Stages};
 use crate::{busybox, reference, trees};
 
 /// The guest's shell, among the names of trees and references.
@@ -44,7 +44,7 @@ impl<'a> Materials<'a> {
     ///
     /// # Errors
     /// When the list of what is missing cannot be written.
-    pub(super) fn gather(cache: &'a Cache, stages: &mut Stages) -> Result<Materials<'a>> {
+    pub(crate) fn gather(cache: &'a Cache, stages: &mut Stages) -> Result<Materials<'a>> {
         let mut missing: Vec<MissingMaterial> = Vec::new();
         stages.tests("kernels, module trees and the packaged kmod", || {
             let mut count = Count::default();
@@ -74,7 +74,7 @@ impl<'a> Materials<'a> {
     ///
     /// # Errors
     /// As [`Materials::gather`].
-    pub(super) fn cached(cache: &'a Cache) -> Result<Materials<'a>> {
+    pub(crate) fn cached(cache: &'a Cache) -> Result<Materials<'a>> {
         let absent = |name: &&'static str| !place(cache, name).exists();
         let missing =
             |name| MissingMaterial { name, cause: "it is not in the cache".to_owned(), optional: true };
@@ -91,11 +91,11 @@ impl<'a> Materials<'a> {
         Ok(Materials { cache, missing, list })
     }
 
-    pub(super) fn cache(&self) -> &Cache {
+    pub(crate) fn cache(&self) -> &Cache {
         self.cache
     }
 
-    pub(super) fn list(&self) -> &Path {
+    pub(crate) fn list(&self) -> &Path {
         self.list.path()
     }
 

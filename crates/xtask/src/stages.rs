@@ -12,7 +12,7 @@ use crate::{cargo, process};
 
 /// A test that was not run, or not on all there should have been.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Skip {
+pub(crate) struct Skip {
     /// The test.
     name: String,
     /// What it lacked, and why that could not be had.
@@ -21,18 +21,18 @@ pub(super) struct Skip {
 
 /// How many tests passed and failed, and which were skipped.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Count {
-    pub(super) passed: usize,
-    pub(super) failed: usize,
-    pub(super) skipped: Vec<Skip>,
+pub(crate) struct Count {
+    pub(crate) passed: usize,
+    pub(crate) failed: usize,
+    pub(crate) skipped: Vec<Skip>,
     /// Tests that passed on less than there should have been.
-    pub(super) partly: Vec<Skip>,
+    pub(crate) partly: Vec<Skip>,
 }
 
 impl Count {
     /// Removes from the passed tests the ones that report they were skipped, in lines of `whole` or `part`, the test's name and
     /// the cause, with tabs between them.
-    pub(super) fn take_skips(&mut self, lines: &str) {
+    pub(crate) fn take_skips(&mut self, lines: &str) {
         for line in lines.lines() {
             let mut fields = line.splitn(3, '\t');
             let (Some(kind), Some(name), Some(cause)) = (fields.next(), fields.next(), fields.next()) else {
@@ -66,7 +66,7 @@ impl From<Vec<ScenarioResult>> for Count {
 }
 
 /// What has been run so far.
-pub(super) struct Stages {
+pub(crate) struct Stages {
     start: Instant,
     /// Whether a skipped test is a failed one.
     full: bool,
@@ -76,7 +76,7 @@ pub(super) struct Stages {
 }
 
 impl Stages {
-    pub(super) fn new(full: bool) -> Stages {
+    pub(crate) fn new(full: bool) -> Stages {
         Stages {
             start: Instant::now(),
             full,
@@ -87,12 +87,12 @@ impl Stages {
     }
 
     /// Runs a stage that is not made of tests.
-    pub(super) fn check(&mut self, name: &'static str, stage: impl FnOnce() -> Result<()>) {
+    pub(crate) fn check(&mut self, name: &'static str, stage: impl FnOnce() -> Result<()>) {
         self.value(name, stage);
     }
 
     /// The same of a stage that makes something; none if it failed.
-    pub(super) fn value<T>(&mut self, name: &'static str, stage: impl FnOnce() -> Result<T>) -> Option<T> {
+    pub(crate) fn value<T>(&mut self, name: &'static str, stage: impl FnOnce() -> Result<T>) -> Option<T> {
         let mut value = None;
         self.tests(name, || {
             value = Some(stage()?);
@@ -102,7 +102,7 @@ impl Stages {
     }
 
     /// Runs a stage made of tests.
-    pub(super) fn tests(&mut self, name: &'static str, stage: impl FnOnce() -> Result<Count>) {
+    pub(crate) fn tests(&mut self, name: &'static str, stage: impl FnOnce() -> Result<Count>) {
         println!("      {name} …");
         let start = Instant::now();
         let result = stage();
@@ -124,13 +124,13 @@ impl Stages {
     }
 
     /// Counts a stage that could not be run as one failure.
-    pub(super) fn not_run(&mut self, name: &'static str, cause: &str) {
+    pub(crate) fn not_run(&mut self, name: &'static str, cause: &str) {
         println!("      not run: {name}: {cause}");
         self.add(name, Duration::ZERO, Count { failed: 1, ..Count::default() });
     }
 
     /// Says at the end that this was not asked for.
-    pub(super) fn omit(&mut self, what: &str, how: &str) {
+    pub(crate) fn omit(&mut self, what: &str, how: &str) {
         self.omitted.push(format!("{what}: {how}"));
     }
 
@@ -156,7 +156,7 @@ impl Stages {
     ///
     /// # Errors
     /// When a stage failed.
-    pub(super) fn finish(self, cache: Option<&Cache>) -> Result<()> {
+    pub(crate) fn finish(self, cache: Option<&Cache>) -> Result<()> {
         println!();
         for (title, skips) in [("skipped", &self.total.skipped), ("without a part", &self.total.partly)] {
             let mut by_cause: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
