@@ -22,7 +22,7 @@ impl ModuleName {
     /// The name of the module that a file holds: its file name up to the first dot, normalised.
     /// `None` where the path has no file name or it starts with a dot.
     pub fn from_path(path: &Path) -> Option<Self> {
-        let file_name = path.file_name()?.as_encoded_bytes();
+        let file_name = file_name(path)?;
         let stem = bytes::split_once(file_name, b'.').map_or(file_name, |(stem, _)| stem);
         (!stem.is_empty()).then(|| Self::new(stem))
     }
@@ -111,6 +111,16 @@ fn underscores(name: &[u8]) -> BString {
     name.iter().map(|&byte| if byte == b'-' { b'_' } else { byte }).collect::<Vec<u8>>().into()
 }
 
+/// As [`Path::file_name`], which walks over the components backwards: half of what `modprobe -D` of many names took.
+fn file_name(path: &Path) -> Option<&[u8]> {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    let tail = bytes.rfind_byte(b'/').map_or(Some(bytes), |slash| bytes.get(slash + 1..))?;
+    match tail {
+        b"" | b"." | b".." => Some(path.file_name()?.as_encoded_bytes()),
+        name => Some(name),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,5 +145,18 @@ mod tests {
         assert_eq!(name("/m/a.b.ko").as_deref(), Some("a"));
         assert_eq!(name("/m/.ko"), None);
         assert_eq!(name("/"), None);
+    }
+
+    #[test]
+    fn the_file_name_is_that_of_the_standard_library() {
+        let parts = ["", "/", "a", "b.ko", ".", "..", "/.", "/..", "//", "x/"];
+        for (one, two, three) in parts
+            .iter()
+            .flat_map(|one| parts.iter().flat_map(move |two| parts.map(|three| (one, two, three))))
+        {
+            let path = format!("{one}{two}{three}");
+            let expected = Path::new(&path).file_name().map(std::ffi::OsStr::as_encoded_bytes);
+            assert_eq!(file_name(Path::new(&path)), expected, "{path:?}");
+        }
     }
 }
