@@ -88,7 +88,7 @@ pub(crate) fn package(cache: &Cache, suite: &str, arch: &str, name: &str, versio
 /// The packages that together hold a kernel's image and its modules, in the cache.
 ///
 /// # Errors
-/// As [`package`].
+/// As [`package()`].
 pub(crate) fn kernel(cache: &Cache, kernel: &Kernel) -> Result<Vec<PathBuf>> {
     let Kernel { suite, series, arch, flavour, any_series } = *kernel;
     let what = format!("kernel {series} {flavour} of {suite} for {arch}");
@@ -106,7 +106,7 @@ pub(crate) fn kernel(cache: &Cache, kernel: &Kernel) -> Result<Vec<PathBuf>> {
 /// The file of a known path and checksum, in the cache.
 ///
 /// # Errors
-/// As [`package`].
+/// As [`package()`].
 pub(crate) fn known(cache: &Cache, file: &str, sha256: &str) -> Result<PathBuf> {
     packages::need(&[CURL])?;
     let package = Package { file: file.to_owned(), sha256: sha256.to_owned(), ..Package::default() };
@@ -119,7 +119,7 @@ pub(crate) fn known(cache: &Cache, file: &str, sha256: &str) -> Result<PathBuf> 
 /// The newest package of these archives whose name is `prefix` and a number, in the cache.
 ///
 /// # Errors
-/// As [`package`].
+/// As [`package()`].
 pub(crate) fn numbered(cache: &Cache, suites: &[&str], prefix: &str) -> Result<PathBuf> {
     let is_wanted = |package: &Package| {
         let number = package.name.strip_prefix(prefix);
