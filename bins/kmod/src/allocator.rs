@@ -15,6 +15,8 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
+// SAFETY: these are mimalloc's functions of the same names with the same parameters (mimalloc.h), which `build.rs`
+// compiles into the binary.
 unsafe extern "C" {
     fn mi_malloc_aligned(size: usize, align: usize) -> *mut u8;
     fn mi_zalloc_aligned(size: usize, align: usize) -> *mut u8;

@@ -44,7 +44,8 @@ fn version_option() -> Arg {
     flag('V', "version", "Show the version").action(ArgAction::Version)
 }
 
-fn help() -> Arg {
+/// `-h` and `--help`, which print the help and end the tool.
+pub fn help() -> Arg {
     flag('h', "help", "Show this help").action(ArgAction::Help)
 }
 

@@ -14,13 +14,7 @@ pub(super) fn add_to(command: Command) -> Command {
         .arg(cli::value('d', "dirname", "DIR", "Use the module directories below DIR"))
         .arg(cli::value('S', "set-version", "VERSION", "Use this kernel release instead of the running one"))
         .arg(cli::json())
-        .arg(
-            clap::Arg::new("help")
-                .short('h')
-                .long("help")
-                .action(clap::ArgAction::Help)
-                .help("Show this help"),
-        )
+        .arg(cli::help())
 }
 
 /// Opens the configuration and the indexes that the options select, and reports faults in them.

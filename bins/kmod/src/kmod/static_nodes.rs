@@ -49,13 +49,7 @@ pub(super) fn command() -> clap::Command {
         .arg(cli::arguments("ARGUMENT").hide(true))
         .arg(cli::value('f', "format", "FORMAT", "human (for reading), tmpfiles (tmpfiles.d) or devname"))
         .arg(cli::value('o', "output", "FILE", "Write to this file"))
-        .arg(
-            clap::Arg::new("help")
-                .short('h')
-                .long("help")
-                .action(clap::ArgAction::Help)
-                .help("Show this help"),
-        )
+        .arg(cli::help())
 }
 
 fn write_nodes(format: NodeFormat, output: Option<&Path>, report: &mut Report) -> Status {
