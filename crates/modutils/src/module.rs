@@ -18,7 +18,7 @@ use crate::{
     config::Line,
     index::DependencyLine,
     lookup::{self, Candidate},
-    module_file::{ExportedSymbol, ModInfo, ModuleFile, NeededSymbol, SymbolVersion},
+    module_file::{ExportedSymbol, ModInfo, ModuleFile, NeededSymbol, Signature, SymbolVersion},
     once::get_or_try_init,
 };
 
@@ -298,12 +298,11 @@ impl Module {
         self.file()?.map_or_else(|| Ok(Vec::new()), ModuleFile::needed_symbols)
     }
 
-    #[cfg(feature = "signature")]
     /// The signature of its file; `None` where it is not signed, or has no file.
     ///
     /// # Errors
     /// As for [`Module::file`] and [`ModuleFile::signature`].
-    pub fn signature(&self) -> Result<Option<crate::module_file::Signature>> {
+    pub fn signature(&self) -> Result<Option<Signature>> {
         self.file()?.map_or(Ok(None), ModuleFile::signature)
     }
 }
@@ -323,5 +322,5 @@ fn absolute(path: &OsStr, current_directory: &Path) -> PathBuf {
     OsStr::from_bytes(&joined).into()
 }
 
-#[cfg(all(test, feature = "kernel", feature = "signature"))]
+#[cfg(test)]
 mod tests;

@@ -5,7 +5,6 @@ use std::iter;
 use crate::{
     Context, Module, ModuleName, Result,
     config::Line,
-    lookup::Candidate,
     plan::{self, LoadOptions, Plan, RemoveOptions, inputs::PlanInputs},
 };
 
@@ -61,22 +60,20 @@ impl Planner {
     /// When an index cannot be read.
     pub fn remove(&mut self, module: &Module, options: &RemoveOptions) -> Result<Plan> {
         let target = module.candidate();
-        let holders = self.holders(target, options);
+        let holders = self.holders(&target.module, options);
         self.known.gather(&self.context, iter::once(&target.module).chain(&holders))?;
         Ok(plan::unload(self.context.modprobe_config(), &self.known, target, options, &holders))
     }
 
+    /// The loaded modules that are to be removed before this one.
     #[cfg(feature = "kernel")]
-    fn holders(&self, target: &Candidate, options: &RemoveOptions) -> Vec<ModuleName> {
-        match options.with_holders() {
-            true => self.context.kernel().all_holders(&target.module),
-            false => Vec::new(),
-        }
+    fn holders(&self, module: &ModuleName, options: &RemoveOptions) -> Vec<ModuleName> {
+        if options.with_holders() { self.context.kernel().all_holders(module) } else { Vec::new() }
     }
 
-    /// Without the running kernel nobody knows any.
+    /// None: without the kernel, that cannot be asked for.
     #[cfg(not(feature = "kernel"))]
-    fn holders(&self, _: &Candidate, _: &RemoveOptions) -> Vec<ModuleName> {
+    fn holders(&self, _: &ModuleName, _: &RemoveOptions) -> Vec<ModuleName> {
         Vec::new()
     }
 }

@@ -17,7 +17,7 @@ fuzz_target!(|input: &[u8]| {
     let trailer = [&[1, *hash, *kind, *signer, *key, 0, 0, 0][..], &(length as u32).to_be_bytes()].concat();
     let bytes = [&b"module"[..], block, &trailer, MAGIC].concat();
     memory::within((1 << 20) + 16 * bytes.len(), || {
-        let parsed = Signature::parse(&bytes);
+        let parsed = Signature::parse(&bytes).expect("messages are read");
         let contents = Contents::from_bytes(Path::new("m.ko"), bytes.clone()).expect("plain bytes");
         let read = modutils::internals::module_file::read_signature(&contents).expect("bytes in memory");
         assert_eq!(parsed, read);

@@ -194,7 +194,8 @@ mod tests {
 
     /// A signature from these parts; the last is a `struct module_signature`.
     fn signature(parts: &[&[u8]]) -> Signature {
-        Signature::parse(&[&parts.concat()[..], b"~Module signature appended~\n"].concat()).unwrap()
+        let bytes = [&parts.concat()[..], b"~Module signature appended~\n"].concat();
+        Signature::parse(&bytes).unwrap().unwrap()
     }
 
     fn rendered(section: &[u8], field: Option<&str>, null: bool) -> String {

@@ -1,10 +1,4 @@
-use std::{
-    fs,
-    path::PathBuf,
-    sync::{Arc, Mutex},
-    thread,
-    time::Duration,
-};
+use std::{fs, path::PathBuf, thread, time::Duration};
 
 use super::*;
 
@@ -168,6 +162,8 @@ fn threads_share_a_context_whose_indexes_are_not_open_yet() {
 #[cfg(feature = "kernel")]
 #[test]
 fn notices_come_from_wherever_a_context_is_used() {
+    use std::sync::{Arc, Mutex};
+
     let system = System::new();
     system.write("etc/modprobe.d/a.conf", "nonsense\n");
     system.write("proc/modules", "a 1 0 - Live 0x0\nnonsense\n");

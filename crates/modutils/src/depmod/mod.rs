@@ -42,7 +42,7 @@ use std::{io, path::Path};
 
 pub(crate) use self::{
     analysis::{Analysis, Checks, analyse, for_each_need, read_facts},
-    tree::{Tree, TreeFile},
+    tree::TreeFile,
 };
 pub use self::{
     complete::Incomplete,

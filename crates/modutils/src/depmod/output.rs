@@ -255,7 +255,12 @@ mod tests {
     use super::*;
     use crate::depmod::output_file::in_order_of_replacement;
     use crate::{
-        depmod::{self, Checks, Tree, cache::CachedFacts, graph::Check, tree::Configuration},
+        depmod::{
+            self, Checks,
+            cache::CachedFacts,
+            graph::Check,
+            tree::{Configuration, Tree},
+        },
         index::Trie,
     };
 

@@ -4,5 +4,7 @@
 pub mod extension;
 pub mod signature;
 pub mod symbol;
+#[cfg(feature = "depmod")]
 pub mod symvers;
+#[cfg(feature = "depmod")]
 pub mod system_map;

@@ -11,9 +11,11 @@ mod guide;
 mod node;
 mod set;
 mod trie;
+#[cfg(any(feature = "depmod", test))]
 mod trie_writer;
 mod window;
 
 pub use set::{DependencyLine, Index, Indexes};
 pub use trie::Trie;
+#[cfg(any(feature = "depmod", test))]
 pub use trie_writer::TrieBuilder;

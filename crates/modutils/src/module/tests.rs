@@ -3,7 +3,7 @@ use std::{fs, path::Path, thread};
 use testkit::{Crc, ModuleBuilder};
 
 use super::*;
-use crate::{Root, kernel::State};
+use crate::Root;
 
 /// A root with a module directory `m`, in which a few modules have files and lines.
 struct World(tempfile::TempDir);
@@ -121,7 +121,10 @@ fn a_module_in_a_file_has_that_path_and_must_be_there() {
 }
 
 #[test]
+#[cfg(feature = "kernel")]
 fn the_kernels_view_is_taken_each_time() {
+    use crate::kernel::State;
+
     let world = World::new("");
     let context = world.context();
     assert!(context.loaded().unwrap_err().is_not_found());

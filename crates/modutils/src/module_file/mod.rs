@@ -26,7 +26,6 @@
 //! let needed = module.needed_symbols()?[0];
 //! assert_eq!((needed.name, needed.crc, needed.binding), ("snd_card_new".into(), Some(0xbeef), Binding::Global));
 //! assert_eq!(module.exported_symbols()?[0].name, "snd_hello_new");
-//! # #[cfg(feature = "signature")]
 //! assert_eq!(module.signature()?, None);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -37,7 +36,6 @@ mod in_order;
 mod modinfo;
 mod needed;
 pub(crate) mod parameters;
-#[cfg(feature = "signature")]
 pub(crate) mod signature;
 mod this_module;
 mod versions;
@@ -50,7 +48,6 @@ pub use in_order::{Wanted, read_in_order};
 pub use modinfo::{Field, ModInfo};
 pub use needed::{Binding, NeededSymbol};
 pub use parameters::Parameter;
-#[cfg(feature = "signature")]
 pub use signature::{IdType, Signature};
 pub use this_module::ThisModule;
 pub use versions::SymbolVersion;
@@ -190,11 +187,12 @@ impl ModuleFile {
         ThisModule::parse(bytes, self.elf.class()).map(Some).map_err(|fault| self.fault(fault))
     }
 
-    #[cfg(feature = "signature")]
     /// The signature at the end of the file; `None` where the module is not signed.
     ///
     /// # Errors
-    /// When reading fails.
+    /// When reading fails; where the crate was built without its feature `signature`, an error of the kind
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) when the signature is a PKCS#7 message, as all are that
+    /// kernels since Linux 4.4 take.
     pub fn signature(&self) -> Result<Option<Signature>> {
         Signature::read(self.elf.contents())
     }
@@ -218,5 +216,5 @@ impl ModuleFile {
     }
 }
 
-#[cfg(all(test, feature = "signature", feature = "xz"))]
+#[cfg(test)]
 mod tests;

@@ -1,9 +1,6 @@
 //! Facts of modules that the testkit writes: for every machine, and for damaged files.
 
-use std::{
-    path::Path,
-    sync::{Arc, LazyLock},
-};
+use std::{path::Path, sync::LazyLock};
 
 use proptest::prelude::*;
 use testkit::{
@@ -118,8 +115,9 @@ fn a_crc_outside_its_section_agrees_with_nothing() {
 }
 
 #[test]
+#[cfg(feature = "signature")]
 fn a_pkcs7_signature_names_issuer_and_serial_number() {
-    let key = Arc::new(SigningKey::new("Some key", "0xFF00AA"));
+    let key = std::sync::Arc::new(SigningKey::new("Some key", "0xFF00AA"));
     let signed = module(&ModuleBuilder::new("m").signed_by(&key, "sha512"));
     let signature = signed.signature().unwrap().unwrap();
     assert_eq!(signature.id_type, IdType::Pkcs7);
@@ -158,8 +156,24 @@ fn a_signature_that_makes_no_sense_is_none() {
     for signature in odd {
         assert_eq!(module(&ModuleBuilder::new("m").signature(signature)).signature().unwrap(), None);
     }
+}
+
+#[test]
+#[cfg(feature = "signature")]
+fn a_pkcs7_message_that_makes_no_sense_is_a_signature_that_cannot_be_read() {
     let unreadable = module(&ModuleBuilder::new("m").signature(NewSignature::pkcs7(vec![1; 60])));
     assert!(!unreadable.signature().unwrap().unwrap().is_readable());
+}
+
+#[test]
+#[cfg(not(feature = "signature"))]
+fn a_pkcs7_signature_that_this_build_does_not_read_is_not_called_missing() {
+    use crate::ErrorKind;
+
+    let signed = module(&ModuleBuilder::new("m").signature(NewSignature::pkcs7(vec![1; 60])));
+    let error = signed.signature().unwrap_err();
+    assert_eq!((error.kind(), error.path()), (ErrorKind::Unsupported, Some(signed.path())));
+    assert_eq!(module(&ModuleBuilder::new("m")).signature().unwrap(), None);
 }
 
 /// Asks a file for everything.

@@ -29,8 +29,11 @@ impl RemoveOptions {
         self.ignore_commands = ignore_commands;
         self
     }
+}
 
-    #[cfg(feature = "kernel")]
+/// What takes the running kernel to plan.
+#[cfg(feature = "kernel")]
+impl RemoveOptions {
     /// Whether to remove all modules first that use it, directly or by way of others
     /// (`--remove-holders`).
     ///
@@ -52,7 +55,7 @@ impl RemoveOptions {
 /// module may have several steps: which of them finds it unused is only known when its turn comes.
 ///
 /// The modules that use it are `holders`, the last one to be unloaded first: modules that use one of them
-/// stand behind it, as [`Kernel::all_holders`](crate::kernel::Kernel::all_holders) has them.
+/// stand behind it, as `Kernel::all_holders` has them.
 pub(crate) fn unload(
     config: &ModprobeConfig,
     known: &PlanInputs,

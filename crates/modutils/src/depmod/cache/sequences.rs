@@ -61,7 +61,8 @@ impl Tree {
 
     /// One run with the cache of the last one and one without any: their facts must be the same.
     fn run(&mut self, when: &dyn Fn() -> String) {
-        let tree = depmod::Tree::find(self.directory.path(), Configuration::default(), &mut |_| ()).unwrap();
+        let tree =
+            depmod::tree::Tree::find(self.directory.path(), Configuration::default(), &mut |_| ()).unwrap();
         let files = tree.files();
         let cache = std::mem::take(&mut self.cache);
         let mut known = CachedFacts::parse(&cache, self.directory.path());

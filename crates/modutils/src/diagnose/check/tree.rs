@@ -10,7 +10,7 @@ use std::{
 use super::{Check, Counts, Prediction, Verdict};
 use crate::{
     ModuleName, Result,
-    depmod::{self, TreeFile},
+    depmod::tree::{self, TreeFile},
     diagnose::refusal::{
         examination::Question,
         examined_module::ExaminedModule,
@@ -24,7 +24,7 @@ use crate::{
 /// The modules that are installed for a kernel: found, and not yet read.
 pub struct Tree<'a> {
     check: &'a Check,
-    tree: depmod::Tree,
+    tree: tree::Tree,
 }
 
 /// What came out for all modules of a tree.
@@ -39,7 +39,7 @@ impl<'a> Tree<'a> {
     /// Finds all module files of the kernel.
     pub(super) fn find(check: &'a Check) -> Result<Self> {
         let Check { root, release, .. } = check;
-        let tree = depmod::Tree::of_release(root, release, &mut |notice| (check.sink)(notice))?;
+        let tree = tree::Tree::of_release(root, release, &mut |notice| (check.sink)(notice))?;
         Ok(Self { check, tree })
     }
 

@@ -173,14 +173,13 @@ mod tests {
         assert!(!Names::default().contains(b"kfree"));
     }
 
-    #[cfg(all(feature = "gzip", feature = "xz", feature = "zstd"))]
     #[test]
     fn a_kernel_is_found_whatever_stands_around_its_stream() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("vmlinuz");
         let kernel = b"\0Linux version 6.1\0kfree\0";
-        for compression in [testkit::Compression::Xz, testkit::Compression::Zstd, testkit::Compression::Gzip]
-        {
+        let is_plain = |form: &testkit::Compression| *form == testkit::Compression::Plain;
+        for compression in crate::file::readable().into_iter().skip_while(is_plain) {
             let stream = compression.compress(kernel);
             let image = [&b"loader \xfd7zXZ\0 and more"[..], &stream, b"\x1a\0\0\0 the end"].concat();
             std::fs::write(&path, image).unwrap();
