@@ -108,13 +108,6 @@ impl Context {
         }
     }
 
-    /// Without any configuration, as insmod, rmmod, lsmod and modinfo work.
-    pub fn without_configuration(root: Root, release: &Release) -> Self {
-        let indexes = Indexes::new(root.modules(release));
-        let (config, sink) = (ModprobeConfig::default(), Box::new(drop));
-        Self(Arc::new(Inner { root, config, indexes, sink }))
-    }
-
     /// Where things are.
     pub fn root(&self) -> &Root {
         &self.0.root

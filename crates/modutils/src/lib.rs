@@ -6,17 +6,30 @@
 //!   alias or modalias, or the loaded ones.
 //! - [`Module`] is asked for facts: its file, dependencies, soft and weak dependencies, options, firmware,
 //!   and what the running kernel says of it.
-//! - [`depmod::Run`] writes the indexes of a module directory in one call: all of them, or none.
-//! - [`plan::Planner`] says what loading or removing takes, step by step; a [`kernel::Kernel`] carries it out,
-//!   and [`kernel::Hooks`] let the caller watch, stop it, or run commands itself.
-//! - [`diagnose`] works out why the kernel refused a module or would refuse it, and why a request could not
-//!   be met.
+//! - [`plan::Planner`] says what loading or removing takes, step by step.
+#![cfg_attr(
+    feature = "kernel",
+    doc = "- A [`kernel::Kernel`] says what is loaded and carries plans out; [`kernel::Hooks`] let the caller watch, stop",
+    doc = "  it, or run commands itself."
+)]
+#![cfg_attr(
+    feature = "depmod",
+    doc = "- [`depmod::Run`] writes the indexes of a module directory in one call: all of them, or none."
+)]
+#![cfg_attr(
+    feature = "diagnose",
+    doc = "- [`diagnose`] works out why the kernel refused a module or would refuse it, and why a request could not be met."
+)]
 //! - [`module_file::ModuleFile`] reads a single file: `.modinfo`, versions, exports, needs, signature.
 //! - [`config`] and [`relations`] show the configuration, and which module needs which.
 //!
 //! The library never prints, never exits and keeps no global state. What went wrong is an
 //! [`Error`]; what is worth telling but stops nothing is a [`Notice`], given to the caller's sink.
 //! Names, values and paths are bytes: nothing here requires UTF-8.
+//!
+//! The features `gzip`, `xz`, `zstd`, `signature`, `depmod`, `kernel` and `diagnose` are all on by default; each can be
+//! had without the others. What a build without one cannot read is an error of the kind
+//! [`Unsupported`](ErrorKind::Unsupported); a part that is not built is not there.
 
 #![cfg_attr(
     not(test),

@@ -72,7 +72,7 @@ fn jobs() -> Arg {
 
 /// The kernel that modules are checked against.
 struct TargetKernel {
-    root: Root,
+    context: Context,
     release: Release,
     check: Check,
     /// Notices of the check about the tree.
@@ -80,20 +80,18 @@ struct TargetKernel {
 }
 
 impl TargetKernel {
-    fn new(root: Root, release: Release, threads: usize) -> Self {
+    fn new(root: Root, release: Release, threads: usize) -> modutils::Result<Self> {
         let (sender, notices) = mpsc::channel();
         let check = Check::new(root.clone(), release.clone()).threads(threads);
         // The receiver is gone once this is dropped.
         let check = check.on_notice(move |notice| drop(sender.send(notice)));
-        Self { root, release, check, notices }
+        let context =
+            Context::builder().root(root).release(release.clone()).without_configuration().build()?;
+        Ok(Self { context, release, check, notices })
     }
 
     fn report_notices(&self, report: &mut Report) {
         self.notices.try_iter().for_each(|notice| report.notice(&notice));
-    }
-
-    fn context(&self) -> Context {
-        Context::without_configuration(self.root.clone(), &self.release)
     }
 }
 
@@ -109,7 +107,10 @@ fn check(options: &ArgMatches, report: &mut Report) -> Prediction {
         None => Root::default(),
     };
     let threads = options.get_one::<usize>("jobs").copied().unwrap_or_default();
-    let target = TargetKernel::new(root, release, threads);
+    let target = match TargetKernel::new(root, release, threads) {
+        Ok(target) => target,
+        Err(error) => return cannot_check(report, &error.to_string()),
+    };
     let json = options.get_flag("json");
     let arguments = cli::values_of(options, cli::ARGUMENTS);
     match arguments.split_first() {
@@ -174,9 +175,8 @@ fn verdict(target: &TargetKernel, module: &[u8], parameters: &[u8], report: &mut
         }
         Err(error) => Some(error),
     };
-    let context = target.context();
-    let directory = context.directory().as_os_str().as_encoded_bytes();
-    let why = failed_request::not_found(&context, module, error.as_ref(), report);
+    let directory = target.context.directory().as_os_str().as_encoded_bytes();
+    let why = failed_request::not_found(&target.context, module, error.as_ref(), report);
     report.error([b"Module ", module, b" not found in directory ", directory, why.as_bytes()].concat());
     None
 }
@@ -216,7 +216,7 @@ fn no_directory(target: &TargetKernel, error: &Error, report: &Report) -> String
     if !error.is_not_found() {
         return String::new();
     }
-    failed_request::not_found(&target.context(), b"", None, report)
+    failed_request::not_found(&target.context, b"", None, report)
 }
 
 fn begin_document(target: &TargetKernel, report: &mut Report) -> Document {

@@ -4,7 +4,7 @@
 //! configuration. What `modprobe -n`, `-D` and a real run show and do are the same steps. They form a
 //! graph without cycles: a step may need others to have succeeded, or only have to wait for them; its
 //! condition is looked at when its turn comes; and its failure ends the whole, or means nothing (a
-//! soft dependency). `Plan::execute` carries a plan out, see [`kernel`](crate::kernel).
+//! soft dependency). `Plan::execute` carries a plan out: see the module `kernel`.
 //!
 //! What modprobe would do, on a system with two modules, one of which needs the other:
 //!

@@ -102,7 +102,8 @@ impl Check {
     /// # Errors
     /// When an index cannot be read, or the module's file is not there.
     pub fn module(&self, name: &[u8], parameters: &[u8]) -> Result<Option<Verdict>> {
-        let context = Context::without_configuration(self.root.clone(), &self.release);
+        let context = Context::builder().root(self.root.clone()).release(self.release.clone());
+        let context = context.without_configuration().build()?;
         let candidates = lookup::lookup(&context, name)?;
         let known = plan::inputs::gather(&context, &candidates)?;
         let facts = candidates.first().and_then(|candidate| known.modules.get(&candidate.module));

@@ -305,8 +305,9 @@ fn is_loaded(context: &Context, module: &ModuleName) -> bool {
 fn other_kernels(context: &Context, name: &[u8]) -> Vec<Release> {
     let mut releases = kernels(context);
     releases.retain(|release| {
-        let other = Context::without_configuration(context.root().clone(), release);
-        lookup::lookup(&other, name).is_ok_and(|found| !found.is_empty())
+        let other = Context::builder().root(context.root().clone()).release(release.clone());
+        let other = other.without_configuration().build();
+        other.and_then(|other| lookup::lookup(&other, name)).is_ok_and(|found| !found.is_empty())
     });
     releases
 }
