@@ -24,7 +24,7 @@
 //! - [`config`] and [`relations`] show the configuration, and which module needs which.
 //!
 //! The library never prints, never exits and keeps no global state. What went wrong is an
-//! [`Error`]; what is worth telling but stops nothing is a [`Notice`], given to the caller's sink.
+//! [`Error`]; what is worth reporting but stops nothing is a [`Notice`], given to the caller's sink.
 //! Names, values and paths are bytes: nothing here requires UTF-8.
 //!
 //! The features `gzip`, `xz`, `zstd`, `signature`, `depmod`, `kernel` and `diagnose` are all on by default; each can be
@@ -48,7 +48,7 @@
 // What the features' parts share counts as used where all of them are built.
 #![cfg_attr(
     not(feature = "diagnose"),
-    allow(dead_code, reason = "some of what is shared serves the parts that are left out")
+    allow(dead_code, reason = "some of what is shared serves the parts that are not built")
 )]
 
 mod bytes;

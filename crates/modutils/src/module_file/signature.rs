@@ -83,7 +83,7 @@ impl Signature {
     }
 
     /// The signature in the bytes of a whole file, or of the end of one; `None` where there is none, or
-    /// where what stands there makes no sense.
+    /// where what is there is malformed.
     ///
     /// # Errors
     /// Of the kind [`Unsupported`](crate::ErrorKind::Unsupported) for a PKCS#7 message where the crate was built
