@@ -1,4 +1,4 @@
-//! `cargo xtask audit`: licences, sources and known faults of the dependencies, as `deny.toml` says.
+//! `cargo xtask audit`: checks licences, sources and known faults of the dependencies against `deny.toml`.
 
 use anyhow::{Result, bail};
 

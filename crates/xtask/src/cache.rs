@@ -1,6 +1,6 @@
 //! The cache: everything fetched or derived, outside the checkout and shared by all checkouts of a user.
 //!
-//! It lies at `$MODUTILS_CACHE`, else `$XDG_CACHE_HOME/modutils`, else `~/.cache/modutils`:
+//! It is at `$MODUTILS_CACHE`, else `$XDG_CACHE_HOME/modutils`, else `~/.cache/modutils`:
 //!
 //! ```text
 //! debs/FILE.deb                   packages as the mirror has them, checked against its index
@@ -9,12 +9,12 @@
 //! reference/kmod34/               a root to chroot into: Debian 13's kmod 34 and what it needs
 //! reference/kmod30/               the same of Debian 12
 //! guest/busybox                   the static shell of the virtual machines
-//! locks/, draft/                  who is making what, and what isn't complete yet
+//! locks/, draft/                  locks of entries being made, and incomplete entries
 //! ```
 //!
 //! An entry appears under its name by a rename when it is complete, so a killed run leaves at most a draft that
 //! the next run throws away. A lock file for each entry makes several runs wait for each other. An entry that
-//! exists is used as it is, with no word to the mirror: to fetch newer ones, delete them.
+//! exists is used without asking the mirror: to fetch a newer one, delete it.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -27,24 +27,24 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
-    /// Finds the cache directory and makes it if it isn't there.
+    /// Finds the cache directory and creates it if it does not exist.
     ///
     /// # Errors
-    /// When no variable says where, or it can't be made.
+    /// When no variable names it, or it cannot be created.
     pub(crate) fn open() -> Result<Cache> {
-        let root = place().context("where is the cache? Set MODUTILS_CACHE")?;
+        let root = directory().context("no directory for the cache: set MODUTILS_CACHE")?;
         fs::create_dir_all(&root).with_context(|| format!("cannot create {}", root.display()))?;
-        // Tests run in other directories: the path they're given must not depend on ours.
+        // Tests run in other directories: their path must not depend on ours.
         let root = fs::canonicalize(&root).with_context(|| root.display().to_string())?;
         Ok(Cache { root })
     }
 
-    /// Where the cache is.
+    /// The directory of the cache.
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Returns the entry `name`; if it isn't there, `make` makes it at the path it's given.
+    /// Returns the entry `name`. If it does not exist, `make` makes it at the path it is given.
     ///
     /// # Errors
     /// When `make` fails, or the file system does.
@@ -61,7 +61,7 @@ impl Cache {
         self.clear_drafts(&flat)?;
         let draft = self.root.join("draft").join(format!("{flat}.{}", std::process::id()));
         for path in [&draft, &entry] {
-            fs::create_dir_all(path.parent().context("an entry lies in a directory")?)?;
+            fs::create_dir_all(path.parent().context("an entry is in a directory")?)?;
         }
         if let Err(error) = make(&draft) {
             let _ = if draft.is_dir() { fs::remove_dir_all(&draft) } else { fs::remove_file(&draft) };
@@ -71,8 +71,8 @@ impl Cache {
         Ok(entry)
     }
 
-    /// Removes what killed runs left of an entry. Our own draft has another name than theirs, because a program
-    /// that a killed run started may still be writing.
+    /// Removes the drafts of an entry that killed runs left behind. Our own draft has another name, because a program that
+    /// a killed run started may still be writing.
     fn clear_drafts(&self, flat: &str) -> Result<()> {
         let Ok(drafts) = fs::read_dir(self.root.join("draft")) else { return Ok(()) };
         for draft in drafts {
@@ -89,7 +89,7 @@ impl Cache {
         Ok(())
     }
 
-    /// Waits until nobody else makes the same entry. The lock ends with the file, or with the process.
+    /// Waits until no other run makes the same entry. The lock ends with the file, or with the process.
     ///
     /// # Errors
     /// When the file system can't lock.
@@ -105,8 +105,8 @@ impl Cache {
     }
 }
 
-/// The cache's place, from the environment.
-fn place() -> Option<PathBuf> {
+/// The directory of the cache, from the environment.
+fn directory() -> Option<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     variable("MODUTILS_CACHE")
         .or_else(|| variable("XDG_CACHE_HOME").map(|dir| dir.join("modutils")))
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_entry_is_made_anew_and_a_complete_one_is_kept() {
+    fn a_failed_entry_is_made_again_and_a_complete_one_is_kept() {
         let dir = tempfile::tempdir().unwrap();
         let failed = cache(&dir).provide("trees/a", |draft| {
             fs::create_dir(draft)?;

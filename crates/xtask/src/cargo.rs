@@ -1,5 +1,5 @@
-//! Runs cargo, and shows how far it is: which crate it compiles, how many tests are done. Its whole output appears only
-//! when it failed.
+//! Runs cargo and shows its progress: the crate being compiled, the number of finished tests. Its complete output is
+//! printed only if it fails.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -13,14 +13,14 @@ use crate::process;
 use crate::progress::Progress;
 use crate::workspace;
 
-/// The cargo that runs us, in the checkout.
+/// The cargo that runs this program, in the checkout.
 pub(crate) fn command() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(workspace::root());
     cargo
 }
 
-/// Where cargo puts what it builds.
+/// Where cargo puts its output.
 pub(crate) fn target_directory() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| workspace::root().join("target"), |dir| workspace::root().join(Path::new(&dir)))
@@ -29,10 +29,10 @@ pub(crate) fn target_directory() -> PathBuf {
 /// Runs a command of cargo that builds or checks something.
 ///
 /// # Errors
-/// When it fails: what it said.
+/// When it fails, with its output.
 pub(crate) fn check(what: &str, command: &mut Command) -> Result<()> {
     let mut compiled = 0;
-    let (status, output) = watch(what, command, |line| {
+    let (status, output) = run_with_progress(what, command, |line| {
         let crate_at_work = line.trim_start();
         if crate_at_work.starts_with("Compiling ") || crate_at_work.starts_with("Checking ") {
             compiled += 1;
@@ -46,8 +46,8 @@ pub(crate) fn check(what: &str, command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs `cargo test` and sums up what each of its test programs says: how many tests passed and failed. Shows all of it
-/// if something failed.
+/// Runs `cargo test` and sums up how many tests of its test programs passed and failed. Prints the output if a test
+/// failed.
 ///
 /// # Errors
 /// When cargo cannot be started.
@@ -55,7 +55,7 @@ pub(crate) fn libtest(command: &mut Command) -> Result<(usize, usize)> {
     let (mut passed, mut failed) = (0, 0);
     let mut done = 0;
     command.arg("--no-fail-fast");
-    let (status, output) = watch("tests", command, |line| {
+    let (status, output) = run_with_progress("tests", command, |line| {
         if let Some(result) = result_of(line) {
             passed += result.0;
             failed += result.1;
@@ -68,22 +68,22 @@ pub(crate) fn libtest(command: &mut Command) -> Result<(usize, usize)> {
         Some(format!("{done} done, now at {name}"))
     })?;
     if !status.success() {
-        // What went well says nothing of what did not.
-        let is_telling = |line: &&str| {
+        // Lines about success do not help to find the failure.
+        let is_about_failure = |line: &&str| {
             let is_good = test_of(line).is_some() && line.ends_with(" ok");
             !is_good && !line.trim_start().starts_with("Compiling ")
         };
-        output.lines().filter(is_telling).for_each(|line| println!("{line}"));
-        // A test program that did not build, or died, has said nothing to count.
+        output.lines().filter(is_about_failure).for_each(|line| println!("{line}"));
+        // A test program that did not build, or was killed, printed no result line.
         failed = failed.max(1);
     }
     Ok((passed, failed))
 }
 
-/// The names of the workspace's test programs, but for those of one package.
+/// The names of the workspace's test programs, except those of one package.
 ///
 /// # Errors
-/// When cargo does not say.
+/// When `cargo metadata` fails.
 pub(crate) fn test_programs_outside_of(package: &str) -> Result<Vec<String>> {
     let metadata = process::output(command().args(["metadata", "--no-deps", "--format-version", "1"]))?;
     let metadata: serde_json::Value = serde_json::from_str(&metadata).context("cargo metadata")?;
@@ -94,8 +94,8 @@ pub(crate) fn test_programs_outside_of(package: &str) -> Result<Vec<String>> {
     Ok(tests.filter_map(|target| target["name"].as_str().map(str::to_owned)).collect())
 }
 
-/// Runs a command to its end, showing what `detail` makes of its lines; returns what it said on both streams.
-fn watch(
+/// Runs a command to its end, showing what `detail` makes of its lines; returns the output of both streams.
+fn run_with_progress(
     what: &str,
     command: &mut Command,
     mut detail: impl FnMut(&str) -> Option<String>,
@@ -163,21 +163,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_result_line_of_libtest_is_counted_and_no_other() {
+    fn only_a_result_line_of_libtest_is_counted() {
         let line = "test result: FAILED. 12 passed; 3 failed; 1 ignored; 0 measured; 2 filtered out; finished in 0.52s";
         assert_eq!(result_of(line), Some((12, 3)));
         assert_eq!(result_of("test result is 12 passed"), None);
     }
 
     #[test]
-    fn a_test_that_is_done_is_told_from_other_lines() {
+    fn a_line_of_a_finished_test_is_recognised() {
         assert_eq!(test_of("test a::b ... ok"), Some("a::b"));
         assert_eq!(test_of("test a::b ... FAILED"), Some("a::b"));
         assert_eq!(test_of("test result: ok. 3 passed"), None);
     }
 
     #[test]
-    fn what_a_failed_check_said_is_in_the_error() {
+    fn the_output_of_a_failed_check_is_in_the_error() {
         let error =
             check("sh", Command::new("sh").args(["-c", "echo out; echo err >&2; exit 3"])).unwrap_err();
         let output = error.to_string();

@@ -1,10 +1,10 @@
 //! `cargo xtask deb`: a Debian package that takes over the tools while kmod stays installed.
 //!
-//! kmod must stay: others depend on it, and its library and hooks are used. So our binary lies in a directory of its
-//! own, the package's scripts put links to it in the place of kmod's programs, and dpkg-divert(1) has dpkg know where
-//! these have gone. Pages and completions of the same paths make room likewise. The scripts are in `deb/`.
+//! kmod must stay: other packages depend on it, and its library and hooks are used. So our binary is in a separate
+//! directory, the package's scripts replace kmod's programs by links to it, and dpkg-divert(1) records the new paths of
+//! kmod's files. Pages and completions of the same paths are diverted too. The scripts are in `deb/`.
 //!
-//! The package is called `modutils-rs`: Debian had a `modutils` for Linux 2.4, and others still exclude that.
+//! The package is called `modutils-rs`: Debian had a `modutils` for Linux 2.4, and other packages still conflict with it.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -29,7 +29,7 @@ pub(crate) struct Options {
     binary: Option<PathBuf>,
 }
 
-/// The package's scripts. `@ASIDE@` in them is what makes room: lines of a path and where it goes.
+/// The package's scripts. `@ASIDE@` in them is the list of diversions: lines of a path and its new path.
 const SCRIPTS: [(&str, &str); 4] = [
     ("preinst", include_str!("deb/preinst")),
     ("postinst", include_str!("deb/postinst")),
@@ -37,10 +37,10 @@ const SCRIPTS: [(&str, &str); 4] = [
     ("postrm", include_str!("deb/postrm")),
 ];
 
-/// Makes the package and prints where it lies.
+/// Makes the package and prints its path.
 ///
 /// # Errors
-/// When the binary can't be built or the package not be packed.
+/// When the binary cannot be built or the package cannot be packed.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let binary = match &options.binary {
         Some(binary) => binary.clone(),
@@ -59,7 +59,7 @@ pub(crate) fn build(binary: &Path, output: &Path, version: &str) -> Result<PathB
     packages::need(&[DPKG_DEB, GZIP])?;
     let stage = tempfile::tempdir()?;
     let root = stage.path();
-    // The directory that tempfile made is for us alone; it becomes the package's root.
+    // Only we can read the directory that tempfile made; it becomes the package's root.
     fs::set_permissions(root, fs::Permissions::from_mode(0o755))?;
     install::install(root, &Places::default(), binary)?;
     fs::create_dir_all(root.join("usr/lib/modutils-rs"))?;
@@ -84,7 +84,7 @@ pub(crate) fn build(binary: &Path, output: &Path, version: &str) -> Result<PathB
     fs::create_dir(&control)?;
     fs::write(control.join("control"), control_file(version))?;
     fs::write(control.join("triggers"), include_str!("deb/triggers"))?;
-    let aside = aside(root)?;
+    let aside = diversions(root)?;
     for (name, script) in SCRIPTS {
         let path = control.join(name);
         fs::write(&path, script.replace("@ASIDE@", aside.trim_end()))?;
@@ -114,9 +114,9 @@ fn control_file(version: &str) -> String {
     )
 }
 
-/// The files of ours whose paths other packages have too, and where theirs go. zsh takes every file of its directory
+/// Our files whose paths other packages have too, and the new paths of theirs. zsh loads every file of its directory
 /// whose name begins with `_`, so theirs get other names.
-fn aside(root: &Path) -> Result<String> {
+fn diversions(root: &Path) -> Result<String> {
     let mut lines = String::new();
     let taken = ["depmod.d.5", "modprobe.d.5", "modules.dep.5"].map(str::to_owned);
     let tools = reference::TOOLS.iter().copied().chain(["kmod"]);

@@ -25,7 +25,7 @@ const KERNEL: &str = "trixie-cloud";
 pub(crate) struct Options {
     #[command(flatten)]
     given: KernelOptions,
-    /// Whose tools lie in /sbin
+    /// Whose tools are in /sbin
     #[arg(long, value_enum, default_value_t = ToolsUnderTest::Ours)]
     tools: ToolsUnderTest,
     /// The static binary to show (default: built now)
@@ -42,7 +42,7 @@ pub(crate) struct Options {
 /// Builds, fetches, boots and shows the session of `integration/vm/demo.sh`.
 ///
 /// # Errors
-/// When something can't be had, the guest hangs, or a step of the session doesn't do what it should.
+/// When a package is unavailable, the guest hangs, or a step of the session fails.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let start = Instant::now();
     let progress = |what: &str| eprintln!("[{:3.0} s] {what}", start.elapsed().as_secs_f64());
@@ -87,12 +87,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The kernel with Rust: if it is there, or if it is asked for.
+/// The kernel with Rust, if it is cached or requested.
 fn rust_kernel(cache: &Cache, options: &Options) -> Result<Option<RustKernel>> {
     if options.rust { kernel::provide(cache).map(Some) } else { kernel::cached(cache) }
 }
 
-/// Boots a kernel and shows what its guest says.
+/// Boots a kernel and shows the output of the guest.
 fn session(tree: &KernelTree, root: Initramfs, options: &Options) -> Result<()> {
     let mut passed = false;
     let (kernel, initramfs) = (tree.kernel(), root.finish());
@@ -107,7 +107,7 @@ fn session(tree: &KernelTree, root: Initramfs, options: &Options) -> Result<()> 
         SerialAction::Read
     })?;
     if !passed {
-        bail!("a step of the demonstration did not do what it should");
+        bail!("a step of the demonstration failed");
     }
     Ok(())
 }

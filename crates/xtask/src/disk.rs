@@ -1,4 +1,4 @@
-//! A disk for a virtual machine: a file system with a shell and what is started there.
+//! A disk for a virtual machine: a file system with a shell and an init script.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,13 +13,13 @@ use crate::process;
 /// The file system of a disk.
 #[derive(Clone, Copy)]
 pub(crate) enum FileSystem {
-    /// Which is part of many kernels.
+    /// Built into many kernels.
     Ext4,
-    /// Which is a module in all that we boot.
+    /// A module in all kernels that we boot.
     Squashfs,
 }
 
-/// Makes the image of a disk that has a busybox and an `/init`, and the directories that are mounted on.
+/// Makes the image of a disk that has a busybox and an `/init`, and mount points.
 ///
 /// # Errors
 /// When a file can't be read or the program that makes the file system fails.
@@ -51,7 +51,7 @@ pub(crate) fn image(kind: FileSystem, busybox: &Path, init: &Path) -> Result<Nam
     Ok(image)
 }
 
-/// The file of a directory whose name begins so, the last one by name.
+/// The file of a directory whose name begins with `prefix`, the last one by name.
 ///
 /// # Errors
 /// When there is none.

@@ -1,5 +1,5 @@
-//! `cargo xtask dist`: the release binaries, and an archive for each machine with the one that needs nothing but the
-//! kernel, its pages and completions.
+//! `cargo xtask dist`: the release binaries, and an archive for each target with the static binary, pages and
+//! completions.
 
 mod smoke;
 
@@ -21,7 +21,7 @@ pub(crate) struct Options {
     machines: Vec<Target>,
 }
 
-/// Builds the binaries, tries and packs them, and prints where they lie.
+/// Builds the binaries, tests and packs them, and prints their paths.
 ///
 /// # Errors
 /// When a build or a check fails.

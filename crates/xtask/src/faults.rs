@@ -1,4 +1,4 @@
-//! `cargo xtask faults`: what becomes of the tools when one of their system calls fails, as a table.
+//! `cargo xtask faults`: how the tools behave when one of their system calls fails, as a table.
 
 use anyhow::Result;
 use clap::Args;
@@ -9,16 +9,16 @@ use crate::{binary, cargo, process, reference};
 /// The options of `cargo xtask faults`.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// The packaged kmod 34.2 instead of our tools
+    /// Test the packaged kmod 34.2 instead of our tools
     #[arg(long)]
     reference: bool,
 }
 
-/// Makes each system call of depmod, insmod, modprobe and rmmod fail in turn, come short, or be the last, and prints
-/// what was there afterwards.
+/// Makes each system call of depmod, insmod, modprobe and rmmod in turn fail, transfer less than asked, or end the
+/// process, and prints the state afterwards.
 ///
 /// # Errors
-/// When the reference can't be had or the binary can't be built.
+/// When the reference is unavailable or the binary cannot be built.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let cache = Cache::open()?;
     // Both run with the reference's C library and shell.

@@ -21,8 +21,8 @@ use crate::{cargo, process, workspace};
 /// How long each target runs in `cargo xtask test --full`.
 const SMOKE: Duration = Duration::from_secs(30);
 
-/// The machine that fuzz targets are built for: cargo-fuzz names it, so that its flags leave build scripts alone.
-const MACHINE: &str = "x86_64-unknown-linux-gnu";
+/// The target triple of the fuzz targets: cargo-fuzz names it, so that its flags leave build scripts alone.
+const TARGET_TRIPLE: &str = "x86_64-unknown-linux-gnu";
 
 /// The options of `cargo xtask fuzz`.
 #[derive(Args)]
@@ -30,25 +30,25 @@ pub(crate) struct Options {
     /// For how many minutes to fuzz, all targets together
     #[arg(long, default_value_t = 30)]
     minutes: u64,
-    /// Run this target alone
+    /// Run only this target
     #[arg(long)]
     target: Option<String>,
 }
 
-/// What a run of one target came to.
+/// The result of running one target.
 struct TargetResult {
     target: String,
     executions: u64,
     seconds: f64,
     corpus: usize,
-    /// The inputs it failed on, or where it says why it ended.
+    /// The inputs it failed on, or the log that shows why it ended.
     findings: Vec<PathBuf>,
 }
 
 /// Builds the targets, runs them one after the other and prints a table.
 ///
 /// # Errors
-/// When a target can't be built, or has a finding.
+/// When a target cannot be built, or has a finding.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let mut targets = targets()?;
     if let Some(name) = &options.target {
@@ -66,7 +66,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 /// Runs each target for a short time; returns how many passed and how many failed.
 ///
 /// # Errors
-/// When they can't be built.
+/// When they cannot be built.
 pub(crate) fn smoke() -> Result<(usize, usize)> {
     let outcomes = run_each(&targets()?, SMOKE)?;
     let passed = outcomes.iter().filter(|outcome| outcome.findings.is_empty()).count();
@@ -120,9 +120,18 @@ fn build() -> Result<PathBuf> {
         .map_or_else(|| workspace::root().join("target"), PathBuf::from)
         .join("fuzz");
     let mut build = cargo::command();
-    build.args(["fuzz", "build", "--fuzz-dir", "tests/fuzz", "--sanitizer", "none", "--target", MACHINE]);
+    build.args([
+        "fuzz",
+        "build",
+        "--fuzz-dir",
+        "tests/fuzz",
+        "--sanitizer",
+        "none",
+        "--target",
+        TARGET_TRIPLE,
+    ]);
     process::run(build.arg("--target-dir").arg(&directory).current_dir(workspace::root()))?;
-    Ok(directory.join(MACHINE).join("release"))
+    Ok(directory.join(TARGET_TRIPLE).join("release"))
 }
 
 /// Writes the seeds that are made from testkit.
@@ -144,7 +153,7 @@ fn run_one(target: &str, program: &Path, place: &Path, time: Duration) -> Result
     command
         .arg(format!("-max_total_time={}", time.as_secs().max(1)))
         .args(["-rss_limit_mb=1024", "-timeout=30", "-print_final_stats=1"])
-        .arg(format!("-max_len={}", longest(target)))
+        .arg(format!("-max_len={}", max_length(target)))
         .arg(format!("-artifact_prefix={}/", findings.display()))
         .arg(&corpus);
     let seeds = [place.join("seeds").join(target), workspace::root().join("tests/fuzz/seeds").join(target)];
@@ -168,8 +177,8 @@ fn run_one(target: &str, program: &Path, place: &Path, time: Duration) -> Result
     })
 }
 
-/// The most bytes of an input: room for a module with something of everything.
-fn longest(target: &str) -> usize {
+/// The maximal length of an input: enough for a module with every kind of content.
+fn max_length(target: &str) -> usize {
     if target.starts_with("module") { 16 << 10 } else { 4 << 10 }
 }
 
@@ -196,7 +205,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn executions_are_read_from_the_final_statistics_and_nothing_else() {
+    fn executions_are_read_only_from_the_final_statistics() {
         let output =
             "#4\tNEW cov: 3\nstat::number_of_executed_units: 71178\nstat::new_units_added:          1\n";
         assert_eq!(executions(output), Some(71178));

@@ -1,15 +1,15 @@
-//! What a virtual machine finds in its root: a shell, the tools under test, the packaged kmod, modules, scripts.
+//! The root of a virtual machine: a shell, the tools under test, the packaged kmod, modules, scripts.
 //!
 //! ```text
 //! /init, /vm/                the scripts of integration/vm; /job is the one that init runs
 //! /bin/busybox               the shell and the usual commands, links to it made by init
 //! /sbin/modprobe …, /bin/kmod  the tools under test
-//! /reference/                the packaged kmod, whose libraries lie where its loader looks for them
+//! /reference/                the packaged kmod; its libraries are where its loader searches
 //! /lib/modules/VERSION/      the kernel's modules as they are packaged: no modules.dep or other index
 //! /variants/SUFFIX/          the same few modules plain and compressed in each way, roots for `modprobe -d`
 //! /refused/                  modules that this kernel refuses
-//! /companions/               with the kernel that has Rust, instead of these two: see kernel/companions.rs
-//! /foreign/                  with them, a root with a stock kernel's modules, for `kmod check -d`
+//! /companions/               only with the kernel that has Rust, instead of the two above: see kernel/companions.rs
+//! /foreign/                  with /companions, a root with a stock kernel's modules, for `kmod check -d`
 //! ```
 
 use std::fs;
@@ -28,20 +28,20 @@ use crate::{process, reference};
 /// Where a merged-usr Debian root of amd64 keeps its libraries.
 const LIBRARIES: &str = "usr/lib/x86_64-linux-gnu";
 
-/// What the packaged kmod loads.
+/// The libraries that the packaged kmod loads.
 const NEEDED: [&str; 5] = ["libc.so.6", "libcrypto.so.3", "liblzma.so.5", "libz.so.1", "libzstd.so.1"];
 
-/// The modules of `/variants`: one with parameters and one with a dependency, small ones.
+/// The modules of `/variants`: small ones, one with parameters and one with a dependency.
 const VARIANT_MODULES: [&str; 3] = ["dummy", "fat", "vfat"];
 
-/// A way of compressing modules: the end of their names, and what does it.
+/// A way to compress modules: the suffix of their names, and the program.
 struct CompressionVariant {
     suffix: &'static str,
     program: Option<packages::Program>,
     flags: &'static [&'static str],
 }
 
-/// What `/variants` holds. The kernel reads xz only with this check (Documentation/staging/xz.rst).
+/// The variants in `/variants`. The kernel reads xz only with this check (Documentation/staging/xz.rst).
 const VARIANTS: [CompressionVariant; 4] = [
     CompressionVariant { suffix: "ko", program: None, flags: &[] },
     CompressionVariant { suffix: "ko.xz", program: Some(XZ), flags: &["--check=crc32", "--lzma2=dict=1MiB"] },
@@ -49,7 +49,7 @@ const VARIANTS: [CompressionVariant; 4] = [
     CompressionVariant { suffix: "ko.gz", program: Some(GZIP), flags: &["--no-name"] },
 ];
 
-/// Whose tools lie in /sbin.
+/// Whose tools are in /sbin.
 #[derive(Clone, Copy)]
 pub(crate) enum Tools<'a> {
     /// Our static binary, at this path.
@@ -58,11 +58,11 @@ pub(crate) enum Tools<'a> {
     Reference,
 }
 
-/// An archive with all but what is particular to a job: a static busybox as the shell, and the root directory of the
-/// packaged kmod, which must be there for [`Tools::Reference`].
+/// The archive without the parts of a particular job. `shell` is a static busybox, `packaged` the root of the packaged
+/// kmod, which [`Tools::Reference`] requires.
 ///
 /// # Errors
-/// When something can't be fetched or read.
+/// When a file cannot be fetched or read.
 pub(crate) fn base(
     workspace: &Path,
     tree: &KernelTree,
@@ -93,7 +93,7 @@ pub(crate) fn base(
     Ok(root)
 }
 
-/// Adds `/variants` and `/refused`, with a module of another kernel where there is one.
+/// Adds `/variants` and `/refused`, with a module of another kernel if `foreign` is given.
 ///
 /// # Errors
 /// When a module is missing or a program fails.
@@ -140,7 +140,7 @@ fn add_faulty(root: &mut Initramfs, tree: &KernelTree) -> Result<()> {
     );
     add("licence", "dummy.ko", &patch::replaced(dummy, b"license=GPL\0", b"license=XYZ\0"));
     add("namespace", "pcbc.ko", &patch::replaced(unsigned("pcbc")?, b"import_ns=", b"import-ns="));
-    // The same exports under another name.
+    // The same exports with another module name.
     let again = patch::replaced(unsigned("fat")?, b"\0fat\0\0", b"\0fax\0\0");
     add("duplicate", "fax.ko", &again);
     let packed = filter(Command::new("xz").args(VARIANTS[1].flags), &plain_module(tree, "dummy")?)?;
@@ -170,7 +170,7 @@ pub(crate) fn add_foreign(root: &mut Initramfs, foreign: &KernelTree) -> Result<
     root.copy(&foreign.kernel(), &format!("foreign/boot/vmlinuz-{}", foreign.version))
 }
 
-/// Adds `/companions`, all of it, and the companion modules as if installed: in the kernel's `extra`.
+/// Adds `/companions`, all of it, and the companion modules installed in the kernel's `extra`.
 ///
 /// # Errors
 /// When a file can't be read.
@@ -221,7 +221,7 @@ fn plain_module(tree: &KernelTree, name: &str) -> Result<Vec<u8>> {
     filter(Command::new("xz").arg("--decompress"), &fs::read(packed)?)
 }
 
-/// The module with another word in its vermagic, of the same length.
+/// The module with another word of the same length in its vermagic.
 fn other_vermagic(mut module: Vec<u8>) -> Result<Vec<u8>> {
     let (from, to) = (b" mod_unload ", b" mod_onload ");
     let place = module.windows(from.len()).position(|window| window == from).context("no vermagic")?;

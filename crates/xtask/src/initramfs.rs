@@ -1,8 +1,8 @@
 //! Writes the archive that a kernel unpacks as its first root: cpio's "newc" format.
 //!
 //! The format is in the kernel's Documentation/driver-api/early-userspace/buffer-format.rst. It stays uncompressed,
-//! because an emulated processor takes longer to decompress than to copy. Written here rather than by a program,
-//! device nodes need no root and permissions don't depend on the checkout's.
+//! because an emulated processor takes longer to decompress than to copy. Since no
+//! program writes it, device nodes need no root and permissions do not depend on the checkout's.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -57,7 +57,7 @@ impl Initramfs {
         Ok(())
     }
 
-    /// Adds what is below a directory of this machine: directories and files, links as the files they lead to.
+    /// Adds the contents of a directory of this machine: directories and files. Links are followed.
     ///
     /// # Errors
     /// When something can't be read.

@@ -1,5 +1,5 @@
-//! `cargo xtask install`: the binary, the links by whose names it is a tool, pages, completions, configuration
-//! directories and the data for pkg-config, in the places where a distribution has kmod's.
+//! `cargo xtask install`: installs the binary, a link for each tool, pages, completions, configuration directories and
+//! the data for pkg-config, at the paths where a distribution has kmod's.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -18,7 +18,7 @@ pub(crate) struct Options {
     destdir: PathBuf,
     #[command(flatten)]
     places: Places,
-    /// Install the binary that needs nothing but the kernel, or the one that uses the C library
+    /// Install the static binary, or the one that uses the C library
     #[arg(long, value_enum, default_value_t = Linkage::Static)]
     kind: Linkage,
     /// Install this binary instead of building one
@@ -26,16 +26,16 @@ pub(crate) struct Options {
     binary: Option<PathBuf>,
 }
 
-/// Where things go, as seen by the system that they are for.
+/// The installation directories, as the installed system sees them.
 #[derive(Args, Clone)]
 pub(crate) struct Places {
-    /// Where bin, share and lib are
+    /// The directory of bin, share and lib
     #[arg(long, default_value = "/usr")]
     pub(crate) prefix: PathBuf,
-    /// Where the tools are (default: PREFIX/sbin)
+    /// The directory of the tools (default: PREFIX/sbin)
     #[arg(long)]
     pub(crate) sbindir: Option<PathBuf>,
-    /// Where the configuration of the machine is
+    /// The directory of the machine's configuration
     #[arg(long, default_value = "/etc")]
     pub(crate) sysconfdir: PathBuf,
 }
@@ -49,7 +49,7 @@ impl Default for Places {
 /// How the binary is linked.
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 pub(crate) enum Linkage {
-    /// Needs nothing but the kernel
+    /// Needs no library
     Static,
     /// Uses the C library
     Dynamic,
@@ -58,7 +58,7 @@ pub(crate) enum Linkage {
 /// Builds and installs.
 ///
 /// # Errors
-/// When the build fails or something can't be written.
+/// When the build fails or a file cannot be written.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let binary = match (&options.binary, options.kind) {
         (Some(binary), _) => binary.clone(),
@@ -70,10 +70,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Installs a binary with all that belongs to it, and returns how many files, links and directories that were.
+/// Installs a binary with its links, pages, completions and documents, and returns the number of files, links and
+/// directories.
 ///
 /// # Errors
-/// When something can't be read or written.
+/// When a file cannot be read or written.
 pub(crate) fn install(destdir: &Path, places: &Places, binary: &Path) -> Result<usize> {
     let workspace = workspace::root();
     let mut into = Destination { destdir, count: 0 };
@@ -84,7 +85,7 @@ pub(crate) fn install(destdir: &Path, places: &Places, binary: &Path) -> Result<
     for tool in reference::TOOLS {
         into.link(&sbin.join(tool), &relative(&kmod, &sbin)?)?;
     }
-    // Anybody may look at the loaded modules, and many have no sbin on their PATH.
+    // Everybody may list the loaded modules, and many users have no sbin on their PATH.
     into.link(&prefix.join("bin/lsmod"), Path::new("kmod"))?;
     for page in man::pages(&workspace)? {
         let section = man::section(&page).context("a page has a section")?;
@@ -148,7 +149,7 @@ fn pkg_config(places: &Places) -> String {
 /// The version of kmod whose behaviour these tools have, which `kmod --version` prints too.
 const COMPATIBLE: &str = "34.2";
 
-/// A directory that is filled as if it were the root.
+/// The directory that is filled as if it were the root.
 struct Destination<'a> {
     destdir: &'a Path,
     count: usize,
@@ -161,7 +162,7 @@ impl Destination<'_> {
         fs::create_dir_all(&path).with_context(|| path.display().to_string())
     }
 
-    /// Writes a file beside its place and renames it there: the one that is there may be running.
+    /// Writes a new file and renames it over the old one, which may be running.
     fn file(&mut self, path: &Path, mode: u32, bytes: &[u8]) -> Result<()> {
         let path = self.ready(path)?;
         let mut new = path.clone().into_os_string();
@@ -182,7 +183,7 @@ impl Destination<'_> {
         symlink(target, &path).with_context(|| path.display().to_string())
     }
 
-    /// The place of a path, in a directory that is there.
+    /// The path in the destination, whose directory is created.
     fn ready(&mut self, path: &Path) -> Result<PathBuf> {
         let path = self.place(path);
         let parent = path.parent().context("a path in a directory")?;
@@ -196,7 +197,7 @@ impl Destination<'_> {
     }
 }
 
-/// The way to `target` from a directory: both absolute, as the system sees them.
+/// The relative path to `target` from a directory; both are absolute in the installed system.
 fn relative(target: &Path, from: &Path) -> Result<PathBuf> {
     if !target.is_absolute() || !from.is_absolute() {
         bail!("{} and {} must be absolute", target.display(), from.display());
@@ -214,11 +215,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_lead_to_the_binary_wherever_the_tools_are() {
-        let way = |target: &str, from: &str| relative(Path::new(target), Path::new(from)).unwrap();
-        assert_eq!(way("/usr/bin/kmod", "/usr/sbin"), Path::new("../bin/kmod"));
-        assert_eq!(way("/usr/bin/kmod", "/usr/bin"), Path::new("kmod"));
-        assert_eq!(way("/opt/m/bin/kmod", "/sbin"), Path::new("../opt/m/bin/kmod"));
+    fn links_point_to_the_binary_for_any_directory_of_the_tools() {
+        let path = |target: &str, from: &str| relative(Path::new(target), Path::new(from)).unwrap();
+        assert_eq!(path("/usr/bin/kmod", "/usr/sbin"), Path::new("../bin/kmod"));
+        assert_eq!(path("/usr/bin/kmod", "/usr/bin"), Path::new("kmod"));
+        assert_eq!(path("/opt/m/bin/kmod", "/sbin"), Path::new("../opt/m/bin/kmod"));
         assert!(relative(Path::new("usr"), Path::new("/sbin")).is_err());
     }
 

@@ -1,14 +1,14 @@
 //! `cargo xtask kernel`: the kernel with CONFIG_RUST that the companion modules run in, and those modules.
 //!
-//! Building takes some minutes, so it happens once: the result stays in the cache under a key of the source, the
-//! configuration and the compiler, since each of them alters the CRCs.
+//! Building takes some minutes, so it is done once: the result stays in the cache under a key of the source, the
+//! configuration and the compiler, since each of them changes the CRCs.
 //!
 //! ```text
 //! kernels/KEY/boot/                     vmlinuz, System.map and config
 //! kernels/KEY/lib/modules/VERSION/      its own modules, stripped and signed
 //! kernels/KEY/external/                 what external modules are built against, with the signing key
 //! companions/KEY/                       the companion modules, see [`companions`]
-//! build/KEY/                            the source and the objects, until all of it is done
+//! build/KEY/                            the source and the objects, until the build is complete
 //! tools/bindgen-VERSION/                bindgen
 //! ```
 
@@ -32,10 +32,10 @@ use crate::{process, workspace};
 
 pub(crate) use rust_kernel::RustKernel;
 
-/// Provides kernel and modules and prints where they lie.
+/// Provides kernel and modules and prints their paths.
 ///
 /// # Errors
-/// When something they need can't be had, or a build fails.
+/// When a build dependency is unavailable, or a build fails.
 pub(crate) fn run() -> Result<()> {
     let cache = Cache::open()?;
     let kernel = provide(&cache)?;
@@ -45,7 +45,7 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// The kernel, if an earlier run built it from what is there now.
+/// The kernel, if an earlier run built it with the current configuration and compilers.
 ///
 /// # Errors
 /// When the compiler or the configuration can't be read.
@@ -65,7 +65,7 @@ pub(crate) fn cached(cache: &Cache) -> Result<Option<RustKernel>> {
 /// The kernel, from the cache or built now.
 ///
 /// # Errors
-/// When something it needs can't be had, or a step of the build fails. The next call goes on from there.
+/// When a build dependency is unavailable, or a step of the build fails. The next call continues from there.
 pub(crate) fn provide(cache: &Cache) -> Result<RustKernel> {
     if let Some(kernel) = cached(cache)? {
         return Ok(kernel);
@@ -82,14 +82,14 @@ pub(crate) fn provide(cache: &Cache) -> Result<RustKernel> {
         let build = build::Build::open(&work, &package, bindgen)?;
         build.run(&fragment(), draft)
     })?;
-    // The source and the objects are 2 GB that nobody reads again.
+    // The source and the objects take 2 GB and are not read again.
     if work.exists() {
         fs::remove_dir_all(&work).with_context(|| work.display().to_string())?;
     }
     RustKernel::open(root, key)
 }
 
-/// The configuration, over the smallest that the kernel has.
+/// The configuration fragment, applied over `tinyconfig`.
 fn fragment() -> PathBuf {
     let fragment = workspace::root().join("integration/kernel/rust.fragment");
     // It is read in another directory.

@@ -1,4 +1,4 @@
-//! The tasks of the project: what the README, the CI and people at work call.
+//! The tasks of the project, which the README, the CI and developers call.
 //!
 //! Each subcommand is one function of one file. Everything fetched or derived lives in a cache outside the
 //! checkout, see [`cache`]; nothing here knows a host name, see [`mirror`].
@@ -80,17 +80,17 @@ enum Task {
     Tour,
     /// Make a Debian package that takes over kmod's programs while kmod stays installed
     Deb(deb::Options),
-    /// Try the Debian package, and the programs that call the tools, in roots of Debian 12 and 13
+    /// Test the Debian package, and the programs that call the tools, in roots of Debian 12 and 13
     Packaging(packaging::Options),
     /// Install the tools with their pages and completions into a directory
     Install(install::Options),
-    /// Make each system call of the tools fail in turn, and print what was there afterwards
+    /// Make each system call of the tools fail in turn, and print the state afterwards
     Faults(faults::Options),
-    /// Measure our tools beside the packaged kmod
+    /// Compare the speed of our tools with the packaged kmod's
     Bench(bench::Options),
     /// Run the fuzz targets of tests/fuzz
     Fuzz(fuzz::Options),
-    /// Build and run the crate that uses the library's public surface alone
+    /// Build and run the crate that uses only the library's public surface
     Outside,
     /// Count what is public in the library, and check what its signatures name
     Surface(surface::Options),
@@ -99,7 +99,7 @@ enum Task {
 }
 
 fn main() -> ExitCode {
-    // What lies in the cache and in packages is for everyone to read, whoever calls us.
+    // Files in the cache and in packages must be readable by everyone, whoever runs this program.
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
     let done = match Arguments::parse().task {
         Task::Demo(options) => demo::run(&options),
@@ -130,12 +130,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// Everything `fetch` knows by name.
+/// The names that `fetch` accepts.
 fn fetchable() -> Vec<&'static str> {
     trees::names().chain(reference::names()).collect()
 }
 
-/// Fetches what is named, or everything, and prints where each lies.
+/// Fetches the named trees and references, or everything, and prints their paths.
 fn fetch(names: &[String]) -> Result<()> {
     let cache = cache::Cache::open()?;
     let all: Vec<String> = fetchable().into_iter().map(str::to_owned).collect();

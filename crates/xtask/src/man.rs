@@ -20,7 +20,7 @@ const PAGE: &str = "man/modutils-differences.7";
 /// Generates the page of differences, and checks all pages.
 ///
 /// # Errors
-/// When a file can't be read or written, or mandoc finds fault with a page.
+/// When a file cannot be read or written, or mandoc reports a fault of a page.
 pub(crate) fn run() -> Result<()> {
     let workspace = workspace::root();
     let source = fs::read_to_string(workspace.join(SOURCE)).context(SOURCE)?;
@@ -30,16 +30,16 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// Has mandoc look for faults in all pages.
+/// Checks all pages with mandoc.
 ///
 /// # Errors
-/// When it finds some.
+/// When it reports faults.
 pub(crate) fn check() -> Result<()> {
     packages::need(&[MANDOC])?;
     let pages = pages(&workspace::root())?;
     let out = Command::new(MANDOC.name).args(["-T", "lint", "-W", "style"]).args(&pages).output()?;
     let output = String::from_utf8_lossy(&out.stdout);
-    // Whether a page that we mention is installed on this machine says nothing about ours.
+    // mandoc warns about references to pages that are not installed on this machine.
     let about_this_machine =
         |line: &str| line.contains("outdated mandoc.db") || line.contains("referenced manual not found");
     let faults: Vec<&str> = output.lines().filter(|line| !about_this_machine(line)).collect();
@@ -65,7 +65,7 @@ pub(crate) fn pages(workspace: &Path) -> Result<Vec<PathBuf>> {
     Ok(pages)
 }
 
-/// The section that a page belongs to: the digit at the end of its name.
+/// The section of a page: the digit at the end of its name.
 pub(crate) fn section(page: &Path) -> Option<&str> {
     let ending = page.extension()?.to_str()?;
     (ending.len() == 1 && ending.bytes().all(|byte| byte.is_ascii_digit())).then_some(ending)
@@ -126,7 +126,7 @@ const TAIL: &str = "\
 .Xr modprobe 8
 ";
 
-/// Text as lines of a page, none of which is taken for a request.
+/// Text as lines of a page, escaped so that no line is a request.
 fn text(markdown: &str) -> String {
     let mut lines = String::new();
     let mut width = 0;
@@ -151,13 +151,13 @@ fn text(markdown: &str) -> String {
     lines
 }
 
-/// Text in the line of a macro, none of whose words is taken for one.
+/// Text for the line of a macro, escaped so that no word is a macro.
 fn macro_text(markdown: &str) -> String {
     let words = escaped(markdown);
     words.split_whitespace().map(|word| format!("\\&{word}")).collect::<Vec<_>>().join(" ")
 }
 
-/// Markdown's code as quoted text, and nothing that roff would take for its own.
+/// Markdown's code as quoted text, with roff's special characters escaped.
 fn escaped(markdown: &str) -> String {
     let mut open = false;
     let mut escaped = String::new();
@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_of_differences_is_that_of_the_tables() {
+    fn the_page_of_differences_matches_the_tables() {
         let workspace = workspace::root();
         let source = fs::read_to_string(workspace.join(SOURCE)).unwrap();
         let page = fs::read_to_string(workspace.join(PAGE)).unwrap();
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn text_of_a_table_is_no_request_of_roff() {
+    fn text_of_a_table_is_not_a_roff_request() {
         assert_eq!(text("`-n` is *it*. .Ed \\x"), "\\(oq\\-n\\(cq is it.\n\\&.Ed \\ex\n");
         assert_eq!(text(".ko"), "\\&.ko\n");
         assert_eq!(macro_text("No name"), "\\&No \\&name");

@@ -15,7 +15,7 @@ use crate::{busybox, reference, trees};
 /// The guest's shell, among the names of trees and references.
 pub(crate) const BUSYBOX: &str = "busybox";
 
-/// Something that could not be had.
+/// An unavailable input.
 #[derive(Clone, Debug)]
 pub(crate) struct MissingMaterial {
     name: &'static str,
@@ -27,20 +27,20 @@ pub(crate) struct MissingMaterial {
 impl MissingMaterial {
     /// What is missing, and why.
     pub(crate) fn sentence(&self) -> String {
-        format!("{} cannot be had: {}", self.name, self.cause)
+        format!("{} is unavailable: {}", self.name, self.cause)
     }
 }
 
-/// What there is, and what not.
+/// Which inputs are available, and which are not.
 pub(crate) struct Materials<'a> {
     cache: &'a Cache,
     missing: Vec<MissingMaterial>,
-    /// The same for the tests: lines of a name, `optional` or `required`, and the cause, with tabs between them.
+    /// The missing ones for the tests: lines of a name, `optional` or `required`, and the cause, separated by tabs.
     list: NamedTempFile,
 }
 
 impl<'a> Materials<'a> {
-    /// Fetches and makes everything, each in a stage of its own.
+    /// Fetches and makes all inputs, in one stage.
     ///
     /// # Errors
     /// When the list of what is missing cannot be written.
@@ -60,7 +60,7 @@ impl<'a> Materials<'a> {
                 if let Err((optional, cause)) = result {
                     let one = MissingMaterial { name, cause, optional };
                     println!("      {}", one.sentence());
-                    // The tests that need it are counted; this is so that the stage is not called good.
+                    // Counted so that the stage does not pass.
                     count.failed += usize::from(!optional);
                     missing.push(one);
                 }
@@ -70,7 +70,7 @@ impl<'a> Materials<'a> {
         Materials::new(cache, missing)
     }
 
-    /// What an earlier run has left in the cache.
+    /// The inputs that are in the cache from an earlier run.
     ///
     /// # Errors
     /// As [`Materials::gather`].

@@ -20,7 +20,7 @@ const NEEDED: [&str; 2] = ["virtio_blk", "squashfs"];
 /// Boots the system with the kernel of a tree, and prints a row for it.
 ///
 /// # Errors
-/// When the disk or the archive can't be made; a machine that does not come up is an outcome.
+/// When the disk or the archive can't be made; a machine that does not boot is a failed scenario.
 pub(crate) fn run(cache: &Cache, tree: &KernelTree, binary: &Path) -> Result<ScenarioResult> {
     let start = Instant::now();
     let (busybox, scripts) = (busybox::provide(cache)?, workspace::root().join("integration/vm"));

@@ -1,8 +1,8 @@
 //! Debian packages from the mirror that this machine's apt uses.
 //!
-//! No single download decides. A mirror's index can name a file that the mirror does not have (yet, or any more), so
-//! whatever is asked for has next choices: the next older version of the same index, then the other archives of the
-//! same release. A line says what was taken and why not the newest. Only when nothing is left, the error is
+//! A failed download is not final. A mirror's index can name a file that the mirror does not have (yet, or any more), so
+//! every request has several candidates: the next older version in the same index, then the other archives of the same
+//! release. A line reports which one was used and why not the newest. Only if all candidates fail, the error is
 //! [`Unavailable`].
 
 mod download;
@@ -18,7 +18,7 @@ use anyhow::{Context, Result};
 use crate::cache::Cache;
 use crate::packages::{self, CURL, XZ};
 use download::Failure;
-use index::{kernel_release, natural};
+use index::{compare_versions, kernel_release};
 use package::Package;
 use site::Archive;
 
@@ -28,30 +28,30 @@ pub(crate) use site::main_site;
 /// A kernel of a Debian release.
 #[derive(Clone, Copy)]
 pub(crate) struct Kernel {
-    /// The release's code name.
+    /// The code name of the release.
     pub(crate) suite: &'static str,
     /// The version of Linux that the release has: `6.12`.
     pub(crate) series: &'static str,
     /// Debian's name of the architecture.
     pub(crate) arch: &'static str,
-    /// What the kernel's release ends with.
+    /// The suffix of the kernel's release.
     pub(crate) flavour: &'static str,
-    /// Whether a kernel of another series will do where the release's own cannot be had.
+    /// Whether a kernel of another series is accepted if the release's own is unavailable.
     pub(crate) any_series: bool,
 }
 
-/// What could not be had from anywhere: the network's or the mirror's fault, not ours.
+/// A file that no archive provides: a fault of the network or the mirror, not ours.
 #[derive(Debug)]
 pub(crate) struct Unavailable(String);
 
 impl Unavailable {
-    /// Of a download that failed.
+    /// From the error of a failed download.
     pub(crate) fn new(error: &anyhow::Error) -> Unavailable {
         Unavailable(format!("{error:#}"))
     }
 }
 
-/// What an error says: of something that could not be had the file and the reason alone, of others all that led there.
+/// The text of an error: of [`Unavailable`] only the file and the reason, of others the whole chain.
 pub(crate) fn cause(error: &anyhow::Error) -> String {
     error.downcast_ref::<Unavailable>().map_or_else(|| format!("{error:#}"), Unavailable::to_string)
 }
@@ -64,10 +64,10 @@ impl fmt::Display for Unavailable {
 
 impl std::error::Error for Unavailable {}
 
-/// Packages that belong together: of one version, in one archive.
+/// Packages of one version in one archive, which are used together.
 struct Candidate {
     packages: Vec<Package>,
-    /// Said when this choice is taken, because it is not quite what was asked for.
+    /// Reported when this candidate is used, because it is not exactly what was requested.
     remark: Option<String>,
 }
 
@@ -79,10 +79,10 @@ pub(crate) fn package(cache: &Cache, suite: &str, arch: &str, name: &str, versio
     let choices = |packages: &[Package]| {
         single(packages, |package| package.name == name && package.version.starts_with(version))
     };
-    // What backports has is another version of the program.
+    // Backports has another version of the program.
     let archives = Archive::of_release(suite).into_iter().filter(|archive| !archive.is_backports());
     first_available(cache, archives, arch, &choices, &format!("package {name} of {suite} for {arch}"))
-        .and_then(only)
+        .and_then(single_file)
 }
 
 /// The packages that together hold a kernel's image and its modules, in the cache.
@@ -128,10 +128,10 @@ pub(crate) fn numbered(cache: &Cache, suites: &[&str], prefix: &str) -> Result<P
     let choices = |packages: &[Package]| single(packages, is_wanted);
     let archives = suites.iter().map(|suite| Archive::main(suite));
     let what = format!("{prefix}* of {}", suites.join(" or "));
-    first_available(cache, archives, "amd64", &choices, &what).and_then(only)
+    first_available(cache, archives, "amd64", &choices, &what).and_then(single_file)
 }
 
-/// Downloads the first choice that can be had: the archives in their order, and in each the newest first.
+/// Downloads the first available candidate: the archives in their order, and in each the newest first.
 fn first_available(
     cache: &Cache,
     archives: impl IntoIterator<Item = Archive>,
@@ -176,26 +176,26 @@ fn first_available(
 }
 
 impl Candidate {
-    /// Prints what was taken, and why, unless it is the newest of what was asked for.
+    /// Prints which package was used and why, unless it is the newest of the requested ones.
     fn report(&self, archive: &Archive, reasons: &[String]) {
         let reasons = reasons.iter().map(String::as_str).chain(self.remark.as_deref());
         let reasons: Vec<&str> = reasons.collect();
         if let (Some(package), false) = (self.packages.first(), reasons.is_empty()) {
-            eprintln!("mirror: took {} of {} ({})", package.file_name(), archive.suite, reasons.join("; "));
+            eprintln!("mirror: using {} of {} ({})", package.file_name(), archive.suite, reasons.join("; "));
         }
     }
 }
 
-/// The packages that are wanted, each a choice by itself, the newest first.
+/// Each wanted package as a candidate, the newest first.
 fn single(packages: &[Package], is_wanted: impl Fn(&Package) -> bool) -> Vec<Candidate> {
     let mut found: Vec<&Package> = packages.iter().filter(|package| is_wanted(package)).collect();
-    found.sort_by(|a, b| natural(b.file_name(), a.file_name()));
+    found.sort_by(|a, b| compare_versions(b.file_name(), a.file_name()));
     found.into_iter().map(|package| Candidate { packages: vec![package.clone()], remark: None }).collect()
 }
 
-/// The kernels of a flavour, the newest first. Up to 6.18 all is in `linux-image-RELEASE`; then the image moves to
-/// `linux-binary-RELEASE`, the modules to `linux-modules-RELEASE` and their lists to `linux-base-RELEASE`. Backports
-/// names binaries whose modules it has no more: no choice.
+/// The kernels of a flavour, the newest first. Up to 6.18 everything is in `linux-image-RELEASE`; later the image is in
+/// `linux-binary-RELEASE`, the modules in `linux-modules-RELEASE` and their lists in `linux-base-RELEASE`. Backports
+/// lists binaries whose modules it no longer has: these are not candidates.
 fn kernels(packages: &[Package], flavour: &str, series: Option<&str>) -> Vec<Candidate> {
     const PARTS: [&str; 4] = ["linux-modules-", "linux-binary-", "linux-base-", "linux-image-"];
     let is_of_series = |release: &str| {
@@ -207,13 +207,13 @@ fn kernels(packages: &[Package], flavour: &str, series: Option<&str>) -> Vec<Can
     };
     let mut releases: Vec<String> = packages.iter().filter_map(release).collect();
     releases.retain(|release| is_of_series(release));
-    releases.sort_by(|a, b| natural(b, a));
+    releases.sort_by(|a, b| compare_versions(b, a));
     releases.dedup();
     let choice = |release: &String| {
         let of_part = |part: &&str| {
             let name = format!("{part}{release}-{flavour}");
             let found = packages.iter().filter(|package| package.name == name);
-            found.max_by(|a, b| natural(a.file_name(), b.file_name())).cloned()
+            found.max_by(|a, b| compare_versions(a.file_name(), b.file_name())).cloned()
         };
         let [modules, binary, ..] = PARTS.each_ref().map(of_part);
         let packages: Vec<Package> = match (modules.is_some(), binary.is_some()) {
@@ -227,9 +227,9 @@ fn kernels(packages: &[Package], flavour: &str, series: Option<&str>) -> Vec<Can
     releases.iter().filter_map(choice).collect()
 }
 
-/// The file of a choice of one package.
-fn only(files: Vec<PathBuf>) -> Result<PathBuf> {
-    files.into_iter().next().context("a choice has a package")
+/// The file of a candidate with one package.
+fn single_file(files: Vec<PathBuf>) -> Result<PathBuf> {
+    files.into_iter().next().context("a candidate has a package")
 }
 
 #[cfg(test)]
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kernel_in_several_packages_is_one_choice_and_one_without_modules_is_none() {
+    fn a_kernel_in_several_packages_is_one_candidate_and_one_without_modules_is_none() {
         let packages = named(&[
             "linux-base-7.2.11+deb13-s390x",
             "linux-binary-7.2.11+deb13-s390x",

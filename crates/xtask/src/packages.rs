@@ -1,4 +1,4 @@
-//! What the tasks need from the system: installed through apt where that is possible, named exactly where not.
+//! What the tasks need from the system: installed through apt if possible, otherwise named exactly.
 
 use std::process::Command;
 
@@ -19,9 +19,9 @@ pub(crate) struct Program {
 pub(crate) const DEBOOTSTRAP: Program = Program { name: "debootstrap", package: "debootstrap" };
 /// Makes file systems.
 pub(crate) const MKE2FS: Program = Program { name: "mke2fs", package: "e2fsprogs" };
-/// Makes file systems that are only read.
+/// Makes read-only file systems.
 pub(crate) const MKSQUASHFS: Program = Program { name: "mksquashfs", package: "squashfs-tools" };
-/// Starts programs in namespaces of their own.
+/// Starts programs in new namespaces.
 pub(crate) const UNSHARE: Program = Program { name: "unshare", package: "util-linux" };
 /// Builds libFuzzer.
 pub(crate) const CXX: Program = Program { name: "c++", package: "g++" };
@@ -37,7 +37,7 @@ pub(crate) const MANDOC: Program = Program { name: "mandoc", package: "mandoc" }
 pub(crate) const FISH: Program = Program { name: "fish", package: "fish" };
 /// As [`FISH`].
 pub(crate) const ZSH: Program = Program { name: "zsh", package: "zsh" };
-/// Says whether a JSON document is as a schema says.
+/// Validates a JSON document against a schema.
 pub(crate) const JSONSCHEMA: Program = Program { name: "jsonschema", package: "python3-jsonschema" };
 /// Builds C dependencies for the static binary.
 pub(crate) const MUSL_GCC: Program = Program { name: "musl-gcc", package: "musl-tools" };
@@ -109,7 +109,7 @@ pub(crate) fn need_components(components: &[&str]) -> Result<()> {
     rustup(&[&["component", "add"], missing.as_slice()].concat())
 }
 
-/// Calls rustup to download something, again where it failed: it does not say whether the network did.
+/// Calls rustup to download something, again where it failed: its exit code does not show whether the network failed.
 ///
 /// # Errors
 /// When it fails each time.
@@ -127,7 +127,7 @@ pub(crate) fn rustup(words: &[&str]) -> Result<()> {
 
 /// Whether the Rust toolchain has a component that is a program.
 pub(crate) fn has_component(name: &str) -> bool {
-    // A component's program answers by itself; rustup's stand-in for a missing one fails.
+    // A component's program runs; rustup's proxy of a missing one fails.
     let program = if name == "clippy" { "cargo-clippy" } else { name };
     process::output(Command::new(program).arg("--version")).is_ok()
 }
@@ -163,7 +163,7 @@ fn install(packages: &[&str]) -> Result<()> {
     if packages.len() == 1 {
         return Err(error);
     }
-    // One package that the mirror lacks keeps no other away.
+    // A package that the mirror lacks must not prevent installing the others.
     let failures: Vec<String> = packages
         .iter()
         .filter_map(|package| install(&[package]).err().map(|error| format!("{package}: {error:#}")))
@@ -174,13 +174,13 @@ fn install(packages: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Whether apt is here and lets us install.
+/// Whether apt exists and we may install packages.
 fn can_install() -> bool {
     process::which("apt-get").is_some()
         && process::output(Command::new("id").arg("-u")).is_ok_and(|uid| uid.trim() == "0")
 }
 
-/// `apt-get`, asking nothing.
+/// `apt-get` without questions.
 fn apt() -> Command {
     let mut apt = Command::new("apt-get");
     apt.args(["--quiet", "--option=Acquire::Retries=3", "--option=DPkg::Lock::Timeout=300"])

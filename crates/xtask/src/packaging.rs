@@ -1,8 +1,8 @@
 //! `cargo xtask packaging`: the Debian package and the programs that call the tools, in roots of Debian 12 and 13.
 //!
-//! Each script of `integration/packaging` runs by chroot in a copy of a root that debootstrap made, with namespaces
-//! of its own for mounts and processes. What it leaves in `/result` is looked at here: an initial file system is
-//! booted, and must bring the machine to its root file system with drivers that are modules.
+//! Each script of `integration/packaging` runs in a chroot, a copy of a root that debootstrap made, with separate
+//! namespaces for mounts and processes. If it leaves an initial file system in `/result`, that is booted, and must mount
+//! the root file system with drivers that are modules.
 
 mod root;
 
@@ -37,7 +37,7 @@ pub(crate) struct Options {
 /// Runs the scripts and prints how many passed.
 ///
 /// # Errors
-/// When one fails, or a root can't be made.
+/// When one fails, or a root cannot be made.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let binary = match &options.binary {
         Some(binary) => binary.clone(),
@@ -60,7 +60,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 /// Runs all scripts in roots of all releases.
 ///
 /// # Errors
-/// When a root or a package can't be made; a script that fails is an outcome.
+/// When a root or a package can't be made; a script that fails is a result.
 pub(crate) fn run_all(cache: &Cache, binary: &Path) -> Result<Vec<ScenarioResult>> {
     let mut outcomes = Vec::new();
     for suite in root::SUITES {
@@ -124,7 +124,7 @@ fn run_script(cache: &Cache, pristine: &Path, binary: &Path, script: &Path) -> R
     })
 }
 
-/// Runs `/packaging/script.sh` in a root; whether it succeeded, and what it said.
+/// Runs `/packaging/script.sh` in a root; returns whether it succeeded, and its output.
 fn in_root(root: &Path) -> Result<(bool, Vec<String>)> {
     let inside = "mount -t proc proc /proc; cd /packaging; . ./vm-lib.sh; . ./lib.sh; . ./script.sh";
     let output = Command::new("unshare")

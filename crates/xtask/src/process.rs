@@ -1,4 +1,4 @@
-//! Calling other programs: one place that turns a failure into an error naming the whole command.
+//! Running other programs: a failure becomes an error that names the whole command.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 /// Runs `command` with our standard streams.
 ///
 /// # Errors
-/// When it can't be started or exits other than with 0.
+/// When it cannot be started or its exit code is not 0.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| format!("cannot start {}", shown(command)))?;
     if !status.success() {
@@ -20,12 +20,12 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 /// Runs `command` and returns its standard output, which must be UTF-8.
 ///
 /// # Errors
-/// As [`run`], with what the command said on standard error.
+/// As [`run`], with the standard error of the command.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     output_of(command, Stdio::null())
 }
 
-/// The same with something to read.
+/// The same with a standard input.
 ///
 /// # Errors
 /// As [`output`].

@@ -1,4 +1,4 @@
-//! Boots a kernel with an initramfs in an emulated machine and hands over what it says on its serial port.
+//! Boots a kernel with an initramfs in an emulated machine and passes on the lines of its serial port.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::packages::{self, QEMU};
 
-/// All that QEMU emulates but cmpxchg16b: QEMU 7.2 (Debian 12) at times leaves wrong flags after it, and one boot of
+/// All that QEMU emulates but cmpxchg16b: QEMU 7.2 (Debian 12) sometimes sets wrong flags after it, and one boot of
 /// Linux 6.12 in eight ended in a panic of its allocator; without it, none of 60.
 const PROCESSOR: &str = "max,-cx16";
 
@@ -18,7 +18,7 @@ const PROCESSOR: &str = "max,-cx16";
 pub(crate) struct Machine<'a> {
     /// The kernel image.
     pub(crate) kernel: &'a Path,
-    /// The archive of its first root.
+    /// Its initramfs.
     pub(crate) initramfs: &'a [u8],
     /// Parameters of the kernel beside the ones we always pass.
     pub(crate) parameters: &'a str,
@@ -28,32 +28,32 @@ pub(crate) struct Machine<'a> {
     pub(crate) processors: u32,
     /// How QEMU runs the guest's processor. Emulation ("tcg") works everywhere.
     pub(crate) accelerator: &'a str,
-    /// When the machine counts as hung.
+    /// After this time the machine counts as hung.
     pub(crate) timeout: Duration,
 }
 
 impl<'a> Machine<'a> {
-    /// A machine of one processor and no disk, that has five minutes.
+    /// A machine with one processor and no disk, and a timeout of five minutes.
     pub(crate) fn of(kernel: &'a Path, initramfs: &'a [u8]) -> Self {
         let timeout = Duration::from_secs(300);
         Self { kernel, initramfs, parameters: "", disk: None, processors: 1, accelerator: "tcg", timeout }
     }
 }
 
-/// What the reader of the serial port makes of a line.
+/// What to do after a line of the serial port.
 #[derive(PartialEq)]
 pub(crate) enum SerialAction {
-    /// Go on.
+    /// Continue.
     Read,
-    /// The guest has nothing more to say: switch it off.
+    /// The guest is finished: switch it off.
     PowerOff,
 }
 
-/// Boots the machine and gives each line of its serial port to `on_line`, until that one says so, the guest
-/// switches itself off, or time is up.
+/// Boots the machine and gives each line of its serial port to `on_line`, until it returns
+/// [`SerialAction::PowerOff`], the guest switches itself off, or the time is up.
 ///
 /// # Errors
-/// When QEMU is missing or fails, the guest ends before its last line, or time is up.
+/// When QEMU is missing or fails, the guest ends before its last line, or the time is up.
 pub(crate) fn boot(machine: &Machine, mut on_line: impl FnMut(&str) -> SerialAction) -> Result<()> {
     packages::need(&[QEMU])?;
     let dir = tempfile::tempdir()?;
@@ -80,7 +80,7 @@ fn command(machine: &Machine, initramfs: &Path) -> Command {
     qemu.args(["-accel", machine.accelerator, "-cpu", PROCESSOR, "-m", "1024", "-no-reboot", "-nodefaults"])
         .args(["-smp", &machine.processors.to_string()])
         .args(["-display", "none", "-serial", "stdio", "-monitor", "none", "-device", "virtio-rng-pci"])
-        // Only a panic of the kernel may stand between our lines: scenarios show the kernel's log where they need it.
+        // Only a kernel panic may appear between our lines: scenarios print the kernel's log when they need it.
         .args([
             "-append",
             &format!("console=ttyS0 quiet loglevel=1 panic=-1 reboot=t {}", machine.parameters),
@@ -97,7 +97,7 @@ fn command(machine: &Machine, initramfs: &Path) -> Command {
     qemu
 }
 
-/// Reads lines in a thread of its own, so that waiting for one can end.
+/// Reads lines in a separate thread, so that waiting for a line can time out.
 fn lines_of(qemu: &mut Child) -> Result<mpsc::Receiver<String>> {
     let serial = qemu.stdout.take().context("QEMU has an output")?;
     let (sender, receiver) = mpsc::channel();
@@ -112,7 +112,7 @@ fn lines_of(qemu: &mut Child) -> Result<mpsc::Receiver<String>> {
     Ok(receiver)
 }
 
-/// Ends QEMU whichever way we leave.
+/// Kills QEMU when it goes out of scope.
 struct KillOnDrop(Child);
 
 impl Drop for KillOnDrop {

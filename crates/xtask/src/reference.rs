@@ -1,4 +1,4 @@
-//! The reference: Debian's packaged kmod, unpacked with its libraries into a root of its own to chroot into.
+//! The reference: Debian's packaged kmod, unpacked with its libraries into a root for chroot.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -16,11 +16,11 @@ use crate::process;
 struct Reference {
     name: &'static str,
     suite: &'static str,
-    /// What the version of kmod and of its library begins with.
+    /// The prefix of the version of kmod and its library.
     version: &'static str,
-    /// Whether the tests can do without it.
+    /// Whether tests that need it may be skipped.
     optional: bool,
-    /// What differs between the releases; [`COMMON`] is in both.
+    /// The packages that differ between the releases, besides [`COMMON`].
     packages: &'static [&'static str],
 }
 
@@ -73,7 +73,7 @@ pub(crate) fn is_optional(name: &str) -> bool {
 /// The root directory of the packaged kmod called `name`, from the cache or made now.
 ///
 /// # Errors
-/// When the name is unknown, or a package can't be had or unpacked.
+/// When the name is unknown, or a package is unavailable or cannot be unpacked.
 pub(crate) fn provide(cache: &Cache, name: &str) -> Result<PathBuf> {
     let reference = REFERENCES.iter().find(|one| one.name == name).context("no reference of that name")?;
     cache.provide(&format!("reference/{name}"), |draft| {
@@ -92,7 +92,7 @@ pub(crate) fn provide(cache: &Cache, name: &str) -> Result<PathBuf> {
     })
 }
 
-/// Unpacks a package over what is there, following the links that merge /bin, /sbin and /lib into /usr.
+/// Unpacks a package over the existing files, following the links that merge /bin, /sbin and /lib into /usr.
 ///
 /// # Errors
 /// When dpkg-deb or tar fails.
@@ -115,7 +115,7 @@ pub(crate) fn unpack(deb: &Path, root: &Path) -> Result<()> {
 /// Makes an empty root with merged directories.
 ///
 /// # Errors
-/// When the file system says so.
+/// When the file system fails.
 pub(crate) fn skeleton(root: &Path) -> Result<()> {
     for merged in ["bin", "sbin", "lib", "lib64"] {
         fs::create_dir_all(root.join("usr").join(merged))?;

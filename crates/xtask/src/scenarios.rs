@@ -1,9 +1,9 @@
 //! The scenarios of `integration/scenarios`: shell scripts that run one after the other in a booted guest.
 //!
-//! A scenario's first comment says what it shows. Header lines can say where it runs:
+//! A scenario's first comment describes what it shows. Header lines select where it runs:
 //! `# kernels: 6.12` (prefixes of the version; `rust` is the kernel with the companion modules, and without the line
-//! a scenario runs on all the others), `# tools: ours` (or `reference`), `# boot: PARAMETERS` in a machine of its
-//! own, whose kernel has these parameters too, and `# processors: NUMBER` in one that has more than one. With
+//! a scenario runs on all the others), `# tools: ours` (or `reference`), `# boot: PARAMETERS` in a separate
+//! machine with these kernel parameters, and `# processors: NUMBER` in one with several processors. With
 //! `# needs: other-kernel` it uses modules of a kernel that is not the guest's.
 //! The guest's `vm/run.sh` reports on the serial port in lines that begin with `@@`, see [`Report`].
 
@@ -27,46 +27,46 @@ struct Scenario {
     name: String,
     script: String,
     boot: Boot,
-    /// Whether it uses the modules of another kernel.
+    /// Whether it uses modules of another kernel.
     needs_other: bool,
 }
 
-/// The machine that a scenario wants.
+/// The machine that a scenario needs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Boot {
     processors: u32,
     parameters: String,
 }
 
-/// The modules that a guest has beside those of its kernel.
+/// The modules that a guest has besides those of its kernel.
 pub(crate) enum ExtraModules<'a> {
-    /// Some of a stock kernel's, compressed in each way, and those of another kernel, which this one refuses.
+    /// Some modules of a stock kernel, compressed in each way, and those of another kernel, which this one refuses.
     Variants(OtherKernel<'a>),
-    /// The companion modules, and a stock kernel's that they are not for: the guest's kernel is the one with Rust.
+    /// The companion modules, and those of a stock kernel, which the guest's kernel refuses: it is the one with Rust.
     Companions(&'a Path, OtherKernel<'a>),
 }
 
-/// The modules of a kernel that is not the guest's, or why they cannot be had: the scenarios that need them then fail.
+/// The modules of a kernel that is not the guest's, or why they are unavailable: the scenarios that need them then fail.
 pub(crate) type OtherKernel<'a> = Result<&'a KernelTree, &'a str>;
 
-/// What became of a scenario.
+/// The result of a scenario.
 pub(crate) struct ScenarioResult {
     /// The file's name without its ending.
     pub(crate) name: String,
-    /// Whether it did what it should.
+    /// Whether it passed.
     pub(crate) verdict: ScenarioVerdict,
     /// How long it took in the guest.
     pub(crate) seconds: String,
-    /// What it said, if it failed.
+    /// Its output, if it failed.
     pub(crate) log: Vec<String>,
 }
 
-/// Whether a scenario did what it should.
+/// Whether a scenario passed.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum ScenarioVerdict {
-    /// It did.
+    /// It passed.
     Passed,
-    /// It did not, or could not be run.
+    /// It failed, or could not be run.
     Failed,
     /// It was not run, for this reason.
     Skipped(String),
@@ -78,11 +78,11 @@ pub(crate) struct ScenarioRun<'a> {
     pub(crate) workspace: &'a Path,
     /// The kernel to boot, with its modules.
     pub(crate) tree: &'a KernelTree,
-    /// What modules it has beside them.
+    /// The other modules.
     pub(crate) extra: ExtraModules<'a>,
     /// Whose tools are under test.
     pub(crate) tools: Tools<'a>,
-    /// Run only those whose names contain this.
+    /// Run only scenarios whose names contain this.
     pub(crate) only: Option<&'a str>,
     /// Parameters of the kernel beside the ones a scenario asks for.
     pub(crate) parameters: &'a str,
@@ -93,7 +93,7 @@ pub(crate) struct ScenarioRun<'a> {
 /// Boots the kernel, runs the scenarios that apply to it, prints a row for each and the log of each that failed.
 ///
 /// # Errors
-/// When the guest can't be made or booted, hangs, or ends before the last scenario.
+/// When the guest cannot be made or booted, hangs, or ends before the last scenario.
 pub(crate) fn run(cache: &Cache, run: &ScenarioRun) -> Result<Vec<ScenarioResult>> {
     let kernel = match run.extra {
         ExtraModules::Variants(_) => run.tree.version.as_str(),
@@ -112,7 +112,7 @@ pub(crate) fn run(cache: &Cache, run: &ScenarioRun) -> Result<Vec<ScenarioResult
         outcomes.extend(needy.into_iter().map(|scenario| ScenarioResult::failed(scenario.name, cause)));
         scenarios = others;
     }
-    // Scenarios with the same kernel parameters share a boot; those without any come first.
+    // Scenarios with the same kernel parameters share a boot; the boot without parameters is first.
     let mut boots: Vec<&Boot> = scenarios.iter().map(|scenario| &scenario.boot).collect();
     boots.sort_unstable();
     boots.dedup();
@@ -214,7 +214,7 @@ fn applies(script: &str, kernel: &str, tools: &str) -> bool {
         && header(script, "# tools:").is_none_or(|list| list.split_whitespace().any(|word| word == tools))
 }
 
-/// What a header line says after its key.
+/// The value of a header line.
 fn header<'a>(script: &'a str, key: &str) -> Option<&'a str> {
     script.lines().find_map(|line| line.strip_prefix(key))
 }
@@ -253,7 +253,7 @@ impl Report {
 }
 
 impl ScenarioResult {
-    /// Of something that could not be run; its row is printed.
+    /// The result of a scenario that could not be run; its row is printed.
     pub(crate) fn failed(name: impl Into<String>, cause: &str) -> ScenarioResult {
         let log = cause.lines().map(str::to_owned).collect();
         let outcome = ScenarioResult {
@@ -266,7 +266,7 @@ impl ScenarioResult {
         outcome
     }
 
-    /// Of scenarios that are not run.
+    /// The results of scenarios that are not run.
     pub(crate) fn all_skipped(names: &[String], cause: &str) -> Vec<ScenarioResult> {
         let verdict = ScenarioVerdict::Skipped(cause.to_owned());
         let skipped = |name: &String| ScenarioResult {
@@ -278,12 +278,12 @@ impl ScenarioResult {
         names.iter().map(skipped).collect()
     }
 
-    /// Whether it did what it should.
+    /// Whether it passed.
     pub(crate) fn passed(&self) -> bool {
         self.verdict == ScenarioVerdict::Passed
     }
 
-    /// Prints its row, and what it said where it failed.
+    /// Prints its row, and its output if it failed.
     pub(crate) fn print(&self) {
         let result = if self.passed() { "pass" } else { "FAIL" };
         println!("  {result}  {:28} {:>6} s", self.name, self.seconds);
@@ -298,7 +298,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn header_lines_narrow_where_a_scenario_runs() {
+    fn header_lines_select_where_a_scenario_runs() {
         assert!(applies("# What it shows\n", "6.1.0-50-cloud-amd64", "ours"));
         assert!(applies("# kernels: 6.1 6.12\n", "6.12.107+deb13", "ours"));
         assert!(!applies("# kernels: 6.1\n", "6.12.107+deb13", "ours"));
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failing_scenario_keeps_its_log_and_the_last_line_switches_off() {
+    fn a_failing_scenario_keeps_its_log_and_the_last_line_powers_off() {
         let mut report = Report::default();
         for line in
             ["noise of the boot", "@@ begin a", "@@ pass a 0.1", "@@ begin b", "wrong", "@@ fail b 0.2"]

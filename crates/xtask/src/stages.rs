@@ -1,4 +1,4 @@
-//! The stages of a test run: what is printed of each, and the count at the end.
+//! The stages of a test run: the line of each, and the count at the end.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -10,12 +10,12 @@ use crate::mirror;
 use crate::scenarios::{ScenarioResult, ScenarioVerdict};
 use crate::{cargo, process};
 
-/// A test that was not run, or not on all there should have been.
+/// A test that was skipped, wholly or in part.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Skip {
     /// The test.
     name: String,
-    /// What it lacked, and why that could not be had.
+    /// What is unavailable, and why.
     cause: String,
 }
 
@@ -25,14 +25,14 @@ pub(crate) struct Count {
     pub(crate) passed: usize,
     pub(crate) failed: usize,
     pub(crate) skipped: Vec<Skip>,
-    /// Tests that passed on less than there should have been.
+    /// Tests that passed, but skipped a part.
     pub(crate) partly: Vec<Skip>,
 }
 
 impl Count {
     /// Removes from the passed tests the ones that report they were skipped, in lines of `whole` or `part`, the test's name and
     /// the cause, with tabs between them.
-    pub(crate) fn take_skips(&mut self, lines: &str) {
+    pub(crate) fn count_skipped(&mut self, lines: &str) {
         for line in lines.lines() {
             let mut fields = line.splitn(3, '\t');
             let (Some(kind), Some(name), Some(cause)) = (fields.next(), fields.next(), fields.next()) else {
@@ -40,7 +40,7 @@ impl Count {
             };
             let skip = Skip { name: name.to_owned(), cause: cause.to_owned() };
             if kind == "whole" {
-                // To libtest a test that returns has passed.
+                // libtest counts a test that returns as passed.
                 self.passed = self.passed.saturating_sub(1);
                 self.skipped.push(skip);
             } else {
@@ -65,10 +65,10 @@ impl From<Vec<ScenarioResult>> for Count {
     }
 }
 
-/// What has been run so far.
+/// The stages that have been run.
 pub(crate) struct Stages {
     start: Instant,
-    /// Whether a skipped test is a failed one.
+    /// Whether a skipped test counts as failed.
     full: bool,
     total: Count,
     failed: Vec<&'static str>,
@@ -86,12 +86,12 @@ impl Stages {
         }
     }
 
-    /// Runs a stage that is not made of tests.
+    /// Runs a stage without tests.
     pub(crate) fn check(&mut self, name: &'static str, stage: impl FnOnce() -> Result<()>) {
         self.value(name, stage);
     }
 
-    /// The same of a stage that makes something; none if it failed.
+    /// Runs a stage that returns a value; `None` if it failed.
     pub(crate) fn value<T>(&mut self, name: &'static str, stage: impl FnOnce() -> Result<T>) -> Option<T> {
         let mut value = None;
         self.tests(name, || {
@@ -101,7 +101,7 @@ impl Stages {
         value
     }
 
-    /// Runs a stage made of tests.
+    /// Runs a stage of tests.
     pub(crate) fn tests(&mut self, name: &'static str, stage: impl FnOnce() -> Result<Count>) {
         println!("      {name} …");
         let start = Instant::now();
@@ -109,7 +109,7 @@ impl Stages {
         let elapsed = start.elapsed();
         let mut count = result.unwrap_or_else(|error| {
             println!("{error:#}");
-            // A stage that broke counts as one failure: the last line must not say that none failed.
+            // A stage that could not finish counts as one failure: the last line must not show zero failures.
             Count { failed: 1, ..Count::default() }
         });
         if self.full {
@@ -129,7 +129,7 @@ impl Stages {
         self.add(name, Duration::ZERO, Count { failed: 1, ..Count::default() });
     }
 
-    /// Says at the end that this was not asked for.
+    /// Lists at the end what was not requested.
     pub(crate) fn omit(&mut self, what: &str, how: &str) {
         self.omitted.push(format!("{what}: {how}"));
     }
@@ -183,7 +183,7 @@ impl Stages {
         Ok(())
     }
 
-    /// The time, what was downloaded, and what lies on the disk now.
+    /// The time, what was downloaded, and the size of the cache.
     fn cost(&self, cache: Option<&Cache>) -> String {
         let seconds = self.start.elapsed().as_secs();
         let mut text = format!("{} min {} s", seconds / 60, seconds % 60);
@@ -205,7 +205,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stage_that_breaks_makes_the_count_and_the_exit_say_so() {
+    fn a_stage_that_breaks_counts_as_a_failure_and_fails_the_run() {
         let mut stages = Stages::new(false);
         stages.tests("fine", || Ok(Count { passed: 2, ..Count::default() }));
         stages.check("broken", || bail!("no"));
@@ -216,10 +216,10 @@ mod tests {
     }
 
     #[test]
-    fn a_skipped_test_is_no_passed_one_and_with_full_a_failed_one() {
+    fn a_skipped_test_does_not_pass_and_with_full_it_fails() {
         let count = || {
             let mut count = Count { passed: 3, ..Count::default() };
-            count.take_skips("whole\ta::b\tno tree\npart\tc\tno other tree\n");
+            count.count_skipped("whole\ta::b\tno tree\npart\tc\tno other tree\n");
             assert_eq!((count.passed, count.skipped.len(), count.partly.len()), (2, 1, 1));
             Ok(count)
         };

@@ -1,4 +1,4 @@
-//! `cargo xtask surface`: what other crates can use of the library, counted and checked, from the sources alone.
+//! `cargo xtask surface`: counts and checks what other crates can use of the library, from the sources only.
 //!
 //! A public item is what can be reached from outside with default features: every module, type, trait, function, constant,
 //! static and macro with a public path, counted once however many paths it has; each re-export of another crate's item; the
@@ -52,7 +52,7 @@ pub(crate) struct Options {
     report: bool,
 }
 
-/// Prints the count, and what violates the rules.
+/// Prints the counts and the violations.
 ///
 /// # Errors
 /// When a source cannot be read, or something violates a rule.
@@ -94,7 +94,7 @@ fn examine() -> Result<(PublicSurface, Vec<Violation>)> {
     Ok((surface, violations))
 }
 
-/// All violations and their number by rule; none if there are none.
+/// All violations and their number by rule; `None` without violations.
 fn failure(violations: &[Violation]) -> Option<String> {
     if violations.is_empty() {
         return None;

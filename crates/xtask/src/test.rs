@@ -1,8 +1,8 @@
 //! `cargo xtask test`: every check, in stages; a stage that fails doesn't keep the next ones from running.
 //!
-//! The stages come in the order of what a newcomer wants to know: does it build, does it work, is it the same as kmod,
-//! does it work on a kernel; then what keeps the source in order; at last what takes a kernel of our own. `--quick` is
-//! what a contributor runs in between: no machine is booted, and nothing but crates is downloaded.
+//! The order of the stages follows the questions of a newcomer: does it build, does it work, is it the same as kmod, does
+//! it work on a kernel; then the checks of the source; finally what needs a kernel of our own. `--quick` is for
+//! contributors between changes: it boots no machine and downloads only crates.
 //!
 //! The tests of the tools run the static release binary, the one that people get. Environment variables say what
 //! there is: `MODUTILS_KMOD` names the binary, `MODUTILS_CACHE` the cache, `MODUTILS_FULL=1` asks for every module tree whole,
@@ -30,7 +30,7 @@ use crate::{
 /// The options of `cargo xtask test`.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Take every module tree whole instead of one whole and samples of the others, run the packaging scripts and the
+    /// Use every module tree completely instead of one tree and samples of the others, run the packaging scripts and the
     /// fuzz targets, build with a packager's variables; a test that would be skipped fails
     #[arg(long)]
     full: bool,
@@ -39,7 +39,7 @@ pub(crate) struct Options {
     quick: bool,
 }
 
-/// What the tests call beside what building takes.
+/// The programs that the tests call, besides those that building needs.
 const PROGRAMS: [packages::Program; 12] =
     [CURL, CXX, QEMU, READELF, OPENSSL, XZ, ZSTD, GZIP, PYTHON, JSONSCHEMA, FISH, ZSH];
 
@@ -51,13 +51,13 @@ const SURFACE: &str = "the library's public surface";
 /// # Errors
 /// When a stage failed.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    if options.quick { quick() } else { whole(options.full) }
+    if options.quick { quick() } else { run_all_stages(options.full) }
 }
 
-fn whole(full: bool) -> Result<()> {
+fn run_all_stages(full: bool) -> Result<()> {
     let cache = Cache::open()?;
     let mut stages = Stages::new(full);
-    announce(&cache);
+    announce_kernel_build(&cache);
     stages.check("programs and parts of the toolchain", || {
         packages::need(&PROGRAMS)?;
         packages::need_components(&["rustfmt", "clippy"])
@@ -67,7 +67,7 @@ fn whole(full: bool) -> Result<()> {
     let materials = Materials::gather(&cache, &mut stages)?;
     let tests = Tests { binary: binary.as_deref(), materials: &materials, full };
     stages.check("compiling the tests", compile_tests);
-    // These say the most where there is no binary to test.
+    // They are the most useful stage if there is no binary to test.
     stages.tests("unit tests", || tests.run_units());
     match &binary {
         Some(binary) => {
@@ -98,7 +98,7 @@ fn whole(full: bool) -> Result<()> {
     }
     stages.check("clippy", || {
         clippy()?;
-        // The fuzz targets are a workspace of their own, and have to follow the library.
+        // The fuzz targets are a separate workspace, and must follow the library.
         let mut fuzz = cargo::command();
         fuzz.args(["clippy", "--locked", "--manifest-path", "tests/fuzz/Cargo.toml"]);
         cargo::check("clippy", fuzz.args(["--target-dir", "target/fuzz", "--", "--deny", "warnings"]))
@@ -125,8 +125,8 @@ fn whole(full: bool) -> Result<()> {
     stages.finish(Some(&cache))
 }
 
-/// Says what takes long where the cache is empty, before it is done.
-fn announce(cache: &Cache) {
+/// Prints a notice about the long build if the cache has no kernel with Rust.
+fn announce_kernel_build(cache: &Cache) {
     if let Ok(None) = kernel::cached(cache) {
         println!(
             "No kernel with Rust is cached: building one takes 5 to 15 minutes of this run, at its end. \
@@ -144,7 +144,7 @@ fn with_rust(cache: &Cache, binary: Option<&Path>, materials: &Materials, stages
     let kernel = stages.value(KERNEL, || match kernel::provide(cache) {
         Err(error) if error.is::<Unavailable>() => {
             let cause = mirror::cause(&error);
-            println!("      cannot be had: {cause}");
+            println!("      unavailable: {cause}");
             absent = Some(cause);
             Ok(None)
         }
@@ -163,7 +163,7 @@ fn with_rust(cache: &Cache, binary: Option<&Path>, materials: &Materials, stages
     }
 }
 
-/// What a contributor runs in between.
+/// The quick run for contributors.
 fn quick() -> Result<()> {
     let cache = Cache::open()?;
     let mut stages = Stages::new(false);
@@ -175,7 +175,7 @@ fn quick() -> Result<()> {
     if has_rustfmt {
         stages.check("formatting", formatting);
     }
-    // In the same selection of packages as the tests: for the tools alone cargo would compile dependencies again.
+    // With the same selection of packages as the tests: for the tools only, cargo would compile dependencies again.
     let binary = stages.value("compiling the tests and an unoptimised binary", || {
         compile_tests()?;
         cargo::check("binaries", cargo::command().args(["build", "--workspace", "--bins"]))?;
@@ -223,7 +223,7 @@ fn quick() -> Result<()> {
     stages.finish(None)
 }
 
-/// `cargo test` on what is there.
+/// `cargo test` with the available materials.
 struct Tests<'a> {
     binary: Option<&'a Path>,
     materials: &'a Materials<'a>,
@@ -236,7 +236,7 @@ impl Tests<'_> {
         self.run(&["--test", program], &[])
     }
 
-    /// Runs the tests that stand beside the code, and those in the documentation.
+    /// Runs the unit tests in the sources, and those in the documentation.
     fn run_units(&self) -> Result<Count> {
         let mut arguments = vec!["--lib".to_owned(), "--bins".to_owned()];
         for program in cargo::test_programs_outside_of("modutils-tests")? {
@@ -254,7 +254,7 @@ impl Tests<'_> {
 
     fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Result<Count> {
         let mut command = cargo::command();
-        // Always the whole workspace: for a part of it cargo would compile dependencies again, with other features.
+        // Always the whole workspace: for a part of it, cargo would compile dependencies again with other features.
         command.args(["test", "--workspace"]).args(arguments).envs(variables.iter().copied());
         command.env("MODUTILS_CACHE", self.materials.cache().root());
         if let Some(binary) = self.binary {
@@ -267,7 +267,7 @@ impl Tests<'_> {
         command.env("MODUTILS_MISSING", self.materials.list()).env("MODUTILS_SKIPPED", skipped.path());
         let (passed, failed) = cargo::libtest(&mut command)?;
         let mut count = Count { passed, failed, ..Count::default() };
-        count.take_skips(&std::fs::read_to_string(skipped.path()).context("the skipped tests")?);
+        count.count_skipped(&std::fs::read_to_string(skipped.path()).context("the skipped tests")?);
         Ok(count)
     }
 }
@@ -278,7 +278,7 @@ fn compile_tests() -> Result<()> {
 
 fn formatting() -> Result<()> {
     cargo::check("fmt", cargo::command().args(["fmt", "--all", "--check"]))?;
-    // The fuzz targets are a workspace of their own.
+    // The fuzz targets are a separate workspace.
     let manifest: PathBuf = workspace::root().join("tests/fuzz/Cargo.toml");
     cargo::check("fmt", cargo::command().args(["fmt", "--check", "--manifest-path"]).arg(manifest))
 }

@@ -1,7 +1,7 @@
-//! `cargo xtask tour`: the tour of README.md, from a real run.
+//! `cargo xtask tour`: generates the tour of README.md from a real run.
 //!
-//! A virtual machine runs `integration/vm/tour.sh`; what it prints becomes the part of README.md between two marks. The
-//! tests run it too, and hold the README against it; only numbers may differ, as they do with a newer kernel.
+//! A virtual machine runs `integration/vm/tour.sh`; its output becomes the part of README.md between two markers.
+//! The tests run it too, and compare it with the README; only numbers may differ, as they do with a newer kernel.
 
 use std::fs;
 use std::path::Path;
@@ -15,21 +15,21 @@ use crate::packages::{self, PYTHON};
 use crate::qemu::{self, Machine, SerialAction};
 use crate::{binary, busybox, trees, workspace};
 
-/// The marks in README.md; the first one ends with the version of the kernel that was booted.
+/// The markers in README.md; the first one ends with the version of the booted kernel.
 const BEGIN: &str = "<!-- From `cargo xtask tour`, on Linux ";
 const END: &str = "<!-- The tour ends. -->\n";
 
-/// What python3 does with a document of ours: a single line, as one types it.
+/// The python3 program that reads a JSON document: a single line, as one types it.
 const READER: &str =
     "import json, sys; print(*(m[\"signature\"][\"hash\"] for m in json.load(sys.stdin)[\"modules\"]))";
 
-/// What the tour needs of the cache: a kernel with its modules, a module of another, a shell.
+/// What the tour needs from the cache: a kernel with its modules, a module of another, a shell.
 pub(crate) const NEEDS: [&str; 3] = ["trixie-cloud", "bookworm-cloud", crate::materials::BUSYBOX];
 
 /// Writes the tour into README.md.
 ///
 /// # Errors
-/// When the machine does not come up, or README.md has no place for it.
+/// When the machine does not boot, or README.md lacks the markers.
 pub(crate) fn run() -> Result<()> {
     let (release, tour) = tour(&Cache::open()?, &binary::build_static()?)?;
     let path = workspace::root().join("README.md");
@@ -53,16 +53,16 @@ pub(crate) fn check(cache: &Cache, binary: &Path) -> Result<()> {
         .zip(printed.lines())
         .find(|(documented, printed)| shape(documented) != shape(printed));
     if let Some((documented, printed)) = different {
-        bail!("README.md says `{documented}`, the tools `{printed}`: run `cargo xtask tour`");
+        bail!("README.md has `{documented}`, the tools print `{printed}`: run `cargo xtask tour`");
     }
     if documented.lines().count() != printed.lines().count() {
-        bail!("the tour of README.md is not as long as it is now: run `cargo xtask tour`");
+        bail!("the tour of README.md has another length: run `cargo xtask tour`");
     }
     Ok(())
 }
 
-/// The text without what another point release of the kernel has otherwise: its version, CRCs, counts and what goes
-/// with them.
+/// The text without what differs in another point release of the kernel: its version, CRCs, counts and words that depend
+/// on them.
 fn shape(line: &str) -> String {
     let word = |word: &str| -> String {
         let is_number = word.starts_with(|first: char| first.is_ascii_digit());
@@ -80,13 +80,14 @@ fn shape(line: &str) -> String {
 
 /// README.md: before the tour, its kernel's version, the tour, after it.
 fn parts(readme: &str) -> Result<(&str, &str, &str, &str)> {
-    let (before, rest) = readme.split_once(BEGIN).context("README.md has no place for the tour")?;
-    let (release, rest) = rest.split_once(" -->\n").context("README.md: the tour's first mark")?;
-    let (tour, after) = rest.split_once(END).context("README.md: the tour's last mark")?;
+    let (before, rest) = readme.split_once(BEGIN).context("README.md: the tour's first marker")?;
+    let (release, rest) =
+        rest.split_once(" -->\n").context("README.md: the end of the tour's first marker")?;
+    let (tour, after) = rest.split_once(END).context("README.md: the tour's last marker")?;
     Ok((before, release, tour, after))
 }
 
-/// Boots a stock kernel with our tools; returns its version, and what the tour says.
+/// Boots a stock kernel with our tools; returns its version and the tour.
 fn tour(cache: &Cache, binary: &Path) -> Result<(String, String)> {
     let tree = trees::provide(cache, NEEDS[0])?.context("no such tree")?;
     let foreign = trees::provide(cache, NEEDS[1])?.context("no such tree")?;
@@ -124,13 +125,13 @@ fn markdown(lines: &[String]) -> Result<String> {
     Ok(text + "```\n\n")
 }
 
-/// Whether the kernel itself says this on its console, as it does when the emulator stood still for long.
+/// Whether the kernel printed this line on its console, as it does after the emulator was stopped for long.
 fn is_kernels(line: &str) -> bool {
     line.strip_prefix('[')
         .is_some_and(|rest| rest.trim_start().starts_with(|char: char| char.is_ascii_digit()))
 }
 
-/// What python3 says of a document.
+/// python3's output for a document.
 fn read(document: &str) -> Result<String> {
     packages::need(&[PYTHON])?;
     let mut python = Command::new(PYTHON.name)
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_typed_stands_below_what_is_told() {
+    fn commands_appear_below_their_explanation() {
         let lines = [
             "[    1.2] Linux",
             "@@tell See:",

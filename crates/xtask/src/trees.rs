@@ -34,7 +34,7 @@ enum Origin {
     },
 }
 
-/// The trees of other machines are optional: nothing but bytes is compared there, and kernels of another series do.
+/// The trees of other architectures are optional: the tests only compare bytes there, so any kernel series is accepted.
 const RECIPES: [Recipe; 8] = [
     debian("bookworm-cloud", BOOKWORM, "amd64", "cloud-amd64"),
     debian("trixie-cloud", TRIXIE, "amd64", "cloud-amd64"),
@@ -108,13 +108,13 @@ impl KernelOptions {
     /// The shell that was named, or Debian's.
     ///
     /// # Errors
-    /// When Debian's can't be had.
+    /// When Debian's is unavailable.
     pub(crate) fn busybox(&self, cache: &Cache) -> Result<PathBuf> {
         self.busybox.clone().map_or_else(|| busybox::provide(cache), Ok)
     }
 }
 
-/// The trees by name, each after those it is derived from.
+/// The names of the trees, each after the tree it is derived from.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     RECIPES.iter().map(|recipe| recipe.name)
 }
@@ -124,7 +124,7 @@ pub(crate) fn is_optional(name: &str) -> bool {
     recipe(name).is_some_and(|recipe| matches!(recipe.origin, Origin::Debian(kernel) if kernel.any_series))
 }
 
-/// The tree that `name` is made from, if it is made from another.
+/// The tree that `name` is derived from, if there is one.
 pub(crate) fn made_from(name: &str) -> Option<&'static str> {
     match recipe(name)?.origin {
         Origin::Derived { from, .. } => Some(from),
@@ -147,7 +147,7 @@ fn recipe(name: &str) -> Option<&'static Recipe> {
 /// The tree called `name`, from the cache or made now; none if there is no such tree.
 ///
 /// # Errors
-/// When a package can't be had or unpacked, or a module not recompressed.
+/// When a package is unavailable or cannot be unpacked, or a module cannot be recompressed.
 pub(crate) fn provide(cache: &Cache, name: &str) -> Result<Option<KernelTree>> {
     let Some(recipe) = recipe(name) else { return Ok(None) };
     let root = cache.provide(&format!("trees/{name}"), |draft| match recipe.origin {
@@ -192,7 +192,7 @@ pub(crate) fn files_below(dir: &Path, suffix: &str) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Takes a directory that has `lib/modules/VERSION` as a tree.
+/// Opens a directory that has `lib/modules/VERSION` as a tree.
 fn open(root: PathBuf) -> Result<KernelTree> {
     let dir = root.join("lib/modules");
     let mut entries = fs::read_dir(&dir).with_context(|| dir.display().to_string())?;
@@ -200,7 +200,7 @@ fn open(root: PathBuf) -> Result<KernelTree> {
     Ok(KernelTree { version: only.file_name().to_string_lossy().into_owned(), root })
 }
 
-/// Unpacks a kernel's packages; keeps its modules and what it boots.
+/// Unpacks a kernel's packages; keeps its modules and its boot files.
 fn unpack(debs: &[PathBuf], draft: &Path) -> Result<()> {
     fs::create_dir(draft)?;
     debs.iter().try_for_each(|deb| reference::unpack(deb, draft))?;
@@ -217,7 +217,7 @@ fn unpack(debs: &[PathBuf], draft: &Path) -> Result<()> {
     if !kernel.is_dir() {
         bail!("{debs:?} hold no modules: no directory {}", kernel.display());
     }
-    // From 7.2 on these lie with the modules.
+    // Since 7.2 these are with the modules.
     fs::create_dir_all(draft.join("boot"))?;
     for name in ["vmlinuz", "System.map", "config"] {
         let (with_modules, in_boot) =
@@ -232,7 +232,7 @@ fn unpack(debs: &[PathBuf], draft: &Path) -> Result<()> {
 /// Runs the program over all files, on every core.
 fn recompress(name: &str, files: &[PathBuf], program: impl Fn() -> Command + Sync) -> Result<()> {
     let threads = std::thread::available_parallelism()?.get();
-    // Small parts, dealt in turn: module sizes differ much, and a command line has its bounds.
+    // Small parts, distributed in turn: module sizes differ much, and the length of a command line is limited.
     let parts: Vec<&[PathBuf]> = files.chunks(50).collect();
     let progress = Mutex::new((0, Progress::new(&format!("trees: making {name}"))));
     let work = |thread: usize| -> Result<()> {

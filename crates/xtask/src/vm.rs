@@ -15,7 +15,7 @@ use crate::{binary, kernel, minimal, trees, workspace};
 /// The trees whose kernels we boot, 6.1 and 6.12: no compression in one, xz in the kernel in the other.
 const STOCK: [&str; 2] = ["bookworm-cloud", "trixie-cloud"];
 
-/// Those and our own kernel, see [`kernel`].
+/// The stock kernels and our own, see [`kernel`].
 const KERNELS: [&str; 3] = [STOCK[0], STOCK[1], RUST];
 
 /// The packaged kmod that every guest has.
@@ -30,7 +30,7 @@ pub(crate) struct Options {
     /// Boot only this kernel (default: all)
     #[arg(long, value_parser = KERNELS)]
     kernel: Option<String>,
-    /// Whose tools lie in /sbin
+    /// Whose tools are in /sbin
     #[arg(long, value_enum, default_value_t = ToolsUnderTest::Ours)]
     tools: ToolsUnderTest,
     /// The static binary to test (default: the one that `cargo xtask dist` builds, built now)
@@ -43,7 +43,7 @@ pub(crate) struct Options {
     scenario: Option<String>,
 }
 
-/// Whose tools lie in the guest's /sbin.
+/// Whose tools are in the guest's /sbin.
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 pub(crate) enum ToolsUnderTest {
     /// Our static binary
@@ -85,8 +85,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Runs our tools through the scenarios of the stock kernels. What keeps a kernel from being run fails its scenarios by
-/// name, and no other's.
+/// Runs the scenarios of the stock kernels with our tools. If a kernel cannot be run, only its scenarios fail, by name.
 ///
 /// # Errors
 /// When the scenarios can't be read.
@@ -107,10 +106,10 @@ pub(crate) fn run_stock(cache: &Cache, binary: &Path, materials: &Materials) -> 
 }
 
 /// Runs our tools through the scenarios of the kernel with Rust, building that if it isn't cached; then the packaged
-/// kmod, so that a scenario that asks for something else than kmod does is noticed.
+/// kmod, so that a scenario that expects something else than kmod's behaviour is noticed.
 ///
 /// # Errors
-/// When a guest can't be booted, the kernel or its modules can't be built; a failed scenario is an outcome.
+/// When a guest can't be booted, the kernel or its modules can't be built; a failed scenario is a result.
 pub(crate) fn run_rust(cache: &Cache, binary: &Path, materials: &Materials) -> Result<Vec<ScenarioResult>> {
     if let Some(missing) = materials.missing_of(&[PACKAGED, BUSYBOX]) {
         let failed = |name| ScenarioResult::failed(name, &missing.sentence());

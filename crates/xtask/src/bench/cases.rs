@@ -1,4 +1,4 @@
-//! What is measured: the calls of each row and how much of kmod's cost ours may have.
+//! The measured cases: the commands of each row, and the limit of our cost relative to kmod's.
 
 use std::fs;
 use std::path::Path;
@@ -14,57 +14,57 @@ pub(super) const ZST: &str = "trixie-amd64-zst";
 pub(super) const GZ: &str = "trixie-amd64-gz";
 pub(super) const XZ: &str = "trixie-amd64";
 
-/// The tree that modprobe and modinfo look at.
+/// The tree that modprobe and modinfo read.
 pub(super) const LOOKUP_TREE: &str = ZST;
 
 /// A module that changes, and one with many dependencies.
 const CHANGING: &str = "kernel/drivers/net/ethernet/intel/e1000/e1000.ko";
 pub(super) const DEEP: &str = "iwlmvm";
 
-/// A device that one driver of many is for.
+/// A device that one of many drivers supports.
 pub(super) const MODALIAS: &str = "pci:v00008086d0000100Esv00008086sd00001076bc02sc00i00";
 
-/// How many modaliases one call resolves.
+/// How many modaliases one command resolves.
 const MODALIASES: usize = 300;
 
 /// A row of the table.
 pub(super) struct BenchCase {
     pub(super) name: String,
-    /// The most that ours may take of what kmod takes.
+    /// The limit of our time relative to kmod's.
     pub(super) limit: Option<f64>,
-    /// The same for peak memory; then there is a row about it.
+    /// The same for peak memory, which then has its own row.
     pub(super) memory: Option<f64>,
     /// The trees it needs.
     pub(super) trees: Vec<&'static str>,
-    /// What happens before each run.
+    /// What is done before each run.
     pub(super) before: Preparation,
-    /// Whether both must print the same.
+    /// Whether both sides must print the same.
     pub(super) same_output: bool,
-    /// The calls of ours and theirs, once the trees are there.
+    /// The commands of both sides, once the trees exist.
     pub(super) calls: Calls,
 }
 
-/// What makes the calls of ours and theirs.
+/// Makes the commands of both sides.
 type Calls = Box<dyn Fn(&BenchRoots) -> Result<[ToolCall; 2]>>;
 
-/// What happens before each run and isn't measured.
+/// What is done before each run and is not measured.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Preparation {
     Nothing,
-    /// Our depmod's cache goes: it reads everything, and writes the cache.
+    /// Our depmod's cache is removed: depmod reads everything, and writes the cache.
     Forget,
     /// One module of the tree is replaced.
     Change(&'static str),
 }
 
 impl Preparation {
-    /// Does it for one side.
+    /// Prepares one side.
     ///
     /// # Errors
-    /// When the file system says so.
+    /// When the file system fails.
     pub(super) fn act(self, world: &BenchRoots, side: BenchSide) -> Result<()> {
         match self {
-            Preparation::Forget if side == BenchSide::Ours => world.forget(),
+            Preparation::Forget if side == BenchSide::Ours => world.remove_depmod_cache(),
             Preparation::Nothing | Preparation::Forget => Ok(()),
             Preparation::Change(tree) => world.replace(side, tree, &format!("{CHANGING}{}", suffix(tree))),
         }
@@ -144,7 +144,7 @@ fn depmod(
     }
 }
 
-/// depmod after one module of the tree was replaced, with whatever it remembers of the others.
+/// depmod after one module of the tree was replaced, with its cache of the others.
 fn changed(name: &str, limit: f64, tree: &'static str) -> BenchCase {
     BenchCase {
         before: Preparation::Change(tree),
@@ -153,7 +153,7 @@ fn changed(name: &str, limit: f64, tree: &'static str) -> BenchCase {
     }
 }
 
-/// A call of modprobe that looks at the indexes.
+/// A command of modprobe that reads the indexes.
 fn modprobe(name: &str, limit: f64, arguments: Vec<&'static str>) -> BenchCase {
     BenchCase {
         name: name.to_owned(),
@@ -175,7 +175,7 @@ fn version_of_looked_at() -> String {
     version(LOOKUP_TREE)
 }
 
-/// What the names of a tree's files have after `.ko`.
+/// The suffix of a tree's file names after `.ko`.
 fn suffix(tree: &str) -> &'static str {
     match tree {
         ZST => ".zst",
@@ -188,7 +188,7 @@ fn suffix(tree: &str) -> &'static str {
 /// The modules of an indexed directory, as modules.dep lists them.
 ///
 /// # Errors
-/// When it isn't there.
+/// When there is no modules.dep.
 pub(super) fn modules(directory: &Path) -> Result<Vec<String>> {
     let path = directory.join("modules.dep");
     let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;

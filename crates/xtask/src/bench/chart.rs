@@ -32,7 +32,7 @@ pub(super) fn draw(growth: &Growth) -> String {
     for (side, name, colour, height) in
         [(BenchSide::Ours, "ours", "#c0392b", 54.0), (BenchSide::Theirs, "kmod 34.2", "#2c3e50", 76.0)]
     {
-        let words = growth.words(side).unwrap_or_default();
+        let words = growth.describe(side).unwrap_or_default();
         picture = picture.add(text(LEFT, height, &format!("{name}: {words}")).set("fill", colour));
         picture = picture.add(frame.series(growth, side).set("stroke", colour).set("fill", colour));
     }

@@ -11,7 +11,7 @@ pub(super) struct Cost {
     pub(super) peak: f64,
 }
 
-/// One run of each side, right after each other.
+/// One run of each side, immediately after each other.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct CostPair {
     pub(super) ours: Cost,
@@ -32,7 +32,7 @@ pub(super) struct Summary {
 }
 
 impl Summary {
-    /// Sums up one quantity of the pairs; none without a pair.
+    /// Sums up one quantity of the pairs; `None` without a pair.
     pub(super) fn of(pairs: &[CostPair], quantity: impl Fn(&Cost) -> f64) -> Option<Summary> {
         let column = |side: fn(&CostPair) -> &Cost| pairs.iter().map(|pair| quantity(side(pair))).collect();
         let (ours, theirs): (Vec<f64>, Vec<f64>) = (column(|pair| &pair.ours), column(|pair| &pair.theirs));
@@ -46,7 +46,7 @@ impl Summary {
     }
 }
 
-/// The value below which that part of the values lies; between two of them it is interpolated. 0.5 is the median.
+/// A quantile of the values, interpolated between two of them. 0.5 is the median.
 pub(super) fn quantile(values: &[f64], part: f64) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -58,16 +58,16 @@ pub(super) fn quantile(values: &[f64], part: f64) -> Option<f64> {
 /// A straight line, fitted to points by least squares.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct FittedLine {
-    /// What each step along adds.
+    /// The slope.
     pub(super) slope: f64,
     /// The value at zero.
     pub(super) start: f64,
-    /// R²: 1 when all points lie on it.
+    /// R²: 1 if all points are on the line.
     pub(super) fit: f64,
 }
 
 impl FittedLine {
-    /// The line that fits the points best; none unless they lie at two places at least.
+    /// The line that fits the points best; `None` unless the points have at least two different positions.
     pub(super) fn through(points: &[(f64, f64)]) -> Option<FittedLine> {
         let count = points.len() as f64;
         let mean = |value: fn(&(f64, f64)) -> f64| points.iter().map(value).sum::<f64>() / count;
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn the_ratio_is_the_median_of_the_pairs_ratios_and_not_the_ratio_of_the_medians() {
-        // The machine was ten times slower during the last pair, and the second run of ours met a hiccup.
+        // The machine was ten times slower during the last pair, and our second run was disturbed.
         let pairs = [wall(1.0, 2.0), wall(9.0, 4.0), wall(10.0, 40.0)];
         let summary = Summary::of(&pairs, |cost| cost.wall).unwrap();
         assert_eq!((summary.ours, summary.theirs, summary.ratio), (9.0, 4.0, 0.5));
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_fits_points_that_lie_on_one_and_says_how_badly_it_fits_others() {
+    fn a_line_fits_collinear_points_and_r_squared_measures_the_fit_of_others() {
         let line = FittedLine::through(&[(1.0, 5.0), (2.0, 7.0), (4.0, 11.0)]).unwrap();
         assert_eq!((line.slope, line.start, line.fit), (2.0, 3.0, 1.0));
         let square = FittedLine::through(&[(0.0, 0.0), (1.0, 1.0), (2.0, 4.0)]).unwrap();

@@ -1,7 +1,7 @@
 //! How depmod's time grows with the number of modules.
 //!
-//! Up to the size of the real tree the modules are some of it, evenly spread. Beyond, they are all of it and copies, in
-//! which files and exported symbols have other names: a copy's modules need each other as those of the tree do.
+//! Up to the size of the real tree the modules are a selection, evenly spread. Beyond that, they are all modules and
+//! copies of them with other names of files and exported symbols: the modules of a copy need each other like the originals.
 
 use std::collections::HashSet;
 use std::fs;
@@ -19,7 +19,7 @@ use super::world::{BenchRoots, BenchSide, version};
 /// The numbers of modules.
 pub(super) const SIZES: [usize; 5] = [500, 1_000, 2_000, 4_000, 16_000];
 
-/// What symbols of the file's string tables may have before the name of an exported one.
+/// The prefixes that an exported symbol's name may have in the string tables.
 const PREFIXES: [&[u8]; 5] = [b"__ksymtab_", b"__kstrtab_", b"__kstrtabns_", b"__crc_", b"__export_symbol_"];
 
 /// The sections that hold names of symbols.
@@ -40,7 +40,7 @@ pub(super) struct Growth {
 }
 
 impl Growth {
-    /// Adds what was measured of a number of modules.
+    /// Adds the measurement of a number of modules.
     pub(super) fn add(&mut self, modules: usize, pairs: &[CostPair]) {
         let times = Summary::of(pairs, |cost| cost.wall);
         self.points.extend(times.map(|times| Point { modules, pairs: pairs.len(), times }));
@@ -53,8 +53,8 @@ impl Growth {
         FittedLine::through(&points)
     }
 
-    /// What a side's growth is, in words: how well a line fits, and the time for each module at both ends.
-    pub(super) fn words(&self, side: BenchSide) -> Option<String> {
+    /// Describes a side's growth: how well a line fits, and the time for each module at both ends.
+    pub(super) fn describe(&self, side: BenchSide) -> Option<String> {
         let (line, first, last) = (self.line(side)?, self.points.first()?, self.points.last()?);
         let each = |point: &Point| point.seconds(side) / point.modules as f64 * 1e6;
         Some(format!(
@@ -69,7 +69,7 @@ impl Growth {
         ))
     }
 
-    /// For machines.
+    /// The results as JSON.
     pub(super) fn json(&self) -> Value {
         let points = self.points.iter().map(|point| {
             json!({
@@ -94,7 +94,7 @@ impl Point {
     }
 }
 
-/// Makes a tree of so many modules and measures it. The tree goes again.
+/// Makes a tree of so many modules, measures it and removes it.
 ///
 /// # Errors
 /// When it can't be made or measured.
@@ -117,14 +117,14 @@ pub(super) fn measure(world: &BenchRoots, modules: usize, runs: Runs) -> Result<
 pub(super) fn make(world: &BenchRoots, tree: &str, modules: usize) -> Result<()> {
     let from = world.modules(BenchSide::Theirs, PLAIN);
     let all = cases::modules(&from)?;
-    let exported = exported(&from)?;
+    let exported = exported_symbols(&from)?;
     let [ours, theirs] = BenchSide::BOTH.map(|side| world.modules(side, tree));
     let mut order = String::new();
     for number in 0..modules {
         let copy = number / all.len();
         let source = if modules < all.len() { number * all.len() / modules } else { number % all.len() };
         let source = &all[source];
-        let path = if copy == 0 { source.clone() } else { copied(source, copy) };
+        let path = if copy == 0 { source.clone() } else { copy_path(source, copy) };
         for side in [&theirs, &ours] {
             fs::create_dir_all(side.join(&path).parent().context("a module is in a directory")?)?;
         }
@@ -132,7 +132,7 @@ pub(super) fn make(world: &BenchRoots, tree: &str, modules: usize) -> Result<()>
             fs::hard_link(from.join(source), theirs.join(&path))?;
         } else {
             let bytes = fs::read(from.join(source))?;
-            fs::write(theirs.join(&path), renamed(bytes, &exported, copy)?)?;
+            fs::write(theirs.join(&path), with_renamed_symbols(bytes, &exported, copy)?)?;
         }
         fs::hard_link(theirs.join(&path), ours.join(&path))?;
         order += &path;
@@ -147,21 +147,21 @@ pub(super) fn make(world: &BenchRoots, tree: &str, modules: usize) -> Result<()>
     super::world::flush_writes()
 }
 
-/// The path of a copy: in a directory of its own, with a name of its own.
-fn copied(path: &str, copy: usize) -> String {
+/// The path of a copy: in a separate directory, with a distinct name.
+fn copy_path(path: &str, copy: usize) -> String {
     let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
     format!("kernel/copy{copy}/{directory}/copy{copy}_{name}")
 }
 
 /// The symbols that modules export.
-fn exported(directory: &Path) -> Result<HashSet<Vec<u8>>> {
+fn exported_symbols(directory: &Path) -> Result<HashSet<Vec<u8>>> {
     let text = fs::read_to_string(directory.join("modules.symbols"))?;
     let names = text.lines().filter_map(|line| line.strip_prefix("alias symbol:")?.split(' ').next());
     Ok(names.map(|name| name.as_bytes().to_vec()).collect())
 }
 
-/// The module with other names for the symbols that modules export.
-fn renamed(mut bytes: Vec<u8>, exported: &HashSet<Vec<u8>>, copy: usize) -> Result<Vec<u8>> {
+/// The module with other names for exported symbols.
+fn with_renamed_symbols(mut bytes: Vec<u8>, exported: &HashSet<Vec<u8>>, copy: usize) -> Result<Vec<u8>> {
     let ranges: Vec<(u64, u64)> = {
         let file = object::File::parse(bytes.as_slice())?;
         let holds_names = |name: &str| STRING_SECTIONS.contains(&name);
@@ -184,7 +184,7 @@ fn renamed(mut bytes: Vec<u8>, exported: &HashSet<Vec<u8>>, copy: usize) -> Resu
 }
 
 /// Gives a symbol another name of the same length: each bit of the copy's number changes one of its first letters, into
-/// something that no symbol of a kernel has there, so that no two are called the same.
+/// a character that no kernel symbol has there, so that all names differ.
 fn rename(name: &mut [u8], copy: usize) {
     for (place, letter) in name.iter_mut().enumerate().take(usize::BITS as usize) {
         if copy >> place & 1 == 1 {
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn copies_differ_in_the_names_of_files_and_symbols() {
-        assert_eq!(copied("kernel/fs/fat.ko", 2), "kernel/copy2/kernel/fs/copy2_fat.ko");
+        assert_eq!(copy_path("kernel/fs/fat.ko", 2), "kernel/copy2/kernel/fs/copy2_fat.ko");
         let names = (0..4).map(|copy| {
             let mut name = *b"f_8";
             rename(&mut name, copy);

@@ -1,8 +1,8 @@
-//! How many instructions a call takes in user space, counted by callgrind where that is installed: a number that hardly
-//! depends on what else the machine does.
+//! How many instructions a command executes in user space, counted by callgrind if it is installed: a number that hardly
+//! depends on the load of the machine.
 //!
-//! callgrind runs inside each side's root, where its program needs no library. It wants to see /proc, which is mounted
-//! for it in a mount namespace of its own.
+//! callgrind runs inside each side's root, where its program needs no library. It needs /proc, which is mounted in a
+//! separate mount namespace.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +18,7 @@ use crate::process;
 /// Where distributions put the program.
 const PLACES: [&str; 2] = ["/usr/libexec/valgrind", "/usr/lib/valgrind"];
 
-/// Where it lies in the roots, and what it writes there.
+/// Its path in the roots, and the file it writes there.
 const INSIDE: &str = "usr/libexec/valgrind";
 const RESULT: &str = "tmp/callgrind";
 
@@ -26,7 +26,7 @@ const RESULT: &str = "tmp/callgrind";
 const MODULES: usize = 100;
 pub(super) const SMALL: &str = "small";
 
-/// The rows: their names and the calls.
+/// The rows: their names and commands.
 pub(super) fn rows() -> Vec<(String, ToolCall)> {
     let looked_at = version(cases::LOOKUP_TREE);
     let modprobe = |name: &str, arguments: &[&str]| {
@@ -43,7 +43,7 @@ pub(super) fn rows() -> Vec<(String, ToolCall)> {
     ]
 }
 
-/// Whether callgrind is here.
+/// Whether callgrind is installed.
 pub(super) fn available() -> bool {
     program().is_some()
 }
@@ -65,7 +65,7 @@ pub(super) fn prepare(world: &BenchRoots) -> Result<()> {
 /// Counts the instructions of a call of one side.
 ///
 /// # Errors
-/// When it fails, or callgrind doesn't say.
+/// When it fails, or callgrind reports no total.
 pub(super) fn count(world: &BenchRoots, side: BenchSide, call: &ToolCall) -> Result<f64> {
     Preparation::Forget.act(world, side)?;
     let root = world.root(side);

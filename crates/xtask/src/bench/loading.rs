@@ -12,7 +12,7 @@ use crate::guest::Tools;
 use crate::scenarios::{self, ExtraModules, ScenarioRun};
 use crate::{trees, workspace};
 
-/// The scenario, and the rows that its times make: the name, the label of ours, and the limit.
+/// The scenario, and the rows of its times: the name, our label, and the limit.
 const SCENARIO: &str = "load-many";
 const ROWS: [(&str, &str, Option<f64>); 2] = [
     ("loading 60 modules in QEMU, in sequence", "in sequence", Some(1.0)),
@@ -29,7 +29,7 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
     ROWS.iter().map(|(name, ..)| *name)
 }
 
-/// Boots the machine and measures so many rounds.
+/// Boots the machine and measures this many rounds.
 pub(super) fn rows(cache: &Cache, binary: &Path, rounds: usize) -> Vec<ResultRow> {
     let report = report(cache, binary, rounds);
     let row = |&(name, label, limit): &(&str, &str, Option<f64>)| match &report {
@@ -38,7 +38,7 @@ pub(super) fn rows(cache: &Cache, binary: &Path, rounds: usize) -> Vec<ResultRow
             None => ResultRow::failed(
                 name,
                 limit,
-                anyhow::anyhow!("the scenario tells no times for {label}: {line}"),
+                anyhow::anyhow!("the scenario reports no times for {label}: {line}"),
             ),
         },
         Err(error) => ResultRow::failed(name, limit, anyhow::anyhow!("{error:#}")),
@@ -58,7 +58,7 @@ fn report(cache: &Cache, binary: &Path, rounds: usize) -> Result<String> {
             extra: ExtraModules::Variants(Ok(&other)),
             tools: Tools::Ours(binary),
             only: Some(SCENARIO),
-            // The kernel gives a parameter that it doesn't know to init's environment.
+            // The kernel passes unknown parameters to init's environment.
             parameters: &format!("rounds={rounds}"),
             accelerator: "tcg",
         },
@@ -67,10 +67,10 @@ fn report(cache: &Cache, binary: &Path, rounds: usize) -> Result<String> {
     if !outcome.passed() {
         bail!("the scenario {SCENARIO} failed");
     }
-    outcome.log.into_iter().find(|line| line.starts_with("= ")).context("the scenario tells nothing")
+    outcome.log.into_iter().find(|line| line.starts_with("= ")).context("the scenario reports nothing")
 }
 
-/// The pairs of a label's times and the packaged one's.
+/// The pairs of a label's times and the packaged kmod's.
 fn pairs(report: &str, label: &str) -> Option<Vec<CostPair>> {
     let times = |label: &str| -> Option<Vec<f64>> {
         let (_, rest) = report.split_once(label)?;
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_times_that_the_scenario_tells_are_paired() {
+    fn the_times_that_the_scenario_reports_are_paired() {
         let report = "= 71 modules, seconds in sequence 1.50 2.00, -j 2 1.00 1.25, packaged 2.00 2.50";
         let walls = |label| -> Vec<(f64, f64)> {
             pairs(report, label).unwrap().iter().map(|pair| (pair.ours.wall, pair.theirs.wall)).collect()

@@ -1,4 +1,4 @@
-//! Running the tools of both sides in turn, and what each run cost.
+//! Running the tools of both sides alternately, and measuring the cost of each run.
 //!
 //! Both are started and waited for by the same few lines, so that what these cost is the same for both: posix_spawn(3)
 //! from within the side's root, and wait4(2), which reports the processor's time and the peak memory of that process alone.
@@ -47,7 +47,7 @@ pub(super) enum Runs {
 const BOUNDS: (usize, usize) = (5, 400);
 
 impl Runs {
-    /// How many pairs, when one takes so long. Pairs alternate in order, so that their number is even.
+    /// The number of pairs if one takes this long. The order alternates between pairs, so their number is even.
     fn count(self, pair: Duration) -> usize {
         match self {
             Runs::Exactly(number) => number,
@@ -59,10 +59,10 @@ impl Runs {
     }
 }
 
-/// Measures pairs: ours and theirs, theirs and ours, and so on. `before` is called before each run and isn't measured.
+/// Measures pairs: ours and theirs, theirs and ours, and so on. `before` is called before each run and is not measured.
 ///
 /// # Errors
-/// When a run doesn't end as the first one of its side did.
+/// When a run ends differently from the first run of its side.
 pub(super) fn pairs(
     world: &BenchRoots,
     [ours, theirs]: [&ToolCall; 2],
@@ -90,7 +90,7 @@ pub(super) fn pairs(
     (0..count).map(pair).collect()
 }
 
-/// Runs a call once, with its output thrown away.
+/// Runs a command once and discards its output.
 fn once(world: &BenchRoots, side: BenchSide, call: &ToolCall) -> Result<Cost> {
     let null = File::options().read(true).write(true).open("/dev/null")?;
     let mut command = call.command();
@@ -103,17 +103,17 @@ fn once(world: &BenchRoots, side: BenchSide, call: &ToolCall) -> Result<Cost> {
         Ok((used.status, Cost { wall, cpu, peak: used.rusage.maxrss as f64 }))
     })?;
     if !status.success() {
-        // Once more, to hear why.
+        // Runs it again to get the message.
         output(world, side, call)?;
         bail!("{} of {side:?}: {status}", call.tool);
     }
     Ok(cost)
 }
 
-/// Runs a call and returns what it prints.
+/// Runs a command and returns its output.
 ///
 /// # Errors
-/// When it fails, with what it says.
+/// When it fails, with its messages.
 pub(super) fn output(world: &BenchRoots, side: BenchSide, call: &ToolCall) -> Result<Vec<u8>> {
     let null = File::open("/dev/null")?;
     let mut command = call.command();

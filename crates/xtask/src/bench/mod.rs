@@ -1,7 +1,7 @@
-//! `cargo xtask bench`: our static binary beside the packaged kmod, on the same trees, in one run.
+//! `cargo xtask bench`: compares our static binary with the packaged kmod, on the same trees, in one run.
 //!
-//! Each row is measured in pairs, one run of each side, in alternating order and with a warm page cache; what counts is
-//! the median of the pairs' ratios. A row fails only when it can't be measured: how fast a machine is decides nothing.
+//! Each row is measured in pairs, one run of each side, in alternating order and with a warm page cache; the result is
+//! the median of the pairs' ratios. A row fails only if it cannot be measured, whatever the speed of the machine.
 
 mod cases;
 mod chart;
@@ -32,8 +32,8 @@ use self::world::{BenchRoots, BenchSide, version};
 use crate::binary;
 use crate::cache::Cache;
 
-/// Names the binary to measure to the process that measures, which can't load modules.
-const MEASURING_PROCESS: &str = "MODUTILS_BENCH_BINARY";
+/// The environment variable with the binary to measure, for the measuring process, which cannot load modules.
+const BINARY_VARIABLE: &str = "MODUTILS_BENCH_BINARY";
 
 /// The row about the number of modules.
 const GROWTH: &str = "depmod's growth";
@@ -71,7 +71,7 @@ impl Options {
             || (case.memory.is_some() && self.wants(&format!("peak memory of {}", case.name)))
     }
 
-    /// How many pairs to measure in an emulated machine, where one takes long.
+    /// How many pairs to measure in an emulated machine, which is slow.
     fn rounds(&self) -> usize {
         self.runs.unwrap_or(if self.quick { 2 } else { 6 })
     }
@@ -87,9 +87,9 @@ impl Options {
 /// Measures and prints.
 ///
 /// # Errors
-/// When the trees or tools can't be had, or a row can't be measured.
+/// When the trees or tools are unavailable, or a row cannot be measured.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let Some(binary) = std::env::var_os(MEASURING_PROCESS).map(PathBuf::from) else {
+    let Some(binary) = std::env::var_os(BINARY_VARIABLE).map(PathBuf::from) else {
         return confine(options);
     };
     let plan = Plan::of(options)?;
@@ -112,7 +112,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// What is to be measured.
+/// The measurements to make.
 struct Plan {
     cases: Vec<BenchCase>,
     counts: Vec<(String, ToolCall)>,
@@ -120,14 +120,14 @@ struct Plan {
     growth: bool,
 }
 
-/// What was measured.
+/// The results of all measurements.
 struct Results {
     rows: Vec<ResultRow>,
     growth: Option<Growth>,
 }
 
 impl Plan {
-    /// The rows that are wanted.
+    /// The selected rows.
     fn of(options: &Options) -> Result<Plan> {
         let growth = options.wants(GROWTH);
         let cases: Vec<BenchCase> =
@@ -148,7 +148,7 @@ impl Plan {
         Ok(Plan { cases, counts, loading, growth })
     }
 
-    /// Brings the trees that are needed, and has both sides index them.
+    /// Copies the required trees into the roots, and indexes them with both sides.
     fn prepare(&self, cache: &Cache, world: &BenchRoots) -> Result<()> {
         let mut trees: BTreeSet<&str> =
             self.cases.iter().flat_map(|case| case.trees.iter().copied()).collect();
@@ -160,10 +160,10 @@ impl Plan {
         }
         for tree in trees {
             eprintln!("bench: {tree}");
-            world.bring(cache, tree)?;
+            world.add_tree(cache, tree)?;
             let depmod = ToolCall::new("depmod", &[&version(tree)]);
             measure::output(world, BenchSide::Ours, &depmod)?;
-            // The packaged one can't read gzip.
+            // The packaged kmod cannot read gzip.
             if tree != cases::GZ {
                 measure::output(world, BenchSide::Theirs, &depmod)?;
                 world.check_indexes(tree)?;
@@ -201,7 +201,7 @@ impl Plan {
                 }
             }
             for (side, name) in [(BenchSide::Ours, "ours"), (BenchSide::Theirs, "kmod 34.2")] {
-                println!("{GROWTH} of {name}: {}", growth.words(side).unwrap_or_default());
+                println!("{GROWTH} of {name}: {}", growth.describe(side).unwrap_or_default());
             }
             growth
         });
@@ -210,7 +210,7 @@ impl Plan {
 }
 
 impl Results {
-    /// The results for machines.
+    /// The results as JSON.
     fn json(&self) -> Result<serde_json::Value> {
         let rows: Vec<_> = self.rows.iter().map(ResultRow::json).collect();
         let growth = self.growth.as_ref().map(Growth::json);
@@ -218,7 +218,7 @@ impl Results {
     }
 }
 
-/// Finds or builds the binary, and goes on as a process that can't load modules, whatever a tool does by mistake.
+/// Finds or builds the binary, and restarts this program without the capability to load modules, in case a tool tries to.
 fn confine(options: &Options) -> Result<()> {
     let binary = match &options.binary {
         Some(binary) => fs::canonicalize(binary).with_context(|| binary.display().to_string())?,
@@ -226,7 +226,7 @@ fn confine(options: &Options) -> Result<()> {
     };
     let mut again = Command::new("setpriv");
     again.args(["--bounding-set=-sys_module", "--inh-caps=-sys_module"]);
-    again.arg(std::env::current_exe()?).args(std::env::args_os().skip(1)).env(MEASURING_PROCESS, binary);
+    again.arg(std::env::current_exe()?).args(std::env::args_os().skip(1)).env(BINARY_VARIABLE, binary);
     Err(again.exec()).context("setpriv, of the package util-linux, is missing")
 }
 
@@ -248,12 +248,12 @@ fn pairs(world: &BenchRoots, case: &BenchCase, runs: Runs) -> Result<Vec<figures
         measure::output(world, BenchSide::Theirs, &theirs)?,
     ];
     if case.same_output && outputs[0] != outputs[1] {
-        bail!("the sides print different things");
+        bail!("the outputs of both sides differ");
     }
     measure::pairs(world, [&ours, &theirs], runs, |side| case.before.act(world, side))
 }
 
-/// The row of a call's instructions.
+/// The row of a command's instructions.
 fn counted(world: &BenchRoots, name: &str, call: &ToolCall) -> ResultRow {
     let count = |side| instructions::count(world, side, call);
     match count(BenchSide::Ours).and_then(|ours| Ok([ours, count(BenchSide::Theirs)?])) {
@@ -266,7 +266,7 @@ fn write(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// What the figures hold for.
+/// The machine of the measurement.
 fn machine() -> Result<serde_json::Value> {
     let processors = std::thread::available_parallelism()?.get();
     let information = fs::read_to_string("/proc/cpuinfo")?;

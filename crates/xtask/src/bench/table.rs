@@ -1,11 +1,11 @@
-//! The results: a table for people, JSON for machines.
+//! The results: a table as text, and JSON.
 
 use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::figures::{CostPair, Summary};
 
-/// What a row's numbers are.
+/// The unit of a row's numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Unit {
     Seconds,
@@ -75,7 +75,7 @@ impl ResultRow {
         ResultRow { name: name.to_owned(), unit, limit, result }
     }
 
-    /// The head of the table.
+    /// The header of the table.
     pub(super) fn head() -> String {
         format!(
             "{:44} {:>5} {:>11} {:>11}  {:>6} {:15} {:>6} {:>5}  {:>8}",
@@ -83,7 +83,7 @@ impl ResultRow {
         )
     }
 
-    /// The row for people.
+    /// The row as text.
     pub(super) fn line(&self) -> String {
         let measured = match &self.result {
             Ok(measured) => measured,
@@ -104,7 +104,7 @@ impl ResultRow {
         line.trim_end().to_owned()
     }
 
-    /// The row for machines.
+    /// The row as JSON.
     pub(super) fn json(&self) -> Value {
         let unit = match self.unit {
             Unit::Seconds => "s",
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_says_whether_its_limit_holds() {
+    fn a_row_shows_whether_its_limit_holds() {
         for (limit, word, holds) in [(0.30, " yes ", true), (0.20, " NO ", false)] {
             let row = ResultRow::of_times("depmod", Some(limit), &pairs());
             assert!(row.line().contains(word) && row.line().contains("0.250"), "{}", row.line());
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_could_not_be_measured_says_why() {
+    fn a_row_that_could_not_be_measured_shows_why() {
         let row = ResultRow::failed("depmod -j 1", None, anyhow::anyhow!("unknown option"));
         assert!(row.line().ends_with("not measured: unknown option"));
         assert_eq!(row.json()["error"], json!("unknown option"));

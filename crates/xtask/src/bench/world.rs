@@ -1,4 +1,4 @@
-//! Where both sides work: a root for each, entered by chroot(2), with the same module trees.
+//! A root for each side, entered by chroot(2), with the same module trees.
 //!
 //! ```text
 //! bench/ours/    our static binary and its links
@@ -6,8 +6,8 @@
 //!   lib/modules/6.0.0-NAME/   in both: the tree called NAME, whose files are the same inodes
 //! ```
 //!
-//! A side writes its indexes in its own directories, as depmod does on any machine. The files are copies: the cache's
-//! are linked to by tests that run meanwhile, which changes what depmod's cache looks at.
+//! Each side writes its indexes into its own directories, as depmod does on any machine. The module files are copies:
+//! concurrent tests link to the files of xtask's cache, which changes the ctime that depmod's own cache compares.
 
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
@@ -19,7 +19,7 @@ use anyhow::{Context, Result, bail};
 use crate::cache::Cache;
 use crate::{process, reference, trees};
 
-/// Where our depmod keeps what it remembers of a tree.
+/// The directory of our depmod's cache.
 const CACHE: &str = "var/cache/modutils";
 
 /// Whose tools.
@@ -33,12 +33,12 @@ impl BenchSide {
     pub(super) const BOTH: [BenchSide; 2] = [BenchSide::Ours, BenchSide::Theirs];
 }
 
-/// The two roots. They go away with this value.
+/// The two roots. They are removed with this value.
 pub(super) struct BenchRoots {
     dir: PathBuf,
-    /// Where we come back to: the root that we were started in, and the directory.
+    /// The root and the working directory that this process returns to.
     outside: (File, File),
-    /// Nobody else measures meanwhile.
+    /// Only one measurement at a time.
     _lock: File,
 }
 
@@ -46,7 +46,7 @@ impl BenchRoots {
     /// Makes the roots, without module trees.
     ///
     /// # Errors
-    /// When the packaged kmod can't be had, or a file not be written.
+    /// When the packaged kmod is unavailable, or a file cannot be written.
     pub(super) fn new(cache: &Cache, binary: &Path) -> Result<BenchRoots> {
         let packaged = reference::provide(cache, "kmod34")?;
         let lock = cache.lock("bench")?;
@@ -88,21 +88,21 @@ impl BenchRoots {
         self.root(side).join("usr/lib/modules").join(version(tree))
     }
 
-    /// Brings a tree of the cache into both roots.
+    /// Copies a tree of the cache into both roots.
     ///
     /// # Errors
-    /// When it can't be had or copied.
-    pub(super) fn bring(&self, cache: &Cache, tree: &str) -> Result<()> {
+    /// When it is unavailable or cannot be copied.
+    pub(super) fn add_tree(&self, cache: &Cache, tree: &str) -> Result<()> {
         let from = trees::provide(cache, tree)?.with_context(|| format!("no tree called {tree}"))?.modules();
         let [ours, theirs] = BenchSide::BOTH.map(|side| self.modules(side, tree));
         process::run(Command::new("cp").arg("-a").arg(&from).arg(&theirs))?;
         process::run(Command::new("cp").arg("-al").arg(&theirs).arg(&ours))
     }
 
-    /// Puts another file of the same content in the place of a module: another inode, made now.
+    /// Replaces a module by a new file with the same content: a new inode and new times.
     ///
     /// # Errors
-    /// When the file system says so.
+    /// When the file system fails.
     pub(super) fn replace(&self, side: BenchSide, tree: &str, module: &str) -> Result<()> {
         let path = self.modules(side, tree).join(module);
         let draft = path.with_extension("draft");
@@ -110,10 +110,10 @@ impl BenchRoots {
         fs::rename(draft, path).map_err(Into::into)
     }
 
-    /// Does some work in a side's root. What it opens and starts belongs there.
+    /// Runs a function in a side's root: the files it opens and the processes it starts are in that root.
     ///
     /// # Errors
-    /// When chroot(2) isn't allowed, or the work fails.
+    /// When chroot(2) is not allowed, or the function fails.
     pub(super) fn within<T>(&self, side: BenchSide, work: impl FnOnce() -> Result<T>) -> Result<T> {
         let enter = |root: &File| -> nix::Result<()> {
             nix::unistd::fchdir(root)?;
@@ -128,13 +128,15 @@ impl BenchRoots {
         result
     }
 
-    /// Forgets what our depmod remembers of all trees.
+    /// Removes our depmod's cache of all trees.
     ///
     /// # Errors
-    /// When the file system says so.
-    pub(super) fn forget(&self) -> Result<()> {
+    /// When the file system fails.
+    pub(super) fn remove_depmod_cache(&self) -> Result<()> {
         match fs::remove_dir_all(self.root(BenchSide::Ours).join(CACHE)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => bail!("cannot forget: {error}"),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                bail!("cannot remove depmod's cache: {error}")
+            }
             _ => Ok(()),
         }
     }
@@ -156,12 +158,12 @@ impl BenchRoots {
 
 impl Drop for BenchRoots {
     fn drop(&mut self) {
-        // What is left, the next run removes.
+        // The next run removes what could not be removed here.
         let _ = fs::remove_dir_all(&self.dir);
     }
 }
 
-/// The version that a tree has in the roots: depmod and modprobe are asked for it by that.
+/// The kernel version of a tree in the roots, as depmod and modprobe are given it.
 pub(super) fn version(tree: &str) -> String {
     format!("6.0.0-{tree}")
 }

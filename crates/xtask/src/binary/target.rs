@@ -86,7 +86,7 @@ impl Target {
     /// target's architecture.
     ///
     /// # Errors
-    /// When the emulator can't be had.
+    /// When the emulator cannot be installed.
     pub(crate) fn command(self, binary: &Path, name: &str) -> Result<Command> {
         let Some(emulator) = self.emulator() else {
             let mut command = Command::new(binary);

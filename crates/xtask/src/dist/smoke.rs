@@ -1,5 +1,6 @@
-//! What a release binary must do before it is packed, emulated where it is for another machine: write the indexes of a
-//! small tree with modules in every compression, show what is in them, and say the same as the one for this machine.
+//! A smoke test of a release binary before it is packed, in an emulator if it is for another architecture: it must write
+//! the indexes of a small tree with modules in every compression, show the modules, and print the same as the binary for
+//! this architecture.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +12,7 @@ use testkit::{Compression, Crc, ModuleBuilder};
 use crate::binary::Target;
 use crate::process;
 
-/// The files of modules, each of which needs a symbol of the one before it.
+/// The module files. Each module needs a symbol of the one before it.
 const MODULES: [(&str, &str, Option<Compression>); 4] = [
     ("plain", "ko", None),
     ("zipped", "ko.gz", Some(Compression::Gzip)),
@@ -19,10 +20,10 @@ const MODULES: [(&str, &str, Option<Compression>); 4] = [
     ("upper", "ko.zst", Some(Compression::Zstd)),
 ];
 
-/// Runs a machine's binary, beside that of this machine where it is another one, and returns what `--version` says.
+/// Tests a target's binary, compared with `reference` if there is one, and returns the output of `--version`.
 ///
 /// # Errors
-/// When it does not do what it should, or not the same.
+/// When it fails, or its output differs.
 pub(super) fn test(target: Target, binary: &Path, reference: Option<&Path>) -> Result<String> {
     let directory = tempfile::tempdir()?;
     let modules = directory.path().join("lib/modules/1.0");
@@ -64,7 +65,7 @@ fn module(name: &str, number: usize, compression: Option<Compression>) -> Module
     }
 }
 
-/// What each tool says about the tree, and the bytes of each index.
+/// The output of each tool on the tree, and the bytes of each index.
 fn outputs_of(target: Target, binary: &Path, base: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     let modules = base.join("lib/modules/1.0");
     let directory = base.to_str().context("a temporary directory has a plain name")?;
@@ -81,7 +82,7 @@ fn outputs_of(target: Target, binary: &Path, base: &Path) -> Result<BTreeMap<Str
         if name.contains(".ko") {
             files.push(name);
         } else {
-            // Of a run before.
+            // From an earlier run.
             fs::remove_file(path)?;
         }
     }

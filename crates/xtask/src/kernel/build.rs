@@ -1,7 +1,7 @@
 //! Builds the kernel, its modules and the tree that external modules are built against.
 //!
-//! The work lies in a directory of its own until all is done; a run that is stopped goes on where it was, because
-//! the kernel's make does.
+//! The build has a separate directory until it is complete; an interrupted run continues where it stopped, because the
+//! kernel's make does.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use crate::process;
 const ALSO_EXTERNAL: &str =
     ".config include/config rust/*.rmeta rust/*.so certs/signing_key.pem certs/signing_key.x509";
 
-/// The variables that a cargo of another project sets or that would make two builds differ.
+/// Environment variables that the cargo of another project sets or that would make two builds differ.
 const FOREIGN: [&str; 7] =
     ["LD_LIBRARY_PATH", "RUSTFLAGS", "RUSTC", "CARGO_ENCODED_RUSTFLAGS", "MAKEFLAGS", "KCFLAGS", "ARCH"];
 
@@ -25,7 +25,7 @@ const FOREIGN: [&str; 7] =
 pub(super) struct Build {
     /// Its source.
     source: PathBuf,
-    /// What make makes.
+    /// The directory of make's output.
     objects: PathBuf,
     /// The directory of both, and of the log.
     work: PathBuf,
@@ -51,7 +51,7 @@ impl Build {
         Ok(build)
     }
 
-    /// Configures and builds everything and puts what is worth keeping into `result`.
+    /// Configures and builds everything and puts the files to keep into `result`.
     ///
     /// # Errors
     /// When a step fails; the error ends with the last lines of the log.
@@ -127,9 +127,9 @@ impl Build {
     }
 }
 
-/// `make` in a kernel's source or external tree, on every core, with lower priority than what people wait for. The
-/// kernel's makefiles put temporary files into `temporary`: our caller's directory for them may have a blank in its name,
-/// which they do not quote.
+/// `make` in a kernel's source or external tree, on every core, with low priority. The
+/// kernel's makefiles put temporary files into `temporary`: the caller's TMPDIR may have a blank in its name,
+/// which the makefiles do not quote.
 pub(super) fn make(directory: &Path, bindgen: &Path, temporary: &Path) -> Command {
     let mut make = Command::new("nice");
     let jobs = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -143,7 +143,7 @@ pub(super) fn make(directory: &Path, bindgen: &Path, temporary: &Path) -> Comman
         make.env_remove(name);
     }
     make.env("TMPDIR", temporary).env("LC_ALL", "C");
-    // Who builds it, where and when are no business of the CRCs or the version.
+    // User, host and time of the build must not influence the CRCs or the version.
     make.env("KBUILD_BUILD_USER", "modutils")
         .env("KBUILD_BUILD_HOST", "modutils")
         .env("KBUILD_BUILD_TIMESTAMP", "1970-01-01");

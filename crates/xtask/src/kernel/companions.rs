@@ -1,12 +1,12 @@
-//! The companion modules of `integration/modules`, built against the cached kernel, in all the states that the
+//! The companion modules of `integration/modules`, built against the cached kernel, in all the variants that the
 //! scenarios need.
 //!
 //! ```text
 //! NAME.ko              as installed: stripped, signed with the kernel's key
 //! unsigned/NAME.ko     the same without a signature
 //! corrupted/NAME.ko    signed, and a byte of the description changed afterwards
-//! vermagic/NAME.ko     of a kernel without module unloading, says its vermagic; signed
-//! basic/NAME.ko        with the table `__versions` only, which is enough for test_square; signed
+//! vermagic/NAME.ko     with the vermagic of a kernel without module unloading; signed
+//! basic/NAME.ko        with only the table `__versions`, which is enough for test_square; signed
 //! long/square.ko       its function has another prototype, so its symbol another CRC; signed
 //! compressed/NAME.ko.zst, .ko.xz, .ko.gz
 //! hello.signature      what openssl reads in hello.ko's signature, as modinfo shows it
@@ -24,7 +24,7 @@ use crate::kernel::{build, digest, progress, signature, toolchain};
 use crate::packages::{self, GZIP, Program, XZ, ZSTD};
 use crate::{process, trees, workspace};
 
-/// Part of the key: to be raised when this file makes other variants from the same source.
+/// Part of the key: increase it when this file makes other variants from the same source.
 const RECIPE: &[u8] = b"2";
 
 /// How the compressed variants are made. The kernel reads xz only with this check and a small dictionary.
@@ -53,7 +53,7 @@ pub(crate) fn provide(cache: &Cache, kernel: &RustKernel) -> Result<PathBuf> {
     })
 }
 
-/// Where modules are built: make writes its objects beside the source.
+/// A copy of the source in which modules are built: make writes its objects next to the source.
 struct ModuleBuild<'a> {
     kernel: &'a RustKernel,
     dir: &'a Path,
@@ -87,7 +87,7 @@ impl ModuleBuild<'_> {
         self.compress(result)
     }
 
-    /// Copies `source` to the directory `name` of the bench and builds what is there.
+    /// Copies `source` to the directory `name` of the build and builds it.
     fn build(&self, source: &Path, name: &str, variables: &[&str]) -> Result<PathBuf> {
         let dir = self.dir.join(name);
         process::run(Command::new("cp").args(["-r", "--preserve=timestamps"]).arg(source).arg(&dir))?;

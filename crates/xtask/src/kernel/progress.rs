@@ -1,4 +1,4 @@
-//! The steps of a long build: their output goes to a log, and what is shown is how many lines make has printed.
+//! The steps of a long build: their output goes to a log, and the progress is the number of lines that make has printed.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
@@ -13,7 +13,7 @@ use crate::progress::Progress;
 /// How much of the log an error shows.
 const LAST_LINES: usize = 25;
 
-/// Does something that has no output.
+/// Runs a step without output.
 ///
 /// # Errors
 /// Those of `work`.

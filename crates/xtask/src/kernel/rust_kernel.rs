@@ -9,11 +9,11 @@ use crate::trees::KernelTree;
 
 /// A kernel with CONFIG_RUST in the cache.
 pub(crate) struct RustKernel {
-    /// What it boots and its own modules.
+    /// Its boot files and its own modules.
     pub(crate) tree: KernelTree,
-    /// What external modules are built against.
+    /// The directory that external modules are built against.
     pub(super) external: PathBuf,
-    /// The key of its entry.
+    /// The key of its cache entry.
     pub(super) key: String,
 }
 

@@ -1,4 +1,4 @@
-//! What openssl reads in a module's signature, in the form in which modinfo shows it.
+//! The fields that openssl reads in a module's signature, in modinfo's form.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use crate::packages::{self, OPENSSL};
 use crate::process;
 
-/// What ends a signed module (`MODULE_SIG_STRING` of `include/linux/module_signature.h`).
+/// The end of a signed module (`MODULE_SIG_STRING` of `include/linux/module_signature.h`).
 const MAGIC: &[u8] = b"~Module signature appended~\n";
 
 /// The length of `struct module_signature` before it, which ends in the signature's length.
@@ -17,7 +17,7 @@ const TRAILER: usize = 12;
 /// The lines that modinfo prints of the signature of `module`.
 ///
 /// # Errors
-/// When it has none, or openssl can't read it.
+/// When it has none, or openssl cannot read it.
 pub(super) fn as_modinfo_shows(module: &Path) -> Result<String> {
     packages::need(&[OPENSSL])?;
     let bytes = std::fs::read(module).with_context(|| module.display().to_string())?;
@@ -27,10 +27,10 @@ pub(super) fn as_modinfo_shows(module: &Path) -> Result<String> {
     let structure = process::output(
         Command::new("openssl").args(["asn1parse", "-inform", "DER", "-in"]).arg(file.path()),
     )?;
-    fields(&structure).context("openssl reads another structure than PKCS#7 with one signer")
+    fields(&structure).context("the structure is not PKCS#7 with one signer")
 }
 
-/// The signature that a module ends with.
+/// The signature at the end of a module.
 fn appended(module: &[u8]) -> Option<&[u8]> {
     let rest = module.strip_suffix(MAGIC)?;
     let (rest, trailer) = rest.split_at_checked(rest.len().checked_sub(TRAILER)?)?;
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_beyond_the_file_is_no_signature() {
+    fn a_length_beyond_the_file_is_not_a_signature() {
         let mut module = vec![0; 20];
         module.extend([0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 20]);
         module.extend(MAGIC);

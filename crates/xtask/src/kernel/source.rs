@@ -1,4 +1,4 @@
-//! The kernel's source: Debian's package of it, of a known version as long as the mirror has that.
+//! The kernel's source: Debian's package of a known version, as long as the mirror has it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,22 +10,22 @@ use crate::mirror::{self, Unavailable};
 use crate::packages::{self, DPKG_DEB, XZ};
 use crate::process;
 
-/// The version we know: its file on the mirror and its checksum. Superseded versions of a release stay there.
+/// The known version: its file on the mirror and its checksum. The mirror keeps superseded versions of a release.
 const KNOWN: (&str, &str) = (
     "pool/main/l/linux/linux-source-7.2_7.2.12-1~bpo13+1_all.deb",
     "73ca6c22599ba411ab3179642d33501ca2c90174e13c3c8d86e996ea1cbf2a8f",
 );
 
-/// Where to look when the known version is gone: any 7.x, the first release that has one.
+/// The suites to search when the known version is gone: any 7.x, from the first suite that has one.
 const FALLBACKS: [&str; 2] = ["trixie-backports", "forky"];
 
-/// What an external module or a kernel without graphics never reads: a third of the source.
+/// Files that an external module or a kernel without graphics never needs: a third of the source.
 const EXCLUDED: [&str; 3] = ["*/drivers/gpu/drm/*.[ch]", "*/Documentation/*.rst", "*/tools/testing"];
 
-/// The source package in the cache, fetched and checked now if it isn't there.
+/// The source package in the cache, fetched and checked now if it is not cached.
 ///
 /// # Errors
-/// When neither the known version nor another can be had.
+/// When neither the known version nor another is available.
 pub(super) fn provide(cache: &Cache) -> Result<PathBuf> {
     let (file, sha256) = KNOWN;
     mirror::known(cache, file, sha256).or_else(|error| {

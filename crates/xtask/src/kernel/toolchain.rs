@@ -1,4 +1,4 @@
-//! What building a kernel with Rust takes, beside the Rust that builds this project.
+//! What building a kernel with Rust needs besides the Rust toolchain of this project.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -28,17 +28,17 @@ const NEEDED: [Program; 14] = [
     ZSTD,
 ];
 
-/// What bindgen loads; neither clang itself nor its headers are needed.
+/// The library that bindgen loads; neither clang itself nor its headers are needed.
 const LIBCLANG: Program =
     Program { name: "/usr/lib/x86_64-linux-gnu/libclang-19.so.19", package: "libclang1-19" };
 
-/// The bindgen that the kernel's documentation and this Rust agree on.
+/// The version of bindgen that the kernel's documentation and this Rust support.
 const BINDGEN: &str = "0.73.2";
 
 /// Installs what is missing and returns the directory that has bindgen.
 ///
 /// # Errors
-/// When something is missing and can't be installed; says how to get it.
+/// When something is missing and cannot be installed; the message says how to install it.
 pub(super) fn need(cache: &Cache) -> Result<PathBuf> {
     packages::need(&NEEDED)?;
     if !has_libclang() {
@@ -48,7 +48,7 @@ pub(super) fn need(cache: &Cache) -> Result<PathBuf> {
     bindgen(cache)
 }
 
-/// Installs what building a module against a kernel that is there takes, which is less.
+/// Installs what building a module against an existing kernel needs, which is less.
 ///
 /// # Errors
 /// As [`need`].
@@ -57,7 +57,7 @@ pub(super) fn need_for_modules() -> Result<()> {
     packages::need(&[Program { name: "/usr/include/stdio.h", package: "libc6-dev" }])
 }
 
-/// What `rustc` says of its version. Modules and kernel must have the same.
+/// The version that `rustc` prints. Modules and kernel must be built by the same version.
 ///
 /// # Errors
 /// When there is no `rustc`.
@@ -65,7 +65,7 @@ pub(super) fn rustc_version() -> Result<String> {
     process::output(Command::new("rustc").args(["--version", "--verbose"]))
 }
 
-/// Whether a libclang is where bindgen looks for it. Its relative for C++, `libclang-cpp`, is of no use to it.
+/// Whether a libclang is where bindgen searches. The C++ library `libclang-cpp` does not count.
 fn has_libclang() -> bool {
     let list = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
     let llvm = list.filter(|entry| entry.file_name().to_string_lossy().starts_with("llvm-"));
@@ -97,7 +97,7 @@ fn need_core_source() -> Result<()> {
     packages::rustup(&["component", "add", "rust-src"]).map_err(|error| Unavailable::new(&error).into())
 }
 
-/// Builds bindgen into the cache: half as fast as it could be, in a third of the time.
+/// Builds bindgen into the cache with little optimisation: it runs half as fast, but builds in a third of the time.
 fn bindgen(cache: &Cache) -> Result<PathBuf> {
     let entry = cache.provide(&format!("tools/bindgen-{BINDGEN}"), |draft| {
         eprintln!("kernel: building bindgen {BINDGEN}, about a minute");

@@ -1,4 +1,4 @@
-//! Downloading a file with curl: repeated where the network failed, given up at once where the answer was no.
+//! Downloading a file with curl: retried if the network failed, given up at once if the server refused.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -16,32 +16,32 @@ use crate::mirror::package::Package;
 use crate::process;
 use crate::progress::Progress;
 
-/// How long to wait before each new attempt.
+/// How long to wait before each retry.
 const PAUSES: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(5), Duration::from_secs(15)];
 
-/// What curl ends with when the network failed, by its manual page: name not resolved (5, 6), no connection (7), HTTP/2
+/// The exit codes of curl when the network failed, by its manual page: name not resolved (5, 6), no connection (7), HTTP/2
 /// (16, 92), a file cut short (18), time out (28), TLS (35), no answer (52), and errors of sending and receiving.
 const NETWORK: [i32; 11] = [5, 6, 7, 16, 18, 28, 35, 52, 55, 56, 92];
 
-/// Those after which the whole site is taken to be out of reach.
+/// The exit codes after which the whole site counts as unreachable.
 const NO_CONNECTION: [i32; 3] = [5, 6, 7];
 
-/// What curl ends with when a `file:` address names nothing.
+/// The exit code of curl when the file of a `file:` address does not exist.
 const NO_FILE: i32 = 37;
 
-/// What curl ends with when it could not write the file.
+/// The exit code of curl when it could not write the file.
 const NOT_WRITTEN: i32 = 23;
 
 /// Why a file was not downloaded.
 #[derive(Debug, PartialEq)]
 pub(super) enum Failure {
-    /// The server's answer.
+    /// The server's status.
     Status(u16),
-    /// A `file:` address names nothing.
+    /// The file of a `file:` address does not exist.
     NoFile,
-    /// The network, in curl's words, and how often it was tried.
+    /// The network failed: curl's message, and the number of attempts.
     Network { message: String, attempts: usize },
-    /// What came is not what the index says.
+    /// The file has another checksum than in the index.
     Checksum,
 }
 
@@ -69,7 +69,7 @@ pub(crate) fn received() -> u64 {
 /// Downloads a package into the cache and checks it against its index.
 ///
 /// # Errors
-/// A [`Failure`], or what the file system says.
+/// A [`Failure`], or an error of the file system.
 pub(super) fn package(cache: &Cache, site: &str, package: &Package) -> Result<PathBuf> {
     let name = package.file_name();
     cache.provide(&format!("debs/{name}"), |draft| {
@@ -83,27 +83,27 @@ pub(super) fn package(cache: &Cache, site: &str, package: &Package) -> Result<Pa
     })
 }
 
-/// Downloads `url` to `file`. `size` is what it will have, if that is known.
+/// Downloads `url` to `file`. `size` is its expected size, if known.
 ///
 /// # Errors
 /// As [`package`].
 pub(super) fn get(url: &str, file: &Path, size: Option<u64>) -> Result<()> {
     let site = site_of(url);
     // Where a site was out of reach a moment ago, one attempt shows whether it still is.
-    let pauses = if is_out_of_reach(site) { &[][..] } else { &PAUSES };
+    let pauses = if is_unreachable(site) { &[][..] } else { &PAUSES };
     let mut attempts = 0;
     loop {
         attempts += 1;
         let failure = match attempt(url, file, size)? {
             Attempt::Done => {
                 RECEIVED.fetch_add(std::fs::metadata(file).map_or(0, |file| file.len()), Ordering::Relaxed);
-                set_out_of_reach(site, false);
+                set_unreachable(site, false);
                 return Ok(());
             }
-            Attempt::Refused(failure) => return Err(failure.into()),
+            Attempt::Rejected(failure) => return Err(failure.into()),
             Attempt::NotWritten(message) => bail!("cannot write {}: {message}", file.display()),
             Attempt::Network { message, no_connection } => {
-                set_out_of_reach(site, no_connection);
+                set_unreachable(site, no_connection);
                 message
             }
         };
@@ -115,12 +115,12 @@ pub(super) fn get(url: &str, file: &Path, size: Option<u64>) -> Result<()> {
     }
 }
 
-/// What came of calling curl once.
+/// The result of running curl once.
 enum Attempt {
     Done,
-    /// It is no use to ask again.
-    Refused(Failure),
-    /// The disk is full, say: no other choice helps.
+    /// A retry is useless.
+    Rejected(Failure),
+    /// The disk is full, for example: no other candidate helps.
     NotWritten(String),
     Network {
         message: String,
@@ -159,36 +159,36 @@ fn attempt(url: &str, file: &Path, size: Option<u64>) -> Result<Attempt> {
     }
     let message = std::fs::read_to_string(messages.path()).unwrap_or_default();
     let status = String::from_utf8_lossy(&out.stdout).trim().parse().unwrap_or(0);
-    Ok(judge(out.status.code().unwrap_or(0), status, message.trim()))
+    Ok(classify(out.status.code().unwrap_or(0), status, message.trim()))
 }
 
-/// What curl's exit code, the server's status (0 without an answer) and curl's message mean.
-fn judge(code: i32, status: u16, message: &str) -> Attempt {
+/// Interprets curl's exit code, the server's status (0 without an answer) and curl's message.
+fn classify(code: i32, status: u16, message: &str) -> Attempt {
     let message = message.trim_start_matches("curl: ").to_owned();
-    let is_passing = matches!(status, 408 | 429 | 500..=599);
-    if NETWORK.contains(&code) || (status >= 400 && is_passing) {
+    let is_temporary = matches!(status, 408 | 429 | 500..=599);
+    if NETWORK.contains(&code) || (status >= 400 && is_temporary) {
         let message = if status >= 400 { format!("HTTP status {status}") } else { message };
         return Attempt::Network { message, no_connection: NO_CONNECTION.contains(&code) };
     }
     match (code, status) {
         (NOT_WRITTEN, _) => Attempt::NotWritten(message),
-        (NO_FILE, _) => Attempt::Refused(Failure::NoFile),
-        (_, 400..) => Attempt::Refused(Failure::Status(status)),
-        _ => Attempt::Refused(Failure::Network { message, attempts: 1 }),
+        (NO_FILE, _) => Attempt::Rejected(Failure::NoFile),
+        (_, 400..) => Attempt::Rejected(Failure::Status(status)),
+        _ => Attempt::Rejected(Failure::Network { message, attempts: 1 }),
     }
 }
 
-/// The sites that could not be connected to.
-static OUT_OF_REACH: Mutex<Option<HashSet<String>>> = Mutex::new(None);
+/// The sites that could not be reached.
+static UNREACHABLE: Mutex<Option<HashSet<String>>> = Mutex::new(None);
 
-fn is_out_of_reach(site: &str) -> bool {
-    OUT_OF_REACH.lock().is_ok_and(|sites| sites.as_ref().is_some_and(|sites| sites.contains(site)))
+fn is_unreachable(site: &str) -> bool {
+    UNREACHABLE.lock().is_ok_and(|sites| sites.as_ref().is_some_and(|sites| sites.contains(site)))
 }
 
-fn set_out_of_reach(site: &str, is: bool) {
-    if let Ok(mut sites) = OUT_OF_REACH.lock() {
+fn set_unreachable(site: &str, is_unreachable: bool) {
+    if let Ok(mut sites) = UNREACHABLE.lock() {
         let sites = sites.get_or_insert_default();
-        if is {
+        if is_unreachable {
             sites.insert(site.to_owned())
         } else {
             sites.remove(site)
@@ -220,17 +220,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_is_not_there_is_not_asked_for_again() {
-        assert!(matches!(judge(22, 404, "curl: (22) x"), Attempt::Refused(Failure::Status(404))));
-        assert!(matches!(judge(37, 0, "curl: (37) x"), Attempt::Refused(Failure::NoFile)));
-        assert!(matches!(judge(23, 200, "curl: (23) x"), Attempt::NotWritten(_)));
+    fn a_missing_file_is_not_requested_again() {
+        assert!(matches!(classify(22, 404, "curl: (22) x"), Attempt::Rejected(Failure::Status(404))));
+        assert!(matches!(classify(37, 0, "curl: (37) x"), Attempt::Rejected(Failure::NoFile)));
+        assert!(matches!(classify(23, 200, "curl: (23) x"), Attempt::NotWritten(_)));
     }
 
     #[test]
-    fn a_server_s_trouble_and_a_broken_connection_are_tried_again() {
-        assert!(matches!(judge(22, 503, ""), Attempt::Network { no_connection: false, .. }));
-        assert!(matches!(judge(18, 200, "curl: (18) cut"), Attempt::Network { no_connection: false, .. }));
-        assert!(matches!(judge(6, 0, "curl: (6) no host"), Attempt::Network { no_connection: true, .. }));
+    fn a_server_error_and_a_broken_connection_are_retried() {
+        assert!(matches!(classify(22, 503, ""), Attempt::Network { no_connection: false, .. }));
+        assert!(matches!(classify(18, 200, "curl: (18) cut"), Attempt::Network { no_connection: false, .. }));
+        assert!(matches!(classify(6, 0, "curl: (6) no host"), Attempt::Network { no_connection: true, .. }));
     }
 
     #[test]

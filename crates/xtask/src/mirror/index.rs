@@ -1,4 +1,4 @@
-//! The index of an archive: which packages it names, in Debian's control file format, see deb822(5).
+//! The index of an archive: its list of packages, in Debian's control file format, see deb822(5).
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -13,10 +13,10 @@ use crate::mirror::package::Package;
 use crate::packages::{self, GZIP, Program, XZ};
 use crate::process;
 
-/// The forms of an index that a mirror may have, the usual one first.
+/// The compressed forms of an index that a mirror may have, the usual one first.
 const FORMS: [(&str, Program); 2] = [("xz", XZ), ("gz", GZIP)];
 
-/// What was read in this run, by site, suite and architecture.
+/// The indexes read in this run, by site, suite and architecture.
 type IndexCache = HashMap<[String; 3], Arc<Vec<Package>>>;
 
 static KNOWN: Mutex<Option<IndexCache>> = Mutex::new(None);
@@ -24,7 +24,7 @@ static KNOWN: Mutex<Option<IndexCache>> = Mutex::new(None);
 /// The packages of an archive's section `main`, read once in a run.
 ///
 /// # Errors
-/// When the index cannot be had or unpacked.
+/// When the index cannot be downloaded or unpacked.
 pub(super) fn read(site: &str, suite: &str, arch: &str) -> Result<Arc<Vec<Package>>> {
     let key = [site, suite, arch].map(str::to_owned);
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -81,8 +81,8 @@ pub(super) fn kernel_release<'a>(rest: &'a str, flavour: &str) -> Option<&'a str
     is_release.then_some(release)
 }
 
-/// Compares with runs of digits taken as numbers: 6.12.94 before 6.12.107.
-pub(super) fn natural(a: &str, b: &str) -> Ordering {
+/// Compares runs of digits as numbers: 6.12.94 before 6.12.107.
+pub(super) fn compare_versions(a: &str, b: &str) -> Ordering {
     let numbers = |text: &str| -> Vec<u64> {
         text.split(|c: char| !c.is_ascii_digit()).filter_map(|run| run.parse().ok()).collect()
     };
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kernel_s_release_is_told_from_its_flavours_and_companions() {
+    fn a_kernel_release_is_distinguished_from_flavours_and_related_packages() {
         assert_eq!(kernel_release("6.1.0-50-cloud-amd64", "cloud-amd64"), Some("6.1.0-50"));
         assert_eq!(kernel_release("6.12.107+deb13-amd64", "amd64"), Some("6.12.107+deb13"));
         assert_eq!(kernel_release("6.12.107+deb13-cloud-amd64", "amd64"), None);
@@ -107,10 +107,10 @@ mod tests {
     #[test]
     fn versions_compare_by_number() {
         assert_eq!(
-            natural("linux-image-6.12.94+deb13_6.12.94-1", "linux-image-6.12.107+deb13_6.12.107-1"),
+            compare_versions("linux-image-6.12.94+deb13_6.12.94-1", "linux-image-6.12.107+deb13_6.12.107-1"),
             Ordering::Less
         );
-        assert_eq!(natural("linux-image-6.1.0-9", "linux-image-6.1.0-10"), Ordering::Less);
+        assert_eq!(compare_versions("linux-image-6.1.0-9", "linux-image-6.1.0-10"), Ordering::Less);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A package as the index of an archive describes it.
 
-/// A package that an index names.
+/// A package in an index.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Package {
     pub(super) name: String,
@@ -8,7 +8,7 @@ pub(super) struct Package {
     /// Its path on the mirror.
     pub(super) file: String,
     pub(super) sha256: String,
-    /// Its bytes, where the index says so.
+    /// Its size in bytes, if the index has it.
     pub(super) size: Option<u64>,
 }
 

@@ -1,7 +1,7 @@
-//! Where the archives are. No host name stands here: apt knows them.
+//! The addresses of the archives. They come from apt: this file names no host.
 //!
 //! `MODUTILS_MIRROR` names another mirror, or the only one on a machine without apt: the address of the directory that
-//! has `dists/` and `pool/`. Its archive of security updates is then the directory `debian-security` beside it.
+//! has `dists/` and `pool/`. Security updates are then in the directory `debian-security` next to it.
 
 use std::path::Path;
 use std::process::Command;
@@ -25,14 +25,14 @@ impl Archive {
         Archive { suite: suite.to_owned(), is_security: false }
     }
 
-    /// The archives that have packages of a release, in the order in which they are asked.
+    /// The archives that have packages of a release, in the order in which they are tried.
     pub(super) fn of_release(suite: &str) -> Vec<Archive> {
         let beside = |ending: &str| Archive::main(&format!("{suite}-{ending}"));
         let security = Archive { is_security: true, ..beside("security") };
         vec![Archive::main(suite), beside("updates"), security, beside("backports")]
     }
 
-    /// Whether its packages are other versions than the release's.
+    /// Whether its packages are newer versions than the release's.
     pub(super) fn is_backports(&self) -> bool {
         self.suite.ends_with("-backports")
     }
@@ -40,7 +40,7 @@ impl Archive {
     /// The address that has `dists/` and `pool/`.
     ///
     /// # Errors
-    /// When nothing says where the archive is.
+    /// When the address is unknown.
     pub(super) fn site(&self) -> Result<String> {
         let sites = sites()?;
         if self.is_security {
@@ -59,7 +59,7 @@ struct Sites {
 /// The address of Debian's main archive.
 ///
 /// # Errors
-/// When nothing says where it is.
+/// When it is unknown.
 pub(crate) fn main_site() -> Result<String> {
     sites().map(|sites| sites.main.clone())
 }
@@ -79,7 +79,7 @@ fn find() -> Result<Sites> {
         "set MODUTILS_MIRROR to the address of a Debian mirror (the directory that has dists/ and pool/)";
     if let Some(site) = std::env::var("MODUTILS_MIRROR").ok().filter(|site| !site.is_empty()) {
         let main = site.trim_end_matches('/').to_owned();
-        return Ok(Sites { security: security_beside(&main), main });
+        return Ok(Sites { security: security_next_to(&main), main });
     }
     if process::which("apt-get").is_none() {
         bail!("no apt on this machine: {HELP}");
@@ -89,7 +89,7 @@ fn find() -> Result<Sites> {
         process::output(Command::new("apt-get").args(["indextargets", "--format", FIELDS]))
     };
     let mut known = targets()?;
-    // A fresh container has no lists, so apt doesn't know yet whose archives its sources are.
+    // A fresh container has no package lists, so apt does not know the origin of its sources yet.
     if site_of(&known, "Debian").is_none() {
         packages::apt_update().context(HELP)?;
         known = targets()?;
@@ -101,14 +101,14 @@ fn find() -> Result<Sites> {
     })
 }
 
-/// Where the security updates are if they lie beside the main archive: nowhere if that is all of a host.
-fn security_beside(main: &str) -> Option<String> {
+/// The address of the security updates next to the main archive; `None` if the archive is the root of its host.
+fn security_next_to(main: &str) -> Option<String> {
     let (above, _) = main.rsplit_once('/')?;
     (!above.ends_with('/')).then(|| format!("{above}/debian-security"))
 }
 
-/// Picks the site of an archive by its label from `ORIGIN|LABEL|CODENAME|SITE` lines; of the main archive not one of its
-/// parts, such as `bookworm-updates`, which can lie elsewhere.
+/// Picks the site of an archive by its label from `ORIGIN|LABEL|CODENAME|SITE` lines; of the main archive, not of one of its
+/// parts such as `bookworm-updates`, which can be elsewhere.
 fn site_of(targets: &str, wanted: &str) -> Option<String> {
     targets.lines().find_map(|line| {
         let mut fields = line.split('|');
@@ -150,14 +150,14 @@ mod tests {
     }
 
     #[test]
-    fn security_updates_lie_beside_a_mirror_that_is_a_directory() {
-        assert_eq!(security_beside("http://host/debian").as_deref(), Some("http://host/debian-security"));
-        assert_eq!(security_beside("file:///srv/debian").as_deref(), Some("file:///srv/debian-security"));
-        assert_eq!(security_beside("http://host:80"), None);
+    fn security_updates_are_next_to_a_mirror_in_a_directory() {
+        assert_eq!(security_next_to("http://host/debian").as_deref(), Some("http://host/debian-security"));
+        assert_eq!(security_next_to("file:///srv/debian").as_deref(), Some("file:///srv/debian-security"));
+        assert_eq!(security_next_to("http://host:80"), None);
     }
 
     #[test]
-    fn a_release_s_other_archives_are_asked_after_its_own() {
+    fn other_archives_of_a_release_are_tried_after_its_main_one() {
         let suites: Vec<String> =
             Archive::of_release("trixie").into_iter().map(|archive| archive.suite).collect();
         assert_eq!(suites, ["trixie", "trixie-updates", "trixie-security", "trixie-backports"]);

@@ -13,7 +13,8 @@ use crate::process;
 /// The releases, Debian 12 and 13.
 pub(crate) const SUITES: [&str; 2] = ["bookworm", "trixie"];
 
-/// What the scripts use: a kernel, what makes initial file systems, what builds modules, what reads `static-nodes`.
+/// The packages that the scripts use: a kernel, generators of initial file systems, tools that build modules, readers of
+/// `static-nodes`.
 /// dracut itself excludes initramfs-tools; its core does not.
 const PACKAGES: [&str; 10] = [
     "kmod",
@@ -31,7 +32,7 @@ const PACKAGES: [&str; 10] = [
 /// The root of a release, from the cache or made now.
 ///
 /// # Errors
-/// When the mirror can't be reached, or a package not be installed.
+/// When the mirror is unreachable, or a package cannot be installed.
 pub(crate) fn provide(cache: &Cache, suite: &str) -> Result<PathBuf> {
     cache.provide(&format!("roots/{suite}"), |draft| {
         packages::need(&[DEBOOTSTRAP])?;
@@ -40,7 +41,7 @@ pub(crate) fn provide(cache: &Cache, suite: &str) -> Result<PathBuf> {
         process::output(
             Command::new("debootstrap").args(["--variant=minbase", suite]).arg(draft).arg(&site),
         )?;
-        // The way to the mirror is this machine's.
+        // The mirror is reached with this machine's name servers.
         std::fs::copy("/etc/resolv.conf", draft.join("etc/resolv.conf")).context("/etc/resolv.conf")?;
         // Services do not start in a root that is not running.
         std::fs::write(draft.join("usr/sbin/policy-rc.d"), "#!/bin/sh\nexit 101\n")?;

@@ -1,4 +1,4 @@
-//! What `cargo metadata` knows of the workspace's packages.
+//! The workspace's packages, from `cargo metadata`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

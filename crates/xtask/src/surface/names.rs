@@ -21,7 +21,7 @@ pub(super) struct Name {
     pub(super) meaning: Referent,
 }
 
-/// What it names.
+/// What the name refers to.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Referent {
     /// An item of this crate.
@@ -123,7 +123,7 @@ impl<'ast> Visit<'ast> for Names<'_> {
 
     fn visit_type_path(&mut self, path: &'ast syn::TypePath) {
         match &path.qself {
-            // `<T>::Item` begins with no name of its own.
+            // `<T>::Item` does not begin with a name.
             Some(of) if of.position == 0 => {
                 self.visit_type(&of.ty);
                 visit::visit_path(self, &path.path);

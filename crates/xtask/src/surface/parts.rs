@@ -66,7 +66,7 @@ impl fmt::Display for ItemKind {
     }
 }
 
-/// Something public, with the types that it names.
+/// A public item or part of one, with the types that it names.
 #[derive(Debug)]
 pub(super) struct Part {
     /// None for what is no item by itself: an implementation, a private source of an error.

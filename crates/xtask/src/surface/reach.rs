@@ -13,7 +13,7 @@ use super::parts::{self, ItemKind, Part, Parts};
 use super::resolve::Resolved;
 use super::tree::{Implementation, Import, Library, join};
 
-/// All that other crates can use, and what keeps it from being seen.
+/// Everything that other crates can use, and what is hidden.
 #[derive(Default)]
 pub(super) struct PublicSurface {
     /// What can be used, implementations among it.
@@ -47,7 +47,7 @@ impl PublicSurface {
     }
 }
 
-/// A walk over the crate that finds one item by way of another.
+/// A walk over the crate that reaches items through other items.
 struct ReachabilityWalk<'a> {
     library: &'a Library,
     surface: PublicSurface,

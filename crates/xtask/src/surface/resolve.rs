@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::tree::{Import, Library};
 
-/// What a path leads to.
+/// What a path resolves to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Resolved {
     /// A module of this crate.

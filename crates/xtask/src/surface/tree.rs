@@ -10,8 +10,8 @@ use syn::{Attribute, ForeignItem, Ident, ItemImpl, ItemMod, ItemUse, Meta, UseTr
 
 use super::attributes::Conditions;
 
-/// A crate: every module that is compiled with its default features, and what these contain. Modules and items are known by
-/// their place in the lists; the first module is the crate's root.
+/// A crate: every module that is compiled with its default features, and what these contain. Modules and items are identified
+/// by their index in the lists; the first module is the crate's root.
 pub(super) struct Library {
     pub(super) modules: Vec<Module>,
     pub(super) items: Vec<Item>,
@@ -24,7 +24,7 @@ pub(super) struct Library {
     pub(super) dependencies: BTreeSet<String>,
 }
 
-/// A module: in a file of its own or inline.
+/// A module: in a separate file or inline.
 pub(super) struct Module {
     pub(super) name: String,
     pub(super) parent: Option<usize>,
@@ -53,7 +53,7 @@ pub(super) struct Import {
     pub(super) is_hidden: bool,
 }
 
-/// An item that has a name and is no module.
+/// A named item that is not a module.
 pub(super) struct Item {
     pub(super) name: String,
     pub(super) module: usize,
@@ -78,7 +78,7 @@ pub(super) struct MacroCall {
     pub(super) line: usize,
 }
 
-/// Returns the text of a file; none if there is none.
+/// Returns the text of a file; `None` if it does not exist.
 pub(super) type Reader<'a> = &'a dyn Fn(&Path) -> Option<String>;
 
 impl Library {
@@ -124,7 +124,7 @@ impl Library {
         module.parent.map_or_else(String::new, |parent| join(&self.module_path(parent), &module.name))
     }
 
-    /// Adds the contents of a file to a module whose own modules lie in `directory`.
+    /// Adds the contents of a file to a module whose submodules are in `directory`.
     fn add_file(&mut self, module: usize, file: &Rc<Path>, directory: &Path, reader: Reader) -> Result<()> {
         let text = reader(file).with_context(|| format!("{} cannot be read", file.display()))?;
         let parsed =
