@@ -1,4 +1,4 @@
-//! The behaviour tests live in `tool/` and `compliance/`; here is what they share.
+//! Code that the behaviour tests in `tool/` and `compliance/` share.
 
 pub mod faults;
 
@@ -46,13 +46,13 @@ pub fn little_kernel() -> TestRoot {
     root
 }
 
-/// A module with the entry of `.modinfo` that every module has: without that section ours calls a file no module.
+/// A module with the entry of `.modinfo` that every module has: without that section our tools do not accept a file as a module.
 pub fn module(name: impl AsRef<[u8]>) -> ModuleBuilder {
     ModuleBuilder::new(&name).modinfo("name", &name)
 }
 
-/// Adds a module and a line for it to modules.order, without which kmod's order is a hash's. The lines there are about
-/// plain files, whatever the files are compressed with.
+/// Adds a module and a line for it to modules.order, without which kmod uses hash order. The lines name uncompressed
+/// files, even if the files are compressed.
 pub fn add_ordered(root: &TestRoot, path: &str, module: &ModuleBuilder) {
     root.add_module(path, module);
     let order = root.module_path("modules.order");
@@ -61,8 +61,8 @@ pub fn add_ordered(root: &TestRoot, path: &str, module: &ModuleBuilder) {
     root.write(&order, [before.as_slice(), plain.as_bytes(), b"\n"].concat());
 }
 
-/// Runs both depmods with the same arguments on the same directory, compares what they say and what they write there,
-/// and returns that. The directory is left without it.
+/// Runs both depmods with the same arguments on the same directory, compares their messages and the files they write,
+/// and returns these. The files are removed.
 #[track_caller]
 pub fn same_depmod(root: &TestRoot, args: &[&str]) -> (Run, Indexes) {
     let theirs = root.reference("depmod", args);
@@ -74,7 +74,7 @@ pub fn same_depmod(root: &TestRoot, args: &[&str]) -> (Run, Indexes) {
     (theirs, their_files)
 }
 
-/// Runs both depmods with `-n` and compares what they print, but for the order of symbols, which is a hash's
+/// Runs both depmods with `-n` and compares their output, except for the order of symbols, which is hash order in kmod
 /// (docs/differences.md: "lines of modules.symbols").
 #[track_caller]
 pub fn same_dry_run(ours: &Run, theirs: &Run) {
@@ -90,7 +90,7 @@ pub fn same_dry_run(ours: &Run, theirs: &Run) {
     same_lines("the symbols of depmod -n", &parts(ours).0, &parts(theirs).0);
 }
 
-/// Runs both sides with the same arguments and compares everything; returns what theirs did.
+/// Runs both sides with the same arguments and compares everything; returns the reference's run.
 #[track_caller]
 pub fn same_run(root: &TestRoot, tool: &str, args: &[&str]) -> Run {
     let theirs = root.reference(tool, args);

@@ -1,9 +1,9 @@
 //! A kernel's module tree in a root, indexed by both sides.
 //!
 //! Each side's depmod runs once for each tree, in the module directory itself; then its files move to
-//! `/with/SIDE/lib/modules/VERSION`, beside a link to the modules, where `-d /with/SIDE` finds them. So every side can
-//! be asked with every side's indexes. The module directory itself gets those of kmod 34.2 again, but for
-//! modules.softdep, which keeps each module's first line.
+//! `/with/SIDE/lib/modules/VERSION`, next to a link to the modules, where `-d /with/SIDE` finds them. So every side can be
+//! run with every side's indexes. The module directory itself gets the indexes of kmod 34.2 again, except modules.softdep,
+//! which keeps each module's first line.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,17 +12,17 @@ use std::path::Path;
 use testkit::cache::{self, ModuleTree};
 use testkit::{Indexes, Run, Side, TestRoot};
 
-/// How many modules a sample has, before those they depend on.
+/// How many modules a sample has, without their dependencies.
 const SAMPLE: usize = 150;
 
-/// How much of a tree a test takes when `MODUTILS_FULL` is not set.
+/// How much of a tree a test uses when `MODUTILS_FULL` is not set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SampleSize {
     Whole,
     Sample,
 }
 
-/// A tree in a root, and what came of indexing it.
+/// A tree in a root, with the results of indexing it.
 pub(crate) struct IndexedTree {
     pub(crate) root: TestRoot,
     /// The modules, by their path in the module directory, in module order.
@@ -31,7 +31,7 @@ pub(crate) struct IndexedTree {
     pub(crate) theirs: Indexed,
 }
 
-/// What a depmod wrote.
+/// The files that a depmod wrote.
 pub(crate) struct Indexed {
     pub(crate) run: Run,
     pub(crate) dry_run: Run,
@@ -39,7 +39,7 @@ pub(crate) struct Indexed {
 }
 
 impl IndexedTree {
-    /// Brings a tree in and has both sides index it.
+    /// Adds a tree to a root and indexes it with both sides.
     pub(crate) fn new(tree: &str, take: SampleSize) -> IndexedTree {
         let tree = cache::tree(tree);
         let root = TestRoot::with_version(&tree.version);
@@ -59,7 +59,7 @@ impl IndexedTree {
         IndexedTree { root, modules, ours, theirs }
     }
 
-    /// Indexes the tree with kmod 30, too. It wants the files in place, so it gets a module directory of its own.
+    /// Indexes the tree with kmod 30, too. It needs the files in place, so it gets a separate module directory.
     pub(crate) fn index_with_kmod30(&self) {
         let dir = with(Side::Kmod30, &self.root);
         self.root.symlink(&format!("/{}", self.root.module_path("kernel")), &format!("{dir}/kernel"));
@@ -70,7 +70,7 @@ impl IndexedTree {
     }
 
     /// Leaves in a side's own module directory only the soft dependencies that kmod honours.
-    pub(crate) fn heed_first_softdeps(&self, side: Side) {
+    pub(crate) fn keep_first_softdeps(&self, side: Side) {
         let path = format!("{}/modules.softdep", with(side, &self.root));
         self.root.write(&path, first_softdeps(&self.root.read(&path)));
     }
@@ -92,7 +92,7 @@ impl IndexedTree {
         spread(&list.lines().map(name_of).collect::<Vec<_>>(), count)
     }
 
-    /// Modaliases as a kernel would ask for them: patterns of modules.alias with something in place of wildcards.
+    /// Modaliases as a kernel requests them: patterns of modules.alias with text in place of the wildcards.
     pub(crate) fn modaliases(&self, count: usize) -> Vec<String> {
         let text = String::from_utf8_lossy(&self.theirs.files["modules.alias"]).into_owned();
         let patterns: Vec<&str> =
@@ -151,7 +151,7 @@ fn is_module(path: &Path) -> bool {
     path.to_string_lossy().contains(".ko")
 }
 
-/// The modules of a root, in the order of modules.order, which calls them all `.ko`.
+/// The modules of a root, in the order of modules.order, where all names end in `.ko`.
 fn modules_of(root: &TestRoot) -> Vec<String> {
     let order = String::from_utf8(root.read(&root.module_path("modules.order"))).expect("paths in UTF-8");
     let present = |line: &str| {
@@ -178,7 +178,7 @@ fn bring_sample(root: &TestRoot, tree: &ModuleTree) {
 }
 
 /// The modules that these name in `depends=`. The kernel's build writes it; the files are read by the packaged modinfo,
-/// which cannot read gzip, so those are asked for in plain.
+/// which cannot read gzip, so these files are read from the plain tree.
 fn depends_of(modules: &Path, files: &BTreeSet<&String>) -> BTreeSet<String> {
     let root = TestRoot::new();
     let plain = |path: &str| path.trim_end_matches(".gz").to_owned();

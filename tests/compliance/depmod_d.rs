@@ -3,7 +3,7 @@
 use modutils_tests::{add_ordered, little_kernel, module, same_depmod, text};
 use testkit::{Indexes, Side, TestRoot};
 
-/// A kernel that has `base` in four directories beside `kernel`, each telling by an alias where it is from.
+/// A kernel that has `base` in four directories besides `kernel`; an alias of each names its directory.
 fn copies_of_base() -> TestRoot {
     let root = little_kernel();
     for dir in ["updates", "extra", "weak-updates", "updates/dkms"] {
@@ -12,7 +12,7 @@ fn copies_of_base() -> TestRoot {
     root
 }
 
-/// The file that stands for a module in modules.dep.
+/// The file of a module in modules.dep.
 fn file_of<'a>(files: &'a Indexes, module: &str) -> &'a str {
     let is_it = |line: &&str| line.split(".ko:").next().unwrap_or(line).ends_with(&format!("/{module}"));
     let line = text(files, "modules.dep").lines().find(is_it).expect("the module has a line");
@@ -29,7 +29,7 @@ fn winner(config: &str) -> String {
 }
 
 #[test]
-fn updates_comes_first_when_nothing_is_said() {
+fn updates_comes_first_by_default() {
     assert!(winner("").starts_with("updates/"));
 }
 
@@ -40,7 +40,7 @@ fn search_puts_its_first_directory_first() {
 }
 
 #[test]
-fn built_in_stands_for_what_no_other_directory_names() {
+fn built_in_covers_all_directories_that_are_not_listed() {
     assert_eq!(winner("search built-in extra updates weak-updates\n"), "kernel/lib/base.ko");
     assert_eq!(winner("search kernel built-in extra updates weak-updates\n"), "kernel/lib/base.ko");
 }
@@ -120,7 +120,7 @@ fn external_directories_are_scanned_for_kernels_that_match() {
     assert_eq!(listed(Side::Ours), listed(Side::Kmod34));
 }
 
-/// kmod 34.2 scans them whatever `search` says; the keyword only gives them a place.
+/// kmod 34.2 scans them whatever `search` says; the keyword only sets their position.
 #[test]
 fn external_directories_need_no_keyword_in_search() {
     for search in ["", "search updates built-in\n", "search updates\n"] {
@@ -134,7 +134,7 @@ fn external_directories_need_no_keyword_in_search() {
 }
 
 #[test]
-fn external_stands_at_its_place_in_search() {
+fn external_keeps_its_position_in_search() {
     for (search, expected) in [
         ("search external updates built-in\n", "/opt/base.ko"),
         ("search updates external built-in\n", "updates/base.ko"),
@@ -161,7 +161,7 @@ fn excluded_names_are_skipped_at_every_depth() {
 }
 
 #[test]
-fn lines_that_say_nothing_are_passed_over() {
+fn empty_and_unknown_lines_are_skipped() {
     let config = "# a comment\n\n   \nnonsense here\nsearch\noverride base\noverride base *\nexternal\nexternal *\n\
                   exclude\ninclude /etc/other.conf\nmake_map_files yes\nsearch extra built-in\n";
     assert_eq!(winner(config), "extra/base.ko");

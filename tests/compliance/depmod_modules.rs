@@ -67,7 +67,7 @@ fn aliases_are_normalised_in_the_trie_only() {
 }
 
 #[test]
-fn softdeps_and_weakdeps_are_listed_as_they_stand() {
+fn softdeps_and_weakdeps_are_listed_unchanged() {
     let root = TestRoot::new();
     let module = module("soft")
         .modinfo("softdep", "pre: a-b c post: d")
@@ -104,7 +104,7 @@ fn a_module_may_lack_struct_module() {
     same_depmod(&root, &[]);
 }
 
-/// docs/differences.md: "a damaged module in a tree": kmod says little or nothing, ours names the file; the files are the same.
+/// docs/differences.md: "a damaged module in a tree": kmod prints little or nothing, ours names the file; the files are the same.
 #[test]
 fn a_bad_module_is_listed_and_named() {
     let good = module("good").export("fn", Crc::Section(1)).alias("good-*");
@@ -140,7 +140,7 @@ fn builtin_lists_may_be_odd() {
 }
 
 #[test]
-fn namespaces_are_no_symbols() {
+fn namespaces_are_not_symbols() {
     let root = TestRoot::new();
     let spaced = module("spaced").export_as(Export::new("fn").crc(Crc::Section(1)).namespace("SPACE"));
     add_ordered(&root, "kernel/spaced.ko", &spaced);

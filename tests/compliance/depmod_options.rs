@@ -7,7 +7,7 @@ use testkit::compare::{same, same_indexes, without_repeats};
 use testkit::surroundings::program;
 use testkit::{Crc, Indexes, Run, Side, TestRoot};
 
-/// Runs both sides and compares what they say and what they leave in a directory, which is emptied between them.
+/// Runs both sides and compares their messages and the files in a directory, which is emptied between the runs.
 #[track_caller]
 fn same_in(root: &TestRoot, dir: &str, args: &[&str]) -> Indexes {
     let run = |side: Side| -> (Run, Indexes) {
@@ -25,7 +25,7 @@ fn same_in(root: &TestRoot, dir: &str, args: &[&str]) -> Indexes {
 }
 
 #[test]
-fn the_running_kernel_is_meant_when_none_is_named() {
+fn the_default_is_the_running_kernel() {
     let root = little_kernel();
     let (_, files) = same_depmod(&root, &[]);
     assert!(
@@ -49,7 +49,7 @@ fn dry_run_prints_the_text_files_and_writes_none() {
 }
 
 #[test]
-fn verbose_tells_what_depends_on_what() {
+fn verbose_prints_what_depends_on_what() {
     let root = little_kernel();
     let own = module("own").export("_own_fn", Crc::Section(1)).needs("own_fn", 1).needs("_own_fn", 1);
     add_ordered(&root, "kernel/own.ko", &own);
@@ -95,9 +95,9 @@ fn a_missing_module_directory_is_an_error() {
     }
 }
 
-/// A deliberate difference: kmod looks twice and says twice that there is nothing.
+/// A deliberate difference: kmod opens the directory twice and reports twice that it is missing.
 #[test]
-fn a_missing_module_directory_is_told_once_by_ours() {
+fn ours_reports_a_missing_module_directory_once() {
     let root = TestRoot::new();
     let run = |side: Side| root.run(side, "depmod", &["-A", "1.2.3"]).fails();
     let (ours, theirs) = (run(Side::Ours), run(Side::Kmod34));
@@ -286,7 +286,7 @@ fn errsyms_wants_to_know_the_kernels_symbols() {
 }
 
 #[test]
-fn a_symbol_prefix_is_left_out() {
+fn a_symbol_prefix_is_removed() {
     let root = TestRoot::new();
     let exporter = module("exporter").export("_one", Crc::Section(1)).export("two", Crc::Section(2));
     add_ordered(&root, "kernel/exporter.ko", &exporter);
@@ -300,7 +300,7 @@ fn a_symbol_prefix_is_left_out() {
 }
 
 #[test]
-fn warn_tells_of_duplicates() {
+fn warn_reports_duplicates() {
     let root = TestRoot::new();
     let one = module("one").alias("same").export("same_fn", Crc::Section(1)).needs("user_fn", 1);
     let two = module("two").alias("same").alias("same").export("same_fn", Crc::Section(2));

@@ -5,7 +5,7 @@
 //! Cases are data, in a file for each tool or theme. The first case in which an option works is repeated in each
 //! spelling the option has. With `MODUTILS_MATRIX=FILE-PREFIX` the findings are written to `PREFIX-TOOL.txt`, with
 //! `MODUTILS_MATRIX_SHOW` what the reference does in each case is printed, and with `MODUTILS_MATRIX_ONLY` only cases
-//! run whose name holds that text.
+//! run whose name contains that text.
 
 mod case;
 mod insmod;
@@ -113,7 +113,7 @@ fn no_two_cases_have_one_name() {
     assert!(twice.is_empty(), "{}", twice.join("\n"));
 }
 
-/// Runs a tool's cases, prints how many there are of each option, and fails with all that is wrong.
+/// Runs a tool's cases, prints how many there are of each option, and fails with everything that is wrong.
 fn check(tool: &str) {
     let surface = surface::surface();
     let only = std::env::var("MODUTILS_MATRIX_ONLY").unwrap_or_default();

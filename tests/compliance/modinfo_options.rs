@@ -77,7 +77,7 @@ fn the_last_of_several_fields_counts() {
     same_run(&root, "modinfo", &["-pn", "top"]);
 }
 
-/// docs/differences.md: "modinfo -F License": ours does what the manual says.
+/// docs/differences.md: "modinfo -F License": ours follows the manual.
 #[test]
 fn field_names_have_no_case_with_ours() {
     let root = indexed();
@@ -238,7 +238,7 @@ fn a_parameter_without_a_colon_is_an_error() {
 }
 
 #[test]
-fn files_that_are_no_modules() {
+fn files_that_are_not_modules() {
     let root = TestRoot::new();
     let whole = ModuleBuilder::new("whole").modinfo("license", "GPL").build();
     root.write("tmp/empty.ko", "");

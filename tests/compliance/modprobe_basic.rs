@@ -1,4 +1,4 @@
-//! modprobe's lookups and printing, and what it says when it cannot load or remove.
+//! modprobe's lookups and output, and its messages when it cannot load or remove.
 //!
 //! The tests lack the capability to load modules, so every insertion fails, on both sides for the same reason.
 
@@ -47,7 +47,7 @@ fn show_depends_of_several_names() {
 }
 
 #[test]
-fn not_found_says_where_it_was_looked_for() {
+fn not_found_names_the_searched_directory() {
     let root = configured("");
     for args in [
         vec!["nothing"],
@@ -67,7 +67,7 @@ fn not_found_says_where_it_was_looked_for() {
 }
 
 #[test]
-fn quiet_says_nothing() {
+fn quiet_prints_nothing() {
     let root = configured("");
     for args in [
         vec!["-q", "nothing"],

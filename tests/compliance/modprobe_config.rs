@@ -17,7 +17,7 @@ fn same_in_any_order(root: &TestRoot, args: &[&str]) -> Run {
 }
 
 #[test]
-fn options_from_everywhere_stand_in_their_order() {
+fn options_from_all_sources_keep_their_order() {
     let root = configured(
         "options base a=1\noptions helper b=\"two words\"\noptions base c\noptions nick d=4\nalias nick base\n",
     );
@@ -73,7 +73,7 @@ fn the_kernel_command_line_blacklists() {
     }
 }
 
-/// docs/differences.md: "modprobe.blacklist=a-b": kmod compares it as it stands, to no effect.
+/// docs/differences.md: "modprobe.blacklist=a-b": kmod compares it unchanged, without effect.
 #[test]
 fn the_kernel_command_line_blacklists_names_with_dashes() {
     let root = configured("");
@@ -182,7 +182,7 @@ fn ignoring_install_skips_softdeps_too() {
 }
 
 #[test]
-fn configuration_is_printed_as_it_stands() {
+fn configuration_is_printed_unchanged() {
     let config = "# comment\nalias a-b[c-d]* base\noptions my-dash x=1   y=2\ninstall foo-bar /bin/true  two\n\
                   remove foo-bar echo \\\n more\nblacklist my-dash\nsoftdep base pre: a b\nsoftdep base pre: d\n\
                   softdep helper post: d-e\nweakdep base x y-z\n";
@@ -205,7 +205,7 @@ fn a_softdep_with_both_lists_is_printed_readably_by_ours() {
 
 /// kmod's library reports bad lines in its own words; ours does as modprobe, with file and line.
 #[test]
-fn bad_lines_of_the_configuration_are_named_and_passed_over() {
+fn bad_lines_of_the_configuration_are_reported_and_skipped() {
     let config = "  # no comment\nnonsense\noptions\nalias lonely\nalias bad[ base\nconfig x\ninclude y\nblacklist\n\
                   install\ninstall lonely\nsoftdep\nsoftdep lonely\noptions base good=1\n";
     let root = configured(config);
@@ -243,7 +243,7 @@ fn configuration_files_mask_and_sort() {
 /// modules.softdep sorts among the configuration files by its name. kmod takes the first line of a module, ours all of
 /// them in order (docs/differences.md: "several softdep lines for one module").
 #[test]
-fn the_softdeps_of_modules_sort_as_the_file_they_stand_in() {
+fn the_softdeps_of_modules_sort_as_their_file() {
     let before = ["my-dash.ko", "extra.ko"];
     let after = ["extra.ko", "my-dash.ko"];
     for (file, theirs, ours) in [("a.conf", &before[..1], before), ("zz.conf", &after[..1], after)] {
@@ -280,7 +280,7 @@ fn config_replaces_the_directories() {
 }
 
 #[test]
-fn modprobe_options_stand_before_the_arguments() {
+fn modprobe_options_come_before_the_arguments() {
     let root = configured("");
     root.write("tmp/one.txt", "options base \"from=file\"\n");
     for options in ["-D", "-D -a", "--show-depends -C /tmp/one.txt", "-D -C '/tmp/one.txt'", "-R", "-q", ""] {

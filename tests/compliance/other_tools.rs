@@ -36,7 +36,7 @@ fn lsmod_lists_what_is_loaded() {
 }
 
 #[test]
-fn rmmod_says_why_it_does_not_remove() {
+fn rmmod_reports_why_it_does_not_remove() {
     let root = running();
     for args in [
         vec!["base"],
@@ -58,7 +58,7 @@ fn rmmod_says_why_it_does_not_remove() {
 }
 
 #[test]
-fn insmod_says_why_it_does_not_load() {
+fn insmod_reports_why_it_does_not_load() {
     let root = running();
     root.write("tmp/one.ko", ModuleBuilder::new("one").build());
     root.write("tmp/empty.ko", "").write("tmp/short.ko", "short").write("tmp/text.ko", "longer");

@@ -1,7 +1,7 @@
-//! Real kernels' module trees: what both sides write about them and answer from it.
+//! Module trees of real kernels: the indexes that both sides write, and their answers from these.
 //!
-//! Debian 13's amd64 kernel, zstd-compressed, is taken whole and the others in samples; `MODUTILS_FULL=1` takes all
-//! whole. The packaged kmod cannot read gzip, so that tree is compared with its plain twin.
+//! Debian 13's amd64 kernel, zstd-compressed, is used completely and the others in samples; `MODUTILS_FULL=1` uses all
+//! completely. The packaged kmod cannot read gzip, so that tree is compared with its plain twin.
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
@@ -14,9 +14,9 @@ use testkit::{Run, Side};
 
 use crate::bench::{IndexedTree, SampleSize, spread};
 
-/// The tests of one tree, in a module of its own.
+/// The tests of one tree, in a separate module.
 ///
-/// Those of a tree that could not be had are skipped.
+/// Tests of an unavailable tree are skipped.
 macro_rules! tests_of {
     ($module:ident, $tree:literal, $take:ident) => {
         mod $module {
@@ -30,9 +30,9 @@ macro_rules! tests_of {
             tests_of!(@ $tree depmod_writes_the_same_indexes);
             tests_of!(@ $tree depmod_writes_the_same_with_any_number_of_threads);
             tests_of!(@ $tree depmod_dry_run_prints_the_same);
-            tests_of!(@ $tree modinfo_tells_the_same_of_every_file);
+            tests_of!(@ $tree modinfo_prints_the_same_for_every_file);
             tests_of!(@ $tree modinfo_json_has_the_facts_of_the_text);
-            tests_of!(@ $tree modinfo_tells_the_same_of_every_name_and_of_builtins);
+            tests_of!(@ $tree modinfo_prints_the_same_for_every_name_and_builtin);
             tests_of!(@ $tree modinfo_options_choose_the_same);
             tests_of!(@ $tree modprobe_shows_the_same_dependencies_of_all_names_in_one_call);
             tests_of!(@ $tree modprobe_shows_the_same_dependencies_in_a_process_each);
@@ -82,13 +82,13 @@ fn depmod_dry_run_prints_the_same(bench: &IndexedTree) {
     assert!(bench.theirs.dry_run.lines().len() > bench.modules.len());
 }
 
-fn modinfo_tells_the_same_of_every_file(bench: &IndexedTree) {
+fn modinfo_prints_the_same_for_every_file(bench: &IndexedTree) {
     let paths = bench.paths();
     let ours = both(bench, "modinfo", &refs(&paths));
     assert_eq!(ours.lines().iter().filter(|line| line.starts_with("filename:")).count(), paths.len());
 }
 
-/// What the packaged modinfo prints and our JSON says, both read by another program.
+/// Compares the packaged modinfo's output with our JSON, both read by another program.
 fn modinfo_json_has_the_facts_of_the_text(bench: &IndexedTree) {
     let scratch = tempfile::tempdir().expect("a directory");
     let (document, text) = (scratch.path().join("json"), scratch.path().join("text"));
@@ -106,7 +106,7 @@ fn modinfo_json_has_the_facts_of_the_text(bench: &IndexedTree) {
     assert_eq!(String::from_utf8_lossy(&compared.stdout).trim(), paths.len().to_string());
 }
 
-fn modinfo_tells_the_same_of_every_name_and_of_builtins(bench: &IndexedTree) {
+fn modinfo_prints_the_same_for_every_name_and_builtin(bench: &IndexedTree) {
     let names = bench.names();
     both(bench, "modinfo", &with(&["-k", bench.root.version()], &names));
     let builtins = bench.builtins(5);
@@ -177,9 +177,9 @@ fn kmod_30_answers_from_our_indexes_as_from_its_own(bench: &IndexedTree) {
     same_answers(bench, Side::Ours, Side::Kmod30, Side::Kmod34);
 }
 
-/// Debian's `System.map` is a stub, so each symbol of the kernel itself is unknown: the longest list there can be.
+/// Debian's `System.map` is a stub, so each symbol of the kernel itself is unknown: the longest possible list.
 #[test]
-fn depmod_tells_the_same_unknown_symbols_and_duplicates_of_a_whole_tree() {
+fn depmod_reports_the_same_unknown_symbols_and_duplicates_of_a_whole_tree() {
     let root = &debian_13_amd64_zst::bench().root;
     let version = root.version();
     let tree = cache::tree("trixie-amd64-zst").modules;
@@ -194,7 +194,7 @@ fn depmod_tells_the_same_unknown_symbols_and_duplicates_of_a_whole_tree() {
     };
     let (ours, theirs) = (messages(Side::Ours), messages(Side::Kmod34));
     let only: Vec<_> = ours.symmetric_difference(&theirs).take(5).collect();
-    assert!(only.is_empty(), "only one side says: {only:#?}");
+    assert!(only.is_empty(), "only one side reports: {only:#?}");
     assert!(theirs.iter().filter(|line| line.contains("unknown symbol")).count() > 1000, "{}", theirs.len());
 }
 
@@ -231,7 +231,7 @@ mod debian_13_amd64_gz {
     }
 
     #[test]
-    fn modinfo_tells_what_it_tells_of_the_plain_twin() {
+    fn modinfo_prints_the_same_as_for_the_plain_twin() {
         let (gz, twin) = benches();
         let ours = gz.root.ours("modinfo", &refs(&gz.paths())).succeeds();
         let theirs = twin.root.reference("modinfo", &refs(&twin.paths())).succeeds();
@@ -242,8 +242,8 @@ mod debian_13_amd64_gz {
     fn modprobe_shows_the_dependencies_of_the_plain_twin() {
         let (gz, twin) = benches();
         let (names, version) = (gz.names(), gz.root.version());
-        gz.heed_first_softdeps(Side::Ours);
-        twin.heed_first_softdeps(Side::Kmod34);
+        gz.keep_first_softdeps(Side::Ours);
+        twin.keep_first_softdeps(Side::Kmod34);
         let args = with(&["-d", "/with/ours", "-S", version, "-D", "-a"], &names);
         let ours = gz.root.ours("modprobe", &args);
         let args = with(&["-d", "/with/kmod34", "-S", version, "-D", "-a"], &names);

@@ -1,5 +1,5 @@
-//! Runs cases: the files of many are laid out, a shell in the root runs the tools one after the other, and what came of
-//! each is read back. So a case costs one process and a few files.
+//! Runs cases in batches: the files of many cases are written, a shell in the root runs the tools one after the other, and
+//! the results are read back. So a case costs one process and a few files.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -15,36 +15,36 @@ use crate::verdict::{JudgedCase, ToolRun, Verdict, judge};
 /// Cases in a batch.
 pub(crate) const SIZE: usize = 50;
 
-/// Seconds of processor time after which a tool counts as hanging. Sound or damaged, a file takes it milliseconds; the
-/// machine may be slow.
+/// Seconds of processor time after which a tool counts as hanging. A file takes milliseconds, damaged or not; the rest is
+/// for slow machines.
 const SECONDS: u64 = 4;
-/// The same for the packaged kmod: what it does not do in a second it never does, and there is much of that.
+/// The same for the packaged kmod: a run that takes more than a second never ends, and there are many such runs.
 const SECONDS_OF_REFERENCE: u64 = 1;
 /// KiB of address space that a tool may use.
 const MEMORY: u64 = 1 << 20;
 /// Blocks of 512 bytes that a tool may write to a file.
 const BLOCKS: u64 = 1 << 19;
 
-/// Where cases lie in the root.
+/// The directory of the cases in the root.
 const DIRECTORY: &str = "damage";
 
-/// The root that everything runs in.
+/// The root that all cases run in.
 pub(crate) struct DamageRoot {
     root: TestRoot,
     subjects: Vec<Subject>,
-    /// What came of the undamaged files.
+    /// The results on the undamaged files.
     undamaged: HashMap<(Side, Baseline), ToolRun>,
     keep: bool,
 }
 
-/// A file laid out for one run.
+/// A file written for one run.
 struct PlacedFile<'a> {
     setting: Baseline,
     bytes: &'a [u8],
 }
 
 impl DamageRoot {
-    /// `keep` leaves the root and says where it is.
+    /// `keep` keeps the root and prints its path.
     pub(crate) fn new(keep: bool) -> DamageRoot {
         let root = TestRoot::with_version(&cache::tree(INDEXED).version);
         let subjects = subjects::all(&root);
@@ -56,7 +56,7 @@ impl DamageRoot {
         DamageCase::new(&self.subjects, seed, number)
     }
 
-    /// Runs the cases on each side, and the tools on the undamaged files where that has not been done.
+    /// Runs the cases on each side, and the tools on the undamaged files unless that is done already.
     pub(crate) fn run(&mut self, cases: Vec<DamageCase>, sides: &[Side]) -> Vec<JudgedCase> {
         let mut verdicts: Vec<Vec<(Verdict, ToolRun)>> = cases.iter().map(|_| Vec::new()).collect();
         for &side in sides {
@@ -191,7 +191,7 @@ impl DamageRoot {
         }
     }
 
-    /// A run that asks a kernel, under the same bounds.
+    /// A run with a fake kernel, under the same limits.
     fn run_with_kernel(&self, number: usize, laid: &PlacedFile, side: Side) -> ToolRun {
         self.root.shell(&[side], "");
         let _ = fs::remove_dir_all(self.root.path().join("sys/module"));
@@ -212,7 +212,7 @@ impl DamageRoot {
         }
     }
 
-    /// What depmod wrote.
+    /// The files that depmod wrote.
     fn written(&self, number: usize) -> BTreeMap<String, Vec<u8>> {
         let directory = format!("{DIRECTORY}/{number}/out/{}", self.root.module_path(""));
         if self.root.exists(&directory) { self.root.indexes_in(&directory) } else { BTreeMap::new() }

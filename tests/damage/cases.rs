@@ -1,4 +1,4 @@
-//! A seed and a number make a case: a file, what is done to it, and a tool that reads it.
+//! A seed and a number determine a case: a file, its damage, and a tool that reads it.
 
 use testkit::Compression;
 use testkit::damage::{self, Damage, Rng};
@@ -14,7 +14,7 @@ pub(crate) struct DamageCase {
     pub(crate) setting: Baseline,
 }
 
-/// What a case has in common with the same tool's run on the undamaged file.
+/// What a case shares with the same tool's run on the undamaged file.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Baseline {
     /// Which of the subjects.
@@ -26,7 +26,7 @@ pub(crate) struct Baseline {
 }
 
 impl Baseline {
-    /// The form of the file, if it is a module's.
+    /// The compression of the file, if it is a module.
     pub(crate) fn compression(self) -> Compression {
         compression(self.form)
     }
@@ -39,7 +39,7 @@ impl Baseline {
         }
     }
 
-    /// Where the file goes in the directory of a case.
+    /// The path of the file in the directory of a case.
     pub(crate) fn place(self, subject: &Subject) -> String {
         match subject.content {
             Content::Module(_) => format!("{}{}", subject.place, self.compression().suffix()),
@@ -50,10 +50,10 @@ impl Baseline {
 
 impl DamageCase {
     pub(crate) fn new(subjects: &[Subject], seed: u64, number: usize) -> DamageCase {
-        // Two neighbouring numbers must not have anything in common.
+        // Neighbouring numbers must give unrelated cases.
         let mut mixer = Rng::with_seed(seed);
         let rng = &mut Rng::with_seed(mixer.u64(..) ^ (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        // Half of the cases are modules, of which there are most; indexes are where kmod crashes.
+        // Half of the cases are modules, the largest group; on indexes kmod crashes.
         let group = ["modules", "modules", "indexes", "indexes", "texts"][rng.usize(..5)];
         let of_group: Vec<usize> = (0..subjects.len()).filter(|at| subjects[*at].group == group).collect();
         let at = of_group[rng.usize(..of_group.len())];
@@ -67,7 +67,7 @@ impl DamageCase {
         DamageCase { seed, number, damage, bytes, setting }
     }
 
-    /// The case for people: what, how, and how to see it again.
+    /// A description of the case: the file, the damage, and how to repeat it.
     pub(crate) fn describe(&self, subjects: &[Subject]) -> String {
         let subject = &subjects[self.setting.subject];
         let action = &subject.actions[self.setting.action];

@@ -1,13 +1,13 @@
 //! Damaged files, given to the real binary.
 //!
 //! Real modules of several machines in every compression, real indexes, and the texts that the tools read are damaged
-//! as a seed decides, and a tool that reads them runs under bounds of time and memory. Whatever it makes of them: it
-//! does not crash, does not hang, does not take much memory, ends with 0 or 1, and when it refuses it names the file and
-//! what is wrong with it. Damage to a compressed stream, which has a checksum, is never taken for content.
+//! as a seed decides, and a tool that reads them runs under limits of time and memory. It must not crash,
+//! hang or use much memory, must exit with 0 or 1, and when it refuses a file it must name the file and the fault. Damage
+//! to a compressed stream, which has a checksum, must never be accepted as content.
 //!
-//! `cargo xtask damage --runs N --seed S` runs more than the tests do by themselves, and with `--reference` has the
-//! packaged kmod run on the same damage. A case that went wrong is printed with its seed and number, and
-//! `cargo xtask damage --seed S --only NUMBER` repeats it and leaves its files.
+//! `cargo xtask damage --runs N --seed S` runs more cases than the tests, and with `--reference` runs the packaged
+//! kmod on the same damage. A wrong case is printed with its seed and number, and
+//! `cargo xtask damage --seed S --only NUMBER` repeats it and keeps its files.
 
 mod batch;
 mod cases;
@@ -22,11 +22,11 @@ use batch::DamageRoot;
 use testkit::Side;
 use verdict::Table;
 
-/// The runs share the machine and one of them has a deadline: not two at once.
+/// Some runs have a deadline, so only one test runs at a time.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// Runs cases `numbers` of a seed on ours, and on the packaged kmod where `reference` says so. Prints what came of them
-/// and returns the cases in which ours did wrong.
+/// Runs cases `numbers` of a seed with our tools, and with the packaged kmod if `reference` is set. Prints the results and
+/// returns the cases in which ours was wrong.
 fn run(seed: u64, numbers: std::ops::Range<usize>, reference: bool, keep: bool) -> Vec<String> {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let mut bench = DamageRoot::new(keep);
@@ -53,16 +53,16 @@ fn run(seed: u64, numbers: std::ops::Range<usize>, reference: bool, keep: bool) 
 }
 
 #[track_caller]
-fn nothing_is_wrong(wrong: &[String]) {
+fn assert_nothing_wrong(wrong: &[String]) {
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]
 fn no_damage_of_a_fixed_seed_makes_a_tool_misbehave() {
-    nothing_is_wrong(&run(1, 0..300, false, false));
+    assert_nothing_wrong(&run(1, 0..300, false, false));
 }
 
-/// Other damage each time. The seed is printed when it fails, as is the way to repeat it.
+/// Other damage each time. A failure prints the seed and how to repeat it.
 #[test]
 fn no_damage_of_the_clocks_seed_makes_a_tool_misbehave() {
     let number = |name: &str| -> Option<u64> { env::var(name).ok()?.parse().ok() };
@@ -71,13 +71,13 @@ fn no_damage_of_the_clocks_seed_makes_a_tool_misbehave() {
     let runs = number("MODUTILS_DAMAGE_RUNS").unwrap_or(300) as usize;
     let reference = env::var_os("MODUTILS_DAMAGE_REFERENCE").is_some();
     match number("MODUTILS_DAMAGE_ONLY") {
-        Some(only) => nothing_is_wrong(&run(seed, only as usize..only as usize + 1, reference, true)),
-        None => nothing_is_wrong(&run(seed, 0..runs, reference, false)),
+        Some(only) => assert_nothing_wrong(&run(seed, only as usize..only as usize + 1, reference, true)),
+        None => assert_nothing_wrong(&run(seed, 0..runs, reference, false)),
     }
 }
 
-/// The judge would see what the tests look for: the packaged kmod 34.2 does all of it but hang. (Measured; the cases of
-/// this seed hold a signal and a refusal in silence.)
+/// The judge detects what the tests check: the packaged kmod 34.2 does everything wrong except hang. (Measured; the cases
+/// of this seed have a signal and a silent refusal.)
 #[test]
 fn the_judge_sees_what_the_packaged_kmod_does_wrong() {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! What is damaged, and which tools read it.
+//! The files to damage, and the tools that read them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,28 +22,28 @@ const TREES: [&str; 7] = [
 const MODULES: usize = 12;
 const LARGEST: u64 = 120_000;
 
-/// The tree whose indexes are damaged, and where it lies in the root.
+/// The tree whose indexes are damaged, and its path in the root.
 pub(crate) const INDEXED: &str = "bookworm-cloud";
 
-/// Where the little kernel lies in the root: a base directory.
+/// The path of the little kernel in the root: a base directory.
 const LITTLE: &str = "little";
 
 /// A file to damage.
 pub(crate) struct Subject {
-    /// What it is, for messages.
+    /// Its description, for messages.
     pub(crate) label: String,
-    /// The row of the table it counts in.
+    /// Its row of the table.
     pub(crate) group: &'static str,
     pub(crate) content: Content,
-    /// Where it goes in the directory of a case. A module's path has no extension yet.
+    /// Its path in the directory of a case. A module's path has no extension yet.
     pub(crate) place: String,
-    /// What else is there: paths, and what the symbolic links at them point at.
+    /// Other files: paths, and the targets of the symbolic links at them.
     pub(crate) links: Vec<(String, String)>,
     /// The tools that read it.
     pub(crate) actions: Vec<Action>,
 }
 
-/// What a file holds, undamaged.
+/// The undamaged content of a file.
 pub(crate) enum Content {
     /// The image of a module.
     Module(Vec<u8>),
@@ -57,7 +57,7 @@ pub(crate) enum Content {
 #[derive(Clone)]
 pub(crate) struct Action {
     pub(crate) tool: &'static str,
-    /// `{}` stands for the directory of the case, `{file}` for the damaged file.
+    /// `{}` is replaced by the directory of the case, `{file}` by the damaged file.
     pub(crate) args: Vec<String>,
     /// A file of the root that the damaged file is copied to while the tool runs.
     pub(crate) copied_to: Option<String>,
@@ -81,7 +81,7 @@ impl Action {
     }
 }
 
-/// Everything there is to damage. The root gets what the cases point at.
+/// All subjects. The files that they refer to are written to the root.
 pub(crate) fn all(root: &TestRoot) -> Vec<Subject> {
     let indexed = cache::tree(INDEXED);
     root.add_tree(&indexed, &|_| true);
@@ -100,7 +100,7 @@ pub(crate) fn all(root: &TestRoot) -> Vec<Subject> {
     subjects
 }
 
-/// The little kernel in a base directory of its own, with indexes.
+/// The little kernel in a separate base directory, with indexes.
 fn add_little_kernel(root: &TestRoot) {
     let little = little_kernel();
     let from = little.path().join(little.module_path(""));
@@ -127,7 +127,7 @@ fn real_modules(root: &TestRoot, name: &str, tree: &ModuleTree) -> Vec<Subject> 
     files.sort();
     let step = (files.len() / MODULES).max(1);
     let chosen: Vec<PathBuf> = files.into_iter().step_by(step).take(MODULES).collect();
-    // Two others of the tree stand beside each, so that depmod has something to find that is not damaged.
+    // Each has two other modules of the tree next to it, so that depmod also finds undamaged files.
     let companions: Vec<String> = chosen
         .iter()
         .take(2)
@@ -160,7 +160,7 @@ fn module_files(directory: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Modules of every machine, with everything a module can have.
+/// Modules of every architecture, with every kind of content.
 fn made_modules(root: &TestRoot) -> Vec<Subject> {
     let companion = module("companion").export("offered", Crc::Section(3)).build();
     root.write("companions/made/companion.ko", companion);
@@ -221,7 +221,7 @@ fn module_subject(
     }
 }
 
-/// What to ask an index for: names, aliases, symbols, and what is built in.
+/// The queries for an index: names, aliases, symbols, and built-in modules.
 struct Queries {
     names: [&'static str; 3],
     aliases: [&'static str; 3],
@@ -383,7 +383,7 @@ fn texts(root: &TestRoot, little: &str) -> Vec<Subject> {
     subjects
 }
 
-/// The form of a module's file.
+/// The compression of a module's file.
 pub(crate) fn compression(number: u8) -> Compression {
     Compression::ALL[usize::from(number) % Compression::ALL.len()]
 }

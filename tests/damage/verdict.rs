@@ -1,4 +1,4 @@
-//! What a run on a damaged file shows, and the table of many.
+//! The verdict on a run with a damaged file, and the table of many verdicts.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,33 +8,33 @@ use testkit::damage::Damage;
 
 use crate::subjects::Action;
 
-/// What a tool did.
+/// The result of running a tool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ToolRun {
     pub(crate) code: Option<i32>,
     pub(crate) signal: Option<i32>,
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: Vec<u8>,
-    /// What depmod wrote.
+    /// The files that depmod wrote.
     pub(crate) files: BTreeMap<String, Vec<u8>>,
 }
 
-/// The kinds of ends, in the order of the table's columns.
+/// The verdicts, in the order of the table's columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Verdict {
-    /// As on the undamaged file.
+    /// The same as on the undamaged file.
     Same,
     /// Exit 0 with another result, and a message that names the file.
     Reported,
-    /// Exit 0 with another result: the damage makes another file of it, as good as the first.
+    /// Exit 0 with another result: the damaged file is valid too, with other contents.
     OtherResult,
     /// Exit 1 and a message that names the file.
     Refused,
-    /// Exit 1 because what was asked for is not there: what names it was damaged.
+    /// Exit 1 because the requested module was not found: its name was damaged.
     NotFound,
-    /// Exit 1 and no message, or one that does not say where the fault is.
+    /// Exit 1 and no message, or one that does not locate the fault.
     RefusedSilently,
-    /// A stream with a checksum was damaged, and yet another result was taken from it without a word.
+    /// A stream with a checksum was damaged, but another result was read from it without a message.
     AcceptedDamage,
     /// Killed by a signal.
     Signal,
@@ -48,26 +48,26 @@ pub(crate) enum Verdict {
 
 const COLUMNS: [(Verdict, &str); 11] = [
     (Verdict::Same, "as before"),
-    (Verdict::Reported, "told"),
+    (Verdict::Reported, "reported"),
     (Verdict::OtherResult, "otherwise"),
     (Verdict::Refused, "refused"),
     (Verdict::NotFound, "not found"),
     (Verdict::RefusedSilently, "silent"),
-    (Verdict::AcceptedDamage, "fooled"),
+    (Verdict::AcceptedDamage, "accepted"),
     (Verdict::Signal, "signal"),
     (Verdict::OtherExit, "other exit"),
     (Verdict::Timeout, "timeout"),
     (Verdict::Memory, "memory"),
 ];
 
-/// Error numbers' texts, which say nothing of what is wrong in a file.
-const BARE: [&str; 4] =
+/// Texts of error numbers, which do not describe the fault of a file.
+const ERRNO_TEXTS: [&str; 4] =
     ["Invalid argument", "Invalid parameters", "Exec format error", "Invalid module format"];
 
 const SIGXCPU: i32 = 24;
 
 impl ToolRun {
-    /// With the directory of a case taken out, so that two runs can be compared.
+    /// Without the directory of a case, so that two runs can be compared.
     pub(crate) fn without(self, directory: &str) -> ToolRun {
         let replaced = |bytes: Vec<u8>| replace(&bytes, directory.as_bytes(), b"/CASE/");
         ToolRun {
@@ -96,7 +96,7 @@ fn replace(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     replaced
 }
 
-/// Judges a run on a damaged file: `place` is where the file was, `before` what came of the undamaged one.
+/// Judges a run on a damaged file: `place` is the path of the file, `before` the run on the undamaged one.
 pub(crate) fn judge(
     side: Side,
     damage: &Damage,
@@ -121,26 +121,26 @@ pub(crate) fn judge(
         return Verdict::Same;
     }
     let file = action.copied_to.as_deref().unwrap_or(place);
-    let names = names(side, &stderr, file, action.loads);
+    let names_fault = names_fault(side, &stderr, file, action.loads);
     match outcome.code {
-        Some(0) if names => Verdict::Reported,
+        Some(0) if names_fault => Verdict::Reported,
         Some(0) if damage.is_detectable() => Verdict::AcceptedDamage,
         Some(0) => Verdict::OtherResult,
-        _ if names => Verdict::Refused,
+        _ if names_fault => Verdict::Refused,
         _ if stderr.contains("not found") || stderr.contains("No such file") => Verdict::NotFound,
         _ => Verdict::RefusedSilently,
     }
 }
 
-/// Whether messages name a file and what is wrong with it. kmod names the module at most, which counts for it; and for
-/// both where the kernel refuses a module that the tool had no reason to look into.
-fn names(side: Side, stderr: &str, file: &str, kernel_refuses: bool) -> bool {
+/// Whether messages name a file and its fault. Of kmod the module's name is enough, since it reports no more; of both,
+/// if the kernel refuses a module that the tool had no reason to read.
+fn names_fault(side: Side, stderr: &str, file: &str, kernel_refuses: bool) -> bool {
     let name = file.rsplit('/').next().expect("a file");
     let stem = name.split('.').next().expect("a name").replace('-', "_");
     stderr.lines().any(|line| match line.split_once(file) {
         Some((_, after)) if side == Side::Ours => {
             let fault = after.trim_start_matches([':', '\'', ' ']);
-            !fault.is_empty() && (kernel_refuses || !BARE.contains(&fault))
+            !fault.is_empty() && (kernel_refuses || !ERRNO_TEXTS.contains(&fault))
         }
         Some(_) => true,
         None if line.contains(&format!("'{stem}'")) => side != Side::Ours || kernel_refuses,
@@ -148,20 +148,20 @@ fn names(side: Side, stderr: &str, file: &str, kernel_refuses: bool) -> bool {
     })
 }
 
-/// A case, and what each side made of it.
+/// A case with the verdict on each side.
 pub(crate) struct JudgedCase {
     /// The row of the table.
     pub(crate) group: String,
-    /// The case for people.
+    /// The description of the case.
     pub(crate) case: String,
     /// By side.
     pub(crate) verdicts: Vec<Verdict>,
-    /// What ours did.
+    /// The run of ours.
     pub(crate) ours: Option<ToolRun>,
 }
 
 impl JudgedCase {
-    /// The case with what ours did, if that was wrong.
+    /// A description of the case and our run, if the run was wrong.
     pub(crate) fn wrong(&self) -> Option<String> {
         let (Some(ours), Some(verdict)) = (&self.ours, self.verdicts.first()) else { return None };
         let stderr: String = String::from_utf8_lossy(&ours.stderr).chars().take(1500).collect();
@@ -175,7 +175,7 @@ impl JudgedCase {
     }
 }
 
-/// How many runs ended how.
+/// The number of runs by verdict.
 pub(crate) struct Table {
     side: Side,
     rows: BTreeMap<String, BTreeMap<Verdict, usize>>,

@@ -1,4 +1,4 @@
-//! depmod: the module directory has the indexes of an older tree, and is to get new ones.
+//! depmod: the module directory has the indexes of an older tree, and depmod replaces them.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -8,22 +8,22 @@ use testkit::{
     Crc, FakeKernel, Fault, Indexes, ModuleBuilder, Outcome, Side, Signal, Start, TestRoot, TracedRun,
 };
 
-use super::{Defect, FaultSubject, FilesAfter};
+use super::{Defect, FaultSubject, StateAfter};
 use crate::{add_ordered, module};
 
-/// A module directory whose modules are newer than its indexes, and a depmod that brings them up to date.
+/// A module directory whose modules are newer than its indexes, and a depmod that updates them.
 pub struct Depmod {
     root: TestRoot,
     kernel: FakeKernel,
     side: Side,
     old: Indexes,
     new: Indexes,
-    /// What is in the directory besides.
+    /// The other files of the directory.
     others: Vec<String>,
 }
 
 impl Depmod {
-    /// A world for the depmod of one side. Each index file differs between the old tree and the new one.
+    /// A subject for the depmod of one side. Each index file differs between the old tree and the new one.
     pub fn new(side: Side) -> Depmod {
         let root = TestRoot::in_memory();
         let base = || module("base").modinfo("license", "GPL").export("base_fn", Crc::Section(0x0b));
@@ -53,12 +53,12 @@ impl Depmod {
         root.run(side, "depmod", &[]).succeeds();
         let new = root.take_indexes();
         for (name, content) in &old {
-            assert_ne!(content, &new[name], "{name} is to differ");
+            assert_ne!(content, &new[name], "{name} must differ");
         }
         let kernel = FakeKernel::new(root.path(), root.version());
-        let mut world = Depmod { root, kernel, side, old, new, others: Vec::new() };
-        world.others = world.names();
-        world
+        let mut subject = Depmod { root, kernel, side, old, new, others: Vec::new() };
+        subject.others = subject.names();
+        subject
     }
 
     /// The root.
@@ -66,12 +66,12 @@ impl Depmod {
         &self.root
     }
 
-    /// The files of the run before.
+    /// The files of the earlier run.
     pub fn old(&self) -> &Indexes {
         &self.old
     }
 
-    /// The files that an undisturbed run makes.
+    /// The files that an undisturbed run writes.
     pub fn new_files(&self) -> &Indexes {
         &self.new
     }
@@ -85,14 +85,14 @@ impl Depmod {
         entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect()
     }
 
-    /// What is in the directory that belongs to no finished run.
+    /// The files in the directory that belong to no finished run.
     pub fn leftovers(&self) -> Vec<String> {
         let known = |name: &String| self.others.contains(name) || self.new.contains_key(name);
         self.names().into_iter().filter(|name| !known(name)).collect()
     }
 
     /// Which files are there, and what is wrong with the ones that are neither old nor new.
-    pub fn files(&self) -> (FilesAfter, Vec<Defect>) {
+    pub fn files(&self) -> (StateAfter, Vec<Defect>) {
         let mut defects = Vec::new();
         let (mut old, mut new) = (0, 0);
         for (name, content) in &self.new {
@@ -111,10 +111,10 @@ impl Depmod {
             }
         }
         let left = match (old, new) {
-            _ if !defects.is_empty() => FilesAfter::Other,
-            (_, 0) => FilesAfter::Old,
-            (0, _) => FilesAfter::New,
-            _ => FilesAfter::Mixed,
+            _ if !defects.is_empty() => StateAfter::Other,
+            (_, 0) => StateAfter::Old,
+            (0, _) => StateAfter::New,
+            _ => StateAfter::Mixed,
         };
         (left, defects)
     }
@@ -151,23 +151,23 @@ impl FaultSubject for Depmod {
         self.kernel.trace(start, fault)
     }
 
-    fn judge(&self, run: &Outcome, _: &Outcome) -> (FilesAfter, Vec<Defect>) {
+    fn judge(&self, run: &Outcome, _: &Outcome) -> (StateAfter, Vec<Defect>) {
         let (left, mut defects) = self.files();
         if run.status.signal() != Some(Signal::SIGKILL as i32) {
             defects.extend(self.leftovers().into_iter().map(Defect::Leftover));
-            if left == FilesAfter::Mixed && run.status.signal().is_some() {
+            if left == StateAfter::Mixed && run.status.signal().is_some() {
                 defects.push(Defect::Changed);
             }
         }
         if run.status.signal().is_none() {
             match (run.status.success(), left) {
-                (true, FilesAfter::New) | (false, FilesAfter::Old) => {}
+                (true, StateAfter::New) | (false, StateAfter::Old) => {}
                 (true, _) => defects.push(Defect::Silent),
                 (false, _) => defects.push(Defect::Changed),
             }
         }
         let next = self.root.run(self.side, "depmod", &[]);
-        if next.code != Some(0) || self.files().0 != FilesAfter::New {
+        if next.code != Some(0) || self.files().0 != StateAfter::New {
             defects.push(Defect::Unrepaired);
         }
         defects.extend(self.leftovers().into_iter().map(Defect::Stays));

@@ -1,4 +1,4 @@
-//! insmod, modprobe and rmmod: a fake kernel says which modules are there afterwards.
+//! insmod, modprobe and rmmod: a fake kernel lists the modules that are loaded afterwards.
 
 use std::cell::RefCell;
 use std::ffi::OsString;
@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 
 use testkit::{Compression, Crc, FakeKernel, Fault, Outcome, Side, Start, TestRoot, TracedRun};
 
-use super::{Defect, FaultSubject, FilesAfter};
+use super::{Defect, FaultSubject, StateAfter};
 use crate::{add_ordered, module};
 
 /// A tool that loads, removes or shows modules.
@@ -16,13 +16,13 @@ pub struct Load {
     side: Side,
     /// The tool and its arguments.
     line: &'static [&'static str],
-    /// What is loaded before.
+    /// The modules loaded before.
     before: &'static [(&'static str, &'static [&'static str])],
-    /// What is loaded afterwards, newest first.
+    /// The modules loaded afterwards, newest first.
     after: &'static [&'static str],
 }
 
-/// A world's name and its command line, what is loaded before, and what afterwards.
+/// A subject's name and command line, and the modules loaded before and afterwards.
 type ToolLine = (
     &'static str,
     &'static [&'static str],
@@ -41,7 +41,7 @@ const LINES: [ToolLine; 7] = [
 ];
 
 impl Load {
-    /// All worlds of one side, by name.
+    /// All subjects of one side, by name.
     pub fn all(side: Side) -> Vec<(&'static str, Load)> {
         LINES.map(|(name, line, before, after)| (name, Load::new(side, line, before, after))).into()
     }
@@ -88,22 +88,22 @@ impl FaultSubject for Load {
         self.kernel.borrow().trace(start, fault)
     }
 
-    /// Modules are whole by themselves. A run that fails after it has loaded what a module needs has changed
-    /// something, and that is no fault; neither is what a command that could not be seen to its end has done.
-    fn judge(&self, run: &Outcome, undisturbed: &Outcome) -> (FilesAfter, Vec<Defect>) {
+    /// A run that fails after it has loaded a dependency has changed something, which is not a defect. Neither is the work
+    /// of a command whose end could not be observed.
+    fn judge(&self, run: &Outcome, undisturbed: &Outcome) -> (StateAfter, Vec<Defect>) {
         let names = self.kernel.borrow().loaded_names();
         let as_asked = names == self.after.iter().map(OsString::from).collect::<Vec<_>>();
         let mut before: Vec<OsString> = self.before.iter().map(|(name, _)| name.into()).collect();
         before.reverse();
         let left = match () {
-            () if as_asked => FilesAfter::New,
-            () if names == before => FilesAfter::Old,
-            () => FilesAfter::Mixed,
+            () if as_asked => StateAfter::New,
+            () if names == before => StateAfter::Old,
+            () => StateAfter::Mixed,
         };
         let reported = !run.stderr.is_empty();
         // A dependency that nobody uses any more goes where it can; that it could not is reported. So is
         // configuration that cannot be read: modprobe goes on without, as kmod does in silence.
-        let kept = self.line.contains(&"-r") && left == FilesAfter::Mixed && reported;
+        let kept = self.line.contains(&"-r") && left == StateAfter::Mixed && reported;
         let done = (as_asked || kept) && (reported || run.stdout == undisturbed.stdout);
         let wrong = run.status.signal().is_none() && run.status.success() && !done;
         (left, if wrong { vec![Defect::Silent] } else { Vec::new() })

@@ -1,4 +1,4 @@
-//! `cargo xtask faults` runs this: the tables of what becomes of the tools when their system calls fail.
+//! `cargo xtask faults` runs this: it prints tables of the tools' behaviour when their system calls fail.
 
 use std::time::Instant;
 
@@ -14,10 +14,10 @@ fn main() {
     for (name, world) in Load::all(side) {
         trials.extend(show(name, &world));
     }
-    println!("all that load, remove or show\n{}\n{}", table::table(&trials), table::summary(&trials));
+    println!("all tools that load, remove or show\n{}\n{}", table::table(&trials), table::summary(&trials));
 }
 
-/// Prints a world's table, and each trial in which something went wrong.
+/// Prints a subject's table, and each trial with a defect.
 fn show(name: &str, world: &dyn FaultSubject) -> Vec<Trial> {
     let start = Instant::now();
     let trials = sweep(world, &FAULTS, Extent::Whole);

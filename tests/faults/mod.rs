@@ -1,8 +1,8 @@
-//! What becomes of a tool when one of its system calls fails, comes short or is its last.
+//! The behaviour of a tool when one of its system calls fails, transfers less than asked, or ends the process.
 //!
-//! A [`FaultSubject`] is a root with a tool to run in it. [`sweep`] runs the tool once for each of its system calls and each
-//! fault, puts the root back before each run, and has the world judge what is there afterwards. A [`Trial`] says what
-//! happened; its [`Defect`]s are what must not happen, whatever the fault. [`table`] sums trials up.
+//! A [`FaultSubject`] is a root with a tool to run in it. [`sweep`] runs the tool once for each of its system calls and
+//! each fault, restores the root before each run, and lets the subject judge the state afterwards. A [`Trial`] records
+//! one run; its [`Defect`]s must not happen with any fault. [`table`] sums trials up.
 
 pub mod depmod;
 pub mod load;
@@ -14,7 +14,7 @@ use std::process::ExitStatus;
 
 use testkit::{Errno, Fault, FaultEffect, Outcome, Signal, Start, TargetCall, TracedRun};
 
-/// The faults of every sweep, and what the table calls them.
+/// The faults of every sweep, with their names in the table.
 pub const FAULTS: [(&str, FaultEffect); 7] = [
     ("ENOSPC", FaultEffect::Fails(Errno::ENOSPC)),
     ("EIO", FaultEffect::Fails(Errno::EIO)),
@@ -27,49 +27,49 @@ pub const FAULTS: [(&str, FaultEffect); 7] = [
 
 /// A root, and a tool to run in it.
 pub trait FaultSubject {
-    /// Puts everything back to what it was before the first run.
+    /// Restores the state before the first run.
     fn restore(&self);
-    /// How the tool is started.
+    /// The command that starts the tool.
     fn start(&self) -> Start;
-    /// Runs it, with a fault if there is one.
+    /// Runs the tool, with a fault if there is one.
     fn trace(&self, start: &Start, fault: Option<Fault>) -> TracedRun;
-    /// What the run left behind, seen before anything else is run. `undisturbed` is that run's outcome.
-    fn judge(&self, run: &Outcome, undisturbed: &Outcome) -> (FilesAfter, Vec<Defect>);
+    /// Judges the state after a run, before anything else is run. `undisturbed` is the outcome of a run without a fault.
+    fn judge(&self, run: &Outcome, undisturbed: &Outcome) -> (StateAfter, Vec<Defect>);
 }
 
-/// What a run left behind.
+/// The state after a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum FilesAfter {
-    /// What was there before.
+pub enum StateAfter {
+    /// The old state.
     Old,
-    /// What it was to make.
+    /// The new state, which the run should produce.
     New,
-    /// Some of the old and some of the new, each of it whole.
+    /// Partly the old state and partly the new one; every file is whole.
     Mixed,
     /// Something else.
     Other,
 }
 
-/// What must not happen.
+/// Something that must not happen.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Defect {
-    /// A file that holds only the beginning of the old or the new one.
+    /// A file with only the beginning of the old or the new one.
     Torn(String),
     /// A file that is whole, but neither the old one nor the new one.
     Lacking(String),
-    /// A file that is gone.
+    /// A file that no longer exists.
     Gone(String),
     /// A temporary file, though the tool was not killed.
     Leftover(String),
-    /// Exit code 0, but what was asked for is not done.
+    /// Exit code 0, but the work is not done.
     Silent,
-    /// Another exit code, but something is changed.
+    /// Another exit code, but something has changed.
     Changed,
-    /// Another exit code, but what was the matter is not said.
+    /// Another exit code, but no message names the cause.
     Unexplained,
     /// The next run does not make the new files.
     Unrepaired,
-    /// A temporary file that is there after the next run.
+    /// A temporary file that still exists after the next run.
     Stays(String),
     /// It did not end.
     Hung,
@@ -85,7 +85,7 @@ impl Defect {
             Defect::Leftover(_) => "temporaries left",
             Defect::Silent => "silent exit 0",
             Defect::Changed => "failed, but changed files",
-            Defect::Unexplained => "no cause said",
+            Defect::Unexplained => "no cause reported",
             Defect::Unrepaired => "not repaired by the next run",
             Defect::Stays(_) => "temporaries that stay after the next run",
             Defect::Hung => "hung",
@@ -96,7 +96,7 @@ impl Defect {
 /// A run with a fault.
 #[derive(Debug, Clone)]
 pub struct Trial {
-    /// The call that met it.
+    /// The call that got the fault.
     pub call: &'static str,
     /// Which of the calls of that name.
     pub nth: usize,
@@ -106,11 +106,11 @@ pub struct Trial {
     pub fault: &'static str,
     /// How the run ended.
     pub status: ExitStatus,
-    /// What it said on standard error.
+    /// Its standard error.
     pub stderr: String,
-    /// What is there now.
-    pub left: FilesAfter,
-    /// What should not have happened.
+    /// The state afterwards.
+    pub left: StateAfter,
+    /// What went wrong.
     pub defects: Vec<Defect>,
 }
 
@@ -121,7 +121,7 @@ impl Trial {
     }
 }
 
-/// How many calls of each name meet the faults.
+/// How many calls of each name get the faults.
 #[derive(Debug, Clone, Copy)]
 pub enum Extent {
     /// All of them.
@@ -130,16 +130,16 @@ pub enum Extent {
     Spread(usize),
 }
 
-/// Calls that have no error to return, or none of these: a fault there is no fault of the tool's. Threads that wait
-/// for each other by futex(2) would wait for ever if waking failed.
+/// Calls that cannot fail, or not with these errors. Threads that wait for each other with futex(2) would wait for ever
+/// if waking failed.
 const NEVER_FAIL: [&str; 4] = ["exit", "exit_group", "futex", "rt_sigreturn"];
 
-/// Runs the world's tool with each fault at each call.
+/// Runs the subject's tool with each fault at each call.
 pub fn sweep(world: &dyn FaultSubject, faults: &[(&'static str, FaultEffect)], extent: Extent) -> Vec<Trial> {
     sweep_of(world, faults, extent, &|_| true)
 }
 
-/// The same with those calls alone whose names are wanted.
+/// The same only with calls whose names are wanted.
 pub fn sweep_of(
     world: &dyn FaultSubject,
     faults: &[(&'static str, FaultEffect)],
@@ -154,10 +154,11 @@ pub fn sweep_of(
     }
     let mut trials = Vec::new();
     for (call, count) in counts {
-        for nth in chosen(count, extent) {
+        for nth in chosen_calls(count, extent) {
             for (name, what) in faults {
                 let killed = matches!(what, FaultEffect::Signal(_));
-                if !killed && NEVER_FAIL.contains(&call) || *what == FaultEffect::Short && !can_be_short(call)
+                if !killed && NEVER_FAIL.contains(&call)
+                    || *what == FaultEffect::Short && !can_transfer_less(call)
                 {
                     continue;
                 }
@@ -169,7 +170,7 @@ pub fn sweep_of(
     trials
 }
 
-/// One run. `None` where it made no such call: with threads, the number of some calls varies.
+/// One run. `None` if it made no such call: with threads, the number of some calls varies.
 fn trial(
     world: &dyn FaultSubject,
     undisturbed: &Outcome,
@@ -192,19 +193,18 @@ fn trial(
     Some(Trial { call, nth, path, fault: name, status, stderr, left, defects })
 }
 
-/// Calls by which a C library or a language's runtime sets up or looks after itself: it stops the program in its own
-/// words, where it does.
+/// Calls of the C library's or the language's runtime, which prints its own message if it stops the program.
 const OF_THE_RUNTIME: [&str; 5] = ["arch_prctl", "brk", "getrandom", "mmap", "mprotect"];
 
 /// Whether a message gives the cause as the system, a C library or the dynamic loader words it.
 fn names_cause(stderr: &str, call: &str, what: FaultEffect) -> bool {
     match what {
-        // The fault was the command's, or its shell's; that it failed is what there is to say.
+        // The fault was in the command or its shell: the message only needs to report that it failed.
         _ if stderr.contains("Error running install command") => true,
-        // What rmmod says, as kmod does, where it cannot read how often a module is used.
+        // The message of rmmod, as of kmod, if it cannot read the reference count.
         _ if stderr.contains("Module unloading is not supported") => true,
         FaultEffect::Fails(_) if OF_THE_RUNTIME.contains(&call) => !stderr.is_empty(),
-        // What the kernel says of a module has texts of its own: "Unknown symbol in module" for ENOENT.
+        // Errors of module calls have their own texts: "Unknown symbol in module" for ENOENT.
         FaultEffect::Fails(_) if call.ends_with("_module") => stderr.contains("could not"),
         FaultEffect::Fails(errno) => {
             let text = std::io::Error::from(errno).to_string();
@@ -216,7 +216,7 @@ fn names_cause(stderr: &str, call: &str, what: FaultEffect) -> bool {
     }
 }
 
-fn chosen(count: usize, extent: Extent) -> Vec<usize> {
+fn chosen_calls(count: usize, extent: Extent) -> Vec<usize> {
     match extent {
         Extent::Spread(most) if most < count => {
             let last = count - 1;
@@ -228,6 +228,6 @@ fn chosen(count: usize, extent: Extent) -> Vec<usize> {
     }
 }
 
-fn can_be_short(call: &str) -> bool {
+fn can_transfer_less(call: &str) -> bool {
     matches!(call, "read" | "pread64" | "write" | "pwrite64")
 }

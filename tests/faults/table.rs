@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::{FAULTS, FilesAfter, Trial};
+use super::{FAULTS, StateAfter, Trial};
 
-/// What the signs in a table mean.
-pub const LEGEND: &str = "= done, nothing said   ~ done, something said   ! refused: said why, nothing changed   \
+/// The meaning of the signs in a table.
+pub const LEGEND: &str = "= done, no message   ~ done, with a message   ! refused with the cause, nothing changed   \
                           + ended by a signal, all files whole   x wrong";
 
-/// The table: a line for each system call, a column for each fault, and in each field how many trials ended how.
+/// The table: a line for each system call, a column for each fault, and in each field the number of trials with each result.
 pub fn table(trials: &[Trial]) -> String {
     let mut counts: BTreeMap<(&str, &str), BTreeMap<char, usize>> = BTreeMap::new();
     let mut calls: Vec<&str> = trials.iter().map(|trial| trial.call).collect();
@@ -41,11 +41,11 @@ pub fn table(trials: &[Trial]) -> String {
     text
 }
 
-/// How the trials ended, summed up over all calls and faults, and how often each wrong thing happened.
+/// The results of the trials, summed up over all calls and faults, and the number of each kind of defect.
 pub fn summary(trials: &[Trial]) -> String {
     let count = |wanted: char| trials.iter().filter(|trial| sign(trial) == wanted).count();
     let mut text = format!(
-        "{} trials: {} done, {} done and told, {} refused, {} ended by a signal with all files whole, {} wrong\n",
+        "{} trials: {} done, {} done with a message, {} refused, {} ended by a signal with all files whole, {} wrong\n",
         trials.len(),
         count('='),
         count('~'),
@@ -68,18 +68,18 @@ pub fn summary(trials: &[Trial]) -> String {
     for (kind, (trials, times)) in kinds {
         let _ = writeln!(text, "  {kind}: {times} in {trials} trials");
     }
-    let mixed = trials.iter().filter(|trial| trial.left == FilesAfter::Mixed).count();
-    let _ = writeln!(text, "  old files beside new ones, each whole: {mixed} trials");
+    let mixed = trials.iter().filter(|trial| trial.left == StateAfter::Mixed).count();
+    let _ = writeln!(text, "  old files next to new ones, each whole: {mixed} trials");
     text
 }
 
-/// The trials with something wrong, a line each.
+/// The trials with defects, a line each.
 pub fn defects(trials: &[Trial]) -> String {
     let mut text = String::new();
     for trial in trials.iter().filter(|trial| !trial.defects.is_empty()) {
         let _ = writeln!(
             text,
-            "{} {} of {} ({}): {}, left {:?}, {:?}; said: {}",
+            "{} {} of {} ({}): {}, left {:?}, {:?}; stderr: {}",
             trial.fault,
             trial.nth,
             trial.call,

@@ -85,7 +85,7 @@ fn armhf_by_agreement() {
 
 /// The modules of Debian 12's kernel that Debian 13's does not have, in the tree of that one.
 #[test]
-fn each_module_of_another_kernel_is_named_and_no_other() {
+fn exactly_the_modules_of_another_kernel_are_named() {
     let (old, new) = (cache::tree("bookworm-cloud"), cache::tree("trixie-cloud"));
     let root = TestRoot::with_version(&new.version);
     bring(&root, &new);
@@ -112,7 +112,7 @@ fn each_module_of_another_kernel_is_named_and_no_other() {
             "    module_layout: CRC 0x",
         ];
         for reason in reasons.iter().filter(|reason| !verdict.contains(*reason)) {
-            // Of a long list the end is not shown.
+            // The end of a long list is not printed.
             assert!(reason.contains("CRC") && verdict.contains("  … and "), "no {reason:?} in {verdict}");
         }
     }
@@ -134,14 +134,14 @@ fn a_file_that_cannot_be_read_is_not_called_damaged() {
 }
 
 #[test]
-fn what_is_not_there_is_an_error() {
+fn a_missing_tree_is_an_error() {
     let root = little_kernel();
     let run = root.ours("kmod", &["check", "/tmp/nothing.ko"]).fails();
     assert_eq!(run.err(), "kmod: ERROR: could not open /tmp/nothing.ko: No such file or directory\n");
 }
 
 #[test]
-fn a_tree_that_cannot_be_read_whole_is_not_said_to_load() {
+fn a_partly_unreadable_tree_does_not_pass() {
     let root = TestRoot::new();
     root.create_dir(&root.module_path("kernel"));
     let directory = root.path().join(root.module_path("kernel"));
@@ -151,7 +151,7 @@ fn a_tree_that_cannot_be_read_whole_is_not_said_to_load() {
 }
 
 #[test]
-fn damaged_files_come_to_a_verdict() {
+fn damaged_files_get_a_verdict() {
     let root = TestRoot::new();
     let sound = |name: &str| module(name).modinfo("vermagic", "1.0 SMP ").modinfo("license", "GPL");
     add_ordered(&root, "kernel/base.ko", &sound("base").export("base_fn", Crc::Section(7)));
@@ -182,16 +182,16 @@ fn damaged_files_come_to_a_verdict() {
     assert!(codes.contains(&Some(0)) && codes.contains(&Some(1)), "{codes:?}");
 }
 
-/// What it prints, and its exit code.
+/// Its output and its exit code.
 fn check_all_as_nobody(root: &TestRoot) -> (String, Option<i32>) {
-    // Makes the binary's copy in the root.
+    // Installs the binary in the root.
     let _ = root.invoke(Side::Ours, "kmod");
     let start = Start::new("/ours/kmod").arg("check").arg("--all").user(65534);
     let run = FakeKernel::new(root.path(), root.version()).run(&start);
     (String::from_utf8(run.stdout).expect("UTF-8"), run.status.code())
 }
 
-/// Brings a kernel's whole tree, and its image.
+/// Adds a kernel's whole tree, and its image.
 fn bring(root: &TestRoot, tree: &cache::ModuleTree) {
     root.add_tree(tree, &|_| true);
     let image = format!("boot/vmlinuz-{}", tree.version);
@@ -205,13 +205,13 @@ fn files_below(directory: &Path) -> Vec<PathBuf> {
     files.filter(|path| path.to_string_lossy().contains(".ko") && path.is_file()).collect()
 }
 
-/// The module of a file, as the kernel calls it.
+/// The kernel's name for the module of a file.
 fn name(path: &Path) -> String {
     let name = path.file_name().expect("a name").to_string_lossy();
     name.split('.').next().expect("a part").replace('-', "_")
 }
 
-/// Checks a tree, then the same with faults; returns the run on the sound one.
+/// Checks a tree, then the same with faults; returns the run on the undamaged one.
 fn sound_and_faulty(tree: &str) -> Run {
     let tree = cache::tree(tree);
     let root = TestRoot::with_version(&tree.version);
@@ -234,7 +234,7 @@ fn sound_and_faulty(tree: &str) -> Run {
         assert!(verdict.contains(": would not load\n"), "{verdict}");
         assert!(verdict.contains(fault.reason), "no {:?} in {verdict}", fault.reason);
     }
-    // Whatever else would not load needs one of these.
+    // All other modules that would not load need one of these.
     let is_planted = |verdict: &&String| FAULTS.iter().any(|fault| verdict.starts_with(&listed(fault)));
     for verdict in verdicts.iter().filter(|verdict| !is_planted(verdict)) {
         assert!(verdict.contains(", which would not load:"), "{verdict}");
@@ -246,7 +246,7 @@ fn listed(fault: &PlantedFault) -> String {
     format!("kernel/{}.ko:", fault.module)
 }
 
-/// Puts a faulty module in the place of the one in the tree.
+/// Replaces a module of the tree by a faulty one.
 fn plant(root: &TestRoot, fault: &PlantedFault) {
     let path = |suffix: &str| root.module_path(&format!("kernel/{}.ko{suffix}", fault.module));
     let (suffix, program) = [(".xz", "xz"), (".zst", "zstd")]

@@ -1,4 +1,4 @@
-//! The commands of `kmod` that the packaged one does not have, as text.
+//! The text output of the `kmod` commands that the packaged kmod does not have.
 
 use modutils_tests::{little_kernel, module};
 use testkit::{Crc, LoadedModule, Run, Side, TestRoot};
@@ -16,7 +16,7 @@ fn graph(root: &TestRoot, locale: &str, args: &[&str]) -> Run {
 }
 
 #[test]
-fn a_tree_marks_soft_dependencies_what_is_built_in_and_what_stood_before() {
+fn a_tree_marks_soft_dependencies_builtins_and_repeated_modules() {
     let root = configured("softdep helper post: inside absent\nsoftdep base pre: top\n");
     let expected = "top\n├── helper\n│   ├── base\n│   │   └── top (softdep pre) (*)\n│   ├── absent (softdep post) (not there)\n\
                     │   └── inside (softdep post) (built in)\n├── extra (softdep pre)\n└── my_dash (weakdep)\n";
@@ -55,7 +55,7 @@ fn graphviz_gets_its_form() {
 }
 
 #[test]
-fn loaded_modules_are_as_the_kernel_has_them() {
+fn loaded_modules_match_the_kernels_list() {
     let root = configured("");
     root.load(&LoadedModule { holders: &["own"], ..LoadedModule::new("base") })
         .load(&LoadedModule::new("own"));
@@ -90,7 +90,7 @@ fn parameters_are_shown_with_type_description_value_and_permissions() {
 }
 
 #[test]
-fn blocks_are_told_with_their_places() {
+fn blocks_are_listed_with_file_and_line() {
     let root =
         configured("blacklist helper\nblacklist gone\ninstall extra /bin/false\nalias net-pf-10 off\n");
     root.write("etc/modutils.d/local.conf", "deny my-* for a test\n");

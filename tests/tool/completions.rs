@@ -1,4 +1,4 @@
-//! The completions in the shells that they are for.
+//! The completions, in their shells.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -41,7 +41,7 @@ impl Desk {
         let mut path = self.tools.clone().into_os_string();
         path.push(":");
         path.push(surroundings::path());
-        // No terminal is there, and what a user has set up for these shells is not there either.
+        // Without a terminal and without a user's shell configuration.
         let home = self.root.path().as_os_str();
         let environment = [("PATH", &*path), ("HOME", home), ("TERM", "dumb".as_ref())];
         let mut command = surroundings::program_with(program, &environment);
@@ -79,8 +79,8 @@ impl Desk {
         found.iter().map(|line| line.split('\t').next().unwrap_or_default().to_owned()).collect()
     }
 
-    /// In an interactive zsh of its own, as its completion works nowhere else: the words that it was given are
-    /// printed in the place of its list.
+    /// Runs an interactive zsh, since its completion works nowhere else. The words that it was given are printed instead
+    /// of its list.
     fn zsh(&self, line: &str) -> Vec<String> {
         let script = r#"
             zmodload zsh/zpty

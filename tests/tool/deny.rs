@@ -1,4 +1,4 @@
-//! `deny` in modutils.d: a block that holds however a module is asked for.
+//! `deny` in modutils.d: a block that applies to every way of requesting a module.
 
 use modutils_tests::little_kernel;
 use testkit::{LoadedModule, TestRoot};
@@ -20,7 +20,7 @@ fn refused(root: &TestRoot, args: &[&str], target: &str, why: &str) {
 }
 
 #[test]
-fn it_holds_for_the_name_an_alias_a_file_and_commands() {
+fn it_applies_to_the_name_an_alias_a_file_and_commands() {
     let root = denied("# nothing here needs it\ndeny top  it is not to be trusted\n");
     let why = "/etc/modutils.d/local.conf line 2 denies it: it is not to be trusted";
     let file = format!("/{}", root.module_path("kernel/drivers/top.ko"));
@@ -34,14 +34,14 @@ fn it_holds_for_the_name_an_alias_a_file_and_commands() {
 }
 
 #[test]
-fn it_holds_for_dependencies_and_nothing_is_loaded_then() {
+fn a_denied_dependency_prevents_all_loading() {
     let root = denied("deny help[e]r\n");
     refused(&root, &["top"], "top", "/etc/modutils.d/local.conf line 1 denies helper, which it needs");
     refused(&root, &["-D", "top"], "top", "/etc/modutils.d/local.conf line 1 denies helper, which it needs");
 }
 
 #[test]
-fn a_soft_dependency_is_left_out() {
+fn a_denied_soft_dependency_is_skipped() {
     let root = denied("deny extra\n");
     let lines = root.ours("modprobe", &["-D", "top"]).succeeds().out();
     assert!(lines.contains("top.ko") && !lines.contains("extra.ko"), "{lines}");
@@ -50,7 +50,7 @@ fn a_soft_dependency_is_left_out() {
 }
 
 #[test]
-fn what_is_loaded_or_built_in_stays() {
+fn loaded_and_built_in_modules_stay() {
     let root = denied("deny top\ndeny inside\n");
     root.load(&LoadedModule::new("top"));
     root.ours("modprobe", &["top"]).succeeds();
@@ -58,7 +58,7 @@ fn what_is_loaded_or_built_in_stays() {
 }
 
 #[test]
-fn the_kernel_command_line_denies_too_and_no_option_takes_that_back() {
+fn the_kernel_command_line_denies_too_and_no_option_overrides_it() {
     let root = denied("");
     root.write("proc/cmdline", "quiet modutils.deny=helper,my-dash\n");
     root.write("tmp/empty.conf", "");
@@ -75,7 +75,7 @@ fn files_of_the_same_name_hide_each_other_as_in_modprobe_d() {
 }
 
 #[test]
-fn the_packaged_modprobe_does_not_trip_over_it() {
+fn the_packaged_modprobe_ignores_it() {
     let root = denied("deny my-dash\n");
     let run = root.reference("modprobe", &["-D", "my-dash"]).succeeds();
     assert_eq!(run.own_messages(), "");

@@ -9,7 +9,7 @@ fn dep_lines(root: &TestRoot) -> Vec<String> {
 }
 
 #[test]
-fn a_file_that_cannot_be_replaced_is_an_error_and_the_others_stay() {
+fn a_file_that_cannot_be_replaced_is_an_error_and_all_old_files_stay() {
     let root = little_kernel();
     root.ours("depmod", &[]).succeeds();
     let mut before = root.indexes();
@@ -36,7 +36,7 @@ fn no_temporary_file_is_left() {
 }
 
 #[test]
-fn an_alias_that_is_not_ascii_is_warned_of_and_left_out_of_the_trie() {
+fn an_alias_that_is_not_ascii_gives_a_warning_and_is_not_in_the_trie() {
     let root = TestRoot::new();
     let alias = b"caf\xc3\xa9-*".as_slice();
     add_ordered(&root, "kernel/odd.ko", &module("odd").alias(alias).alias("plain-*"));
@@ -56,7 +56,7 @@ fn a_directory_is_not_entered_from_within_itself() {
 }
 
 #[test]
-fn the_order_without_modules_order_is_that_of_paths() {
+fn without_modules_order_modules_are_sorted_by_path() {
     let root = TestRoot::new();
     for name in ["m", "c", "x", "a", "k"] {
         root.add_module(&format!("kernel/{name}.ko"), &module(name).alias("same"));
@@ -66,7 +66,7 @@ fn the_order_without_modules_order_is_that_of_paths() {
 }
 
 #[test]
-fn runs_at_the_same_time_wait_for_each_other() {
+fn concurrent_runs_wait_for_each_other() {
     let root = little_kernel();
     for number in 0..100 {
         let module = module(format!("m{number}")).alias(format!("alias-{number}-*"));
@@ -103,9 +103,9 @@ fn gzip_modules_are_indexed_like_plain_ones() {
     }
 }
 
-/// kmod 34.2 refuses a frame that does not say how long its content is: a stream from a pipe.
+/// kmod 34.2 refuses a frame without a content size: a stream from a pipe.
 #[test]
-fn zstd_frames_need_not_tell_their_size() {
+fn zstd_frames_need_no_content_size() {
     let root = TestRoot::new();
     let bytes = testkit::compress::zstd_without_size(&module("streamed").alias("s-*").build());
     root.write_module_file("kernel/streamed.ko.zst", bytes);

@@ -1,4 +1,4 @@
-//! depmod's threads and its cache do not show in what it makes and says.
+//! depmod's threads and its cache do not change its files and messages.
 
 use std::fs;
 use std::time::Duration;
@@ -41,7 +41,7 @@ fn files_and_messages_are_the_same_whatever_the_number_of_threads() {
 }
 
 #[test]
-fn a_cached_run_makes_and_says_the_same() {
+fn a_cached_run_writes_and_prints_the_same() {
     let root = faulty();
     std::thread::sleep(Duration::from_millis(3100));
     let (full, files) = run(&root, &["--no-cache"]);
@@ -51,7 +51,7 @@ fn a_cached_run_makes_and_says_the_same() {
         assert_eq!((cached.err(), cached_files), (full.err(), files.clone()));
         assert_eq!(fs::read_dir(root.path().join(CACHE)).expect("the cache").count(), 1);
     }
-    // What the cache holds is believed: with another checksum it would not be.
+    // The content of the cache is used: with a wrong checksum it would not be.
     let entry =
         fs::read_dir(root.path().join(CACHE)).expect("the cache").next().expect("one").expect("an entry");
     let mut bytes = fs::read(entry.path()).expect("a cache");
@@ -63,7 +63,7 @@ fn a_cached_run_makes_and_says_the_same() {
 }
 
 #[test]
-fn elsewhere_nothing_is_cached_unless_asked_for() {
+fn other_directories_are_only_cached_on_request() {
     let root = little_kernel();
     root.create_dir("out");
     for args in [&["-b", "/"][..], &["-o", "/out"], &["-n"]] {
@@ -72,7 +72,7 @@ fn elsewhere_nothing_is_cached_unless_asked_for() {
     }
     root.ours("depmod", &["-b", "/", "--cache", "/mine"]).succeeds();
     assert!(root.exists("mine") && !root.exists(CACHE));
-    // It cannot be made: depmod does without.
+    // The cache cannot be created: depmod runs without it.
     root.write("file", "");
     let run = root.ours("depmod", &["--cache", "/file/below"]).succeeds();
     assert_eq!(run.err(), "");

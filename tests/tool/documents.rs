@@ -33,13 +33,14 @@ fn man(page: &str) -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../man")).join(page)
 }
 
-/// What our binary, called by the first word, prints.
+/// The output of our binary, called by the first word.
 fn run(words: &[&str]) -> String {
     let output = command(words).output().expect("our binary runs");
     String::from_utf8(output.stdout).expect("help is text")
 }
 
-/// Our binary, called by the first word, with the others. What it says must not hang on the caller's environment.
+/// Our binary, called by the first word, with the others as arguments. Its output must not depend on the caller's
+/// environment.
 fn command(words: &[&str]) -> Command {
     let mut command = Command::new(testkit::under_test::kmod());
     std::os::unix::process::CommandExt::arg0(&mut command, words[0]);
@@ -47,7 +48,7 @@ fn command(words: &[&str]) -> Command {
     command
 }
 
-/// The options that a help text lists: in the lines of options, and among aliases.
+/// The options in a help text: in the lines of options, and among aliases.
 fn options_of_help(help: &str) -> BTreeSet<String> {
     let mut options = BTreeSet::new();
     for line in help.lines().filter(|line| line.trim_start().starts_with('-')) {
@@ -108,10 +109,10 @@ fn every_option_is_in_the_help_on_the_page_and_completed() {
 }
 
 #[test]
-fn a_page_describes_no_option_that_there_is_not() {
+fn every_option_on_a_page_exists() {
     for (words, page) in command_lines() {
         for option in options_of_page(&page) {
-            // A page of kmod's describes the options of its commands, too.
+            // kmod's page describes the options of its commands, too.
             if page == "kmod.8" {
                 continue;
             }

@@ -1,4 +1,5 @@
-//! What depmod leaves when the environment, a link or another process is in its way, and what readers see meanwhile.
+//! The files that depmod leaves when the environment, a link or another process interferes, and what readers see
+//! meanwhile.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -35,7 +36,7 @@ fn modes_do_not_depend_on_the_umask() {
 }
 
 #[test]
-fn planted_links_are_replaced_and_what_they_lead_to_stays() {
+fn planted_links_are_replaced_and_their_targets_stay() {
     let root = little_kernel();
     root.ours("depmod", &[]).succeeds();
     let indexes = root.take_indexes();
@@ -61,7 +62,7 @@ fn planted_links_are_replaced_and_what_they_lead_to_stays() {
 
 /// The link is the caller's own choice: /lib/modules/VERSION may well be one.
 #[test]
-fn a_link_in_the_place_of_the_output_directory_is_followed() {
+fn a_link_as_the_output_directory_is_followed() {
     let root = little_kernel();
     let directory = root.module_path("").trim_end_matches('/').to_owned();
     root.create_dir("tmp/elsewhere");
@@ -74,7 +75,7 @@ fn a_link_in_the_place_of_the_output_directory_is_followed() {
 
 /// kmod 34.2 follows it.
 #[test]
-fn an_index_entry_that_leads_out_of_the_module_directory_is_refused_by_name() {
+fn an_index_entry_outside_the_module_directory_is_refused_by_name() {
     let root = little_kernel();
     add_ordered(&root, "kernel/ab/stray.ko", &module("stray"));
     root.ours("depmod", &[]).succeeds();
@@ -89,7 +90,7 @@ fn an_index_entry_that_leads_out_of_the_module_directory_is_refused_by_name() {
     assert!(run.err().contains("modules.dep.bin") && run.err().contains("kernel/../stray.ko"), "{run:?}");
 }
 
-/// Reader threads ask while depmod goes back and forth between two trees.
+/// Reader threads query while depmod alternates between two trees.
 #[test]
 fn every_answer_while_indexes_are_replaced_is_the_old_one_or_the_new_one() {
     let root = little_kernel();

@@ -1,8 +1,8 @@
-//! What becomes of our tools when their system calls fail (`cargo xtask faults` prints the whole as a table). Here some
-//! calls of each name meet each fault, all of them with `MODUTILS_FULL=1`.
+//! The behaviour of our tools when their system calls fail (`cargo xtask faults` prints all results as a table). Here some
+//! calls of each name get each fault, all of them with `MODUTILS_FULL=1`.
 
 use modutils_tests::faults::{
-    Extent, FAULTS, FaultSubject, FilesAfter, Trial, depmod::Depmod, load::Load, sweep, sweep_of, table,
+    Extent, FAULTS, FaultSubject, StateAfter, Trial, depmod::Depmod, load::Load, sweep, sweep_of, table,
 };
 use testkit::{Errno, FaultEffect, Side, Signal, Start};
 
@@ -11,18 +11,18 @@ fn extent(few: usize) -> Extent {
 }
 
 #[track_caller]
-fn nothing_goes_wrong(trials: &[Trial]) {
+fn assert_no_defects(trials: &[Trial]) {
     assert!(trials.len() > 100, "{}", table::summary(trials));
     assert!(trials.iter().all(|trial| trial.defects.is_empty()), "{}", table::defects(trials));
 }
 
-/// Whole files, all old or all new, no temporary file, no silent success, and the next run makes everything good.
+/// Whole files, all old or all new, no temporary file, no silent success, and the next run repairs everything.
 #[test]
 fn depmod_replaces_all_files_or_none_whatever_call_fails() {
-    nothing_goes_wrong(&sweep(&Depmod::new(Side::Ours), &FAULTS, extent(4)));
+    assert_no_defects(&sweep(&Depmod::new(Side::Ours), &FAULTS, extent(4)));
 }
 
-/// The signals by which people, sessions and services end a program: it goes by them, and leaves no trace.
+/// The signals with which users, sessions and services end a program: it must end, and leave no temporary file.
 #[test]
 fn depmod_that_is_interrupted_leaves_all_old_files_or_all_new_ones() {
     let signals = [
@@ -31,17 +31,17 @@ fn depmod_that_is_interrupted_leaves_all_old_files_or_all_new_ones() {
         ("SIGHUP", FaultEffect::Signal(Signal::SIGHUP)),
     ];
     let trials = sweep(&Depmod::new(Side::Ours), &signals, extent(3));
-    nothing_goes_wrong(&trials);
+    assert_no_defects(&trials);
     assert!(trials.iter().all(Trial::died), "{:?}", trials.iter().find(|trial| !trial.died()));
 }
 
-/// Success means that it is done, and failure says why.
+/// Success means that the work is done, and a failure has a cause.
 #[test]
-fn tools_that_load_and_remove_do_what_they_say_whatever_call_fails() {
+fn load_and_remove_report_correctly_whatever_call_fails() {
     for (name, world) in Load::all(Side::Ours) {
         let trials = sweep(&world as &dyn FaultSubject, &FAULTS, extent(2));
         println!("{name}: {}", table::summary(&trials));
-        nothing_goes_wrong(&trials);
+        assert_no_defects(&trials);
     }
 }
 
@@ -74,22 +74,22 @@ const OF_MODULE_CALLS: [(&str, FaultEffect); 24] = [
 ];
 
 #[test]
-fn whatever_the_kernel_says_to_a_module_call_is_told() {
+fn every_error_of_a_module_call_is_reported() {
     for (name, world) in Load::all(Side::Ours) {
         let is_module_call = |call: &str| call.ends_with("_module");
         let trials = sweep_of(&world, &OF_MODULE_CALLS, Extent::Whole, &is_module_call);
         assert_eq!(trials.is_empty(), name == "modprobe -D", "{name}");
         for trial in trials {
-            // Of what `-r` was asked for, all is done without the unused dependency, which is second.
+            // `-r` has done its work even without removing the unused dependency, the second call.
             let code = if name == "modprobe -r" && trial.nth == 1 { 0 } else { 1 };
             assert!(trial.defects.is_empty() && trial.status.code() == Some(code), "{name}: {trial:?}");
         }
     }
 }
 
-/// A kernel without finit_module(2) gets the image, and one that has the module already is no fault of modprobe's.
+/// A kernel without finit_module(2) gets the image, and a module that is already loaded is not an error of modprobe.
 #[test]
-fn two_answers_of_the_kernel_are_no_failure() {
+fn two_errors_of_the_kernel_are_not_failures() {
     let answers =
         [("ENOSYS", FaultEffect::Fails(Errno::ENOSYS)), ("EEXIST", FaultEffect::Fails(Errno::EEXIST))];
     let codes = |name: &str| {
@@ -97,7 +97,7 @@ fn two_answers_of_the_kernel_are_no_failure() {
             Load::all(Side::Ours).into_iter().find(|(other, _)| *other == name).expect("a world");
         let trials = sweep_of(&world, &answers, Extent::Whole, &|call| call == "finit_module");
         let code =
-            |trial: &Trial| (trial.fault, trial.nth, trial.status.code(), trial.left == FilesAfter::New);
+            |trial: &Trial| (trial.fault, trial.nth, trial.status.code(), trial.left == StateAfter::New);
         trials.iter().map(code).collect::<Vec<_>>()
     };
     assert_eq!(codes("insmod"), [("ENOSYS", 0, Some(0), true), ("EEXIST", 0, Some(1), false)]);
@@ -105,11 +105,11 @@ fn two_answers_of_the_kernel_are_no_failure() {
     assert!(
         modprobe.iter().all(|(fault, _, code, done)| *fault != "ENOSYS" || (*code, *done) == (Some(0), true))
     );
-    // Another was faster with the module asked for.
+    // Another process has just loaded the module.
     assert!(modprobe.contains(&("EEXIST", 1, Some(0), false)), "{modprobe:?}");
 }
 
-/// A file that is opened instead must not take the place of a stream, and its content what is said.
+/// A file opened later must not replace a closed stream and receive messages.
 #[test]
 fn closed_streams_change_nothing() {
     let closed = |start: Start, streams: u32| {
@@ -120,14 +120,14 @@ fn closed_streams_change_nothing() {
         depmod.restore();
         let run = depmod.trace(&closed(depmod.start(), streams), None).outcome;
         assert!(
-            run.status.success() && depmod.judge(&run, &run) == (FilesAfter::New, Vec::new()),
+            run.status.success() && depmod.judge(&run, &run) == (StateAfter::New, Vec::new()),
             "{streams:03b}: {run:?}"
         );
         for (name, world) in &others {
             world.restore();
             let run = world.trace(&closed(world.start(), streams), None).outcome;
             let (left, _) = world.judge(&run, &run);
-            assert!(run.status.success() && left == FilesAfter::New, "{name} {streams:03b}: {run:?}");
+            assert!(run.status.success() && left == StateAfter::New, "{name} {streams:03b}: {run:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `--json`: every document is what `man/modutils.schema.json` says, and says what the text says.
+//! `--json`: every document conforms to `man/modutils.schema.json`, and has the content of the text output.
 
 use std::path::Path;
 
@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use testkit::surroundings::program;
 use testkit::{LoadedModule, Run, TestRoot};
 
-/// The schema that people get, except that it takes no member that it does not name: a reader must pass over such a
-/// member, but we may not print one that is not documented.
+/// The published schema, except that it allows no unknown member: a reader must skip such a member, but we may not print
+/// one that is not documented.
 fn strict_schema() -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../man/modutils.schema.json");
     let mut schema = serde_json::from_slice(&std::fs::read(path).expect("the schema")).expect("JSON");
@@ -29,7 +29,7 @@ fn close(schema: &mut Value) {
     }
 }
 
-/// The document in a run's output, which an outside program has found to be as the schema says.
+/// The document in a run's output, validated against the schema by another program.
 #[track_caller]
 pub fn document(run: &Run) -> Value {
     let scratch = tempfile::tempdir().expect("a directory");
@@ -50,7 +50,7 @@ fn indexed() -> TestRoot {
 }
 
 #[test]
-fn every_document_says_its_form_its_tool_and_the_version() {
+fn every_document_has_its_format_its_tool_and_the_version() {
     let root = indexed();
     let document = document(&root.ours("modinfo", &["--json", "base"]).succeeds());
     assert_eq!(document["schema"], "modutils/1");
@@ -78,7 +78,7 @@ fn modinfo_has_fields_and_parameters() {
 }
 
 #[test]
-fn a_field_alone_leaves_the_others_out() {
+fn a_selected_field_omits_the_others() {
     let root = indexed();
     let of = |argument: &str| {
         document(&root.ours("modinfo", &["--json", argument, "top"]).succeeds())["modules"][0].clone()
@@ -92,7 +92,7 @@ fn a_field_alone_leaves_the_others_out() {
 }
 
 #[test]
-fn bytes_that_are_no_text_come_back_whole() {
+fn bytes_that_are_not_text_are_preserved() {
     let root = TestRoot::new();
     let module = module("odd").modinfo("description", b"caf\xe9 \xff");
     root.write("tmp/odd.ko", module.build());
@@ -105,7 +105,7 @@ fn bytes_that_are_no_text_come_back_whole() {
 }
 
 #[test]
-fn what_fails_leaves_a_whole_document_and_the_exit_code() {
+fn a_failure_gives_a_complete_document_and_the_exit_code() {
     let root = indexed();
     let run = root.ours("modinfo", &["--json", "nothing", "base"]).fails();
     assert_eq!(document(&run)["modules"].as_array().map(Vec::len), Some(1));
@@ -145,7 +145,7 @@ fn a_plan_has_its_steps_in_order() {
 }
 
 #[test]
-fn a_name_is_resolved_with_the_alias_that_led_there() {
+fn a_resolved_name_has_the_matching_alias() {
     let root = indexed();
     let modules = document(&root.ours("modprobe", &["-R", "--json", "fs-top"]).succeeds())["modules"].clone();
     assert_eq!(modules, json!([{ "query": "fs-top", "module": "top", "alias": "fs_top" }]));
@@ -159,7 +159,7 @@ fn symbols_have_their_crcs() {
 }
 
 #[test]
-fn the_configuration_has_the_place_of_each_line() {
+fn the_configuration_has_file_and_line_of_each_entry() {
     let root = indexed();
     root.write(
         "etc/modprobe.d/test.conf",
@@ -193,7 +193,7 @@ fn the_configuration_has_the_place_of_each_line() {
 }
 
 #[test]
-fn the_indexes_of_a_tree_are_told_module_by_module() {
+fn the_indexes_of_a_tree_are_listed_by_module() {
     let root = indexed();
     let modules = document(&root.ours("depmod", &["-n", "--json"]).succeeds())["modules"].clone();
     let top = modules
@@ -217,7 +217,7 @@ fn the_indexes_of_a_tree_are_told_module_by_module() {
 }
 
 #[test]
-fn what_blocks_a_module_and_what_loads_it_is_told() {
+fn what_blocks_and_what_loads_a_module_is_listed() {
     let root = indexed();
     root.write(
         "etc/modprobe.d/test.conf",
@@ -241,7 +241,7 @@ fn what_blocks_a_module_and_what_loads_it_is_told() {
 }
 
 #[test]
-fn the_graph_has_direct_needs_only() {
+fn the_graph_has_only_direct_dependencies() {
     let root = indexed();
     let modules = document(&root.ours("kmod", &["graph", "--json", "top"]).succeeds())["modules"].clone();
     let top = modules
@@ -280,7 +280,7 @@ fn parameters_have_the_value_of_a_loaded_module() {
 }
 
 #[test]
-fn what_a_check_finds_is_told_with_both_sides() {
+fn check_findings_have_both_values() {
     let root = indexed();
     let odd = module("odd")
         .modinfo("vermagic", "6.1.0 SMP")
@@ -311,7 +311,7 @@ fn what_a_check_finds_is_told_with_both_sides() {
     );
     assert_eq!(of("notes", "unknown_parameter")["subject"], "dept");
     assert_eq!(of("unknowns", "symbol")["subject"], "nowhere_fn");
-    // The words are those of the text.
+    // The texts are those of the text output.
     let text = root.ours("kmod", &["check", "/tmp/odd.ko", "depth=much", "dept=1"]).fails().out();
     for reason in odd["reasons"].as_array().expect("a list") {
         let line = reason["text"][0].as_str().expect("words");
@@ -331,7 +331,7 @@ fn a_check_of_all_has_every_module_and_the_exit_code() {
     };
     assert_eq!(modules.as_array().map(Vec::len), Some(5));
     assert_eq!((outcome("base"), run.code), (json!("would_not_load"), Some(1)));
-    // Without a vermagic nothing loads; what is built in is there.
+    // Without a vermagic nothing loads; built-in modules are listed.
     let inside = document(&root.ours("kmod", &["check", "--json", "inside"]).succeeds());
     assert_eq!(
         (&inside["modules"][0]["outcome"], &inside["modules"][0]["filename"]),

@@ -1,6 +1,6 @@
-//! Tests of our tools alone: what kmod does not do, or does wrong (docs/differences.md).
+//! Tests only of our tools: what kmod does not do, or does wrong (docs/differences.md).
 //!
-//! What both do is in `compliance/`. The root they run in has the C library of the packaged kmod, so these tests need
+//! Tests of both sides are in `compliance/`. The root they run in has the C library of the packaged kmod, so these tests need
 //! what `cargo xtask fetch` fetches, and root for chroot(2).
 
 mod bounds;

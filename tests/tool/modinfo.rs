@@ -1,4 +1,4 @@
-//! modinfo where kmod cannot read, or reads otherwise than its manual says.
+//! modinfo where kmod cannot read, or differs from its manual.
 
 use testkit::{Arch, Compression, ModuleBuilder, TestRoot};
 
@@ -28,7 +28,7 @@ fn every_compression_of_every_machine_is_read() {
 }
 
 #[test]
-fn the_content_tells_the_compression_not_the_name() {
+fn the_content_decides_the_compression_not_the_name() {
     let root = TestRoot::new();
     for compression in Compression::ALL {
         let bytes = ModuleBuilder::new("a").modinfo("license", "GPL").compressed(compression).build();

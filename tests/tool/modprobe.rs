@@ -1,4 +1,4 @@
-//! modprobe where kmod forgets, repeats or stays silent.
+//! modprobe where kmod loses, repeats or hides something.
 
 use modutils_tests::{little_kernel, module, text};
 use testkit::{Crc, Errno, FakeKernel, LoadedModule, Side, Start, TestRoot, VersionTables};
@@ -42,7 +42,7 @@ fn a_missing_dependency_is_an_error_before_anything_is_loaded() {
 }
 
 #[test]
-fn a_missing_dependency_that_is_loaded_is_not_missed() {
+fn a_missing_dependency_that_is_loaded_is_no_error() {
     let root = configured("");
     root.remove(&root.module_path("kernel/lib/helper.ko"));
     root.load(&LoadedModule::new("base"))
@@ -53,7 +53,7 @@ fn a_missing_dependency_that_is_loaded_is_not_missed() {
 }
 
 #[test]
-fn not_found_says_why() {
+fn not_found_has_a_cause() {
     let cause = |root: &TestRoot| {
         let run = root.ours("modprobe", &["nothing"]).fails();
         let lines: Vec<String> = run.err().lines().map(str::to_owned).collect();
@@ -122,7 +122,7 @@ fn names_and_values_that_are_not_utf_8_pass_through() {
 }
 
 #[test]
-fn indexes_are_text_and_trie_of_the_same() {
+fn text_and_trie_indexes_are_consistent() {
     let root = configured("");
     let files = root.indexes();
     for line in text(&files, "modules.alias").lines().filter_map(|line| line.strip_prefix("alias ")) {
@@ -136,10 +136,10 @@ fn indexes_are_text_and_trie_of_the_same() {
 }
 
 #[test]
-fn jobs_load_and_say_what_a_sequence_does() {
+fn jobs_load_and_print_the_same_as_a_sequence() {
     let loaded = |jobs: &[&str]| {
         let root = configured("softdep base post: extra\ninstall extra exit 3\n");
-        // Makes our tools be there.
+        // Installs our tools in the root.
         let _ = root.invoke(Side::Ours, "modprobe");
         let kernel = FakeKernel::new(root.path(), root.version());
         kernel.refuse_load("my_dash", Errno::ENODEV);
@@ -160,13 +160,13 @@ fn jobs_load_and_say_what_a_sequence_does() {
 }
 
 #[test]
-fn a_number_of_jobs_that_is_none_is_told() {
+fn an_invalid_number_of_jobs_is_reported() {
     let run = configured("").ours("modprobe", &["-j", "0", "base"]).fails();
     assert_eq!(run.err(), "modprobe: ERROR: unexpected number of jobs '0'.\n");
 }
 
 #[test]
-fn install_commands_that_call_modprobe_for_one_another_come_to_an_end() {
+fn install_commands_that_call_modprobe_for_one_another_end() {
     let root = TestRoot::new();
     root.ours("depmod", &[]).succeeds();
     root.write(

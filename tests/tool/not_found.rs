@@ -1,4 +1,4 @@
-//! A name that means no module: kmod's line stays, and below it stands why.
+//! A name without a module: kmod's message is unchanged, and the cause follows it.
 
 use modutils_tests::{little_kernel, module};
 use testkit::{LoadedModule, TestRoot};
@@ -9,7 +9,7 @@ fn indexed() -> TestRoot {
     root
 }
 
-/// What modprobe says below its message.
+/// The cause that modprobe prints below its message.
 #[track_caller]
 fn why(root: &TestRoot, args: &[&str]) -> String {
     let run = root.ours("modprobe", args).fails();
@@ -96,7 +96,7 @@ fn a_name_of_another_kernel() {
 }
 
 #[test]
-fn a_slip_of_the_finger() {
+fn a_misspelt_name() {
     let root = indexed();
     explains(&root, &["hepler"], &["Did you mean helper?"]);
     explains(&root, &["insid"], &["Did you mean inside?"]);
@@ -110,7 +110,7 @@ fn the_name_of_a_file() {
 }
 
 #[test]
-fn an_alias_that_matches_nothing_and_a_name_that_is_none() {
+fn an_alias_that_matches_nothing_and_an_invalid_name() {
     let root = indexed();
     explains(&root, &["pci:v0000FFFFd"], &["No module of this kernel has an alias that matches this."]);
     explains(&root, &["unheard_of"], &["No module of this kernel has this name or alias."]);
@@ -125,7 +125,7 @@ fn a_module_loaded_from_elsewhere() {
 }
 
 #[test]
-fn a_check_says_it_too() {
+fn check_prints_the_cause_too() {
     let root = little_kernel();
     let run = root.ours("kmod", &["check", "top"]).fails();
     assert!(run.err().contains("Module top not found in directory /lib/modules/"), "{run:?}");
@@ -140,7 +140,7 @@ fn a_check_says_it_too() {
 }
 
 #[test]
-fn modinfo_and_removal_say_it_too() {
+fn modinfo_and_removal_print_the_cause_too() {
     let root = indexed();
     for (tool, args) in [("modinfo", &["hepler"][..]), ("modprobe", &["-r", "hepler"])] {
         let run = root.ours(tool, args).fails();

@@ -1,4 +1,4 @@
-//! A caller with fewer rights than the program has, and what install commands find in their environment.
+//! A caller with fewer privileges than the program, and the environment of install commands.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -41,7 +41,7 @@ fn run(root: &TestRoot, program: &str, user: Option<u32>) -> Outcome {
     FakeKernel::new(root.path(), root.version()).run(&start)
 }
 
-/// The variables that the command found, but for `PWD`, which the shell sets.
+/// The variables of the command's environment, except `PWD`, which the shell sets.
 fn environment(outcome: &Outcome) -> Vec<String> {
     assert!(outcome.status.success(), "{outcome:?}");
     let text = String::from_utf8(outcome.stdout.clone()).expect("UTF-8");
@@ -52,7 +52,7 @@ fn environment(outcome: &Outcome) -> Vec<String> {
 }
 
 #[test]
-fn commands_find_the_callers_environment_without_what_misleads() {
+fn commands_get_the_callers_environment_without_misleading_variables() {
     let outcome = run(&root(), "/ours/modprobe", None);
     let expected = [
         "HOME=/home",
@@ -65,10 +65,10 @@ fn commands_find_the_callers_environment_without_what_misleads() {
 }
 
 #[test]
-fn a_lesser_callers_environment_counts_for_nothing() {
+fn the_environment_of_an_unprivileged_caller_is_ignored() {
     let root = root();
     let outcome = run(&root, "/suid/modprobe", Some(NOBODY));
-    // Without a set-user-ID bit that works, these would be the caller's.
+    // Without an effective set-user-ID bit, these would be the caller's.
     let expected = ["MODPROBE_MODULE=probe", "MODUTILS_DEPTH=1", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"];
     assert_eq!(environment(&outcome), expected, "is the file system mounted with nosuid?");
     let same_user = run(&root, "/ours/modprobe", Some(NOBODY));

@@ -1,4 +1,4 @@
-//! What a terminal sees and a pipe does not.
+//! Output that only a terminal gets.
 
 use modutils_tests::little_kernel;
 use testkit::{LoadedModule, Side, TestRoot};
@@ -9,7 +9,7 @@ fn indexed() -> TestRoot {
     root
 }
 
-/// What a terminal gets, its line ends as a pipe would have them.
+/// The output on a terminal, with the line ends of a pipe.
 fn shown(root: &TestRoot, tool: &str, args: &[&str], environment: &[(&str, &str)]) -> String {
     let mut call = root.invoke(Side::Ours, tool).args(args);
     for (name, value) in environment {
@@ -19,7 +19,7 @@ fn shown(root: &TestRoot, tool: &str, args: &[&str], environment: &[(&str, &str)
 }
 
 #[test]
-fn colour_is_for_terminals_that_can_show_it_and_people_who_want_it() {
+fn colour_needs_a_capable_terminal_and_can_be_disabled() {
     let root = indexed();
     let plain = root.ours("kmod", &["params", "top"]).succeeds().out();
     assert!(!plain.contains('\x1b'));
@@ -31,7 +31,7 @@ fn colour_is_for_terminals_that_can_show_it_and_people_who_want_it() {
 }
 
 #[test]
-fn of_a_message_the_cause_alone_has_colour() {
+fn only_the_cause_of_a_message_has_colour() {
     let root = indexed();
     let stderr = shown(&root, "modprobe", &["hepler"], &[("TERM", "xterm")]);
     let expected = "not found in directory ";
@@ -41,7 +41,7 @@ fn of_a_message_the_cause_alone_has_colour() {
 }
 
 #[test]
-fn what_kmod_prints_too_has_no_colour() {
+fn output_that_kmod_prints_too_has_no_colour() {
     let root = indexed();
     root.load(&LoadedModule::new("top"));
     for (tool, args) in
@@ -53,7 +53,7 @@ fn what_kmod_prints_too_has_no_colour() {
 }
 
 #[test]
-fn short_work_leaves_no_trace_on_a_terminal() {
+fn short_tasks_show_no_progress_on_a_terminal() {
     let root = indexed();
     assert_eq!(shown(&root, "depmod", &[], &[("TERM", "xterm")]), "");
     let check = ["check", "--all", "--verbose"];

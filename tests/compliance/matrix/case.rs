@@ -7,14 +7,14 @@ use testkit::{Compression, Errno};
 use super::release::MODULE_DIRECTORY;
 use super::rows::Row;
 
-/// What a case shows of an option.
+/// Which behaviour of an option a case shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Aspect {
-    /// It does what it is for.
+    /// The option works.
     Works,
-    /// It cannot, and says so.
+    /// The option fails with a message.
     Fails,
-    /// It meets another option, or a state of affairs, that changes what it does.
+    /// Another option or a condition changes what the option does.
     Combined,
 }
 
@@ -22,7 +22,7 @@ impl Aspect {
     pub(crate) const ALL: [Aspect; 3] = [Aspect::Works, Aspect::Fails, Aspect::Combined];
 }
 
-/// Errors with which a kernel, a security module or a file system may refuse a module. EEXIST has cases of its own.
+/// Errors with which a kernel, a security module or a file system may refuse a module. EEXIST has separate cases.
 pub(crate) const REFUSALS: [Errno; 24] = [
     Errno::EPERM,
     Errno::ENOENT,
@@ -50,7 +50,7 @@ pub(crate) const REFUSALS: [Errno; 24] = [
     Errno::ENODATA,
 ];
 
-/// One thing that is done to the root, the fake kernel or the start of the tool.
+/// One preparation of the root, the fake kernel or the start of the tool.
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
     File(String, Vec<u8>),
@@ -85,9 +85,9 @@ pub(crate) enum Compare {
     HelpAfterError,
     /// The two lines of `-V` that scripts read; ours adds its own name and version.
     Version,
-    /// Standard output as a set of lines, for what is in hash or readdir order.
+    /// Standard output as a set of lines, for lines in hash or readdir order.
     Lines,
-    /// Nothing: the reference hangs, or not, by chance. Only the claims about ours count.
+    /// Nothing: the reference hangs sometimes. Only the claims about ours count.
     OursAlone,
 }
 
@@ -97,26 +97,26 @@ pub(crate) enum Claim {
     Exit(i32),
     /// It succeeds or is killed for hanging.
     DoesNotFail,
-    /// Standard error holds this.
+    /// Standard error contains this.
     Says(&'static str),
-    /// A line of configuration is complained about: `FILE line N`.
+    /// A message complains about a line of configuration: `FILE line N`.
     Complains(&'static str),
     /// The cause follows a message, indented.
     Explains,
-    /// A logged message holds this.
+    /// A logged message contains this.
     Logs(&'static str),
     LogsNothing,
     /// Standard error is empty.
     Silent,
-    /// Standard output is this; `@` stands for the directory of the modules.
+    /// Standard output is this; `@` is replaced by the directory of the modules.
     Prints(&'static str),
-    /// Standard output holds this.
+    /// Standard output contains this.
     PrintsLine(&'static str),
-    /// These modules are loaded afterwards, newest first, blanks between.
+    /// These modules are loaded afterwards, newest first, separated by blanks.
     Loaded(&'static str),
 }
 
-/// A difference we want.
+/// A deliberate difference.
 #[derive(Debug, Clone)]
 pub(crate) struct Difference {
     pub(crate) row: Row,
@@ -131,13 +131,13 @@ pub(crate) struct Case {
     /// As [`super::surface`] calls it.
     pub(crate) option: &'static str,
     pub(crate) aspect: Aspect,
-    /// What is shown, in words.
+    /// A description of the behaviour.
     pub(crate) what: String,
     pub(crate) argv: Vec<Vec<u8>>,
     pub(crate) steps: Vec<Step>,
     pub(crate) compare: Compare,
     pub(crate) difference: Option<Difference>,
-    /// That it fails shows in nothing but what is not done.
+    /// A failure without a message or an exit code.
     pub(crate) quiet: bool,
 }
 
@@ -146,12 +146,12 @@ pub(crate) fn works(of: &'static str, what: &'static str, argv: &str) -> Case {
     case(of, Aspect::Works, what, argv)
 }
 
-/// The option cannot do its work.
+/// The option fails.
 pub(crate) fn fails(of: &'static str, what: &'static str, argv: &str) -> Case {
     case(of, Aspect::Fails, what, argv)
 }
 
-/// The option meets something that it interacts with.
+/// The option interacts with something.
 pub(crate) fn combined(of: &'static str, what: &'static str, argv: &str) -> Case {
     case(of, Aspect::Combined, what, argv)
 }
@@ -194,7 +194,7 @@ impl Case {
         self.conf("a.conf", text)
     }
 
-    /// Bytes as they are.
+    /// A file with these bytes, not unescaped.
     pub(crate) fn bytes(self, path: &str, bytes: impl Into<Vec<u8>>) -> Case {
         self.step(Step::File(path.to_owned(), bytes.into()))
     }
@@ -253,19 +253,19 @@ impl Case {
         self.step(Step::Env(name, unescape(value)))
     }
 
-    /// The reference fails without a word and without an exit code.
+    /// The reference fails without a message and without an exit code.
     pub(crate) fn quietly(mut self) -> Case {
         self.quiet = true;
         self
     }
 
-    /// Compares otherwise than byte for byte.
+    /// Sets another comparison than byte for byte.
     pub(crate) fn compare(mut self, compare: Compare) -> Case {
         self.compare = compare;
         self
     }
 
-    /// Both sides do what is claimed, and not the same.
+    /// The sides differ, and each fulfils its claims.
     pub(crate) fn differs(mut self, row: Row, ours: &[Claim], theirs: &[Claim]) -> Case {
         self.difference = Some(Difference { row, ours: ours.to_vec(), theirs: theirs.to_vec() });
         self
@@ -276,7 +276,7 @@ impl Case {
         format!("{} {} ({:?}): {}", self.tool, self.option, self.aspect, self.what)
     }
 
-    /// The command line, for reading.
+    /// The command line as text.
     pub(crate) fn line(&self) -> String {
         let argv = self.argv.iter().map(|argument| argument.escape_ascii().to_string());
         std::iter::once(self.tool.to_owned()).chain(argv).collect::<Vec<_>>().join(" ")

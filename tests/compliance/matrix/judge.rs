@@ -10,7 +10,7 @@ use super::release::MODULE_DIRECTORY;
 use super::rows::Row;
 use super::world::{self, Observed};
 
-/// Both sides of one command line.
+/// The observations of both sides for one command line.
 pub(crate) struct BothSides {
     pub(crate) ours: Observed,
     pub(crate) theirs: Observed,
@@ -26,7 +26,7 @@ pub(crate) fn run(case: &Case, argv: &[Vec<u8>]) -> BothSides {
     BothSides { ours, theirs }
 }
 
-/// What is wrong with a pair; nothing when it is as the case says.
+/// What is wrong with a pair; empty if it is as the case expects.
 pub(crate) fn judge(case: &Case, pair: &BothSides) -> Vec<String> {
     let mut differences = differences(case.compare, pair);
     let Some(Difference { row, ours, theirs }) = &case.difference else {
@@ -48,15 +48,15 @@ pub(crate) fn judge(case: &Case, pair: &BothSides) -> Vec<String> {
         };
     }
     let mut wrong = [refuted("ours", ours, &pair.ours), refuted("theirs", theirs, &pair.theirs)].concat();
-    // These are not seen by the comparison, lest every case that meets them needed a claim.
+    // The comparison ignores these; otherwise every case with them would need a claim.
     let overlooked = matches!(row, Row::Cause | Row::BrokenFile | Row::SoftdepBlank);
     if differences.is_empty() && case.compare != Compare::OursAlone && !overlooked {
-        wrong.push(format!("both sides do the same, and row {row:?} says they differ"));
+        wrong.push(format!("both sides do the same, but row {row:?} expects a difference"));
     }
     wrong
 }
 
-/// Whether the reference shows what the case is said to show: success, or a failure or a word of complaint.
+/// Whether the reference shows what the case expects: success, or a failure or a complaint.
 fn misjudged(case: &Case, theirs: &Observed) -> Option<String> {
     let succeeds = theirs.outcome.status.success();
     match case.aspect {
@@ -85,8 +85,8 @@ fn differences(compare: Compare, pair: &BothSides) -> Vec<String> {
     differ("exit", ended(ours), ended(theirs));
     differ("standard output", shown(&stdout(compare, ours)), shown(&stdout(compare, theirs)));
     let expected = stderr(compare, theirs);
-    let said = without_causes(&stderr(compare, ours), &expected);
-    differ("standard error", shown(said.as_bytes()), shown(expected.as_bytes()));
+    let messages = without_causes(&stderr(compare, ours), &expected);
+    differ("standard error", shown(messages.as_bytes()), shown(expected.as_bytes()));
     differ("system calls", calls(ours), calls(theirs));
     differ("loaded", ours.loaded.join(" "), theirs.loaded.join(" "));
     differ("log", log(ours), log(theirs));
@@ -110,7 +110,7 @@ fn stdout(compare: Compare, seen: &Observed) -> Vec<u8> {
     }
 }
 
-/// kmod prints `softdep a pre: bpost: c`: row `SoftdepBlank`, which a case of its own shows.
+/// kmod prints `softdep a pre: bpost: c`: row `SoftdepBlank`, which a separate case shows.
 fn with_blank_before_post(text: &[u8]) -> Vec<u8> {
     let line = |line: &[u8]| match String::from_utf8(line.to_vec()) {
         Ok(line) if line.starts_with("softdep ") => {
@@ -121,12 +121,12 @@ fn with_blank_before_post(text: &[u8]) -> Vec<u8> {
     text.split_inclusive(|byte| *byte == b'\n').flat_map(line).collect()
 }
 
-/// Features, whether they were compiled in or not.
+/// The names of the features, compiled in or not.
 fn features(text: Vec<u8>) -> Vec<u8> {
     String::from_utf8_lossy(&text).replace(['+', '-'], "±").into_bytes()
 }
 
-/// Help is there or not; its text is our own.
+/// Whether help is printed; its text is our own.
 fn help(text: &[u8]) -> Vec<u8> {
     if text.is_empty() { Vec::new() } else { b"(help)".to_vec() }
 }
@@ -185,7 +185,7 @@ fn ended(seen: &Observed) -> String {
     }
 }
 
-/// The lines that only one side has, in order; all where just their order differs.
+/// The lines that only one side has, in order; all lines if only the order differs.
 fn only_different(ours: &str, theirs: &str) -> String {
     let lines =
         |text: &str| -> Vec<String> { text.lines().map(|line| line.trim_start().to_owned()).collect() };
@@ -202,7 +202,7 @@ fn only_different(ours: &str, theirs: &str) -> String {
 
 fn calls(seen: &Observed) -> String {
     let mut calls: Vec<String> = seen.calls().iter().map(ToString::to_string).collect();
-    // How often a waiting tool tries is a matter of time.
+    // The number of attempts of a waiting tool depends on timing.
     calls.dedup_by(|next, previous| next == previous && next.ends_with("EAGAIN"));
     calls.join("\n          ")
 }
@@ -216,7 +216,7 @@ fn shown(bytes: &[u8]) -> String {
     lines.collect::<Vec<_>>().join("\n          ")
 }
 
-/// One side for a person to read.
+/// One side as text.
 pub(crate) fn describe(seen: &Observed) -> String {
     let mut text = ended(seen);
     let mut add = |what: &str, value: String| {

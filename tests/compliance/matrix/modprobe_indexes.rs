@@ -81,6 +81,6 @@ pub(crate) fn cases() -> Vec<Case> {
 
 /// Not found, for a reason that ours reports in the next line.
 fn explained(case: Case) -> Case {
-    let said = [Claim::Exit(1), Claim::Says("FATAL: Module alone not found in directory /lib/modules/")];
-    case.differs(Row::Cause, &[said[0], said[1], Claim::Explains], &said)
+    let claims = [Claim::Exit(1), Claim::Says("FATAL: Module alone not found in directory /lib/modules/")];
+    case.differs(Row::Cause, &[claims[0], claims[1], Claim::Explains], &claims)
 }

@@ -1,4 +1,4 @@
-//! modprobe: what only shows, and what says where to look.
+//! modprobe: options that only print, and options for directories.
 
 use super::{Case, Claim, Compare, Row, Step, combined, fails, works};
 

@@ -32,7 +32,7 @@ pub(crate) enum Row {
     WaitTimeout,
     /// `-c` prints `softdep a pre: bpost: c`.
     SoftdepBlank,
-    /// Options of later kmods, which 34.2 does not know.
+    /// Options of later kmods, which 34.2 does not have.
     MasterOptions,
     /// A kernel command line of more than 4,095 bytes is cut.
     LongCommandLine,
@@ -44,13 +44,13 @@ pub(crate) enum Row {
     UnreadableConfig,
     /// `-q` silences complaints about configuration, too.
     QuietConfig,
-    /// `kmod` under a name that is no tool's.
+    /// `kmod` under a name that is not a tool's.
     OtherName,
     /// With standard error closed every tool logs; kmod's modprobe does, from when it has read its configuration.
     ClosedStderr,
-    /// `modules.softdep` and `modules.weakdep` hold dependencies of one module and nothing else.
+    /// `modules.softdep` and `modules.weakdep` can only have dependencies of their module.
     DepmodLists,
-    /// `--remove-holders` takes holders of holders, too, and does not mind that the module went with the last holder.
+    /// `--remove-holders` also removes holders of holders, and accepts that the module was removed with the last holder.
     RemoveHolders,
 }
 

@@ -3,7 +3,7 @@
 /// One row of the matrix.
 pub(crate) struct ToolOption {
     pub(crate) tool: &'static str,
-    /// The long option, or what else it is: a directive, a variable, a manner.
+    /// The long option, or a directive, a variable or another behaviour.
     pub(crate) name: &'static str,
     pub(crate) short: Option<char>,
     pub(crate) takes_value: bool,
@@ -23,7 +23,7 @@ pub(crate) fn surface() -> Vec<ToolOption> {
     rows
 }
 
-/// `--LONG/SHORT`, with `=` for one that takes a value; then what is no option.
+/// `--LONG/SHORT`, with `=` for one that takes a value; then the rows that are not options.
 const TOOLS: [(&str, &str); 5] = [
     ("insmod", "--force/f --syslog/s --verbose/v --version/V --help/h file parameters kernel getopt"),
     ("rmmod", "--force/f --syslog/s --verbose/v --version/V --help/h name kernel getopt"),
@@ -43,7 +43,7 @@ const TOOLS: [(&str, &str); 5] = [
     ),
 ];
 
-/// The other ways to write a command line that has the long option in it: short, with `=`, shortened.
+/// The other spellings of a command line with the long option: short, with `=`, abbreviated.
 pub(crate) fn spellings(row: &ToolOption, all: &[ToolOption], argv: &[Vec<u8>]) -> Vec<Vec<Vec<u8>>> {
     if !row.name.starts_with("--") {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! The root that every case starts from, and a run of one side in it.
+//! The root of every case, and a run of one side in it.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -20,7 +20,7 @@ use super::release::RELEASE;
 /// Much longer than any case takes, unless it hangs.
 const DEADLINE: Duration = Duration::from_secs(15);
 
-/// What one side printed and did.
+/// The output and the effects of one side's run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Observed {
     pub(crate) outcome: Outcome,
@@ -28,7 +28,7 @@ pub(crate) struct Observed {
     pub(crate) loaded: Vec<String>,
     /// Files in /tmp afterwards.
     pub(crate) files: BTreeMap<String, Vec<u8>>,
-    /// What came to /dev/log, without the time and the process.
+    /// The messages sent to /dev/log, without the time and the process.
     pub(crate) log: Vec<String>,
 }
 
@@ -39,7 +39,7 @@ pub(crate) fn run(case: &Case, argv: &[Vec<u8>], side: Side) -> Observed {
     kernel.crc("kernel_symbol", 0xcafe);
     let mut start = Start::new(format!("/sbin/{}", case.tool)).env("PATH", "/sbin:/bin").deadline(DEADLINE);
     for step in &case.steps {
-        start = take(step, &root, &kernel, start);
+        start = apply_step(step, &root, &kernel, start);
     }
     let has_log = !case.steps.iter().any(|step| matches!(step, Step::NoLog));
     let log = has_log.then(|| listen(&root));
@@ -61,7 +61,7 @@ pub(crate) fn reference_is_under_test() -> bool {
     })
 }
 
-fn take(step: &Step, root: &TestRoot, kernel: &FakeKernel, start: Start) -> Start {
+fn apply_step(step: &Step, root: &TestRoot, kernel: &FakeKernel, start: Start) -> Start {
     match step {
         Step::File(path, bytes) => {
             root.write(path, bytes);
@@ -114,7 +114,7 @@ fn fresh_root(side: Side) -> TestRoot {
     for (path, bytes) in module_directory() {
         root.write(path, bytes);
     }
-    // Brings the side's tools in.
+    // Installs the side's tools.
     let _ = root.invoke(side, "kmod");
     root.symlink(side.dir(), "sbin");
     root
@@ -200,7 +200,7 @@ fn files(directory: &Path, prefix: &str) -> BTreeMap<String, Vec<u8>> {
     found
 }
 
-/// A log daemon's socket. It is bound through /proc, for the path of the root may be longer than a socket's may.
+/// A log daemon's socket. It is bound through /proc, because the path of the root may be too long for a socket.
 fn listen(root: &TestRoot) -> UnixDatagram {
     use std::os::fd::AsRawFd;
     let directory = fs::File::open(root.path().join("dev")).expect("the root has a /dev");
@@ -232,9 +232,9 @@ fn without_time(message: &str) -> String {
 }
 
 impl Observed {
-    /// Standard error without the lines in which kmod's library speaks about itself.
+    /// Standard error without the internal messages of kmod's library.
     pub(crate) fn messages(&self) -> String {
-        own(&String::from_utf8_lossy(&self.outcome.stderr))
+        tool_messages(&String::from_utf8_lossy(&self.outcome.stderr))
     }
 
     /// The log without those lines.
@@ -242,8 +242,8 @@ impl Observed {
         self.log.iter().filter(|line| !of_library(line) && complaint(line).is_none()).cloned().collect()
     }
 
-    /// Which lines of configuration were complained about, as `FILE line N`; kmod's library says so on standard error
-    /// before it knows how to log, ours as the tool's own message.
+    /// The lines of configuration with complaints, as `FILE line N`. kmod's library prints them to standard error before its
+    /// logging is set up, ours are the tool's own messages.
     pub(crate) fn complaints(&self) -> Vec<String> {
         let stderr = String::from_utf8_lossy(&self.outcome.stderr);
         stderr.lines().chain(self.log.iter().map(String::as_str)).filter_map(complaint).collect()
@@ -254,7 +254,7 @@ impl Observed {
     }
 }
 
-fn own(text: &str) -> String {
+fn tool_messages(text: &str) -> String {
     text.split_inclusive('\n').filter(|line| !of_library(line) && complaint(line).is_none()).collect()
 }
 

@@ -1,4 +1,4 @@
-//! Modules that say anything of themselves: the graph, its order or its cycles, and files that read back.
+//! Modules with arbitrary metadata: the graph, its order or its cycles, and files that read back.
 #![no_main]
 
 use std::num::NonZeroUsize;

@@ -18,7 +18,7 @@ fuzz_target!(|text: &[u8]| {
         assert!(!config.search.is_empty());
         let words: usize = lines::lines(text).map(|line| lines::words(&line.text).count()).sum();
         let kept = config.search.len() + config.overrides.len() + config.externals.len();
-        // Where no line says in which order to search, two directories are searched.
+        // If no line sets the search order, two directories are searched.
         assert!(kept + config.excludes.len() <= words + 2);
         assert!(reported <= lines::lines(text).count());
     });

@@ -32,7 +32,7 @@ fuzz_target!(|text: &[u8]| {
                 }
             }
         }
-        assert_eq!(numbers.next(), None, "a line was passed over");
+        assert_eq!(numbers.next(), None, "a line was skipped");
     });
 });
 
@@ -40,7 +40,7 @@ fn without_end(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\n").map_or(line, |line| line.strip_suffix(b"\r").unwrap_or(line))
 }
 
-/// What a line says, read byte by byte.
+/// The content of a line, parsed byte by byte.
 fn reading(line: &[u8]) -> Option<(&[u8], &[u8], Device)> {
     let mut words = line.split(|byte| b" \t".contains(byte)).filter(|word| !word.is_empty());
     let (module, name, device) = (words.next()?, words.next()?, words.next()?);

@@ -1,4 +1,4 @@
-//! Patterns match what fnmatch(3) of the GNU C library says they match, in configuration and in an index.
+//! Patterns match the same as fnmatch(3) of the GNU C library, in configuration and in an index.
 #![no_main]
 
 use std::path::Path;
@@ -24,7 +24,7 @@ fuzz_target!(|input: &[u8]| {
     in_index(pattern, text);
 });
 
-/// Whether a name in a bracket is none of a class, or stands at the end of a range: the C library reads on where it has
+/// Whether a name in a bracket is none of a class, or is the end of a range: the C library reads on where it has
 /// found the byte before it comes to such a name, and we do not.
 fn has_odd_names(pattern: &[u8]) -> bool {
     let known = [&b"[:alpha:]"[..], b"[:digit:]", b"[:xdigit:]", b"[:space:]", b"[:punct:]", b"[:upper:]"];
@@ -41,7 +41,7 @@ fn in_configuration(pattern: &[u8], text: &[u8]) {
     }
     let (Ok(alias), name) = (Alias::new(pattern), ModuleName::new(text)) else { return };
     let Some(expected) = glibc::matches(alias.as_bytes(), name.as_bytes()) else { return };
-    // In a file a backslash stands for itself where there are two.
+    // In a file two backslashes stand for one.
     let escaped = pattern.replace(b"\\", b"\\\\");
     let line = [b"install ", &escaped[..], b" true\ninstall other true"].concat();
     let mut config = ModprobeConfig::default();
@@ -51,7 +51,7 @@ fn in_configuration(pattern: &[u8], text: &[u8]) {
     assert_eq!(found, expected || name.as_bytes() == b"other", "{alias:?} against {name:?}");
 }
 
-/// An index finds what stands before the first wildcard literally, and matches the rest. A text that has the same
+/// An index compares the text before the first wildcard literally, and matches the rest. A text that has the same
 /// wildcard in that place is followed beyond it, too.
 fn in_index(pattern: &[u8], text: &[u8]) {
     let mut builder = TrieBuilder::new();

@@ -26,7 +26,7 @@ fuzz_target!(|text: &[u8]| {
         let (mut config, mut reported) = (ModprobeConfig::default(), 0);
         let file: Arc<Path> = Path::new("fuzz.conf").into();
         config.add_file(&file, text, &mut |_: Notice| reported += 1);
-        assert_eq!(reported + understood, lines.len(), "a line is understood or told");
+        assert_eq!(reported + understood, lines.len(), "a line is understood or reported");
         let names = lines.iter().flat_map(|line| lines::words(&line.text)).take(16);
         for name in names.map(ModuleName::new) {
             config.options(&name, Some(b"alias"));

@@ -1,4 +1,4 @@
-//! The kernel build's lists and depmod's own text files, as they lie in a module directory.
+//! The kernel build's lists and depmod's own text files, in a module directory.
 #![no_main]
 
 use std::cell::OnceCell;

@@ -1,4 +1,4 @@
-//! Files that lie in memory, for the parts of the library that take a path.
+//! Files in memory, for the parts of the library that need a path.
 
 use std::fs::File;
 use std::io::Write;
@@ -17,7 +17,7 @@ pub fn scratch() -> tempfile::TempDir {
     tempfile::tempdir_in(place).expect("a scratch directory")
 }
 
-/// A file in memory with a path of its own.
+/// A file in memory with a path.
 pub struct MemoryFile {
     file: File,
 }

@@ -92,7 +92,7 @@ impl SectionPatch {
     }
 }
 
-/// Where each field of a section header stands and how many bytes it has, of 64 and of 32-bit files.
+/// The offset and the size of each field of a section header, in 64-bit and in 32-bit files.
 const WIDE: [(usize, usize); 10] =
     [(0, 4), (4, 4), (8, 8), (16, 8), (24, 8), (32, 8), (40, 4), (44, 4), (48, 8), (56, 8)];
 const NARROW: [(usize, usize); 10] =

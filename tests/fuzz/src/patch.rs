@@ -9,7 +9,7 @@ pub enum Patch {
     Byte { at: u32, value: u8 },
     /// Another word in either byte order.
     Word { at: u32, value: u32, big: bool },
-    /// A word that stood elsewhere: references that meet or form a cycle.
+    /// A word from elsewhere in the file: references that meet or form a cycle.
     Copy { from: u32, to: u32, wide: bool },
     /// A part written a second time over another.
     Move { from: u16, to: u16, length: u8 },

@@ -27,7 +27,7 @@ pub fn check(directory: &Path) -> CheckResult {
     ensure(interrupted.is_err(), "a run that was interrupted succeeded")?;
     ensure(fs::read(directory.join("modules.dep.bin"))? == before, "an interrupted run wrote an index")?;
 
-    // A module that cannot be read, for root too: the loopback device has no speed, and says so by an error.
+    // A module that even root cannot read: the loopback device has no speed, and reading it fails.
     let unreadable = directory.join("unreadable.ko");
     symlink("/sys/class/net/lo/speed", &unreadable)?;
     ensure(fs::read(&unreadable).is_err(), "/sys/class/net/lo/speed can be read, or is not there")?;

@@ -1,4 +1,4 @@
-//! Configuration that is large, deep or goes in circles.
+//! Configuration that is large, deep or cyclic.
 
 use modutils_tests::{little_kernel, module};
 use testkit::{TestRoot, index};
@@ -57,7 +57,7 @@ fn the_largest_configuration_file_is_read_within_bounds() {
 }
 
 #[test]
-fn a_nul_byte_ends_a_line_of_configuration_and_nothing_else() {
+fn a_nul_byte_only_ends_a_line_of_configuration() {
     let root = indexed();
     root.write("etc/modprobe.d/nul.conf", b"options base a=1\0b=2\n\0\nbad\0line\noptions base c=3\n");
     let run = bounded(&root, 60, "modprobe", &["-D", "base"]).succeeds();
@@ -68,7 +68,7 @@ fn a_nul_byte_ends_a_line_of_configuration_and_nothing_else() {
     );
 }
 
-/// A pattern that a matcher which goes back at each star would try for longer than the world stands, and patterns of
+/// A pattern that a matcher which goes back at each star would try practically for ever, and patterns of
 /// brackets that are never closed.
 #[test]
 fn no_pattern_takes_exponential_time() {
@@ -94,7 +94,7 @@ fn no_pattern_takes_exponential_time() {
     root.write_module_file("modules.alias.bin", index(entries));
     let run = bounded(&root, 60, "modprobe", &["-R", &name]).fails();
     assert!(run.err().contains("not found in directory"), "{run:?}");
-    // A bracket that is never closed stands for itself.
+    // A bracket that is never closed matches itself.
     assert_eq!(bounded(&root, 60, "modprobe", &["-R", &brackets]).succeeds().out(), "base\nbase\n");
 }
 
@@ -142,7 +142,7 @@ fn modules_that_all_name_each_other_are_placed_once() {
 }
 
 #[test]
-fn chains_and_circles_of_aliases_and_commands_end() {
+fn chains_and_cycles_of_aliases_and_commands_end() {
     const COUNT: usize = 20_000;
     let root = many(10);
     let line = |at: usize| {
@@ -154,7 +154,7 @@ fn chains_and_circles_of_aliases_and_commands_end() {
     bounded(&root, 100, "modprobe", &["-D", "a0"]);
 }
 
-/// What depmod writes of a module file's own words must not become a command.
+/// Text of a module file that depmod writes must not become a command.
 #[test]
 fn a_modules_soft_dependencies_cannot_configure_other_things() {
     let root = little_kernel();

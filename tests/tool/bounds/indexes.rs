@@ -1,4 +1,4 @@
-//! Indexes whose nodes lead nowhere, or back to where one came from.
+//! Indexes whose nodes refer to nothing, or to earlier nodes.
 
 use modutils_tests::little_kernel;
 use testkit::{INDEX_HEADER, TestRoot, index};
@@ -15,7 +15,7 @@ fn made_of(root: u32, nodes: &[&[u8]]) -> Vec<u8> {
     [&INDEX_HEADER, root.to_be_bytes().as_slice(), &nodes.concat()].concat()
 }
 
-/// Nodes that lead to themselves, to each other, and to two others each of which leads to two others.
+/// Nodes that refer to themselves, to each other, and to two nodes each of which refers to two more.
 fn tangled() -> Vec<Vec<u8>> {
     let itself = HAS_CHILDREN | ROOT;
     let own = itself.to_be_bytes();
@@ -32,7 +32,7 @@ fn tangled() -> Vec<Vec<u8>> {
         made_of(itself, &[b"\x01\xff", &own.repeat(255)]),
         made_of(itself, &[b"*+", &(HAS_CHILDREN | (ROOT + 10)).to_be_bytes(), &own, b"ab", &own, &own]),
         made_of(itself, &[&tree]),
-        // A prefix that each round makes longer.
+        // A prefix that becomes longer in each round.
         made_of(other, &[&long, b"**", &other.to_be_bytes()]),
         made_of(HAS_VALUES | ROOT, &[&u32::MAX.to_be_bytes(), &[0; 100]]),
         made_of(HAS_VALUES | ROOT, &[&20_000_u32.to_be_bytes(), &[0; 100_000]]),
@@ -51,7 +51,7 @@ const FILES: [&str; 5] = [
 ];
 
 #[test]
-fn nodes_that_lead_to_each_other_end_every_walk() {
+fn walks_end_on_nodes_that_refer_to_each_other() {
     let root = little_kernel();
     for (number, bytes) in tangled().iter().enumerate() {
         for file in FILES {
@@ -68,7 +68,7 @@ fn nodes_that_lead_to_each_other_end_every_walk() {
             }
             bounded(&root, 100, "modinfo", &["-n", "fs-nothing"]);
         }
-        // A dump goes everywhere, and says where it could not.
+        // A dump visits all nodes, and reports those it cannot read.
         root.ours("depmod", &[]).succeeds();
         root.write_module_file("modules.alias.bin", bytes);
         let run = bounded(&root, 100, "modprobe", &["-c"]);

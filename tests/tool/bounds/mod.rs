@@ -1,4 +1,4 @@
-//! What a file may hold is bounded by nothing but its writer's malice; what a tool takes for it is bounded here.
+//! A malicious file can contain anything; these tests limit the time and memory that a tool spends on it.
 //!
 //! Every run has bounds of memory (address space) and of processor time. The time only detects a tool that would never
 //! end: the machine may be slow.
@@ -14,7 +14,7 @@ use testkit::{Run, Side, TestRoot};
 /// Seconds of processor time.
 const SECONDS: u32 = 20;
 
-/// Runs one of our tools with an address space of so many MiB. It must end by itself, with 0 or 1.
+/// Runs one of our tools with an address space of so many MiB. It must exit with 0 or 1.
 #[track_caller]
 fn bounded(root: &TestRoot, mebibytes: u32, tool: &str, args: &[&str]) -> Run {
     let quoted = |arg: &&str| format!(" '{}'", arg.replace('\'', "'\\''"));

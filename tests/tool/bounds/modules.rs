@@ -1,4 +1,4 @@
-//! Module files that hold more than they should, or say so.
+//! Module files that contain more than they should, or claim to.
 
 use modutils_tests::{add_ordered, module};
 use testkit::{Arch, Compression, Crc, Section, TestRoot};
@@ -44,7 +44,7 @@ fn a_decompression_bomb_in_a_tree_is_named_and_the_others_are_indexed() {
 }
 
 /// 65,280 is the first number that the header cannot hold, and the null section, the symbol table and two string tables
-/// are there without being asked for.
+/// are always added.
 #[test]
 fn modules_may_have_as_many_sections_as_they_like() {
     let root = TestRoot::new();
@@ -78,7 +78,7 @@ fn a_number_of_sections_beyond_the_file_is_an_error() {
     }
 }
 
-/// Where the content of a section of a 64-bit little-endian module is.
+/// The offset of a section's content in a 64-bit little-endian module.
 fn content(bytes: &[u8], name: &[u8]) -> std::ops::Range<usize> {
     let number = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes")) as usize;
     let short = |at: usize| usize::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]));
@@ -110,7 +110,7 @@ fn string_tables_without_an_end_are_errors_that_name_file_and_section() {
         root.write_module_file("kernel/open.ko", bytes);
         let run = bounded(&root, 100, "depmod", &["-n"]).succeeds();
         let path = format!("/{}", root.module_path("kernel/open.ko"));
-        // Exports have their names in the symbol table where it has their CRCs, and nobody asks the strings.
+        // If the symbol table has the exports and their CRCs, the strings are not read.
         let nobody_asks = section == b"__ksymtab_strings";
         assert!(nobody_asks || (run.err().contains(&path) && run.err().contains(named)), "{named}: {run:?}");
         bounded(&root, 100, "modinfo", &[&path]);

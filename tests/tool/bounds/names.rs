@@ -8,7 +8,7 @@ use super::bounded;
 const NAMES: [&str; 8] = ["../../../etc/passwd", "..", ".", "/etc/passwd", "a/b", "*", "[", "a\nb"];
 
 #[test]
-fn a_name_given_by_a_person_is_no_path() {
+fn a_name_on_the_command_line_is_not_a_path() {
     let root = little_kernel();
     root.ours("depmod", &[]).succeeds();
     root.write("etc/passwd", "");
@@ -27,9 +27,9 @@ fn a_name_given_by_a_person_is_no_path() {
     bounded(&root, 60, "rmmod", &[&long]).fails();
 }
 
-/// What an index says is a module's name is not taken for a way out of /sys/module.
+/// A module's name in an index is not used as a path out of /sys/module.
 #[test]
-fn a_name_in_an_index_leads_nowhere_else() {
+fn a_name_in_an_index_cannot_leave_sys_module() {
     let root = little_kernel();
     root.ours("depmod", &[]).succeeds();
     root.write("tmp/initstate", "live\n");
@@ -64,7 +64,7 @@ fn names_in_module_files_are_words_in_the_indexes() {
 }
 
 #[test]
-fn a_nul_byte_in_a_list_of_the_kernels_build_ends_no_more_than_its_line() {
+fn a_nul_byte_in_a_list_of_the_kernels_build_only_ends_its_line() {
     let root = little_kernel();
     root.write_module_file("modules.builtin", b"kernel/\0fs/inside.ko\nkernel/fs/other.ko\n\0\n");
     root.write_module_file("modules.order", b"kernel/lib/base.ko\0\nkernel/lib/helper.ko\n\0");

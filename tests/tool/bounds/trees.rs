@@ -1,4 +1,4 @@
-//! Module trees that are deep, or have more ways to a file than files.
+//! Module trees that are deep, or have very many paths to a file.
 
 use modutils_tests::little_kernel;
 
@@ -6,7 +6,7 @@ use super::bounded;
 
 /// Deeper than a path may be long, by parts that are each short enough.
 #[test]
-fn a_very_deep_directory_is_walked_as_far_as_paths_go() {
+fn a_very_deep_directory_is_walked_up_to_the_path_limit() {
     let root = little_kernel();
     let mut directory = root.path().join(root.module_path("kernel"));
     for _ in 0..1500 {
@@ -21,7 +21,7 @@ fn a_very_deep_directory_is_walked_as_far_as_paths_go() {
 
 /// Thirty directories, each with two links to the next: a billion ways to the last one.
 #[test]
-fn a_directory_with_very_many_ways_to_it_is_not_entered_by_all_of_them() {
+fn a_directory_with_very_many_paths_is_not_entered_by_all_of_them() {
     let root = little_kernel();
     for level in 0..30 {
         let next = format!("/{}", root.module_path(&format!("kernel/l{}", level + 1)));
