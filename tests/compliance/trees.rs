@@ -222,7 +222,7 @@ mod debian_13_amd64_gz {
         assert_eq!(gz.names(), twin.names());
         let mut ours = gz.ours.files.clone();
         let mut theirs = twin.theirs.files.clone();
-        // Its keys are the same, its values hold file names: modules.dep says as much.
+        // Its keys are the same, its values hold file names: modules.dep is compared instead.
         ours.remove("modules.dep.bin");
         theirs.remove("modules.dep.bin");
         let dep = plain(&ours["modules.dep"]);

@@ -3,7 +3,7 @@
 //! cargo-fuzz builds them with stable Rust: without a sanitizer it needs no unstable flag, and the library has no
 //! unsafe code for one to watch. We run the programs it makes ourselves, to count their executions and their
 //! processor time. What they learn is kept in the cache, in `fuzz/`: `corpus/` grows, `seeds/` is rewritten from
-//! testkit, `findings/` keeps the inputs that a target failed on, `logs/` what it said.
+//! testkit, `findings/` keeps the inputs that a target failed on, `logs/` its output.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! What the tests work on: the kernels' module trees, the packaged kmods, the guest's shell. What cannot be had keeps no
-//! other test from running: the tests that need it fail by name, or are skipped where it is optional.
+//! The inputs of the tests: the kernels' module trees, the packaged kmods, the guest's shell. If one is unavailable, the
+//! tests that need it fail by name, or are skipped if it is optional; all others run.
 
 use std::io::Write;
 use std::path::Path;

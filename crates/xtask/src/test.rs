@@ -4,10 +4,10 @@
 //! it work on a kernel; then the checks of the source; finally what needs a kernel of our own. `--quick` is for
 //! contributors between changes: it boots no machine and downloads only crates.
 //!
-//! The tests of the tools run the static release binary, the one that people get. Environment variables say what
-//! there is: `MODUTILS_KMOD` names the binary, `MODUTILS_CACHE` the cache, `MODUTILS_FULL=1` asks for every module tree whole,
-//! `MODUTILS_MISSING` names the list of what could not be had, and `MODUTILS_SKIPPED` the file in which a test says that
-//! it did without, see `testkit::cache`.
+//! The tests of the tools run the static release binary, the one that users get. Environment variables configure them:
+//! `MODUTILS_KMOD` names the binary, `MODUTILS_CACHE` the cache, `MODUTILS_FULL=1` requests every module tree completely,
+//! `MODUTILS_MISSING` names the list of what is unavailable, and `MODUTILS_SKIPPED` the file in which tests record that
+//! they were skipped, see `testkit::cache`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -283,8 +283,8 @@ impl Case {
     }
 }
 
-/// A command line split at blanks. `@` stands for the directory of the modules, `\s` for a blank, `\e` for nothing at
-/// all (an empty argument), `\n` for a new line and `\xNN` for a byte.
+/// Splits a command line at blanks. `@` is the directory of the modules, `\s` a blank, `\e` nothing (for an empty
+/// argument), `\n` a new line and `\xNN` a byte.
 pub(crate) fn words(line: &str) -> Vec<Vec<u8>> {
     line.split(' ')
         .filter(|word| !word.is_empty())

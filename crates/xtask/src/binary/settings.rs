@@ -105,7 +105,7 @@ struct Built {
     functions: Vec<String>,
 }
 
-/// Builds in a directory of its own, so that the other stages need not compile again.
+/// Builds in a separate directory, so that the other stages need not compile again.
 fn build(what: &str, variables: &[(&str, &str)]) -> Result<Built> {
     let target = Target::Amd64.triple();
     let directory: PathBuf = cargo::target_directory().join("variables");
