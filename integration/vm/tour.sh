@@ -17,21 +17,21 @@ typed() {
     "$tool" "$@" 2>&1 | cat
 }
 
-# tell TEXT: the sentence above the next commands.
-tell() { echo "@@tell $*"; }
+# text TEXT: the sentence above the next commands.
+text() { echo "@@text $*"; }
 
-tell "depmod writes the indexes; modprobe then resolves names and device aliases, with their dependencies:"
+text "depmod writes the indexes; modprobe then resolves names and device aliases, with their dependencies:"
 typed depmod
 typed modprobe -D vfat
 typed modprobe -R virtio:d00000004v00001AF4
-tell "If a request fails, the tools report the cause:"
+text "If a request fails, the tools report the cause:"
 typed insmod dummy-6.1.ko
 /sbin/modprobe vfat
 typed rmmod fat
 typed modprobe vfaat
-tell "Would a module load? \`kmod check\` finds out without loading it:"
+text "Would a module load? \`kmod check\` finds out without loading it:"
 typed kmod check dummy.ko
-tell "And for programs:"
+text "And for programs:"
 echo "@@json modinfo --json vfat"
 /sbin/modinfo --json vfat
 echo "@@end json"

@@ -8,13 +8,13 @@ use testkit::{ModuleBuilder, TestRoot, surroundings};
 const COMPLETIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../bins/kmod/completions");
 
 /// A tree with two modules, and a directory for PATH that has the tools.
-struct Desk {
+struct ShellFixture {
     root: TestRoot,
     tools: PathBuf,
 }
 
-impl Desk {
-    fn new() -> Desk {
+impl ShellFixture {
+    fn new() -> ShellFixture {
         let root = TestRoot::new();
         let module = ModuleBuilder::new("snd_hda_intel").modinfo("license", "GPL");
         let module = module.modinfo("parm", "index:Index value").modinfo("parmtype", "index:int");
@@ -25,11 +25,11 @@ impl Desk {
         for tool in ["depmod", "insmod", "kmod", "lsmod", "modinfo", "modprobe", "rmmod"] {
             std::os::unix::fs::symlink(testkit::under_test::kmod(), tools.join(tool)).unwrap();
         }
-        let desk = Desk { root, tools };
-        let base = desk.base();
-        let made = desk.command("depmod").args(["-b", &base, desk.root.version()]).status().unwrap();
+        let shell = ShellFixture { root, tools };
+        let base = shell.base();
+        let made = shell.command("depmod").args(["-b", &base, shell.root.version()]).status().unwrap();
         assert!(made.success());
-        desk
+        shell
     }
 
     fn base(&self) -> String {
@@ -109,62 +109,62 @@ impl Desk {
 
 #[test]
 fn modules_are_completed_in_the_spelling_begun() {
-    let desk = Desk::new();
-    for (shell, found) in desk.in_all(&desk.modprobe("snd-")) {
-        assert_eq!(found, ["snd-hda_intel", "snd-seq"], "{shell}");
+    let shell = ShellFixture::new();
+    for (program, found) in shell.in_all(&shell.modprobe("snd-")) {
+        assert_eq!(found, ["snd-hda_intel", "snd-seq"], "{program}");
     }
 }
 
 #[test]
 fn parameters_of_the_module_are_completed_after_it() {
-    let desk = Desk::new();
-    for (shell, found) in desk.in_all(&desk.modprobe("snd-hda-intel ")) {
-        assert_eq!(found, ["index=", "probe="], "{shell}");
+    let shell = ShellFixture::new();
+    for (program, found) in shell.in_all(&shell.modprobe("snd-hda-intel ")) {
+        assert_eq!(found, ["index=", "probe="], "{program}");
     }
 }
 
 #[test]
 fn options_are_completed() {
-    let desk = Desk::new();
-    for (shell, found) in desk.in_all("modprobe --show-d") {
-        assert_eq!(found, ["--show-depends"], "{shell}");
+    let shell = ShellFixture::new();
+    for (program, found) in shell.in_all("modprobe --show-d") {
+        assert_eq!(found, ["--show-depends"], "{program}");
     }
 }
 
 #[test]
 fn kernels_are_completed_where_one_is_asked_for() {
-    let desk = Desk::new();
-    let version = desk.root.version();
-    for (shell, found) in desk.in_all(&format!("modinfo -b {} -k ", desk.base())) {
-        assert_eq!(found, [version], "{shell}");
+    let shell = ShellFixture::new();
+    let version = shell.root.version();
+    for (program, found) in shell.in_all(&format!("modinfo -b {} -k ", shell.base())) {
+        assert_eq!(found, [version], "{program}");
     }
 }
 
 #[test]
 fn commands_of_kmod_are_completed() {
-    let desk = Desk::new();
-    for (shell, found) in desk.in_all("kmod stat") {
-        assert_eq!(found, ["static-nodes"], "{shell}");
+    let shell = ShellFixture::new();
+    for (program, found) in shell.in_all("kmod stat") {
+        assert_eq!(found, ["static-nodes"], "{program}");
     }
 }
 
 #[test]
 fn files_are_completed_by_the_shell() {
-    let desk = Desk::new();
-    desk.root.write("here.ko", "");
-    for (shell, found) in desk.in_all("insmod her") {
-        assert_eq!(found, ["here.ko"], "{shell}");
+    let shell = ShellFixture::new();
+    shell.root.write("here.ko", "");
+    for (program, found) in shell.in_all("insmod her") {
+        assert_eq!(found, ["here.ko"], "{program}");
     }
 }
 
 #[test]
 fn loaded_modules_are_completed_for_removal() {
-    let desk = Desk::new();
+    let shell = ShellFixture::new();
     let loaded = std::fs::read_to_string("/proc/modules").unwrap_or_default();
     let mut loaded: Vec<String> =
         loaded.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect();
     loaded.sort();
     for line in ["rmmod ", "modprobe -r "] {
-        assert_eq!(desk.bash(line), loaded, "{line}");
+        assert_eq!(shell.bash(line), loaded, "{line}");
     }
 }

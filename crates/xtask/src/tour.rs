@@ -108,9 +108,9 @@ fn tour(cache: &Cache, binary: &Path) -> Result<(String, String)> {
 fn markdown(lines: &[String]) -> Result<String> {
     let mut text = String::new();
     let mut open = false;
-    let mut lines = lines.iter().skip_while(|line| !line.starts_with("@@tell "));
+    let mut lines = lines.iter().skip_while(|line| !line.starts_with("@@text "));
     while let Some(line) = lines.next() {
-        if let Some(documented) = line.strip_prefix("@@tell ") {
+        if let Some(documented) = line.strip_prefix("@@text ") {
             text.push_str(if open { "```\n" } else { "" });
             text.push_str(&format!("\n{documented}\n\n```\n"));
             open = true;
@@ -168,11 +168,11 @@ mod tests {
     fn commands_appear_below_their_explanation() {
         let lines = [
             "[    1.2] Linux",
-            "@@tell See:",
+            "@@text See:",
             "$ lsmod",
             "[   43.8] BUG",
             "Module",
-            "@@tell And:",
+            "@@text And:",
             "$ kmod",
             "@@ end",
         ];

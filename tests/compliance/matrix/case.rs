@@ -98,7 +98,7 @@ pub(crate) enum Claim {
     /// It succeeds or is killed for hanging.
     DoesNotFail,
     /// Standard error contains this.
-    Says(&'static str),
+    Reports(&'static str),
     /// A message complains about a line of configuration: `FILE line N`.
     Complains(&'static str),
     /// The cause follows a message, indented.

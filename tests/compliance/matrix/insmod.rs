@@ -18,12 +18,12 @@ fn options() -> Vec<Case> {
             .step(Step::FinitFails(Errno::ENOSYS)),
         combined("insmod --force", "with parameters", "-f @/both.ko depth=1"),
         combined("insmod --force", "on a compressed file", "-f @/packed_xz.ko.xz"),
-        works("insmod --syslog", "says nothing of success", "--syslog @/alone.ko"),
+        works("insmod --syslog", "prints nothing on success", "--syslog @/alone.ko"),
         fails("insmod --syslog", "logs the error", "--syslog @/foreign.ko"),
         fails("insmod --syslog", "logs a missing file", "-s /nowhere.ko"),
         combined("insmod --syslog", "when there is no log", "-s /nowhere.ko").step(Step::NoLog),
         combined("insmod --syslog", "with -v", "-s -v @/alone.ko"),
-        works("insmod --verbose", "says what it does", "--verbose @/alone.ko"),
+        works("insmod --verbose", "prints what it does", "--verbose @/alone.ko"),
         fails("insmod --verbose", "and fails", "--verbose @/foreign.ko"),
         combined("insmod --verbose", "three times", "-vvv @/alone.ko depth=1"),
         works("insmod --version", "prints the version", "--version").compare(Compare::Version),
@@ -54,8 +54,8 @@ fn files() -> Vec<Case> {
         fails("insmod file", "that is a directory", "/tmp"),
         fails("insmod file", "that is empty", "/tmp/empty.ko").file("tmp/empty.ko", "").differs(
             Row::BrokenFile,
-            &[Claim::Exit(1), Claim::Says("Invalid parameters"), Claim::Says("the file is empty")],
-            &[Claim::Exit(1), Claim::Says("Invalid parameters")],
+            &[Claim::Exit(1), Claim::Reports("Invalid parameters"), Claim::Reports("the file is empty")],
+            &[Claim::Exit(1), Claim::Reports("Invalid parameters")],
         ),
         fails("insmod file", "that is a text", "@/broken.ko"),
         fails("insmod file", "that is a name without a file", "alone"),
@@ -64,15 +64,15 @@ fn files() -> Vec<Case> {
             .bytes("tmp/cut.ko.xz", *b"\xfd7zXZ\0\0\x01")
             .differs(
                 Row::BrokenFile,
-                &[Claim::Exit(1), Claim::Says("cut short")],
-                &[Claim::Exit(1), Claim::Says("Invalid parameters")],
+                &[Claim::Exit(1), Claim::Reports("cut short")],
+                &[Claim::Exit(1), Claim::Reports("Invalid parameters")],
             ),
         fails("insmod file", "that is a cut zstd frame", "/tmp/cut.ko.zst")
             .bytes("tmp/cut.ko.zst", *b"\x28\xb5\x2f\xfd\x04")
             .differs(
                 Row::BrokenFile,
-                &[Claim::Exit(1), Claim::Says("cut short")],
-                &[Claim::Exit(1), Claim::Says("Invalid parameters")],
+                &[Claim::Exit(1), Claim::Reports("cut short")],
+                &[Claim::Exit(1), Claim::Reports("Invalid parameters")],
             ),
         fails("insmod file", "that is cut ELF", "/tmp/cut.ko")
             .bytes("tmp/cut.ko", *b"\x7fELF\x02\x01\x01\0\0\0"),
@@ -163,7 +163,7 @@ fn getopt() -> Vec<Case> {
         fails("insmod getopt", "an option of master", "--force-vermagic @/foreign.ko").differs(
             Row::MasterOptions,
             &[Claim::Loaded("foreign")],
-            &[Claim::Exit(1), Claim::Says("unrecognized option")],
+            &[Claim::Exit(1), Claim::Reports("unrecognized option")],
         ),
         combined("insmod getopt", "POSIXLY_CORRECT", "@/alone.ko -v").env("POSIXLY_CORRECT", "1"),
         combined("insmod getopt", "--", "-- @/alone.ko"),
@@ -171,7 +171,7 @@ fn getopt() -> Vec<Case> {
             .env("MODPROBE_OPTIONS", "-v -x"),
         combined("insmod getopt", "under another name", "@/alone.ko").step(Step::Name("insmod.new")).differs(
             Row::OtherName,
-            &[Claim::Exit(1), Claim::Says("invalid command")],
+            &[Claim::Exit(1), Claim::Reports("invalid command")],
             &[Claim::Exit(1), Claim::Silent],
         ),
         combined("insmod getopt", "by a path", "--nonsense").step(Step::Name("/somewhere/insmod")),

@@ -159,7 +159,7 @@ fn refute(claim: &Claim, seen: &Observed) -> Option<String> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let (holds, is) = match claim {
         Claim::Exit(code) => (seen.outcome.status.code() == Some(*code), ended(seen)),
-        Claim::Says(what) => (seen.messages().contains(what), seen.messages()),
+        Claim::Reports(what) => (seen.messages().contains(what), seen.messages()),
         Claim::DoesNotFail => (seen.outcome.status.code().is_none_or(|code| code == 0), ended(seen)),
         Claim::Complains(what) => {
             (seen.complaints().iter().any(|line| line == what), seen.complaints().join("; "))

@@ -64,7 +64,7 @@ fn static_nodes() -> Vec<Case> {
             .dir(devname)
             .differs(
                 Row::BrokenFile,
-                &[Claim::Exit(1), Claim::Says("Is a directory")],
+                &[Claim::Exit(1), Claim::Reports("Is a directory")],
                 &[Claim::Exit(0), Claim::Silent],
             ),
         combined("kmod static-nodes", "an argument", "static-nodes more"),
@@ -81,13 +81,13 @@ fn static_nodes() -> Vec<Case> {
             .differs(
                 Row::BrokenFile,
                 &[Claim::Exit(0), Claim::Silent],
-                &[Claim::Exit(1), Claim::Says("invalid devname entry")],
+                &[Claim::Exit(1), Claim::Reports("invalid devname entry")],
             ),
         combined("kmod static-nodes", "numbers too large", "static-nodes")
             .file(devname, "a b c4294967295:4294967296\\na b c-1:2\\n")
             .differs(
                 Row::BrokenFile,
-                &[Claim::Exit(1), Claim::Says("invalid devname entry")],
+                &[Claim::Exit(1), Claim::Reports("invalid devname entry")],
                 &[Claim::Exit(0), Claim::Silent],
             ),
         combined("kmod static-nodes", "a pipe that nobody reads", "static-nodes").step(Step::BrokenPipe),
@@ -114,16 +114,16 @@ fn static_nodes() -> Vec<Case> {
             .file("tmp/file", "x")
             .differs(
                 Row::BrokenFile,
-                &[Claim::Exit(1), Claim::Says("File exists")],
-                &[Claim::Exit(1), Claim::Says("Success")],
+                &[Claim::Exit(1), Claim::Reports("File exists")],
+                &[Claim::Exit(1), Claim::Reports("Success")],
             ),
         fails("kmod --output", "without a value", "static-nodes --output"),
         fails("kmod --output", "in a file's place", "static-nodes -o /dev/file/x")
             .file("dev/file", "")
             .differs(
                 Row::BrokenFile,
-                &[Claim::Exit(1), Claim::Says("File exists")],
-                &[Claim::Exit(1), Claim::Says("Success")],
+                &[Claim::Exit(1), Claim::Reports("File exists")],
+                &[Claim::Exit(1), Claim::Reports("Success")],
             ),
         combined("kmod --output", "with --format", "static-nodes -o /tmp/nodes -f tmpfiles"),
         combined("kmod --output", "without the input", "static-nodes -o /tmp/nodes").delete(devname),
@@ -153,7 +153,7 @@ fn dispatch() -> Vec<Case> {
             .compare(Compare::HelpAfterError)
             .differs(
                 Row::OtherName,
-                &[Claim::Exit(1), Claim::Says("missing command")],
+                &[Claim::Exit(1), Claim::Reports("missing command")],
                 &[Claim::Exit(1), Claim::Silent],
             ),
         combined("kmod command", "called nothing", "list").chain().step(Step::Name("")).differs(

@@ -100,19 +100,19 @@ fn commands() -> Vec<Case> {
             .config("install alone kill -9 $$\\n")
             .differs(
                 Row::KilledCommand,
-                &[Claim::Exit(1), Claim::Says("signal")],
+                &[Claim::Exit(1), Claim::Reports("signal")],
                 &[Claim::Exit(0), Claim::Silent],
             ),
         combined("modprobe install", "hung up on", "alone").config("install alone kill -HUP $$\\n").differs(
             Row::KilledCommand,
-            &[Claim::Exit(1), Claim::Says("signal")],
+            &[Claim::Exit(1), Claim::Reports("signal")],
             &[Claim::Exit(0), Claim::Silent],
         ),
         combined("modprobe install", "a dependency's is killed", "middle")
             .config("install lower kill -9 $$\\n")
             .differs(
                 Row::KilledCommand,
-                &[Claim::Exit(1), Claim::Says("signal"), Claim::Loaded("")],
+                &[Claim::Exit(1), Claim::Reports("signal"), Claim::Loaded("")],
                 &[Claim::Exit(1)],
             ),
         combined("modprobe install", "with a softdep", "alone")
@@ -172,7 +172,7 @@ fn commands() -> Vec<Case> {
             .loaded("alone")
             .differs(
                 Row::KilledCommand,
-                &[Claim::Exit(1), Claim::Says("remove command")],
+                &[Claim::Exit(1), Claim::Reports("remove command")],
                 &[Claim::Exit(0), Claim::Silent],
             ),
         combined("modprobe remove", "in use", "-r alone")

@@ -15,7 +15,7 @@ fn environment() -> Vec<Case> {
             .differs(
                 Row::BlankOptions,
                 &[Claim::Prints("insmod @/alone.ko \n")],
-                &[Claim::Exit(1), Claim::Says("Module  not found")],
+                &[Claim::Exit(1), Claim::Reports("Module  not found")],
             ),
         works("modprobe $MODPROBE_OPTIONS", "quoted", "-D alone")
             .env("MODPROBE_OPTIONS", "-C '/tmp/a b'")
@@ -28,7 +28,7 @@ fn environment() -> Vec<Case> {
         works("modprobe $MODPROBE_OPTIONS", "blanks only", "alone").env("MODPROBE_OPTIONS", "   ").differs(
             Row::BlankOptions,
             &[Claim::Loaded("alone")],
-            &[Claim::Exit(1), Claim::Says("Module  not found")],
+            &[Claim::Exit(1), Claim::Reports("Module  not found")],
         ),
         fails("modprobe $MODPROBE_OPTIONS", "an unknown option", "alone")
             .env("MODPROBE_OPTIONS", "--nonsense"),
@@ -114,7 +114,7 @@ fn cmdline() -> Vec<Case> {
         fails(parameters, "no module", "-c").cmdline(".x=1 .=2 =3 . .. alone.y=4").quietly(),
         fails(parameters, "an unmatched bracket", "-c").cmdline("al[one.x=1 lower.y=2").differs(
             Row::UnreadableConfig,
-            &[Claim::Exit(0), Claim::Says("al[one")],
+            &[Claim::Exit(0), Claim::Reports("al[one")],
             &[Claim::Exit(0), Claim::Silent],
         ),
         fails(parameters, "an empty line", "-c").cmdline("").quietly(),

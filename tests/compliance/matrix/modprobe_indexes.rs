@@ -17,15 +17,15 @@ pub(crate) fn cases() -> Vec<Case> {
             .file(&file("modules.dep.bin"), "this is no index at all\\n")
             .differs(
                 Row::BrokenFile,
-                &[Claim::Exit(1), Claim::Says("not found in directory")],
-                &[Claim::Exit(1), Claim::Says("check fail")],
+                &[Claim::Exit(1), Claim::Reports("not found in directory")],
+                &[Claim::Exit(1), Claim::Reports("check fail")],
             ),
         fails("modprobe modules.dep", "the index is of another version", "upper")
             .bytes(&file("modules.dep.bin"), *b"\xb0\x07\xf4\x57\x00\x03\x00\x01\x00\x00\x00\x0c\0\0\0\0")
             .differs(
                 Row::BrokenFile,
-                &[Claim::Exit(1), Claim::Says("not found in directory")],
-                &[Claim::Exit(1), Claim::Says("check fail")],
+                &[Claim::Exit(1), Claim::Reports("not found in directory")],
+                &[Claim::Exit(1), Claim::Reports("check fail")],
             ),
         without(
             combined("modprobe modules.dep", "a path without the index", "@/alone.ko"),
@@ -81,6 +81,6 @@ pub(crate) fn cases() -> Vec<Case> {
 
 /// Not found, for a reason that ours reports in the next line.
 fn explained(case: Case) -> Case {
-    let claims = [Claim::Exit(1), Claim::Says("FATAL: Module alone not found in directory /lib/modules/")];
+    let claims = [Claim::Exit(1), Claim::Reports("FATAL: Module alone not found in directory /lib/modules/")];
     case.differs(Row::Cause, &[claims[0], claims[1], Claim::Explains], &claims)
 }

@@ -169,7 +169,7 @@ fn force() -> Vec<Case> {
 
 fn dry_run() -> Vec<Case> {
     vec![
-        works("modprobe --dry-run", "with -v says what it would do", "-v --dry-run upper"),
+        works("modprobe --dry-run", "with -v prints what it would do", "-v --dry-run upper"),
         works("modprobe --dry-run", "with -v, parameters", "-nv upper depth=1"),
         fails("modprobe --dry-run", "unknown", "--dry-run unheard-of"),
         fails("modprobe --dry-run", "unknown and quiet", "-nq unheard-of"),
@@ -238,16 +238,16 @@ fn names() -> Vec<Case> {
         fails("modprobe name", "whose dependency is refused", "upper").refuse("lower", Errno::ENODEV),
         fails("modprobe name", "whose file is gone", "gone").differs(
             Row::BrokenFile,
-            &[Claim::Exit(1), Claim::Says("gone.ko: No such file or directory")],
-            &[Claim::Exit(1), Claim::Says("Unknown symbol in module")],
+            &[Claim::Exit(1), Claim::Reports("gone.ko: No such file or directory")],
+            &[Claim::Exit(1), Claim::Reports("Unknown symbol in module")],
         ),
         fails("modprobe name", "very long", &"x".repeat(5000)),
         fails("modprobe name", "with a slash", "kernel/alone"),
         fails("modprobe name", "upper case", "ALONE"),
         combined("modprobe name", "whose dependency's file is gone", "needs_gone").differs(
             Row::MissingDependency,
-            &[Claim::Exit(1), Claim::Says("gone.ko"), Claim::Loaded("")],
-            &[Claim::Says("needs_gone")],
+            &[Claim::Exit(1), Claim::Reports("gone.ko"), Claim::Loaded("")],
+            &[Claim::Reports("needs_gone")],
         ),
         combined("modprobe name", "whose dependency's file is gone and which is loaded", "needs_gone")
             .loaded("gone"),
@@ -266,7 +266,7 @@ fn names() -> Vec<Case> {
             .refuse("twin_a", Errno::ENODEV)
             .differs(
                 Row::SeveralTargets,
-                &[Claim::Exit(1), Claim::Says("twin_a"), Claim::Loaded("twin_b")],
+                &[Claim::Exit(1), Claim::Reports("twin_a"), Claim::Loaded("twin_b")],
                 &[Claim::Exit(0), Claim::Loaded("twin_b")],
             ),
         combined("modprobe name", "the last of two targets is refused", "twins:1")
@@ -315,8 +315,8 @@ fn names() -> Vec<Case> {
             .file("tmp/no.module.here", "x")
             .differs(
                 Row::BrokenFile,
-                &[Claim::Exit(1), Claim::Says("Invalid argument"), Claim::Says("not a module")],
-                &[Claim::Exit(1), Claim::Says("Invalid argument")],
+                &[Claim::Exit(1), Claim::Reports("Invalid argument"), Claim::Reports("not a module")],
+                &[Claim::Exit(1), Claim::Reports("Invalid argument")],
             ),
     ]
 }
@@ -351,8 +351,8 @@ fn kernel() -> Vec<Case> {
             .bytes("lib/modules/6.12.0-fake/kernel/packed_xz.ko.xz", *b"\xfd7zXZ\0\0\x01")
             .differs(
                 Row::BrokenFile,
-                &[Claim::Exit(1), Claim::Says("cut short")],
-                &[Claim::Exit(1), Claim::Says("Invalid argument")],
+                &[Claim::Exit(1), Claim::Reports("cut short")],
+                &[Claim::Exit(1), Claim::Reports("Invalid argument")],
             ),
         fails("modprobe compression", "a cut stream that the kernel reads", "packed_xz")
             .step(Step::Decompresses(Compression::Xz))

@@ -26,7 +26,7 @@ fn voice() -> Vec<Case> {
             .loaded("alone"),
         combined("modprobe --quiet", "with a failing command", "-q alone").config("install alone exit 2\\n"),
         combined("modprobe --quiet", "with -R", "-q -R unheard-of"),
-        works("modprobe --verbose", "says what it does", "--verbose upper"),
+        works("modprobe --verbose", "prints what it does", "--verbose upper"),
         works("modprobe --verbose", "removing", "-v -r upper").chain(),
         works("modprobe --verbose", "what is loaded", "-v alone").loaded("alone"),
         fails("modprobe --verbose", "unknown", "--verbose unheard-of"),
@@ -41,7 +41,7 @@ fn voice() -> Vec<Case> {
 
 fn syslog() -> Vec<Case> {
     vec![
-        works("modprobe --syslog", "says nothing of success", "--syslog alone"),
+        works("modprobe --syslog", "prints nothing on success", "--syslog alone"),
         works("modprobe --syslog", "with -v prints all the same", "-s -v alone"),
         fails("modprobe --syslog", "logs that it is unknown", "--syslog unheard-of"),
         fails("modprobe --syslog", "logs a refusal", "-s alone").refuse("alone", Errno::ENODEV),
@@ -114,7 +114,7 @@ fn helper() -> Vec<Case> {
             .step(Step::BrokenPipe)
             .differs(
                 Row::KilledCommand,
-                &[Claim::Exit(1), Claim::Says("signal")],
+                &[Claim::Exit(1), Claim::Reports("signal")],
                 &[Claim::Exit(0), Claim::Silent],
             ),
         combined("modprobe sigpipe", "-R", "-R twins:1").step(Step::BrokenPipe),

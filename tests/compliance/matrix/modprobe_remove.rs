@@ -28,13 +28,13 @@ fn remove() -> Vec<Case> {
             .chain()
             .loaded("alone"),
         fails("modprobe --remove", "the first is unknown", "-r unheard-of alone").loaded("alone"),
-        fails("modprobe --remove", "the kernel says EBUSY", "-r alone")
+        fails("modprobe --remove", "the kernel answers EBUSY", "-r alone")
             .loaded("alone")
             .keep("alone", Errno::EBUSY),
-        fails("modprobe --remove", "the kernel says EPERM", "-r alone")
+        fails("modprobe --remove", "the kernel answers EPERM", "-r alone")
             .loaded("alone")
             .keep("alone", Errno::EPERM),
-        fails("modprobe --remove", "the kernel says EAGAIN", "-r alone")
+        fails("modprobe --remove", "the kernel answers EAGAIN", "-r alone")
             .loaded("alone")
             .keep("alone", Errno::EAGAIN),
         fails("modprobe --remove", "being loaded", "-r alone").loaded("alone").state("alone", "coming"),
@@ -94,8 +94,11 @@ fn remove() -> Vec<Case> {
 /// What was asked for is done.
 const WELL: [Claim; 3] = [Claim::Exit(0), Claim::Silent, Claim::Loaded("")];
 /// The module went as an unused dependency of its holder, and then it is missed.
-const GONE: [Claim; 3] =
-    [Claim::Exit(1), Claim::Says("could not remove 'lower': No such file or directory"), Claim::Loaded("")];
+const GONE: [Claim; 3] = [
+    Claim::Exit(1),
+    Claim::Reports("could not remove 'lower': No such file or directory"),
+    Claim::Loaded(""),
+];
 
 fn holders() -> Vec<Case> {
     let of = "modprobe --remove-holders";
@@ -119,7 +122,11 @@ fn holders() -> Vec<Case> {
         fails(of, "the holder has a holder", "-r --remove-holders lower").chain().differs(
             Row::RemoveHolders,
             &WELL,
-            &[Claim::Exit(1), Claim::Loaded("upper middle lower"), Claim::Says("Module middle is in use.")],
+            &[
+                Claim::Exit(1),
+                Claim::Loaded("upper middle lower"),
+                Claim::Reports("Module middle is in use."),
+            ],
         ),
         fails(of, "unknown", "-r --remove-holders unheard-of"),
         fails(of, "unknown, without -r", "--remove-holders unheard-of"),
@@ -133,7 +140,7 @@ fn holders() -> Vec<Case> {
         pair(combined(of, "with -n -v", "-r --remove-holders -nv lower").differs(
             Row::RemoveHolders,
             &[Claim::Exit(0), Claim::Prints("rmmod middle\nrmmod lower\n"), Claim::Loaded("middle lower")],
-            &[Claim::Exit(1), Claim::Says("Module lower is in use.")],
+            &[Claim::Exit(1), Claim::Reports("Module lower is in use.")],
         )),
         pair(combined(of, "with -q, in use", "-rq --remove-holders lower")).users("middle", 1),
         combined(of, "with --first-time, not loaded", "-r --remove-holders --first-time lower"),
@@ -141,7 +148,7 @@ fn holders() -> Vec<Case> {
         combined(of, "of the middle", "-r --remove-holders middle").chain().differs(
             Row::RemoveHolders,
             &WELL,
-            &[Claim::Exit(1), Claim::Says("could not remove 'middle'"), Claim::Loaded("lower")],
+            &[Claim::Exit(1), Claim::Reports("could not remove 'middle'"), Claim::Loaded("lower")],
         ),
         pair(combined(of, "with -w", "-r --remove-holders -w 1000 lower").differs(
             Row::RemoveHolders,
@@ -199,7 +206,11 @@ fn wait() -> Vec<Case> {
         fails("modprobe --wait", "too short", "-r --wait 100 alone")
             .loaded("alone")
             .users("alone", 1)
-            .differs(Row::WaitTimeout, &[Claim::Exit(1), Claim::Says("modprobe: ")], &[Claim::DoesNotFail]),
+            .differs(
+                Row::WaitTimeout,
+                &[Claim::Exit(1), Claim::Reports("modprobe: ")],
+                &[Claim::DoesNotFail],
+            ),
         fails("modprobe --wait", "no time, in use", "-r -w 0 alone").loaded("alone").users("alone", 1),
         fails("modprobe --wait", "no number", "-r --wait soon alone").loaded("alone"),
         fails("modprobe --wait", "a number and more", "-r -w 10s alone").loaded("alone"),
@@ -215,7 +226,7 @@ fn wait() -> Vec<Case> {
         combined("modprobe --wait", "used by modules", "-r -w 100 lower")
             .chain()
             .compare(Compare::OursAlone)
-            .differs(Row::WaitTimeout, &[Claim::Exit(1), Claim::Says("modprobe: ")], &[]),
+            .differs(Row::WaitTimeout, &[Claim::Exit(1), Claim::Reports("modprobe: ")], &[]),
         combined("modprobe --wait", "and its dependencies", "-r -w 1000 upper").chain(),
         combined("modprobe --wait", "a dependency is used", "-r -w 300 upper").chain().users("lower", 1),
         combined("modprobe --wait", "a dependency is used for a while", "-r -w 1000 upper")
@@ -233,8 +244,8 @@ fn wait() -> Vec<Case> {
             .loaded("alone")
             .users("alone", 1)
             .compare(Compare::OursAlone)
-            .differs(Row::WaitTimeout, &[Claim::Exit(1), Claim::Says("modprobe: ")], &[]),
-        combined("modprobe --wait", "the kernel says no", "-r -w 100 alone")
+            .differs(Row::WaitTimeout, &[Claim::Exit(1), Claim::Reports("modprobe: ")], &[]),
+        combined("modprobe --wait", "the kernel refuses", "-r -w 100 alone")
             .loaded("alone")
             .keep("alone", Errno::EBUSY),
         combined("modprobe --wait", "twice, the last wins", "-r -w 5000 -w 0 alone")

@@ -60,7 +60,7 @@ fn aliases() -> Vec<Case> {
         works("modprobe --show-alias", "an alias", "--show-alias alone-alias").differs(
             Row::MasterOptions,
             &[Claim::Prints("alone\n"), Claim::Exit(0)],
-            &[Claim::Exit(1), Claim::Says("unrecognized option")],
+            &[Claim::Exit(1), Claim::Reports("unrecognized option")],
         ),
         works("modprobe --show-alias", "a modalias", "-R pci:v0001d0001"),
         works("modprobe --show-alias", "two targets", "-R twins:1"),
@@ -70,8 +70,8 @@ fn aliases() -> Vec<Case> {
         works("modprobe --show-alias", "an alias of built-in code", "-R inside-alias"),
         fails("modprobe --show-alias", "unknown", "--show-alias unheard-of").differs(
             Row::MasterOptions,
-            &[Claim::Exit(1), Claim::Says("not found in directory")],
-            &[Claim::Exit(1), Claim::Says("unrecognized option")],
+            &[Claim::Exit(1), Claim::Reports("not found in directory")],
+            &[Claim::Exit(1), Claim::Reports("unrecognized option")],
         ),
         fails("modprobe --show-alias", "takes no value", "--resolve-alias=1 x"),
         fails("modprobe --show-alias", "nothing given", "-R"),

@@ -100,22 +100,22 @@ fn directories() -> Vec<Case> {
             .file("tmp/real", "options alone x=1\\n"),
         fails(of, "a dangling link", "alone").link("/nowhere", "etc/modprobe.d/a.conf").differs(
             Row::UnreadableConfig,
-            &[Claim::Exit(0), Claim::Says("/etc/modprobe.d/a.conf")],
+            &[Claim::Exit(0), Claim::Reports("/etc/modprobe.d/a.conf")],
             &[Claim::Exit(0), Claim::Silent],
         ),
         fails(of, "a directory called *.conf", "alone").dir("etc/modprobe.d/a.conf").differs(
             Row::UnreadableConfig,
-            &[Claim::Exit(0), Claim::Says("/etc/modprobe.d/a.conf")],
+            &[Claim::Exit(0), Claim::Reports("/etc/modprobe.d/a.conf")],
             &[Claim::Exit(0), Claim::Silent],
         ),
         fails(of, "a link to itself", "alone").link("a.conf", "etc/modprobe.d/a.conf").differs(
             Row::UnreadableConfig,
-            &[Claim::Exit(0), Claim::Says("/etc/modprobe.d/a.conf")],
+            &[Claim::Exit(0), Claim::Reports("/etc/modprobe.d/a.conf")],
             &[Claim::Exit(0), Claim::Silent],
         ),
         fails(of, "unreadable, with -C", "-C /tmp/mine alone").link("mine", "tmp/mine").differs(
             Row::UnreadableConfig,
-            &[Claim::Exit(0), Claim::Says("/tmp/mine")],
+            &[Claim::Exit(0), Claim::Reports("/tmp/mine")],
             &[Claim::Exit(0), Claim::Silent],
         ),
         combined(of, "a dangling link masks nothing", "-D alone")
@@ -123,7 +123,7 @@ fn directories() -> Vec<Case> {
             .file("lib/modprobe.d/a.conf", "options alone x=1\\n")
             .differs(
                 Row::UnreadableConfig,
-                &[Claim::Prints("insmod @/alone.ko x=1 \n"), Claim::Says("/etc/modprobe.d/a.conf")],
+                &[Claim::Prints("insmod @/alone.ko x=1 \n"), Claim::Reports("/etc/modprobe.d/a.conf")],
                 &[Claim::Prints("insmod @/alone.ko x=1 \n"), Claim::Silent],
             ),
         combined(of, "a directory called *.conf masks nothing", "-D alone")
@@ -131,7 +131,7 @@ fn directories() -> Vec<Case> {
             .file("lib/modprobe.d/a.conf", "options alone x=1\\n")
             .differs(
                 Row::UnreadableConfig,
-                &[Claim::Prints("insmod @/alone.ko x=1 \n"), Claim::Says("/etc/modprobe.d/a.conf")],
+                &[Claim::Prints("insmod @/alone.ko x=1 \n"), Claim::Reports("/etc/modprobe.d/a.conf")],
                 &[Claim::Prints("insmod @/alone.ko x=1 \n"), Claim::Silent],
             ),
         combined(of, "other names are not read", "-D alone")

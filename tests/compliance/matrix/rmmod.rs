@@ -16,15 +16,15 @@ fn options() -> Vec<Case> {
         fails("rmmod --force", "does not remove what modules use", "--force lower").chain(),
         fails("rmmod --force", "does not remove built-in code", "--force inside"),
         combined("rmmod --force", "with -v", "-f -v alone").loaded("alone").users("alone", 1),
-        combined("rmmod --force", "the kernel says no", "-f alone")
+        combined("rmmod --force", "the kernel refuses", "-f alone")
             .loaded("alone")
             .keep("alone", Errno::EBUSY),
-        works("rmmod --syslog", "says nothing of success", "--syslog alone").loaded("alone"),
+        works("rmmod --syslog", "prints nothing on success", "--syslog alone").loaded("alone"),
         fails("rmmod --syslog", "logs the error", "--syslog alone"),
         fails("rmmod --syslog", "logs that it is in use", "-s lower").chain(),
         combined("rmmod --syslog", "with -v", "-sv alone").loaded("alone"),
         combined("rmmod --syslog", "logs each of several", "-s alone lower middle").chain(),
-        works("rmmod --verbose", "says what it does", "--verbose alone").loaded("alone"),
+        works("rmmod --verbose", "prints what it does", "--verbose alone").loaded("alone"),
         fails("rmmod --verbose", "and fails", "--verbose alone"),
         combined("rmmod --verbose", "of several", "-v upper middle lower").chain(),
         combined("rmmod --verbose", "three times", "-vvv alone").loaded("alone"),
@@ -92,14 +92,15 @@ fn kernel() -> Vec<Case> {
     let mut cases: Vec<Case> = kept
         .into_iter()
         .map(|errno| {
-            let mut case = fails("rmmod kernel", "says no", "alone").loaded("alone").keep("alone", errno);
-            case.what = format!("says no with {errno:?}");
+            let mut case =
+                fails("rmmod kernel", "the kernel refuses", "alone").loaded("alone").keep("alone", errno);
+            case.what = format!("the kernel refuses with {errno:?}");
             case
         })
         .collect();
     cases.extend([
         works("rmmod kernel", "removes", "dash-ed").loaded("dash_ed"),
-        combined("rmmod kernel", "says no to the first of two", "alone lower")
+        combined("rmmod kernel", "the kernel refuses the first of two", "alone lower")
             .loaded("alone")
             .loaded("lower")
             .keep("alone", Errno::EPERM),

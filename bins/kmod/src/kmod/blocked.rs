@@ -123,16 +123,21 @@ fn show_module(
 ) -> Status {
     // A name with a block is shown even if this kernel has no such module.
     let named = ModuleName::new(name);
-    let mut found = context.lookup_name(name).unwrap_or_default();
-    if found.is_empty() {
-        found = context.lookup(name).unwrap_or_default();
-    }
+    let by_name = context.lookup_name(name);
+    let found = match by_name {
+        Ok(found) if found.is_empty() => context.lookup(name),
+        by_name => by_name,
+    };
+    let (found, error) = match found {
+        Ok(found) => (found, None),
+        Err(error) => (Vec::new(), Some(error)),
+    };
     let mut modules: Vec<ModuleName> = found.iter().map(|module| module.name().clone()).collect();
     if modules.is_empty() && blocked::blocks(context, Some(&named)).is_ok_and(|blocks| !blocks.is_empty()) {
         modules.push(named);
     }
     if modules.is_empty() {
-        let why = failed_request::not_found(context, name, None, report);
+        let why = failed_request::not_found(context, name, error.as_ref(), report);
         return report.fail([b"Module ", name, b" not found.", why.as_bytes()].concat());
     }
     let mut status = Status::Success;

@@ -100,16 +100,18 @@ fn start_modules(
     for argument in arguments {
         let argument = argument.as_encoded_bytes();
         let named = ModuleName::new(argument);
-        let modules = match relations.node(&named) {
-            Some(_) => vec![named],
-            None => {
-                let found = context.lookup(argument).unwrap_or_default();
-                let modules = found.iter().map(Module::name);
-                modules.filter(|module| relations.node(module).is_some()).cloned().collect()
-            }
+        let (modules, error) = match relations.node(&named) {
+            Some(_) => (vec![named], None),
+            None => match context.lookup(argument) {
+                Ok(found) => {
+                    let modules = found.iter().map(Module::name);
+                    (modules.filter(|module| relations.node(module).is_some()).cloned().collect(), None)
+                }
+                Err(error) => (Vec::new(), Some(error)),
+            },
         };
         if modules.is_empty() {
-            let why = failed_request::not_found(context, argument, None, report);
+            let why = failed_request::not_found(context, argument, error.as_ref(), report);
             status = report.fail([b"Module ", argument, b" not found.", why.as_bytes()].concat());
         }
         from.extend(modules);

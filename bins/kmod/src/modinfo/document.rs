@@ -83,13 +83,13 @@ impl<'a> ModinfoItem<'a> {
 
 impl<'a> From<&'a Signature> for SignatureItem<'a> {
     fn from(signature: &'a Signature) -> Self {
-        let readable = signature.is_readable();
+        let details = signature.details.as_ref();
         Self {
             id_type: signature.id_type.name(),
-            signer: signature.signer.as_ref().filter(|_| readable).map(Text::from),
-            key_id: readable.then(|| hex(&signature.key_id)),
-            hash: readable.then_some(signature.hash),
-            signature: readable.then(|| hex(&signature.bytes)),
+            signer: details.map(|details| Text::from(&details.signer)),
+            key_id: details.map(|details| hex(&details.key_id)),
+            hash: details.map(|details| details.hash),
+            signature: details.map(|details| hex(&details.bytes)),
         }
     }
 }

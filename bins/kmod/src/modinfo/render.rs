@@ -1,6 +1,6 @@
 //! Facts as modinfo(8) prints them, byte for byte as kmod does. Pure: facts in, bytes out.
 
-use bstr::{BStr, ByteSlice};
+use bstr::ByteSlice;
 use modutils::module_file::{ModInfo, Parameter, Signature};
 
 /// The column where values start.
@@ -158,16 +158,13 @@ fn padded(key: &[u8]) -> Vec<u8> {
 
 /// A signature as fields; none if it could not be parsed.
 fn signature_fields(signature: &Signature) -> Vec<(&'static str, Vec<u8>)> {
-    if !signature.is_readable() {
-        return Vec::new();
-    }
-    let signer: &BStr = signature.signer.as_ref().map_or(BStr::new(b""), |signer| signer.as_ref());
-    let lines: Vec<String> = signature.bytes.chunks(SIGNATURE_LINE).map(hex).collect();
+    let Some(details) = &signature.details else { return Vec::new() };
+    let lines: Vec<String> = details.bytes.chunks(SIGNATURE_LINE).map(hex).collect();
     let values = [
         signature.id_type.name().into(),
-        signer.to_vec(),
-        hex(&signature.key_id).into_bytes(),
-        signature.hash.into(),
+        details.signer.to_vec(),
+        hex(&details.key_id).into_bytes(),
+        details.hash.into(),
         lines.join(":\n\t\t").into_bytes(),
     ];
     SIGNATURE_FIELDS.into_iter().zip(values).collect()

@@ -4,10 +4,10 @@
 //! The text files beside them (`modules.dep`, `modules.alias`) are for people and for other
 //! programs; kmod's library never reads them, and neither does this one.
 
+mod alias_matcher;
 mod budget;
 mod everything;
 mod file;
-mod guide;
 mod node;
 mod set;
 mod trie;

@@ -8,10 +8,10 @@
 use std::path::{Path, PathBuf};
 
 use super::{
+    alias_matcher::AliasMatcher,
     budget::Budget,
     everything,
     file::IndexFile,
-    guide::Query,
     node::{Node, Values, root_reference},
 };
 use crate::{
@@ -134,8 +134,8 @@ impl Trie {
     fn find_matching(&self, query: &[u8]) -> Result<Vec<TrieValue>, Malformed> {
         let mut found = Vec::new();
         let mut keep = |priority, value: &[u8]| found.push(TrieValue { priority, value: value.to_owned() });
-        let guide = Query::new(query);
-        let mut walk = Walk::new(&self.file, &guide);
+        let matcher = AliasMatcher::new(query);
+        let mut walk = Walk::new(&self.file, &matcher);
         let mut reference = self.root;
         let mut rest = query;
         while let Some(node) = reference.map(|reference| self.node(reference)).transpose()? {
@@ -144,21 +144,21 @@ impl Trie {
             let (literal, pattern) = node.prefix.split_at_checked(literal).unwrap_or_default();
             let Some(after) = rest.strip_prefix(literal) else { break };
             rest = after;
-            let trail = guide.start(rest);
-            let mut try_pattern = |budget: &mut Budget, pattern: &[u8], values, trail| {
-                let matches = guide.matches(trail).unwrap_or_else(|| fnmatch(pattern, rest));
+            let states = matcher.start(rest);
+            let mut try_pattern = |budget: &mut Budget, pattern: &[u8], values, states| {
+                let matches = matcher.matches(states).unwrap_or_else(|| fnmatch(pattern, rest));
                 if matches { give(budget, values, pattern.len(), &mut keep) } else { Ok(()) }
             };
             if !pattern.is_empty() {
                 let passed = literal.len();
-                walk.below(node, passed, b"", trail, &mut try_pattern)?;
+                walk.below(node, passed, b"", states, &mut try_pattern)?;
                 break;
             }
             for wildcard in *b"*?[" {
                 if let Some(child) = node.child(wildcard)
-                    && let Some(trail) = guide.follow(trail, wildcard)
+                    && let Some(states) = matcher.step(states, wildcard)
                 {
-                    walk.below(self.node(child)?, 0, &[wildcard], trail, &mut try_pattern)?;
+                    walk.below(self.node(child)?, 0, &[wildcard], states, &mut try_pattern)?;
                 }
             }
             let Some((&byte, after)) = rest.split_first() else {
@@ -170,7 +170,7 @@ impl Trie {
             };
             if is_wildcard(byte) {
                 // What is below was walked as a pattern, and is now entered literally.
-                walk = Walk::new(&self.file, &guide);
+                walk = Walk::new(&self.file, &matcher);
             }
             reference = node.child(byte);
             rest = after;
@@ -186,10 +186,10 @@ impl Trie {
     }
 }
 
-/// Visits the keys below nodes that its guide wants.
+/// Visits the keys below a node that can match.
 struct Walk<'a> {
     file: &'a IndexFile,
-    guide: &'a Query<'a>,
+    matcher: &'a AliasMatcher<'a>,
     budget: Budget,
     key: Vec<u8>,
     open: Vec<Open<'a>>,
@@ -199,7 +199,7 @@ struct Walk<'a> {
 struct Open<'a> {
     /// The length of its key.
     key: usize,
-    trail: u128,
+    states: u128,
     /// The references to its children from this byte on.
     children: &'a [[u8; 4]],
     byte: u8,
@@ -208,31 +208,31 @@ struct Open<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(file: &'a IndexFile, guide: &'a Query<'a>) -> Self {
+    fn new(file: &'a IndexFile, matcher: &'a AliasMatcher<'a>) -> Self {
         let budget = Budget::of(file.len());
-        Self { file, guide, budget, key: Vec::new(), open: Vec::new() }
+        Self { file, matcher, budget, key: Vec::new(), open: Vec::new() }
     }
 
-    /// Calls `visit` with each key that begins at `node` and has values: `start` stands before it with
-    /// that trail, and so many bytes of the node's prefix do not belong to it.
+    /// Calls `visit` with each key below `node` that has values. The keys begin with `start`, which led to
+    /// `states`; the first `passed` bytes of the node's prefix are not part of them.
     fn below(
         &mut self,
         node: Node<'a>,
         passed: usize,
         start: &[u8],
-        trail: u128,
+        states: u128,
         visit: &mut impl FnMut(&mut Budget, &[u8], Values<'a>, u128) -> Result<(), Malformed>,
     ) -> Result<(), Malformed> {
         self.key.clear();
         self.key.extend_from_slice(start);
-        self.enter(node, passed, trail)?;
+        self.enter(node, passed, states)?;
         while let Some(open) = self.open.last_mut() {
             self.key.truncate(open.key);
             let Some((reference, others)) = open.children.split_first() else {
-                let Open { trail, values, .. } = *open;
+                let Open { states, values, .. } = *open;
                 self.open.pop();
                 if !values.is_empty() {
-                    visit(&mut self.budget, &self.key, values, trail)?;
+                    visit(&mut self.budget, &self.key, values, states)?;
                 }
                 continue;
             };
@@ -240,25 +240,25 @@ impl<'a> Walk<'a> {
             // There is none behind the byte 255.
             (open.children, open.byte) = (others, byte.wrapping_add(1));
             if reference != 0
-                && let Some(trail) = self.guide.follow(open.trail, byte)
+                && let Some(states) = self.matcher.step(open.states, byte)
             {
                 self.key.push(byte);
-                self.enter(Node::read(self.file, reference)?, 0, trail)?;
+                self.enter(Node::read(self.file, reference)?, 0, states)?;
             }
         }
         Ok(())
     }
 
-    fn enter(&mut self, node: Node<'a>, passed: usize, trail: u128) -> Result<(), Malformed> {
+    fn enter(&mut self, node: Node<'a>, passed: usize, states: u128) -> Result<(), Malformed> {
         self.budget.node(node.size().saturating_sub(passed))?;
         let prefix = node.prefix.get(passed..).unwrap_or_default();
-        let trail = prefix.iter().try_fold(trail, |trail, &byte| self.guide.follow(trail, byte));
-        let Some(trail) = trail else { return Ok(()) };
+        let states = prefix.iter().try_fold(states, |states, &byte| self.matcher.step(states, byte));
+        let Some(states) = states else { return Ok(()) };
         self.key.extend_from_slice(prefix);
         let (children, byte) = node.children();
         if !children.is_empty() || !node.values.is_empty() {
             let values = node.values;
-            self.open.push(Open { key: self.key.len(), trail, children, byte, values });
+            self.open.push(Open { key: self.key.len(), states, children, byte, values });
         }
         Ok(())
     }

@@ -48,7 +48,7 @@ pub use in_order::{Wanted, read_in_order};
 pub use modinfo::{Field, ModInfo};
 pub use needed::{Binding, NeededSymbol};
 pub use parameters::Parameter;
-pub use signature::{IdType, Signature};
+pub use signature::{IdType, Signature, SignatureDetails};
 pub use this_module::ThisModule;
 pub use versions::SymbolVersion;
 

@@ -49,26 +49,27 @@ impl IdType {
 pub struct Signature {
     /// The form of the signature.
     pub id_type: IdType,
-    /// The name of the signer; `None` where it cannot be determined.
-    pub signer: Option<BString>,
-    /// The key's identifier, for PKCS#7 the serial number of its certificate; empty where it cannot
-    /// be determined.
+    /// Its content; `None` for a PKCS#7 message that could not be parsed.
+    pub details: Option<SignatureDetails>,
+}
+
+/// The content of a signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SignatureDetails {
+    /// The name of the signer.
+    pub signer: BString,
+    /// The key's identifier, for PKCS#7 the serial number of its certificate.
     pub key_id: Vec<u8>,
     /// The digest's name as the kernel spells it, or `unknown`.
     pub hash: &'static str,
-    /// The signature proper; empty where it cannot be determined.
+    /// The signature proper.
     pub bytes: Vec<u8>,
 }
 
 impl Signature {
-    /// Whether the signature could be read. A PKCS#7 message that could not be leaves everything but
-    /// the form unknown.
-    pub fn is_readable(&self) -> bool {
-        !self.bytes.is_empty()
-    }
-
-    /// The signature at the end of a file; `None` where there is none, or where what stands there
-    /// is malformed, as the kernel too calls such a module unsigned.
+    /// The signature at the end of a file; `None` where there is none, or where the trailer is malformed,
+    /// as the kernel too calls such a module unsigned.
     ///
     /// # Errors
     /// When reading fails; as [`Signature::parse`].
@@ -118,15 +119,16 @@ impl Form {
     fn split(&self, block: &[u8]) -> Result<Option<Signature>, Malformed> {
         let Some((signer, key_id, signature)) = self.parts(block) else { return Ok(None) };
         if self.id_type == IdType::Pkcs7 {
-            return pkcs7(signature).map(Some);
+            let details = pkcs7(signature)?;
+            return Ok(Some(Signature { id_type: self.id_type, details }));
         }
-        Ok(Some(Signature {
-            id_type: self.id_type,
-            signer: Some(signer.into()),
+        let details = SignatureDetails {
+            signer: signer.into(),
             key_id: key_id.to_owned(),
             hash: self.hash,
             bytes: signature.to_owned(),
-        }))
+        };
+        Ok(Some(Signature { id_type: self.id_type, details: Some(details) }))
     }
 
     /// The signer's name, the key's identifier and the signature.
@@ -138,12 +140,12 @@ impl Form {
 }
 
 #[cfg(feature = "signature")]
-fn pkcs7(message: &[u8]) -> Result<Signature, Malformed> {
-    Ok(pkcs7::signature(message))
+fn pkcs7(message: &[u8]) -> Result<Option<SignatureDetails>, Malformed> {
+    Ok(pkcs7::parse(message).ok())
 }
 
 #[cfg(not(feature = "signature"))]
-fn pkcs7(_: &[u8]) -> Result<Signature, Malformed> {
+fn pkcs7(_: &[u8]) -> Result<Option<SignatureDetails>, Malformed> {
     use crate::{Errno, ErrorKind};
 
     let fault = Malformed::file("this build does not read PKCS#7 signatures");

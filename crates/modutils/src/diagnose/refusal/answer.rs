@@ -170,7 +170,7 @@ fn system_state(view: &KernelView) -> Vec<Finding> {
 /// have been refused.
 fn wrong_signature(subject: &ExaminedModule, view: &KernelView) -> Vec<Finding> {
     let Signed::By(signature) = &subject.signed else { return Vec::new() };
-    let (signer, key_id) = (signature.signer.clone().unwrap_or_default(), signature.key_id.clone());
+    let (signer, key_id) = (signature.signer.clone(), signature.key_id.clone());
     let cause = Cause::Signature(SignatureFault::Wrong { signer: signer.clone(), key_id });
     let Some(running) = &view.running else { return Vec::new() };
     let certainty = match (enforcement(view), &running.keys) {

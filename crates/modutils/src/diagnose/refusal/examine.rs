@@ -113,7 +113,7 @@ fn signature(subject: &ExaminedModule, view: &KernelView, question: &Question, r
             result.findings.push(Finding { cause, certainty });
         }
         Signed::By(signature) if !forced => {
-            let signer = signature.signer.clone().unwrap_or_default();
+            let signer = signature.signer.clone();
             let keys = running.and_then(|running| running.keys.as_ref());
             let known = keys.map(|keys| keys.iter().any(|key| names(key, &signer)));
             match (known, enforcement) {

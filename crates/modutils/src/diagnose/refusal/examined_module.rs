@@ -19,7 +19,7 @@ use crate::{
     elf::Class,
     file::Scratch,
     formats::{signature, symbol},
-    module_file::{Binding, ModuleFile, Signature, parameters},
+    module_file::{Binding, ModuleFile, SignatureDetails, parameters},
 };
 
 /// What a file is compiled for.
@@ -80,7 +80,7 @@ pub struct ModuleParameter {
     pub description: Option<BString>,
 }
 
-/// What stands at the end of the file.
+/// Whether the file is signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Signed {
     /// No signature.
@@ -88,7 +88,7 @@ pub enum Signed {
     /// A malformed signature.
     Unreadable,
     /// A signature; only the kernel can say whether it is right.
-    By(Box<Signature>),
+    By(Box<SignatureDetails>),
 }
 
 /// A module's facts.
@@ -220,11 +220,7 @@ fn exports(module: &ModuleFile) -> Result<Vec<Export>> {
 
 fn signed(module: &ModuleFile) -> Result<Signed> {
     if let Some(signature) = module.signature()? {
-        return Ok(if signature.is_readable() {
-            Signed::By(Box::new(signature))
-        } else {
-            Signed::Unreadable
-        });
+        return Ok(signature.details.map_or(Signed::Unreadable, |details| Signed::By(Box::new(details))));
     }
     // The text alone makes the kernel look for a signature before it.
     let contents = module.elf().contents();

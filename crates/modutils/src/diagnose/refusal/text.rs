@@ -45,58 +45,58 @@ fn unverified(certainty: &Certainty, lines: &mut Vec<String>) {
 }
 
 fn cause(cause: &Cause, lines: &mut Vec<String>) {
-    let mut say = |line: String| lines.push(line);
+    let mut add = |line: String| lines.push(line);
     match cause {
-        Cause::Damaged(fault) => say(format!("The file is damaged or no module: {}.", printable(fault))),
-        Cause::NotRelocatable => say("It is a program or a library, not a module.".into()),
+        Cause::Damaged(fault) => add(format!("The file is damaged or no module: {}.", printable(fault))),
+        Cause::NotRelocatable => add("It is a program or a library, not a module.".into()),
         Cause::Machine { module, kernel } => {
-            say("It is compiled for another machine.".into());
-            say(format!("  module: {module}"));
-            say(format!("  kernel: {kernel}"));
+            add("It is compiled for another machine.".into());
+            add(format!("  module: {module}"));
+            add(format!("  kernel: {kernel}"));
         }
         Cause::NoVermagic => {
-            say("It does not say which kernel it was built for: it has no vermagic.".into());
+            add("It does not say which kernel it was built for: it has no vermagic.".into());
         }
         Cause::Vermagic { module, kernel, whole } => {
-            vermagic_differs(module, kernel, *whole, &mut say);
+            vermagic_differs(module, kernel, *whole, &mut add);
         }
         Cause::StructSize { module, kernel } => {
-            say(format!(
+            add(format!(
                 "It was built for a kernel with another configuration: its struct module has {module} bytes, this kernel's has {kernel}."
             ));
-            say("  Build it against the headers of this very kernel.".into());
+            add("  Build it against the headers of this very kernel.".into());
         }
         // Under headings of their own: see `symbols`.
         Cause::Symbol { .. } | Cause::Duplicate { .. } => {}
         Cause::Value { name, value, fault, about } => {
-            value_refused(name, value, fault.as_ref(), about.as_ref(), &mut say);
+            value_refused(name, value, fault.as_ref(), about.as_ref(), &mut add);
         }
-        Cause::Signature(fault) => signature(fault, &mut say),
+        Cause::Signature(fault) => signature(fault, &mut add),
         Cause::ModulesDisabled => {
-            say("Loading modules is switched off (kernel.modules_disabled is 1).".into());
-            say("  Only a reboot switches it on again.".into());
+            add("Loading modules is switched off (kernel.modules_disabled is 1).".into());
+            add("  Only a reboot switches it on again.".into());
         }
         Cause::NotPermitted => {
-            say("Only root, with CAP_SYS_MODULE, may load modules.".into());
+            add("Only root, with CAP_SYS_MODULE, may load modules.".into());
         }
         Cause::Blacklisted => {
-            say("The kernel command line forbids it: module_blacklist= names it (see /proc/cmdline).".into());
+            add("The kernel command line forbids it: module_blacklist= names it (see /proc/cmdline).".into());
         }
-        Cause::Present(state) => say(present(*state).into()),
-        Cause::BuiltIn => say("It is built into this kernel: there is nothing to load.".into()),
+        Cause::Present(state) => add(present(*state).into()),
+        Cause::BuiltIn => add("It is built into this kernel: there is nothing to load.".into()),
         Cause::Decompression => {
-            say("The kernel does not decompress module files of this kind.".into());
-            say("  Decompress the file and load it plain.".into());
+            add("The kernel does not decompress module files of this kind.".into());
+            add("  Decompress the file and load it plain.".into());
         }
-        Cause::NoMemory => say("The kernel has not enough memory for it.".into()),
+        Cause::NoMemory => add("The kernel has not enough memory for it.".into()),
         Cause::Dependency { module, why } => {
-            say(format!("It needs {}, which would not load:", printable(module)));
-            why.iter().for_each(|line| say(format!("  {line}")));
+            add(format!("It needs {}, which would not load:", printable(module)));
+            why.iter().for_each(|line| add(format!("  {line}")));
         }
     }
 }
 
-fn vermagic_differs(module: &BString, kernel: &BString, whole: bool, say: &mut dyn FnMut(String)) {
+fn vermagic_differs(module: &BString, kernel: &BString, whole: bool, add: &mut dyn FnMut(String)) {
     let (mut only_module, mut only_kernel) = vermagic::differing(module, kernel);
     if !whole {
         let release = |text: &BString| text.fields().next().map(<[u8]>::to_vec);
@@ -108,7 +108,7 @@ fn vermagic_differs(module: &BString, kernel: &BString, whole: bool, say: &mut d
         words.iter().map(|word| format!("\"{}\"", printable(word))).collect::<Vec<_>>().join(" ")
     };
     let (of_module, of_kernel) = (list(&only_module), list(&only_kernel));
-    say(match (only_module.as_slice(), only_kernel.as_slice()) {
+    add(match (only_module.as_slice(), only_kernel.as_slice()) {
         ([], []) => "It was built for another kernel: its vermagic has other blanks or another order.".into(),
         ([], _) => format!("It was built for another kernel: its vermagic lacks {of_kernel}."),
         (_, []) => {
@@ -118,9 +118,9 @@ fn vermagic_differs(module: &BString, kernel: &BString, whole: bool, say: &mut d
             "It was built for another kernel: its vermagic has {of_module}, this kernel's {of_kernel}."
         ),
     });
-    say(format!("  module: {}", printable(module)));
-    say(format!("  kernel: {}", printable(kernel)));
-    say("  Install the module that was built for this kernel, or build it against this kernel's headers."
+    add(format!("  module: {}", printable(module)));
+    add(format!("  kernel: {}", printable(kernel)));
+    add("  Install the module that was built for this kernel, or build it against this kernel's headers."
         .into());
 }
 
@@ -129,10 +129,10 @@ fn value_refused(
     value: &BString,
     fault: Option<&ValueFault>,
     about: Option<&BString>,
-    say: &mut dyn FnMut(String),
+    add: &mut dyn FnMut(String),
 ) {
     let assigned = format!("{}={}", printable(name), printable(value));
-    say(match fault {
+    add(match fault {
         Some(ValueFault::NotA(kind)) => {
             format!("The parameter {assigned} is refused: it takes {}.", kind_in_words(kind))
         }
@@ -152,7 +152,7 @@ fn value_refused(
         None => format!("The module itself refuses the parameter {assigned}."),
     });
     if let Some(about) = about {
-        say(format!("  {}: {}", printable(name), printable(about)));
+        add(format!("  {}: {}", printable(name), printable(about)));
     }
 }
 
@@ -164,26 +164,26 @@ fn kind_in_words(kind: &BString) -> String {
     }
 }
 
-fn signature(fault: &SignatureFault, say: &mut dyn FnMut(String)) {
+fn signature(fault: &SignatureFault, add: &mut dyn FnMut(String)) {
     let why = |enforcement: &Enforcement| match enforcement {
         Enforcement::SigEnforce => "this kernel insists on signatures (module.sig_enforce)".to_owned(),
         Enforcement::Lockdown(level) => format!("this kernel is locked down ({})", printable(level)),
     };
     match fault {
         SignatureFault::Missing(enforcement) => {
-            say(format!("It is not signed, and {}.", why(enforcement)));
-            say("  Sign it with a key that the kernel has (scripts/sign-file), or enrol one (mokutil --import).".into());
+            add(format!("It is not signed, and {}.", why(enforcement)));
+            add("  Sign it with a key that the kernel has (scripts/sign-file), or enrol one (mokutil --import).".into());
         }
-        SignatureFault::Unreadable => say("Its signature is malformed.".into()),
+        SignatureFault::Unreadable => add("Its signature is malformed.".into()),
         SignatureFault::UnknownKey { signer, key_id, enforcement } => {
-            say(format!("It is signed with a key that this kernel does not have, and {}.", why(enforcement)));
-            say(format!("  signer: {}, key {}", printable(signer), hex(key_id)));
-            say("  Sign it with a key that the kernel has (see /proc/keys), or enrol this one (mokutil --import).".into());
+            add(format!("It is signed with a key that this kernel does not have, and {}.", why(enforcement)));
+            add(format!("  signer: {}, key {}", printable(signer), hex(key_id)));
+            add("  Sign it with a key that the kernel has (see /proc/keys), or enrol this one (mokutil --import).".into());
         }
         SignatureFault::Wrong { signer, key_id } => {
-            say("Its signature is not right: the file was changed after it was signed, or was not signed with the key it names.".into());
-            say(format!("  signer: {}, key {}", printable(signer), hex(key_id)));
-            say("  Reinstall the module, or sign it again.".into());
+            add("Its signature is not right: the file was changed after it was signed, or was not signed with the key it names.".into());
+            add(format!("  signer: {}, key {}", printable(signer), hex(key_id)));
+            add("  Reinstall the module, or sign it again.".into());
         }
     }
 }

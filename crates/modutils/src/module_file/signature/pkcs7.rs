@@ -1,4 +1,4 @@
-//! The signature in the form of a PKCS#7 message: what its first signer says.
+//! The signature in the form of a PKCS#7 message: the fields of its first signer.
 
 use bstr::BString;
 use cms::signed_data::{SignerIdentifier, SignerInfo};
@@ -7,24 +7,19 @@ use der::{
     asn1::{AnyRef, ObjectIdentifier},
 };
 
-use super::{IdType, Signature};
+use super::SignatureDetails;
 
 /// The tag of the content of a `ContentInfo`, RFC 5652, 3.
 const CONTENT: Tag = Tag::ContextSpecific { constructed: true, number: TagNumber::N0 };
 /// id-at-commonName, RFC 5280.
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 
-/// The signature that a message is. One that cannot be read leaves everything but the form unknown.
-pub(super) fn signature(message: &[u8]) -> Signature {
-    parse(message).unwrap_or_else(|_| {
-        let (key_id, bytes) = (Vec::new(), Vec::new());
-        Signature { id_type: IdType::Pkcs7, signer: None, key_id, hash: "unknown", bytes }
-    })
-}
-
-/// What the first signer of a PKCS#7 message says.
-fn parse(message: &[u8]) -> der::Result<Signature> {
+/// The fields of the first signer of a PKCS#7 message.
+pub(super) fn parse(message: &[u8]) -> der::Result<SignatureDetails> {
     let signer = first_signer(message)?;
+    if signer.signature.as_bytes().is_empty() {
+        return Err(ErrorKind::Failed.into());
+    }
     let SignerIdentifier::IssuerAndSerialNumber(id) = &signer.sid else {
         return Err(ErrorKind::Failed.into());
     };
@@ -32,9 +27,8 @@ fn parse(message: &[u8]) -> der::Result<Signature> {
     let common_name = attributes().find(|attribute| attribute.oid == COMMON_NAME);
     // kmod shows the last part of a name without a common name.
     let name = common_name.or_else(|| attributes().last());
-    Ok(Signature {
-        id_type: IdType::Pkcs7,
-        signer: Some(name.map_or_else(BString::default, |attribute| attribute.value.value().into())),
+    Ok(SignatureDetails {
+        signer: name.map_or_else(BString::default, |attribute| attribute.value.value().into()),
         key_id: magnitude(id.serial_number.as_bytes()),
         hash: hash_by_oid(&signer.digest_alg.oid),
         bytes: signer.signature.as_bytes().to_owned(),
