@@ -1,4 +1,4 @@
-# The scripts of a kernel package do the same and say the same with our tools as with kmod, when it is removed and
+# The scripts of a kernel package do and print the same with our tools as with kmod, when it is removed and
 # when it is installed: depmod and update-initramfs do their part, and the same files are there afterwards.
 image=$(dpkg-query --show --showformat '${Package}\n' 'linux-image-*-cloud-amd64' | grep "$kernel")
 archive=$(ls /var/cache/apt/archives/"$image"_*.deb)
@@ -6,7 +6,7 @@ archive=$(ls /var/cache/apt/archives/"$image"_*.deb)
 # remains: the files of the kernel. modules.weakdep came with kmod 33; Debian 12's depmod does not write it.
 remains() { find /boot "/lib/modules/$kernel/" ! -name modules.weakdep | sort; }
 
-# cycle NAME: the kernel is removed and installed; what is said and what is there is left in files called so.
+# cycle NAME: the kernel is removed and installed; what is printed and what is there is left in files of that name.
 cycle() {
     expect_status 0 dpkg --purge --force-depends "$image"
     cat out err >"$1-removal"

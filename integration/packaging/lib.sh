@@ -10,7 +10,7 @@ kernel=$(ls /lib/modules)
 is_ours() {
     for tool in "$@"; do
         [ "$(readlink -f "$(command -v "$tool")")" = /usr/lib/modutils-rs/kmod ] || fail "$tool is not ours"
-        "$tool" --version | grep -q '^modutils ' || fail "$tool does not say that it is ours"
+        "$tool" --version | grep -q '^modutils ' || fail "$tool does not identify itself as ours"
     done
 }
 

@@ -6,7 +6,7 @@ printf '%s\n' "# nothing here needs them" "deny fat  no foreign media" "deny dum
 why="  /etc/modutils.d/local.conf line 2 denies"
 
 expect_error "modprobe: ERROR: could not insert 'fat': Operation not permitted" /sbin/modprobe fat
-grep -qxF "$why it: no foreign media" err || fail "it does not say which line"
+grep -qxF "$why it: no foreign media" err || fail "the line is missing"
 expect_error "$why fat, which it needs: no foreign media" /sbin/modprobe vfat
 expect_error "$why fat, which it needs: no foreign media" /sbin/modprobe -f fs-vfat
 expect_status 1 /sbin/modprobe "$(module_file fat)"

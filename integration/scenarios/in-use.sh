@@ -1,4 +1,4 @@
-# A module in use stays: the message says whose it is, the exit code is 1.
+# A module in use stays: the message names the user, the exit code is 1.
 
 expect_quiet /sbin/modprobe vfat
 expect_error "rmmod: ERROR: Module fat is in use by: vfat" /sbin/rmmod fat

@@ -10,14 +10,14 @@ expect_output '	"vfat" -> "fat";' /bin/kmod graph --format dot vfat
 expect_output "loop (not loaded)" /bin/kmod params loop
 expect_quiet /sbin/modprobe loop max_part=7
 expect_output "  max_part (int) = 7, 0444" /bin/kmod params loop
-grep -qxF "      Maximum number of loop devices" out || fail "it does not say what it is for"
+grep -qxF "      Maximum number of loop devices" out || fail "the description is missing"
 
 # The kernel refuses what its command line names; modprobe skips only aliases.
 expect_output "zram is refused by the kernel (module_blacklist=)  /proc/cmdline line 1" /bin/kmod blocked
 expect_output "  Nothing loads it but insmod, where the kernel itself does not refuse it." /bin/kmod blocked zram
 expect_status 1 /sbin/modprobe zram
 expect_output "dummy is not loaded by its aliases (blacklist)  /proc/cmdline line 1" /bin/kmod blocked dummy
-grep -qxF "    by name: modprobe dummy" out || fail "it does not say that its name loads it"
+grep -qxF "    by name: modprobe dummy" out || fail "that its name loads it is missing"
 expect_quiet /sbin/modprobe -r -a loop vfat
 # What zram needs was loaded before the kernel refused it.
 for module in zsmalloc lz4_compress lz4hc_compress; do /sbin/rmmod $module 2>/dev/null || true; done

@@ -12,7 +12,7 @@ names=$(find "$kernel/net/sched" "$kernel/net/netfilter" -name 'act_*.ko*' -o -n
     sed 's,.*/,,; s,\.ko.*,,' | sort | head -n 60)
 [ "$(echo "$names" | wc -l)" -eq 60 ] || fail "not sixty modules to load"
 
-# timed LABEL COMMAND…: loads them; leaves what it said and their names in files, and adds to LABEL.times.
+# timed LABEL COMMAND…: loads them; leaves its output and their names in files, and adds to LABEL.times.
 timed() {
     label=$1
     shift
@@ -20,7 +20,7 @@ timed() {
     expect_status 0 "$@" $names
     read -r end _ </proc/uptime
     echo "$start $end" | awk '{ printf " %.2f", $2 - $1 }' >>"$label.times"
-    cp out "$label.said"
+    cp out "$label.printed"
     loaded >"$label.loaded"
     # The newest first, as the kernel lists them: one process for nearly all.
     busybox rmmod $(cut -d' ' -f1 /proc/modules | grep -xF -f "$label.loaded") || unload_all
@@ -40,8 +40,8 @@ for round in $(seq "${rounds:-2}"); do
     done
     expect_same sequence.loaded packaged.loaded
     expect_same sequence.loaded at_once.loaded
-    # What is said does not depend on which one was faster.
-    expect_same sequence.said at_once.said
-    [ "$(wc -l <sequence.said)" -eq "$(wc -l <sequence.loaded)" ] || fail "not one line for each module"
+    # The output does not depend on which one was faster.
+    expect_same sequence.printed at_once.printed
+    [ "$(wc -l <sequence.printed)" -eq "$(wc -l <sequence.loaded)" ] || fail "not one line for each module"
 done
 echo "= $(wc -l <sequence.loaded) modules, seconds in sequence$(cat sequence.times), -j 2$(cat at_once.times), packaged$(cat packaged.times)"

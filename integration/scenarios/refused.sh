@@ -1,4 +1,4 @@
-# A module that the kernel refuses: the tools say so and exit with 1.
+# A module that the kernel refuses: the tools report it and exit with 1.
 # needs: other-kernel
 
 format() {

@@ -13,7 +13,7 @@ at_once() {
         done
     done
     for process in $processes; do wait "$process" || fail "a modprobe exited with $?: $(cat errors)"; done
-    [ ! -s errors ] || fail "a modprobe said: $(cat errors)"
+    [ ! -s errors ] || fail "a modprobe printed: $(cat errors)"
 }
 for number in 2 20; do
     forget_log

@@ -16,6 +16,6 @@ expect_quiet /sbin/modprobe -r vfat
 expect_absent vfat fat
 expect_quiet /sbin/modprobe -r -a nls_cp437 nls_iso8859_1 loop
 
-# For a file system that nobody has, modprobe says nothing and the kernel goes on.
+# For a file system that nobody has, modprobe prints nothing and the kernel goes on.
 attempt mount -t nonesuch none mounted
 [ "$status" -ne 0 ] || fail "mounted a file system of no kind"

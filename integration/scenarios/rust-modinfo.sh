@@ -1,4 +1,4 @@
-# modinfo on the companion modules, by file and by name: every field is what the source says.
+# modinfo on the companion modules, by file and by name: every field is what the source has.
 # kernels: rust
 
 # fields MODULE FIELD LINE…: these are all its lines, in this order.

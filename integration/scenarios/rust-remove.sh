@@ -16,7 +16,7 @@ expect_error "rmmod: ERROR: could not remove module square: Resource temporarily
 expect_cause "The module test_square uses it (modprobe -r test_square)."
 expect_quiet /sbin/rmmod test_square square
 
-# Without an exit function, nothing but force does; the kernel remembers.
+# Without an exit function, only force removes it; the kernel records that.
 expect_quiet /sbin/insmod /companions/permanent.ko
 expect_error "rmmod: ERROR: could not remove module permanent: Device or resource busy" /sbin/rmmod permanent
 expect_cause "It has no exit function, or must not run it: it stays until the machine stops."

@@ -1,4 +1,4 @@
-# A module that says it was built for another kernel: refused, unless forced.
+# A module whose vermagic shows that it was built for another kernel: refused, unless forced.
 # kernels: rust
 
 file=/companions/vermagic/hello.ko

@@ -2,7 +2,7 @@
 # each succeeds, and each module starts once.
 # tools: ours
 
-. /vm/alike.sh
+. /vm/compare.sh
 
 concurrent() {
     at_once "modprobe loop" "modprobe loop" "modprobe loop"

@@ -2,7 +2,7 @@
 # for a file system, its character sets and a kind of network device.
 # tools: ours
 
-. /vm/alike.sh
+. /vm/compare.sh
 
 coldplug() {
     # Buses appear with their drivers, and bring devices.

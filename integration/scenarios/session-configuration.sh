@@ -1,7 +1,7 @@
 # A session on both sides: aliases, blacklists, soft dependencies, install and remove commands of modprobe.d.
 # tools: ours
 
-. /vm/alike.sh
+. /vm/compare.sh
 
 aliases() {
     configure "alias summer vfat" "alias season-* msdos" "alias season-[cd]old loop" "alias fs-vfat dummy" \

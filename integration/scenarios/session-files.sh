@@ -2,7 +2,7 @@
 # tools: ours
 # needs: other-kernel
 
-. /vm/alike.sh
+. /vm/compare.sh
 
 vfat=$(module_file vfat)
 dummy=$(module_file dummy)

@@ -1,7 +1,7 @@
 # A session on both sides: loading, by name, path, alias and modalias, twice, several at once, built in, not at all.
 # tools: ours
 
-. /vm/alike.sh
+. /vm/compare.sh
 
 vfat=$(module_file vfat)
 fat=$(module_file fat)

@@ -2,7 +2,7 @@
 # command line; parameters that a module does not take.
 # tools: ours
 
-. /vm/alike.sh
+. /vm/compare.sh
 
 loop=$(module_file loop)
 dummy=$(module_file dummy)

@@ -1,7 +1,7 @@
 # A session on both sides: removal, with holders, with open users, of what is not there, of several.
 # tools: ours
 
-. /vm/alike.sh
+. /vm/compare.sh
 
 remove() {
     typed modprobe -a vfat msdos

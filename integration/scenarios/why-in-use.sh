@@ -1,7 +1,7 @@
 # A module in use: kmod's line stays, and below it stands by whom.
 # tools: ours
 
-# expect_users MODULE TEXT…: both tools say all of these below their message.
+# expect_users MODULE TEXT…: both tools print all of these below their message.
 expect_users() {
     module=$1
     shift
@@ -17,7 +17,7 @@ expect_users() {
 expect_quiet /sbin/modprobe vfat
 expect_error "  The module vfat uses it (modprobe -r vfat)." /sbin/modprobe -r fat
 expect_error "rmmod: ERROR: Module fat is in use by: vfat" /sbin/rmmod fat
-[ "$(wc -l <err)" = 1 ] || fail "it is said twice"
+[ "$(wc -l <err)" = 1 ] || fail "it is reported twice"
 expect_quiet /sbin/modprobe -r vfat
 
 # A process that has a device open.
@@ -27,7 +27,7 @@ sleeper=$!
 sleep 0.2
 expect_users loop "The process $sleeper (sleep) has /dev/loop0 open."
 
-# Without permission to inspect other users' processes, less is reported, and the message says so.
+# Without permission to inspect other users' processes, less is reported, and the message notes that.
 echo "nobody:x:65534:65534:nobody:/:/bin/sh" >/etc/passwd
 expect_error "  The kernel counts it as used once; by whom cannot be seen from outside." \
     su nobody -c "/sbin/rmmod loop"

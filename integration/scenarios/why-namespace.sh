@@ -3,4 +3,4 @@
 
 expect_error "  It uses symbols of the namespace CRYPTO_INTERNAL without importing it:" \
     /sbin/insmod /refused/namespace/pcbc.ko
-grep -q "^    Its source needs MODULE_IMPORT_NS" err || fail "it does not say what to do"
+grep -q "^    Its source needs MODULE_IMPORT_NS" err || fail "the advice is missing"

@@ -1,4 +1,4 @@
-# A symbol that nothing exports: the kernel says so, and it is named.
+# A symbol that nothing exports: the kernel logs it, and it is named.
 # tools: ours
 
 expect_error "  It needs symbols that neither this kernel nor any module known here exports:" \

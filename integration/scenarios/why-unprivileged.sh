@@ -1,4 +1,4 @@
-# Without permission to load modules, the message says so; without permission to read the kernel's log, only its lines are missing.
+# Without permission to load modules, the message reports it; without permission to read the kernel's log, only its lines are missing.
 # tools: ours
 
 mkdir public

@@ -1,4 +1,4 @@
-# Without /proc, /sys and a log less is said, and nothing breaks.
+# Without /proc, /sys and a log less is reported, and nothing breaks.
 # tools: ours
 
 mkdir bare

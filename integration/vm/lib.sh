@@ -6,7 +6,7 @@ fail() {
     exit 1
 }
 
-# attempt COMMAND…: runs it, leaves its exit code in $status and what it said in the files out and err, and shows all.
+# attempt COMMAND…: runs it, leaves its exit code in $status and its output in the files out and err, and shows all.
 attempt() {
     echo "+ $*"
     status=0
@@ -44,10 +44,10 @@ expect_cause() {
     grep -qxF -- "  $1" err || fail "no cause \"$1\" on standard error"
 }
 
-# expect_quiet COMMAND…: it succeeds and says nothing.
+# expect_quiet COMMAND…: it succeeds and prints nothing.
 expect_quiet() {
     expect_status 0 "$@"
-    [ ! -s out ] && [ ! -s err ] || fail "it should have said nothing"
+    [ ! -s out ] && [ ! -s err ] || fail "it should have printed nothing"
 }
 
 # expect_same FILE FILE: they are equal.
@@ -57,7 +57,7 @@ expect_same() {
     fail "$1 and $2 differ"
 }
 
-# expect_value TEXT FILE: the file, one of /sys say, has this line.
+# expect_value TEXT FILE: the file, for example one of /sys, has this line.
 expect_value() {
     found=$(cat "$2")
     [ "$found" = "$1" ] || fail "$2 is \"$found\", not \"$1\""
@@ -95,10 +95,10 @@ configure() { printf '%s\n' "$@" >/etc/modprobe.d/scenario.conf; }
 # module_file NAME: the file of a module in the kernel's tree.
 module_file() { find "/lib/modules/$(uname -r)/kernel" -name "$1.ko*"; }
 
-# forget_log: what the kernel has said so far is of no interest.
+# forget_log: what the kernel has logged so far is ignored.
 forget_log() { dmesg -c >/dev/null; }
 
-# expect_logged TEXT, expect_unlogged TEXT: the kernel has said it since, or hasn't.
+# expect_logged TEXT, expect_unlogged TEXT: the kernel has logged it since, or not.
 expect_logged() { dmesg | grep -qF -- "$1" || fail "no \"$1\" in the kernel's log"; }
 expect_unlogged() { ! dmesg | grep -F -- "$1" || fail "the kernel's log has it"; }
 

@@ -4,7 +4,7 @@
 uptime() { cut -d' ' -f1 /proc/uptime; }
 seconds_since() { awk -v from="$1" '{ printf "%.1f", $1 - from }' /proc/uptime; }
 
-# Puts the machine back; says what a scenario left, which counts as its failure.
+# Puts the machine back; reports what a scenario left behind, which counts as its failure.
 tidy() {
     rm -rf /tmp/work /etc/modprobe.d/* /etc/depmod.d/*
     left=$(loaded)

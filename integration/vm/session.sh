@@ -1,14 +1,14 @@
-# What the sessions of `cargo xtask demo` are written in: each command is shown as one types it, with what it says, and
+# The functions of the sessions of `cargo xtask demo`: each command is shown as typed, with its output, and
 # checked. They report on the serial port like run.sh, as one "scenario" called demo.
 
 . /vm/lib.sh
 note_loaded
 mkdir -p /tmp/work && cd /tmp/work
 
-# say TEXT…: what comes next.
-say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+# heading TEXT…: what comes next.
+heading() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 
-# typed CODE COMMAND…: shows and runs a tool; leaves what it said in the file "said"; it exits with CODE.
+# typed CODE COMMAND…: shows and runs a tool; leaves its output in the file "output"; it exits with CODE.
 typed() {
     wanted=$1
     shift
@@ -16,15 +16,15 @@ typed() {
     tool=$1
     shift
     status=0
-    "/sbin/$tool" "$@" >said 2>&1 || status=$?
+    "/sbin/$tool" "$@" >output 2>&1 || status=$?
     # Long answers are cut: this is a demonstration.
-    head -n "${lines:-14}" said
-    [ "$(wc -l <said)" -le "${lines:-14}" ] || echo "[… $(wc -l <said) lines]"
+    head -n "${lines:-14}" output
+    [ "$(wc -l <output)" -le "${lines:-14}" ] || echo "[… $(wc -l <output) lines]"
     [ "$status" -eq "$wanted" ] || wrong "exit code $status, not $wanted"
 }
 
-# saying TEXT: the tool has said so.
-saying() { grep -q -- "$1" said || wrong "it did not say \"$1\""; }
+# shows TEXT: the tool has printed it.
+shows() { grep -q -- "$1" output || wrong "it did not print \"$1\""; }
 
 wrong() {
     echo "WRONG: $*"
@@ -36,7 +36,7 @@ wrong() {
 
 # all_well: the last line of a session.
 all_well() {
-    say "Every step did what it should."
+    heading "Every step did what it should."
     echo "@@ pass demo $(cut -d' ' -f1 /proc/uptime)"
     echo "@@ end"
     sleep 10

@@ -120,7 +120,7 @@ fn external_directories_are_scanned_for_kernels_that_match() {
     assert_eq!(listed(Side::Ours), listed(Side::Kmod34));
 }
 
-/// kmod 34.2 scans them whatever `search` says; the keyword only sets their position.
+/// kmod 34.2 scans them regardless of `search`; the keyword only sets their position.
 #[test]
 fn external_directories_need_no_keyword_in_search() {
     for search in ["", "search updates built-in\n", "search updates\n"] {

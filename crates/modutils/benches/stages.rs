@@ -1,7 +1,7 @@
 //! The stages of the library, each by itself: `cargo bench -p modutils`, with a part of a name after `--` for a few.
 //!
 //! They work on modules of Debian's kernel where `cargo xtask fetch` has put them, and else on some that the test kit
-//! makes, which are smaller and fewer: figures of the two don't compare. The first line says which they are.
+//! makes, which are smaller and fewer: figures of the two don't compare. The first line names the set in use.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};

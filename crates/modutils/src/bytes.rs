@@ -23,7 +23,7 @@ pub(crate) fn find(bytes: &[u8], wanted: u8) -> Option<usize> {
     Some(start.wrapping_add(place))
 }
 
-/// What stands before the first byte that is `separator`, and what stands after it.
+/// The bytes before the first `separator`, and the bytes after it.
 pub fn split_once(bytes: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
     let (before, rest) = bytes.split_at_checked(find(bytes, separator)?)?;
     Some((before, rest.get(1..)?))

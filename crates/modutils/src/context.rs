@@ -17,7 +17,7 @@ use crate::{
 ///
 /// It is a handle: a clone is cheap and means the same context, and threads may share it. The
 /// configuration is read when it is built, an index when a question first needs it. What was read stays
-/// as it was read: [`Context::changed_on_disk`] says when a new context would know better.
+/// as it was read: [`Context::changed_on_disk`] reports when a new context would differ.
 ///
 /// ```
 /// use modutils::{Context, Release, Root};
@@ -98,7 +98,7 @@ enum ConfigChoice {
 
 impl Context {
     /// How a context is opened: for the running kernel and with the system's configuration, unless the
-    /// builder says otherwise.
+    /// builder sets another.
     pub fn builder() -> ContextBuilder {
         ContextBuilder {
             root: Root::default(),
@@ -227,7 +227,7 @@ impl ContextBuilder {
         Self { config: ConfigChoice::None, ..self }
     }
 
-    /// Where notices go: faulty lines of configuration, and the like. Without it they are dropped.
+    /// Where notices go: faulty lines of configuration, and similar. Without it they are dropped.
     #[must_use]
     pub fn on_notice(self, sink: impl Fn(Notice) + Send + Sync + 'static) -> Self {
         Self { sink: Box::new(sink), ..self }
@@ -236,7 +236,7 @@ impl ContextBuilder {
     /// Reads the configuration; an index is opened when it is first asked for.
     ///
     /// # Errors
-    /// When the running kernel's release is needed and cannot be had.
+    /// When the running kernel's release is needed and unavailable.
     pub fn build(self) -> Result<Context> {
         let Self { root, directory, config, sink } = self;
         let directory = match directory {

@@ -62,7 +62,7 @@ impl Error {
         move |source| Self::Io { action, path: path.into(), source }
     }
 
-    /// Whether this says that a file is not there.
+    /// Whether the cause is a file that does not exist.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
@@ -168,7 +168,7 @@ pub struct Malformed {
     /// What is wrong there.
     pub what: Cow<'static, str>,
     /// The error number that a C interface returns for it, and whose text kmod's tools print:
-    /// `EINVAL` unless said otherwise.
+    /// `EINVAL` unless set otherwise.
     pub errno: Errno,
     kind: ErrorKind,
 }

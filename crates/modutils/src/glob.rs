@@ -100,7 +100,7 @@ fn match_one<'a>(pattern: &'a [u8], byte: u8, seen: &mut Seen) -> Option<&'a [u8
     }
 }
 
-/// What stands after a `[`.
+/// The content after a `[`.
 enum Bracket<'a> {
     /// A set, whether the byte asked for is in it, and the pattern behind it.
     Closed { matches: bool, rest: &'a [u8] },

@@ -1,15 +1,15 @@
-//! Linux kernel modules: what is in their files, which needs which, the indexes that say so, the
+//! Linux kernel modules: what is in their files, which needs which, the indexes that record it, the
 //! configuration that governs loading, and the kernel's own view.
 //!
 //! - [`Context`] answers questions about the modules of one kernel. It is opened once, from a root and a
 //!   release or from any module directory, and threads share it. From it come [`Module`]s: by name, file,
 //!   alias or modalias, or the loaded ones.
 //! - [`Module`] is asked for facts: its file, dependencies, soft and weak dependencies, options, firmware,
-//!   and what the running kernel says of it.
-//! - [`plan::Planner`] says what loading or removing takes, step by step.
+//!   and what the running kernel reports about it.
+//! - [`plan::Planner`] plans a load or removal, step by step.
 #![cfg_attr(
     feature = "kernel",
-    doc = "- A [`kernel::Kernel`] says what is loaded and carries plans out; [`kernel::Hooks`] let the caller watch, stop",
+    doc = "- A [`kernel::Kernel`] reports what is loaded and carries plans out; [`kernel::Hooks`] let the caller watch, stop",
     doc = "  it, or run commands itself."
 )]
 #![cfg_attr(

@@ -26,8 +26,8 @@ use crate::{
 /// none of these and only a name.
 ///
 /// It is a handle: a clone is cheap and means the same module, and threads may share it. Nothing is
-/// read before it is asked for; what indexes and the module's file say is kept from then on, what the
-/// kernel says is asked for each time.
+/// read before it is asked for; facts of indexes and the module's file are kept from then on, those of the
+/// kernel are requested each time.
 ///
 /// ```
 /// use modutils::{Context, ModuleName};
@@ -253,7 +253,7 @@ impl Module {
         get_or_try_init(&self.0.file, || ModuleFile::open(path)).map(Some)
     }
 
-    /// What it says of itself: the section `.modinfo` of its file, or for a module without one the
+    /// Its own description: the section `.modinfo` of its file, or for a module without one the
     /// entries in `modules.builtin.modinfo`.
     ///
     /// # Errors

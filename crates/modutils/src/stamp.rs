@@ -1,7 +1,7 @@
 //! By what a file is known to be the same as before.
 //!
 //! A file's change time is set by the kernel whenever its bytes or its other times are, and by nobody
-//! else: a program can give a file any modification time, but not this one. It says so to the
+//! else: a program can give a file any modification time, but not this one. It reports that to the
 //! clock's tick only. So a file that has changed in the last moments before it was read has no stamp:
 //! it might change once more within that tick, and nothing would show (git calls such entries "racily
 //! clean").
@@ -29,7 +29,7 @@ impl Stamp {
     /// The bytes of a stamp.
     pub(crate) const LEN: usize = 7 * 8;
 
-    /// The stamp of a file as it stands; a change may not be settled yet.
+    /// The current stamp of a file; a change may not be settled yet.
     pub fn of(metadata: &Metadata) -> Self {
         let signed = |number: i64| number.cast_unsigned();
         let numbers = [

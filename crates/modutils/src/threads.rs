@@ -350,7 +350,7 @@ impl<T, R> Queue<T, R> {
     }
 }
 
-/// The end of a thread: where it comes by a panic, nobody waits for it.
+/// The end of a thread: after a panic nobody waits for it.
 struct Ending<'a, T, R>(&'a Queue<T, R>);
 
 impl<T, R> Drop for Ending<'_, T, R> {

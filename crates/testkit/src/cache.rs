@@ -21,7 +21,7 @@ use crate::surroundings;
 /// The root that the packaged kmod `name` (`kmod34`, `kmod30`) was unpacked into.
 ///
 /// # Panics
-/// When it is not there; the message says how to get it. A test that cannot compare must not pass.
+/// When it is not there; the message shows how to get it. A test that cannot compare must not pass.
 pub fn reference(name: &str) -> PathBuf {
     let variable = format!("MODUTILS_REFERENCE_{}", name.to_uppercase());
     let root = env::var_os(variable).map_or_else(|| root().join("reference").join(name), PathBuf::from);
@@ -40,7 +40,7 @@ pub struct ModuleTree {
 /// The tree called `name` (`trixie-amd64-zst`, …).
 ///
 /// # Panics
-/// When it is not there; the message says how to get it.
+/// When it is not there; the message shows how to get it.
 pub fn tree(name: &str) -> ModuleTree {
     present(root().join("trees").join(name), name, &format!("the module tree {name}"));
     find_tree(name).expect("a tree has a version")

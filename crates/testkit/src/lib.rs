@@ -12,7 +12,7 @@
 //!
 //! [`surroundings`] isolates all of this from the environment of the process that starts the tests.
 //!
-//! Everything here is for tests: a failure panics, with a message that says what to do.
+//! Everything here is for tests: a failure panics, with a message on what to do.
 
 pub mod arch;
 pub mod cache;

@@ -1,5 +1,5 @@
 //! The features of the library: each alone, and none, must compile without warnings and pass the library's tests; and the
-//! table in its README must say what each costs.
+//! table in its README must give what each costs.
 
 use std::collections::BTreeSet;
 

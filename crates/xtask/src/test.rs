@@ -34,12 +34,12 @@ pub(crate) struct Options {
     /// fuzz targets, build with a packager's variables; a test that would be skipped fails
     #[arg(long)]
     full: bool,
-    /// Only what takes no virtual machine and no download but crates; says what it omits
+    /// Only what needs no virtual machine and no download except crates; lists what it omits
     #[arg(long, conflicts_with = "full")]
     quick: bool,
 }
 
-/// The programs that the tests call, besides those that building needs.
+/// The programs that the tests call, besides those for building.
 const PROGRAMS: [packages::Program; 12] =
     [CURL, CXX, QEMU, READELF, OPENSSL, XZ, ZSTD, GZIP, PYTHON, JSONSCHEMA, FISH, ZSH];
 

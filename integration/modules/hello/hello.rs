@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `hello`: says hello and goodbye in the kernel's log, with parameters of every kind that the tools meet.
+//! `hello`: logs hello and goodbye, with parameters of every kind that the tools meet.
 //!
-//! - `msg`, a string: what it says;
+//! - `msg`, a string: what it greets;
 //! - `io`, an unsigned long that only accepts 0 to 5, whether set at load or later through sysfs;
 //! - `ret`, an int: what the module's init function returns.
 //!
@@ -50,15 +50,15 @@ static IO_OPS: bindings::kernel_param_ops = bindings::kernel_param_ops {
     free: None,
 };
 
-/// The module: nothing to keep, only something to say at the end.
+/// The module: nothing to keep, only a message at the end.
 struct Hello;
 
 impl kernel::Module for Hello {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        say("hello");
+        greet("hello");
         match NonZeroI32::new(RET.get()) {
             None => Ok(Hello),
-            // SAFETY: `Error` is nothing but a `NonZeroI32`. Its safe constructors refuse positive numbers, which
+            // SAFETY: `Error` is just a `NonZeroI32`. Its safe constructors refuse positive numbers, which
             // are the point here: `module!` hands the number on to the kernel, and nobody else sees it. The kernel
             // then takes the module for loaded; `Hello` has no fields, so that dropping it touches no memory.
             Some(number) => Err(unsafe { mem::transmute::<NonZeroI32, Error>(number) }),
@@ -68,12 +68,12 @@ impl kernel::Module for Hello {
 
 impl Drop for Hello {
     fn drop(&mut self) {
-        say("goodbye");
+        greet("goodbye");
     }
 }
 
 /// Writes a line with `msg` and `io` as they are now.
-fn say(greeting: &str) {
+fn greet(greeting: &str) {
     // SAFETY: The module is this one. With the lock, nobody frees the string by writing another one through sysfs; the
     // kernel's charp operations keep it NUL-terminated.
     unsafe {

@@ -25,7 +25,7 @@ pub extern "C" fn init_module() -> c_int {
     0
 }
 
-/// Tells objtool that `init_module` is meant, and not a function that happens to have this name.
+/// Lets objtool know that `init_module` is the function meant, and not a function that happens to have this name.
 #[used(compiler)]
 #[link_section = ".init.data"]
 #[allow(non_upper_case_globals, reason = "objtool looks for this name")]

@@ -132,7 +132,7 @@ struct ProcEntry {
 /// A function of `struct proc_ops` for opening and closing.
 type OnFile = unsafe extern "C" fn(*mut bindings::inode, *mut bindings::file) -> c_int;
 
-/// `struct proc_ops` of `include/linux/proc_fs.h`, which the kernel's Rust bindings leave out.
+/// `struct proc_ops` of `include/linux/proc_fs.h`, which the kernel's Rust bindings omit.
 #[repr(C)]
 struct ProcOps {
     flags: u32,

@@ -14,7 +14,7 @@ fn voice() -> Vec<Case> {
         works("modprobe --quiet", "what is loaded", "-q alone").loaded("alone"),
         fails("modprobe --quiet", "unknown", "--quiet unheard-of"),
         fails("modprobe --quiet", "refused", "-q alone").refuse("alone", Errno::ENODEV),
-        fails("modprobe --quiet", "a bad option is told all the same", "-q --nonsense alone"),
+        fails("modprobe --quiet", "a bad option is reported all the same", "-q --nonsense alone"),
         fails("modprobe --quiet", "nothing given", "-q"),
         combined("modprobe --quiet", "with -v", "-q -v alone"),
         combined("modprobe --quiet", "with -v the other way", "-v -q alone"),

@@ -48,7 +48,7 @@ fn lines() -> Vec<Case> {
             .config("alias m\\xffne al\\xfene\\noptions alone x=\\xff\\n"),
         combined("modprobe config-lines", "form feed and vertical tab", "-c")
             .config("alias\\x0bmine\\x0calone\\n"),
-        works("modprobe include", "is passed over", "alone")
+        works("modprobe include", "is skipped", "alone")
             .config("alias mine alone\\ninclude /tmp/other\\n")
             .file("tmp/other", "options alone x=1\\n"),
         fails("modprobe include", "is an error", "-c").config("include /tmp/other\\n"),

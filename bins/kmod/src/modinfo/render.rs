@@ -228,7 +228,7 @@ mod tests {
         assert_eq!(rendered(section, Some("license"), true), "GPL\0");
     }
 
-    // kmod ignores case, although its manual page says the opposite.
+    // kmod ignores case, although its manual page states the opposite.
     #[test]
     fn a_field_is_found_in_any_case() {
         assert_eq!(rendered(b"license=GPL\0License=cap\0", Some("LICENSE"), false), "GPL\ncap\n");

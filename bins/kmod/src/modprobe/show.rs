@@ -62,7 +62,7 @@ fn table(
         }
         Err(error) => {
             let mut cause = error.errno().text().to_owned();
-            // The error number alone does not say what is wrong in the file.
+            // The error number alone does not show what is wrong in the file.
             if matches!(error, modutils::Error::Malformed { .. }) {
                 cause = format!("{cause}\n  {error}");
             }

@@ -59,14 +59,14 @@ impl<T: NamedLine> LinesByName<T> {
         self.index.take();
     }
 
-    /// The lines that say exactly this, a pattern being no more than its bytes.
+    /// The lines with exactly this name or pattern, compared byte for byte.
     pub fn named(&self, name: &[u8]) -> impl Iterator<Item = &T> {
         self.places_of(name).iter().filter_map(|&place| self.lines.get(place))
     }
 
     /// The lines whose pattern matches a name.
     pub fn matching<'a, 'n>(&'a self, name: &'n [u8]) -> impl Iterator<Item = &'a T> + use<'a, 'n, T> {
-        // A line that says the very name may be a pattern and not match it.
+        // A line with this very text may be a pattern that does not match it.
         let plain = if name.iter().any(|&byte| is_special(byte)) { &[] } else { self.places_of(name) };
         let mut plain = plain.iter().copied().peekable();
         let matches =

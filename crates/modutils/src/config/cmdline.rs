@@ -1,4 +1,4 @@
-//! What the kernel command line says about modules: `module.parameter=value`,
+//! The settings for modules on the kernel command line: `module.parameter=value`,
 //! `modprobe.blacklist=a,b` and `modutils.deny=a,b`; and `module_blacklist=a,b`, which the kernel
 //! itself honours.
 //!

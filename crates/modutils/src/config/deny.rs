@@ -22,7 +22,7 @@ pub struct DenyLine {
     pub pattern: Alias,
     /// Why, in words for people; empty where nobody wrote it.
     pub reason: BString,
-    /// Where it stands.
+    /// Its location.
     pub origin: Origin,
 }
 
@@ -33,7 +33,7 @@ impl DenyLine {
     }
 }
 
-/// Reads the files of the system, in their order, and says what was looked at. What cannot be read is
+/// Reads the files of the system, in their order, and records what was read. What cannot be read is
 /// reported to the sink.
 pub(super) fn load(root: &Root, sink: &mut Sink) -> (Vec<DenyLine>, Seen) {
     let mut files = Files::default();

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{Error, Level, Notice, Release, Sink};
 
-/// What depmod.d says that applies to one kernel.
+/// The lines of depmod.d that apply to one kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DepmodConfig {
     /// Where to prefer copies of a module from, the best place first.

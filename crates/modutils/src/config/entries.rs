@@ -12,7 +12,7 @@ pub struct AliasLine {
     pub pattern: Alias,
     /// The module meant.
     pub module: Alias,
-    /// Where it stands.
+    /// Its location.
     pub origin: Origin,
 }
 
@@ -21,9 +21,9 @@ pub struct AliasLine {
 pub struct OptionsLine {
     /// A module, or an alias by which it is asked for.
     pub name: Alias,
-    /// The options, as written but for tabs, which become blanks.
+    /// The options, as written except for tabs, which become blanks.
     pub options: BString,
-    /// Where it stands.
+    /// Its location.
     pub origin: Origin,
 }
 
@@ -32,7 +32,7 @@ pub struct OptionsLine {
 pub struct BlacklistLine {
     /// The module.
     pub module: Alias,
-    /// Where it stands.
+    /// Its location.
     pub origin: Origin,
 }
 
@@ -43,7 +43,7 @@ pub struct CommandLine {
     pub pattern: Alias,
     /// The command, for the shell.
     pub command: BString,
-    /// Where it stands.
+    /// Its location.
     pub origin: Origin,
 }
 
@@ -56,7 +56,7 @@ pub struct SoftdepLine {
     pub pre: Vec<BString>,
     /// Names to load after it.
     pub post: Vec<BString>,
-    /// Where it stands.
+    /// Its location.
     pub origin: Origin,
 }
 
@@ -70,7 +70,7 @@ pub struct WeakdepLine {
     /// The same as one text, a blank between two names. Where more than one blank stood before the
     /// names, one is left.
     pub text: BString,
-    /// Where it stands.
+    /// Its location.
     pub origin: Origin,
 }
 

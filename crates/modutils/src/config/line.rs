@@ -1,4 +1,4 @@
-//! The configuration as a list of lines: for who shows it, or wants to know where something stands.
+//! The configuration as a list of lines: for who shows it, or wants the location of an entry.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use super::{
     entries::{AliasLine, BlacklistLine, CommandLine, OptionsLine, SoftdepLine, WeakdepLine},
 };
 
-/// What is configured: modprobe.d(5), modutils.d(5), and what the kernel command line says of modules.
+/// What is configured: modprobe.d(5), modutils.d(5), and the settings for modules on the kernel command line.
 /// What it means for a module is asked of the [`Module`](crate::Module).
 #[derive(Clone, Copy)]
 pub struct Config<'a>(&'a ModprobeConfig);
@@ -38,13 +38,13 @@ pub struct Config<'a>(&'a ModprobeConfig);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Line<'a> {
-    /// What it says.
+    /// Its content.
     pub directive: Directive<'a>,
     /// The file that it was read from, and where in it.
     pub origin: &'a Origin,
 }
 
-/// What a line says. Names and patterns are normalised: a dash is an underscore, but for one between
+/// The content of a line. Names and patterns are normalised: a dash is an underscore, except for one between
 /// brackets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::bytes;
 
-/// A line that says something: neither blank nor a comment.
+/// A line with content: neither blank nor a comment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line<'a> {
     /// Where it begins in the file, counted from one.
@@ -36,7 +36,7 @@ pub fn lines(bytes: &[u8]) -> impl Iterator<Item = Line<'_>> {
 }
 
 /// Splits at the first blank or tab: a word, and what follows that one byte. Leading blanks are
-/// skipped; `None` where nothing but blanks is left.
+/// skipped; `None` where only blanks are left.
 pub fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let start = text.iter().position(|byte| !is_blank(byte))?;
     let text = text.get(start..)?;

@@ -32,7 +32,7 @@ use crate::file::read_bounded;
 /// much.
 const LARGEST_FILE: u64 = 16 << 20;
 
-/// Where a line stands.
+/// The location of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Origin {

@@ -1,4 +1,4 @@
-//! modprobe.d(5): all that its files say, and what that means for a module.
+//! modprobe.d(5): everything its files configure, and what that means for a module.
 
 use std::{
     path::{Path, PathBuf},
@@ -125,7 +125,7 @@ impl ModprobeConfig {
         deny::add_file(&mut self.denies, file, bytes, sink);
     }
 
-    /// Adds what a kernel command line says.
+    /// Adds the settings of a kernel command line.
     pub fn add_command_line(&mut self, file: &Arc<Path>, bytes: &[u8], sink: &mut Sink) {
         let origin = Origin { file: file.clone(), line: 1 };
         let mut normal = |name: &BString| match Alias::new(name) {

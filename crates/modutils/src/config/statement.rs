@@ -5,7 +5,7 @@ use bstr::{BString, ByteSlice};
 use super::lines::{word, words};
 use crate::{Alias, glob::is_special};
 
-/// What a line says, without its place.
+/// The content of a line, without its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Statement {
     /// `alias PATTERN MODULE`.
@@ -94,7 +94,7 @@ fn with_rest<'a>(text: &'a [u8], what: &str) -> Result<(Alias, &'a [u8]), String
     Ok((normal(name)?, rest))
 }
 
-/// The names after `pre:` and after `post:`; what stands before the first of these says nothing.
+/// The names after `pre:` and after `post:`; words before the first of these are ignored.
 fn before_and_after(text: &[u8]) -> (Vec<BString>, Vec<BString>) {
     let (mut ignored, mut pre, mut post) = (Vec::new(), Vec::new(), Vec::new());
     let mut current = &mut ignored;

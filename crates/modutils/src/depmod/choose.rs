@@ -1,4 +1,4 @@
-//! Of several copies of a module one counts: which one, depmod.d says.
+//! Chooses among several copies of a module, as depmod.d configures.
 
 use std::{
     collections::{HashMap, hash_map::Entry},

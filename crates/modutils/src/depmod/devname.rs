@@ -42,7 +42,7 @@ pub struct Device {
 pub struct BadLine<'a> {
     /// Its text.
     pub text: &'a BStr,
-    /// Where it stands, and what would be one.
+    /// Its location, and what would be valid.
     pub fault: Malformed,
 }
 

@@ -1,6 +1,6 @@
 //! What depmod needs to know of one module file.
 //!
-//! Reading a file gives plain bytes that depend on nothing but that file: it may be done in any
+//! Reading a file gives plain bytes that depend only on that file: it may be done in any
 //! thread and in any order, and kept from one run to the next.
 
 use bstr::{BString, ByteSlice};

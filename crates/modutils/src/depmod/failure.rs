@@ -28,7 +28,7 @@ pub enum Failure {
     /// Something that is there could not be read.
     #[error(transparent)]
     Incomplete(#[from] Incomplete),
-    /// The output directory cannot be had, an index exceeds its format, or the files cannot be
+    /// The output directory is unavailable, an index exceeds its format, or the files cannot be
     /// written.
     #[error(transparent)]
     Output(#[from] Error),

@@ -34,7 +34,7 @@ impl Graph {
         Self { direct }
     }
 
-    /// Finds who provided what each module needs; each dependency stands once, at the place where it is
+    /// Finds who provided what each module needs; each dependency is listed once, at the place where it is
     /// first needed.
     pub fn from_symbols(
         files: &[TreeFile],

@@ -20,7 +20,7 @@ pub(super) fn insert_alias(
 /// Adds a key to an index. One that the format cannot hold is reported and skipped.
 pub(super) fn insert(trie: &mut TrieBuilder, key: &[u8], value: &[u8], priority: u32, sink: &mut Sink) {
     if trie.insert(key, value, priority).is_err() {
-        let message = [b"not ASCII, left out of the index: ", key, b" (", value, b")"].concat();
+        let message = [b"not ASCII, omitted from the index: ", key, b" (", value, b")"].concat();
         sink(Notice::warning(message));
     }
 }

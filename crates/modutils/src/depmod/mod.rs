@@ -7,7 +7,7 @@
 //! The stages, each a file, in the order in which `run` calls them: `scan` finds module files, `choose` takes
 //! one of several copies, `module_order` sorts them, `facts` reads each into `rows`, several at once, unless
 //! `cache` knows it by its stamp, `symbols` and `graph` find who needs whom, `order` puts dependencies in
-//! their order or `cycles` says why there is none, `output` makes the files' contents, `complete` makes sure
+//! their order or `cycles` reports why there is none, `output` makes the files' contents, `complete` makes sure
 //! that nothing is missing and `write` puts them into place. [`devname`] reads `modules.devname`.
 
 pub(crate) mod analysis;

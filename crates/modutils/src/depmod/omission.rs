@@ -44,7 +44,7 @@ pub enum Omitted {
     BuildList,
 }
 
-/// What an operating system says of something that is not there or is something else. Every other
+/// The error numbers for something that does not exist or is of another type. Every other
 /// error number is about something that is there.
 const ABSENT: [Errno; 5] = [Errno::ENOENT, Errno::ENOTDIR, Errno::ELOOP, Errno::EISDIR, Errno::ENAMETOOLONG];
 

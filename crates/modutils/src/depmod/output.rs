@@ -342,7 +342,7 @@ mod tests {
         assert_eq!(trie("modules.alias.bin").get(b"pci:v1_*").unwrap().unwrap(), b"a_user");
         assert_eq!(trie("modules.symbols.bin").get(b"symbol:provided").unwrap().unwrap(), b"provider");
         let expected =
-            ["Unmatched bracket in broken[", "not ASCII, left out of the index: caf\u{e9} (a_user)"];
+            ["Unmatched bracket in broken[", "not ASCII, omitted from the index: caf\u{e9} (a_user)"];
         assert_eq!(notices, expected);
     }
 

@@ -65,7 +65,7 @@ pub struct SymbolUse {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SymbolRows<'a> {
     names: Strings<'a>,
-    /// For each name a byte of flags, and the CRC where they say there is one.
+    /// For each name a byte of flags, and the CRC where they mark one.
     needs: Cow<'a, [u8]>,
 }
 

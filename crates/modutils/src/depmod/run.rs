@@ -248,7 +248,7 @@ impl Run {
     ///
     /// # Errors
     /// Where the module directory cannot be read, or modules need each other in circles. A preview
-    /// that lacks something that is there says so ([`Preview::is_complete`]).
+    /// that lacks something that exists reports it ([`Preview::is_complete`]).
     pub fn preview(&self, observer: &dyn Observer) -> Result<Option<Preview>, Failure> {
         let mut sink = |notice| observer.notice(notice);
         let configuration = Configuration::read(&self.config_paths, &self.release, &mut sink);
@@ -282,7 +282,7 @@ impl Run {
         }
     }
 
-    /// The cache. That it cannot be had interests only those who ask for everything.
+    /// The cache. That it is unavailable interests only callers that want every notice.
     fn open_cache(&self, observer: &dyn Observer) -> Option<Store> {
         let directory = self.cache.as_deref().filter(|_| self.files.is_none())?;
         let opened = Store::open(directory);

@@ -22,7 +22,7 @@ pub enum Source {
 /// Reads the names and CRCs of the symbols that the kernel itself exports; from a `System.map`
 /// without CRCs, then zero. Lines that are damaged go to the sink and do not count.
 ///
-/// `prefix` is a byte that stands before the names in a `System.map`.
+/// `prefix` is a byte before the names in a `System.map`.
 ///
 /// # Errors
 /// Where the file cannot be read.

@@ -481,10 +481,11 @@ mod tests {
     fn a_lock_that_is_never_given_back_does_not_stop_a_run() {
         let directory = tempfile::tempdir().unwrap();
         let _other = locked(directory.path());
-        let mut said = Vec::new();
-        let second = OutputDirectory::lock_within(directory.path(), PAUSE, &mut |notice| said.push(notice));
+        let mut notices = Vec::new();
+        let second =
+            OutputDirectory::lock_within(directory.path(), PAUSE, &mut |notice| notices.push(notice));
         second.unwrap().write(&files(), &|| false, &mut |_| ()).unwrap();
-        let levels: Vec<Level> = said.iter().map(|notice| notice.level).collect();
+        let levels: Vec<Level> = notices.iter().map(|notice| notice.level).collect();
         assert_eq!(levels, [Level::Notice, Level::Warning]);
         assert_eq!(names(directory.path()), ["modules.alias", "modules.dep"]);
     }

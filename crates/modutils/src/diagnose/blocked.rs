@@ -189,7 +189,7 @@ impl Block {
         }
     }
 
-    /// The line that says so.
+    /// The line that blocks it.
     pub fn origin(&self) -> &Origin {
         &self.origin
     }
@@ -258,7 +258,7 @@ impl Mention {
     }
 }
 
-/// What the kernel refuses, by its command line, and where that stands.
+/// What the kernel refuses, by its command line, and the location of that.
 fn refused(context: &Context) -> (Origin, Vec<ModuleName>) {
     let path: Arc<Path> = context.root().system("/proc/cmdline").into();
     let modules = read(&path).map(|line| refused_by_kernel(&line)).unwrap_or_default();

@@ -40,7 +40,7 @@ impl Finding {
         Self { cause, certainty: Certainty::Confirmed }
     }
 
-    /// What is wrong, in a word that stays the same whatever the text says: `vermagic`, `missing_symbol`,
+    /// What is wrong, in a word that stays the same when the text changes: `vermagic`, `missing_symbol`,
     /// `not_signed` and so on. `man/modutils.schema.json` lists them: `kmod check --json` prints the same.
     pub fn kind(&self) -> &'static str {
         match &self.cause {
@@ -149,13 +149,13 @@ impl Finding {
         }
     }
 
-    /// Whether it was verified, or confirmed by the kernel's own words. Otherwise the text says what could
+    /// Whether it was verified, or confirmed by the kernel's own words. Otherwise the text states what could
     /// not be.
     pub fn is_verified(&self) -> bool {
         !matches!(self.certainty, Certainty::Unverified(_))
     }
 
-    /// The same in words: what is wrong, and what to do. Lines that say more about the one before begin with
+    /// The same in words: what is wrong, and what to do. Lines with details about the one before begin with
     /// two blanks.
     pub fn text(&self) -> Vec<String> {
         text::findings(std::slice::from_ref(self))

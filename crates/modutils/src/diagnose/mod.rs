@@ -7,7 +7,7 @@
 //!
 //! The kernel answers with an error number, and each stands for several causes, which can be worked out
 //! from the module's file and what is known of the kernel. No cause is guessed: what could not be
-//! verified is said to be so.
+//! verified is marked so.
 //!
 //! A [`Finding`] or [`Remark`] has a word for programs and lines for people. Names and values that come from
 //! files are escaped in these lines; [`printable`] does the same for others.

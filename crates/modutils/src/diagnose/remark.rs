@@ -49,7 +49,7 @@ impl Remark {
         Self { kind, subject, text: vec![text::note(note)] }
     }
 
-    /// What it is, in a word that stays the same whatever the text says.
+    /// What it is, in a word that stays the same when the text changes.
     pub fn kind(&self) -> &'static str {
         self.kind
     }

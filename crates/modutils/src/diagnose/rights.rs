@@ -17,7 +17,7 @@ pub fn modules_disabled(root: &Root) -> Option<bool> {
     }
 }
 
-/// Whether this process has CAP_SYS_MODULE, by `/proc/self/status`. `None` where that does not say.
+/// Whether this process has CAP_SYS_MODULE, by `/proc/self/status`. `None` where that does not show it.
 pub fn is_permitted(root: &Root) -> Option<bool> {
     let status = read(&root.system("/proc/self/status")).ok()?;
     let set = status.lines().find_map(|line| line.strip_prefix(b"CapEff:"))?;

@@ -286,7 +286,7 @@ fn read_section_table(contents: &Contents, header: &Header, ctx: Ctx) -> Result<
     if u64::from(header.e_shentsize) != entry {
         return Err(fault("the section table's entries have a size unknown to ELF"));
     }
-    // More sections than the header's field can count: the first entry says how many.
+    // More sections than the header's field can count: the first entry holds the count.
     let count = if header.e_shnum == 0 {
         let first = contents.read(header.e_shoff, entry)?;
         first.pread_with::<SectionHeader>(0, ctx).map_or(0, |section| section.sh_size)

@@ -102,7 +102,7 @@ enum Source {
 #[derive(Debug)]
 pub struct Scratch {
     decompressor: Decompressor,
-    /// The file as it stands.
+    /// The file as it is.
     compressed: Pages,
     plain: Plain,
     limit: u64,
@@ -156,7 +156,7 @@ impl Contents {
     /// # Errors
     /// When the file cannot be opened or read, is not a regular file, is empty, is a damaged or
     /// incomplete compressed stream or has bytes after its end, or is longer than [`SIZE_LIMIT`] as it
-    /// stands or when decompressed.
+    /// is or when decompressed.
     pub fn open(path: &Path) -> Result<Self> {
         Self::open_with(path, &mut Scratch::default())
     }
@@ -170,7 +170,7 @@ impl Contents {
         Self::read_from(path, file, metadata.len(), scratch)
     }
 
-    /// As [`Contents::open_with`], of a regular file that is open already and says it has `len` bytes.
+    /// As [`Contents::open_with`], of a regular file that is open already and reports a size of `len` bytes.
     ///
     /// # Errors
     /// As [`Contents::open`].
@@ -250,7 +250,7 @@ impl Contents {
         self.compression
     }
 
-    /// The open file, as it stands on disk, for `finit_module(2)`; `None` when the bytes came from
+    /// The open file, as it is on disk, for `finit_module(2)`; `None` when the bytes came from
     /// memory.
     pub fn file(&self) -> Option<&File> {
         self.file.as_ref()
@@ -323,7 +323,7 @@ pub(crate) fn open_regular(path: &Path) -> Result<(File, Metadata)> {
     Ok((file, metadata))
 }
 
-/// Reads a whole file of text or an index as it stands: a regular file, or `/dev/null`, which people
+/// Reads a whole file of text or an index as it is: a regular file, or `/dev/null`, which people
 /// put in the place of a file that is to count for nothing.
 ///
 /// # Errors
@@ -368,7 +368,7 @@ pub fn read_named(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     read_to_limit(file, len, limit)
 }
 
-/// Reads to the end of a file that says it has `len` bytes; those of /proc and pipes do not say.
+/// Reads to the end of a file that reports a size of `len` bytes; files of /proc and pipes report none.
 fn read_to_limit(file: File, len: u64, limit: u64) -> io::Result<Vec<u8>> {
     if len > limit {
         return Err(too_large(limit));
@@ -383,7 +383,7 @@ fn too_large(limit: u64) -> io::Error {
     io::Error::new(io::ErrorKind::FileTooLarge, format!("more than {limit} bytes"))
 }
 
-/// Opens whatever stands at a path; without `O_NONBLOCK`, opening a named pipe would wait for a
+/// Opens whatever is at a path; without `O_NONBLOCK`, opening a named pipe would wait for a
 /// writer.
 pub(crate) fn open_at_once(path: &Path) -> io::Result<(File, Metadata)> {
     let file = OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path)?;

@@ -22,7 +22,7 @@ pub(super) struct Pages {
 }
 
 impl Pages {
-    /// Makes room for a file of `len` bytes. What they are is not said until they are written.
+    /// Makes room for a file of `len` bytes. Their content is unspecified until they are written.
     ///
     /// # Errors
     /// When the kernel gives no memory.

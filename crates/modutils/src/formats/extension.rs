@@ -12,12 +12,12 @@ pub const MODULE: &str = ".ko";
 pub const COMPRESSIONS: [&str; 4] = ["", ".zst", ".xz", ".gz"];
 
 /// Whether a path ends as those of module files do, plain or compressed. Which compression it is, if any,
-/// the content says.
+/// the content is.
 pub fn has_module_extension(path: &[u8]) -> bool {
     without_compression(path).ends_with(MODULE.as_bytes())
 }
 
-/// Whether a file of that name is taken for a module: something stands before the extension.
+/// Whether a file of that name is taken for a module: it has more than the extension.
 pub fn is_module_file(name: &OsStr) -> bool {
     let name = without_compression(name.as_encoded_bytes());
     name.len() > MODULE.len() && name.ends_with(MODULE.as_bytes())

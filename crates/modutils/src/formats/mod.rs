@@ -1,5 +1,5 @@
 //! What the kernel's build writes and its loader reads, as far as more than one part of the crate needs
-//! it: each format is parsed here and nowhere else, each list stands here once.
+//! it: each format is parsed here and nowhere else, each list is here once.
 
 pub mod extension;
 pub mod signature;

@@ -1,5 +1,5 @@
 //! What a signed module file ends in: the text [`MAGIC`], and before it a `struct module_signature`
-//! (`include/linux/module_signature.h`), which has the lengths of what stands before it.
+//! (`include/linux/module_signature.h`), which has the lengths of the fields before it.
 
 /// `MODULE_SIG_STRING`: it alone marks that a signature precedes it.
 pub const MAGIC: &[u8] = b"~Module signature appended~\n";
@@ -36,7 +36,7 @@ impl Trailer {
         Some(Self { algorithm, hash, id_type, signer_len, key_id_len, signature_len })
     }
 
-    /// The length of what stands before the structure: the signer's name, the key's identifier, the
+    /// The length of the fields before the structure: the signer's name, the key's identifier, the
     /// signature.
     pub fn block_len(&self) -> u64 {
         u64::from(self.signer_len) + u64::from(self.key_id_len) + u64::from(self.signature_len)

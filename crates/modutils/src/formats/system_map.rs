@@ -1,5 +1,5 @@
 //! `System.map`: all symbols of a kernel, as nm(1) prints them and `scripts/mksysmap` keeps them:
-//! `ADDRESS TYPE NAME`. Of what the kernel exports it says the names alone.
+//! `ADDRESS TYPE NAME`. It gives only the names of the kernel's exports.
 
 use bstr::ByteSlice;
 

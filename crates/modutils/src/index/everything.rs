@@ -109,7 +109,7 @@ fn visit(
                 each(&key, value);
             }
         }
-        // One byte at least: a node may be nothing but a reference to it.
+        // One byte at least: a node may consist of only a reference to it.
         budget.node(window.at().wrapping_sub(offset).max(1)).map_err(Malformed::from)?;
         let Some(node) = pending.pop() else { return Ok(()) };
         key.truncate(node.parent as usize);

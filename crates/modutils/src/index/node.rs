@@ -1,7 +1,7 @@
 //! The nodes of a `modules.*.bin` index: the one place that knows their bytes.
 //!
 //! All numbers are big-endian. The file begins with a magic number, a version and a reference to the
-//! root; a reference is a 28-bit file offset with flags on top that say what the node holds, in this
+//! root; a reference is a 28-bit file offset with flags on top for what the node holds, in this
 //! order: a prefix (bytes, NUL), children (the first and the last byte that has one, then a
 //! reference for each byte from the one to the other, zero where there is no child), values (a
 //! count, then for each a priority and a NUL-terminated string).

@@ -49,7 +49,7 @@ impl Index {
     }
 }
 
-/// The indexes that depmod leaves in a module directory, and beside them what built-in modules say of
+/// The indexes that depmod leaves in a module directory, and the `.modinfo` of built-in modules beside
 /// themselves.
 #[derive(Debug)]
 pub struct Indexes {
@@ -125,7 +125,7 @@ impl Indexes {
         self.open(Index::BuiltinAliases)
     }
 
-    /// What `modules.dep.bin` says about a module; `None` where it has no line or the index is
+    /// The line of a module in `modules.dep.bin`; `None` where it has no line or the index is
     /// missing.
     ///
     /// # Errors

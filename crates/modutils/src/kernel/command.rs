@@ -71,7 +71,7 @@ const MISLEADING: [&str; 13] = [
     "PS4",
 ];
 
-/// Where commands look for programs when their caller is not to say so.
+/// Where commands look for programs when their caller may not decide that.
 const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What install and remove commands find in their environment, beside `MODPROBE_MODULE`, the module.
@@ -140,7 +140,7 @@ impl<'a> Command<'a> {
         self.text.as_bstr()
     }
 
-    /// The shell with its arguments and environment, ready to be started: a caller may still say where
+    /// The shell with its arguments and environment, ready to be started: a caller may still set where
     /// output goes. [`CommandFailure::check`] judges how it ended.
     ///
     /// # Errors

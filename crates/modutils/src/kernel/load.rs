@@ -19,7 +19,7 @@ const COMPRESSED_FILE: ModuleInitFlags = ModuleInitFlags::from_bits_retain(4);
 /// The sections that hold the CRCs of the symbols a module was built against.
 const VERSION_SECTIONS: [&[u8]; 3] = [b"__versions", b"__version_ext_crcs", b"__version_ext_names"];
 
-/// Checks that the kernel is asked to skip: none, unless said otherwise.
+/// Checks that the kernel is asked to skip: none, unless set otherwise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Force {
@@ -100,7 +100,7 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Gives the file as it stands to finit_module(2), if the kernel can do with it; whether that was so.
+    /// Gives the file as it is to finit_module(2), if the kernel can read it; returns whether it could.
     fn give_file(&self, file: &File, compression: Compression) -> Result<bool> {
         if compression != Compression::None && self.kernel.compression() != Some(compression) {
             return Ok(false);
@@ -135,7 +135,7 @@ fn compression_of(file: &File, path: &Path) -> Result<Compression> {
     let mut magic = [0; 6];
     let len = file.read_at(&mut magic, 0).map_err(Error::io("read", path))?;
     match Compression::of(magic.get(..len).unwrap_or_default()) {
-        // The kernel would say no more than that the format is wrong.
+        // The kernel would only report that the format is wrong.
         Compression::None if len == 0 => Err(Malformed::file("the file is empty").at(path)),
         Compression::None if len < magic.len() => {
             Err(Malformed::file(format!("the file ends after {len} bytes: not a module")).at(path))

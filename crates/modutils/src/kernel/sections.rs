@@ -13,7 +13,7 @@ use crate::{Error, ModuleName, Result, config::read};
 pub struct Section {
     /// Its name, `.text` for one.
     pub name: BString,
-    /// Its address. `None` where the kernel does not say: to some it does not show the file, to others it
+    /// Its address. `None` where the kernel does not show it: to some it does not show the file, to others it
     /// shows a zero in the place of any address (`kptr_restrict`).
     pub address: Option<u64>,
 }

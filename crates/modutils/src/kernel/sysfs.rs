@@ -47,12 +47,12 @@ impl Kernel {
         self.module_directory(module).is_dir()
     }
 
-    /// How many use a module; `None` where the kernel does not say, because it cannot unload modules.
+    /// How many use a module; `None` where the kernel does not report it, because it cannot unload modules.
     pub fn references(&self, module: &ModuleName) -> Option<i64> {
         self.number(module, "refcnt")
     }
 
-    /// The bytes that a module takes in memory; `None` where the kernel does not say.
+    /// The bytes that a module takes in memory; `None` where the kernel does not report it.
     pub fn size(&self, module: &ModuleName) -> Option<i64> {
         self.number(module, "coresize")
     }

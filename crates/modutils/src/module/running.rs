@@ -23,7 +23,7 @@ impl Context {
     }
 }
 
-/// By the running kernel, which is asked each time: /proc and /sys below the context's root. What it says
+/// By the running kernel, which is asked each time: /proc and /sys below the context's root. What it reports
 /// is about the module that has this name now, whatever file that came from.
 impl Module {
     /// Whether it is loaded, and in which state.
@@ -31,12 +31,12 @@ impl Module {
         self.context().kernel().state(self.name())
     }
 
-    /// The bytes that it takes in memory; `None` where the kernel does not say.
+    /// The bytes that it takes in memory; `None` where the kernel does not report it.
     pub fn size(&self) -> Option<i64> {
         self.context().kernel().size(self.name())
     }
 
-    /// How many use it; `None` where the kernel does not say, as one that cannot unload modules.
+    /// How many use it; `None` where the kernel does not report it, as one that cannot unload modules.
     pub fn reference_count(&self) -> Option<i64> {
         self.context().kernel().references(self.name())
     }

@@ -52,7 +52,7 @@ fn a_module_has_a_path_and_dependencies_in_the_order_of_loading() {
     assert_eq!(mid.path().unwrap(), Some(world.0.path().join("m/k/mid.ko").as_path()));
     let dependencies = mid.dependencies().unwrap();
     assert_eq!(names(&dependencies), ["low_est", "base"]);
-    // It has no line itself: the line that names it says where it is.
+    // It has no line itself: the line that names it has its path.
     assert_eq!(dependencies[0].path().unwrap(), Some(world.0.path().join("m/k/low-est.ko").as_path()));
     assert!(!mid.is_builtin().unwrap() && mid.alias().is_none());
 }

@@ -1,4 +1,4 @@
-//! What the modules built into the kernel say of themselves.
+//! The descriptions of the modules built into the kernel.
 //!
 //! They have no file; the kernel's build collects their `.modinfo` entries in
 //! `modules.builtin.modinfo`, as NUL-terminated strings `module.key=value`

@@ -40,7 +40,7 @@ pub struct ExportedSymbol<'a> {
     pub namespace: Option<&'a BStr>,
 }
 
-/// What the symbol table says of each exported symbol besides its CRC.
+/// What the symbol table records of each exported symbol besides its CRC.
 #[derive(Default)]
 struct Details<'a> {
     gpl_only: HashMap<&'a [u8], bool, RandomState>,
@@ -101,7 +101,7 @@ fn bytes_at<'a>(elf: &'a Elf, symbol: &Symbol<'_>) -> Result<&'a [u8]> {
 }
 
 impl<'a> Details<'a> {
-    /// Notes what a symbol whose name is `__` and `marker` says of an export.
+    /// Notes what a symbol named `__` plus `marker` records about an export.
     fn note(&mut self, elf: &'a Elf, marker: &'a [u8], symbol: &Symbol<'a>, strings: &'a [u8]) -> Result<()> {
         if let Some(name) = marker.strip_prefix(b"ksymtab_") {
             let is_in =

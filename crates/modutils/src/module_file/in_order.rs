@@ -25,7 +25,7 @@ pub trait Wanted: Sync {
     /// Takes the facts out of a module. They are all that is kept of it. Called by any thread.
     ///
     /// # Errors
-    /// Where the facts cannot be had; that ends nothing.
+    /// Where the facts are unavailable; reading goes on.
     fn take(&self, module: &ModuleFile) -> Result<Self::Facts>;
 
     /// About how many bytes the facts take on the heap.

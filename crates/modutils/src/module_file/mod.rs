@@ -67,7 +67,7 @@ pub struct ModuleFile {
 
 impl ModuleFile {
     /// Opens a module file, whatever its compression. Whether it is a module's, the facts will show:
-    /// nothing but the ELF header and the section table is read yet.
+    /// only the ELF header and the section table are read yet.
     ///
     /// # Errors
     /// When the file cannot be opened or read, is not a regular file, is empty, is a damaged compressed
@@ -81,7 +81,7 @@ impl ModuleFile {
     /// them, and the module's name is that of the path's file.
     ///
     /// # Errors
-    /// As [`ModuleFile::open`], but for those of opening and reading.
+    /// As [`ModuleFile::open`], except for those of opening and reading.
     pub fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self> {
         Self::from_elf(Elf::parse(Contents::from_bytes(path, bytes)?)?)
     }
@@ -125,7 +125,7 @@ impl ModuleFile {
         &self.elf
     }
 
-    /// What the module says of itself: section `.modinfo`, in its order.
+    /// The module's own description: section `.modinfo`, in its order.
     ///
     /// # Errors
     /// When the file has no such section, or it cannot be read.

@@ -1,4 +1,4 @@
-//! `.modinfo`: what a module says of itself.
+//! `.modinfo`: a module's own description.
 //!
 //! The section is a row of NUL-terminated strings `key=value`, made by `MODULE_INFO` in
 //! `include/linux/moduleparam.h`; `modpost` adds some. Padding between them shows as empty strings.
@@ -9,9 +9,9 @@ use bstr::{BStr, ByteSlice};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Field<'a> {
-    /// What stands before the first `=`.
+    /// The bytes before the first `=`.
     pub key: &'a BStr,
-    /// What stands after it.
+    /// The bytes after it.
     pub value: &'a BStr,
 }
 

@@ -13,7 +13,7 @@ pub(super) const SECTION: &[u8] = b".gnu.linkonce.this_module";
 /// `MODULE_NAME_LEN` and the word before it make 64 bytes on every kernel.
 const NAME_AND_WORD: usize = 64;
 
-/// What the image says.
+/// The fields of the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ThisModule<'a> {

@@ -49,7 +49,7 @@ impl LoadOptions {
 }
 
 /// The line that forbids loading a candidate: a blacklist stops modules found by an alias, and every
-/// one if the options say so.
+/// one if the options ask for it.
 pub(crate) fn blacklisted<'a>(
     config: &'a ModprobeConfig,
     candidate: &Candidate,

@@ -6,7 +6,7 @@ use super::{Relation, Relations};
 use crate::{Context, ModuleName, Result};
 
 impl Relations {
-    /// Those of the loaded modules: which uses which is what the kernel says.
+    /// Those of the loaded modules: which uses which is taken from the kernel.
     ///
     /// # Errors
     /// When the kernel's list, or an index, cannot be read.

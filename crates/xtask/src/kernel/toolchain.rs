@@ -38,7 +38,7 @@ const BINDGEN: &str = "0.73.2";
 /// Installs what is missing and returns the directory that has bindgen.
 ///
 /// # Errors
-/// When something is missing and cannot be installed; the message says how to install it.
+/// When something is missing and cannot be installed; the message shows how to install it.
 pub(super) fn need(cache: &Cache) -> Result<PathBuf> {
     packages::need(&NEEDED)?;
     if !has_libclang() {

@@ -60,7 +60,7 @@ struct Entry<'a> {
 }
 
 impl<'a> CachedFacts<'a> {
-    /// What the bytes of a cache say about the modules of a directory; nothing where they are
+    /// The facts that the bytes of a cache hold about the modules of a directory; nothing where they are
     /// damaged, of another version or about another directory. All files must be looked at
     /// ([`CachedFacts::look`]) before facts count.
     pub fn parse(bytes: &'a [u8], directory: &Path) -> Self {
@@ -104,7 +104,7 @@ impl<'a> CachedFacts<'a> {
     }
 }
 
-/// The bytes of a cache of what has been read, for [`keep`]; `None` where the one that is there says the
+/// The bytes of a cache of what has been read, for [`keep`]; `None` where the existing one holds the
 /// same.
 pub fn prepare(
     known: &CachedFacts<'_>,

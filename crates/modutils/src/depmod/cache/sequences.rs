@@ -27,7 +27,7 @@ enum Change {
     Rename(u8, u8),
     /// In place, the size and the modification time as before, and again at once after a run.
     EditTwice(u8, u8, u8),
-    /// Time goes by, so that what was changed is settled.
+    /// Time passes, so that what was changed is settled.
     Settle,
 }
 

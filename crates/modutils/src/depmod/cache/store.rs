@@ -21,7 +21,7 @@ use nix::{
 
 use crate::{Error, Result, file::TREE_FILE_LIMIT};
 
-/// What the name of a cache ends in; before it stands the module directory's path.
+/// What the name of a cache ends in; the module directory's path comes before it.
 const EXTENSION: &[u8] = b".facts";
 
 /// A directory of caches that is root's alone.

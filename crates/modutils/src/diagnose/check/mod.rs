@@ -1,6 +1,6 @@
 //! Whether a kernel would take a module, without loading anything.
 //!
-//! [`Check`] says which kernel, and compares one module ([`Check::module`], [`Check::file`]) or all that are
+//! [`Check`] names the kernel, and compares one module ([`Check::module`], [`Check::file`]) or all that are
 //! installed for it ([`Check::tree`]) with what is known of it: its list of exports, its image, the modules
 //! of the same build and, where it is the running one, /proc and /sys. What comes out is a [`Verdict`], with
 //! [findings](super::Finding), and with what would have to be known.

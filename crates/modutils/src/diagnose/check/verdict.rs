@@ -109,7 +109,7 @@ impl Verdict {
         self.counts
     }
 
-    /// Findings, unknowns and notes in words, those of one kind together. Lines that say more about the one
+    /// Findings, unknowns and notes in words, those of one kind together. Lines with details about the one
     /// before begin with two blanks.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = text::findings(&self.findings);
@@ -143,7 +143,7 @@ impl Verdict {
         }
     }
 
-    /// The verdict on a file whose facts could not be had. The kernel would not take what is damaged; of
+    /// The verdict on a file whose facts could not be read. The kernel would not take what is damaged; of
     /// what cannot be read nobody knows.
     pub(super) fn unread(module: ModuleName, path: &Path, error: &Error) -> Self {
         let mut verdict = Self { path: Some(path.to_owned()), ..Self::empty(module) };

@@ -6,7 +6,7 @@ use bstr::{BString, ByteSlice};
 
 use super::examined_module::ExaminedModule;
 
-/// What witnesses say of one symbol.
+/// What witnesses record about one symbol.
 #[derive(Clone, Debug, Default)]
 struct Votes {
     /// Each CRC that it is needed with, and by how many.
@@ -17,7 +17,7 @@ struct Votes {
     namespaces: Option<Vec<BString>>,
 }
 
-/// What all witnesses say, by symbol.
+/// What all witnesses record, by symbol.
 #[derive(Clone, Debug, Default)]
 pub struct Agreement {
     votes: HashMap<BString, Votes>,
@@ -59,8 +59,8 @@ impl Agreement {
         self.outvoted.contains(subject.name.as_bstr())
     }
 
-    /// What witnesses other than this module say of a symbol's CRC; `None` where there are none.
-    /// `counted` says whether the module is itself one of them.
+    /// What witnesses other than this module record of a symbol's CRC; `None` where there are none.
+    /// `counted` is whether the module is itself one of them.
     pub fn others(&self, symbol: &[u8], crc: Option<u32>, counted: bool) -> Option<Others> {
         let votes = self.votes.get(symbol.as_bstr())?;
         let own = u32::from(counted);

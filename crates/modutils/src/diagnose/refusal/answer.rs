@@ -1,7 +1,7 @@
 //! After the kernel refused a module: which of the causes it was, by the error number and the kernel's
 //! own words.
 //!
-//! A cause counts only where the kernel returns that number for it. Where none does, that is said,
+//! A cause counts only where the kernel returns that number for it. Where none does, that is reported,
 //! and nothing is guessed.
 
 use crate::Errno;
@@ -143,7 +143,7 @@ fn by_number(subject: &ExaminedModule, view: &KernelView, refused: &Refused) -> 
         },
         Errno::ENOMEM => verified(Cause::NoMemory),
         Errno::EPERM => {
-            // The causes that a file has come from its examination.
+            // A file's causes are found by its examination.
             let permitted = running.and_then(|running| running.is_permitted);
             if permitted == Some(false) { verified(Cause::NotPermitted) } else { Vec::new() }
         }
@@ -178,7 +178,7 @@ fn wrong_signature(subject: &ExaminedModule, view: &KernelView) -> Vec<Finding> 
         (Some(Enforcement::SigEnforce | Enforcement::Lockdown(_)), Some(keys))
             if !keys.iter().any(|key| super::examine::names(key, &signer)) =>
         {
-            // The examination says that the key is unknown.
+            // The examination found that the key is unknown.
             return Vec::new();
         }
         _ => Certainty::Unverified("the kernel's keys cannot be compared with the signer's".into()),
@@ -186,10 +186,10 @@ fn wrong_signature(subject: &ExaminedModule, view: &KernelView) -> Vec<Finding> 
     vec![Finding { cause, certainty }]
 }
 
-/// Takes the kernel's words: they confirm what was found, or say what could not be found out.
+/// Takes the kernel's words: they confirm what was found, or supply what could not be found out.
 fn confirm(subject: &ExaminedModule, view: &KernelView, message: &Message, findings: &mut Vec<Finding>) {
     if matches!(message, Message::Vermagic { .. }) {
-        // The kernel's own is better than what its modules say.
+        // The kernel's own is better than that of its modules.
         findings.retain(|finding| !matches!(finding.cause, Cause::Vermagic { .. }));
     }
     let finding = in_causes(subject, view, message);

@@ -19,7 +19,7 @@ pub enum Cause {
         /// The kernel's.
         kernel: Machine,
     },
-    /// It does not say what kernel it was built for.
+    /// It does not record which kernel it was built for.
     NoVermagic,
     /// It was built for another kernel, or for one with other features.
     Vermagic {
@@ -37,7 +37,7 @@ pub enum Cause {
         /// The kernel's.
         kernel: u64,
     },
-    /// A symbol that it needs cannot be had.
+    /// A symbol that it needs is unavailable.
     Symbol {
         /// The symbol.
         name: BString,
@@ -87,7 +87,7 @@ pub enum Cause {
     },
 }
 
-/// Why a symbol cannot be had.
+/// Why a symbol is unavailable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SymbolFault {
     /// Neither the kernel nor an installed module exports it. The module that does in the kernel's own
@@ -109,12 +109,12 @@ pub enum SymbolFault {
         /// How many other modules need it with the kernel's CRC, where that is how it is known.
         witnesses: Option<u32>,
     },
-    /// The module does not say the CRC that it was built against.
+    /// The module does not record the CRC that it was built against.
     NoVersion {
         /// Who exports it.
         owner: Owner,
     },
-    /// The versions differ, as the kernel says; what they are is not known.
+    /// The versions differ, as the kernel logged; the values are unknown.
     Disagrees {
         /// The CRC that the module was built against.
         module: Option<u32>,
@@ -174,7 +174,7 @@ pub enum Enforcement {
 pub enum Certainty {
     /// What is compared is known on both sides.
     Verified,
-    /// The kernel itself says so, in its log.
+    /// The kernel itself logged it.
     Confirmed,
     /// It cannot be verified, for this reason.
     Unverified(String),

@@ -26,7 +26,7 @@ pub struct Counts {
     pub exported: u64,
     /// By other modules of the build that need them likewise.
     pub agreed: u64,
-    /// By nothing but the module itself, which the kernel's build made and with which the others agree.
+    /// Only by the module itself, which the kernel's build made and with which the others agree.
     pub of_build: u64,
     /// Not at all.
     pub unverified: u64,

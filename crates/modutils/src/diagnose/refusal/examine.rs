@@ -99,7 +99,7 @@ fn checks_struct_size(release: &[u8]) -> bool {
 fn signature(subject: &ExaminedModule, view: &KernelView, question: &Question, result: &mut Examination) {
     let running = view.running.as_ref();
     let enforcement = enforcement(view);
-    // Force changes what was signed, or so the kernel says.
+    // Force changes what was signed, as the kernel takes it.
     let forced = question.force != Force::default();
     match &subject.signed {
         Signed::Unreadable => {

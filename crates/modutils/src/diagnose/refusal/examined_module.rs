@@ -87,7 +87,7 @@ pub enum Signed {
     No,
     /// A malformed signature.
     Unreadable,
-    /// A signature; only the kernel can say whether it is right.
+    /// A signature; only the kernel can verify it.
     By(Box<SignatureDetails>),
 }
 
@@ -106,7 +106,7 @@ pub struct ExaminedModule {
     pub vermagic: Option<BString>,
     /// The size of `struct module` in that kernel.
     pub struct_size: Option<u64>,
-    /// The licence, as the module says it.
+    /// The licence, as the module declares it.
     pub license: Option<BString>,
     /// The namespaces it imports.
     pub imports: Vec<BString>,
@@ -116,7 +116,7 @@ pub struct ExaminedModule {
     pub needs: Vec<Need>,
     /// The symbols it offers.
     pub exports: Vec<Export>,
-    /// Whether it says the CRCs of the symbols it needs.
+    /// Whether it records the CRCs of the symbols it needs.
     pub has_versions: bool,
     /// Its signature.
     pub signed: Signed,
@@ -178,7 +178,7 @@ impl ExaminedModule {
         })
     }
 
-    /// What a parameter is for, where the module says it.
+    /// What a parameter is for, where the module describes it.
     pub fn about(&self, parameter: &[u8]) -> Option<BString> {
         self.parameters.iter().find(|one| one.name == parameter)?.description.clone()
     }

@@ -18,7 +18,7 @@ pub struct Explanation {
     pub(super) quotes: Vec<BString>,
 }
 
-/// What is left to say where no cause was found.
+/// What can be reported where no cause was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Conclusion {
     /// The kernel returns this number only from the module's own initialisation.
@@ -45,7 +45,7 @@ impl Explanation {
         &self.quotes
     }
 
-    /// All of it in words, without indentation; lines that say more about the one before begin with two
+    /// All of it in words, without indentation; lines with details about the one before begin with two
     /// blanks.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = text::findings(&self.findings);

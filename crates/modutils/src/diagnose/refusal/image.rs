@@ -94,7 +94,7 @@ impl Names {
         Self { backwards }
     }
 
-    /// Whether a name stands there, by itself or as the end of a longer one.
+    /// Whether a name is there, by itself or as the end of a longer one.
     pub fn contains(&self, name: &[u8]) -> bool {
         let wanted = reversed(name);
         let place = self.backwards.partition_point(|other| *other < wanted);
@@ -133,7 +133,7 @@ fn kernel_in(image: &[u8]) -> Option<Vec<u8>> {
         |offset| image.pread_with::<u32>(offset, LE).ok().and_then(|field| usize::try_from(field).ok());
     let start = (setup_sectors + 1).checked_mul(512)?.checked_add(field(0x248)?)?;
     let payload = image.get(start..start.checked_add(field(0x24c)?)?)?;
-    // Behind the stream stands its length when decompressed.
+    // The stream is followed by its decompressed length.
     let (stream, _) = payload.split_last_chunk::<4>()?;
     match Compression::of(stream) {
         Compression::None => None,

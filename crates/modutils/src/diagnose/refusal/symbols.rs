@@ -109,7 +109,7 @@ impl Checker<'_> {
     }
 
     /// A symbol that no module exports: whether other modules of the build need it of the kernel, and as this one
-    /// does. The result says whether they settle it.
+    /// does. Returns whether they settle it.
     fn by_agreement(&mut self, need: &Need) -> bool {
         let agreement = &self.view.agreement;
         let counted = self.question.is_of_build && !agreement.is_outvoted(self.subject);
@@ -139,7 +139,7 @@ impl Checker<'_> {
     }
 
     /// A symbol that nobody else needs. The kernel's image at least knows its name, if it can be read. A
-    /// module of the kernel's build was built with the others: unless they say that it was not, the kernel
+    /// module of the kernel's build was built with the others: unless they show that it was not, the kernel
     /// has what it needs.
     fn without_witness(&mut self, need: &Need) {
         let named = self.view.names.as_ref().map(|names| names.contains(&need.name));

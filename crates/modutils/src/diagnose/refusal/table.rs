@@ -49,7 +49,7 @@ fn read_symvers(path: &Path) -> Option<KernelTable> {
     has_kernels.then_some(table)
 }
 
-/// What a line offers; `None` where it is damaged or does not say to whom.
+/// What a line offers; `None` where it is damaged or has no exporter.
 fn offer(line: &symvers::Line) -> Option<KnownExport> {
     let crc = u32::try_from(line.crc()?).ok()?;
     line.export?;
@@ -63,7 +63,7 @@ fn offer(line: &symvers::Line) -> Option<KnownExport> {
     })
 }
 
-/// Some distributions install a file that only says where the real one is.
+/// Some distributions install a file that only names the real one's location.
 fn read_system_map(path: &Path) -> Option<KernelTable> {
     let bytes = read_bounded(path, TREE_FILE_LIMIT).ok()?;
     let names = bytes.lines().filter_map(|line| system_map::exported(system_map::name(line)?));

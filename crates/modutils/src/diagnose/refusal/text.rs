@@ -55,7 +55,7 @@ fn cause(cause: &Cause, lines: &mut Vec<String>) {
             add(format!("  kernel: {kernel}"));
         }
         Cause::NoVermagic => {
-            add("It does not say which kernel it was built for: it has no vermagic.".into());
+            add("It does not record which kernel it was built for: it has no vermagic.".into());
         }
         Cause::Vermagic { module, kernel, whole } => {
             vermagic_differs(module, kernel, *whole, &mut add);

@@ -21,7 +21,7 @@ pub enum ValueFault {
 /// A word of the parameters that does not suit the module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BadParameter {
-    /// The module has no such parameter: the kernel says so in its log, and loads the module.
+    /// The module has no such parameter: the kernel logs that, and loads the module.
     Unknown {
         /// The name as given.
         name: BString,

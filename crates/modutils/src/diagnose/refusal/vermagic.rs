@@ -4,7 +4,7 @@
 use bstr::{BStr, ByteSlice};
 
 /// Whether the kernel takes the one for the other: `same_magic` in `kernel/module/version.c`. Where
-/// the symbols' versions say more, the release, the first word, does not count.
+/// the symbols' versions are more exact, the release, the first word, does not count.
 pub fn same(module: &[u8], kernel: &[u8], has_versions: bool) -> bool {
     if has_versions { after_release(module) == after_release(kernel) } else { module == kernel }
 }

@@ -18,10 +18,10 @@ use super::{
 };
 use crate::{ModuleName, kernel::State};
 
-/// Something known, and how many modules of the kernel's build say so.
+/// Something known, and how many modules of the kernel's build agree on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agreed<T> {
-    /// What they say.
+    /// The value.
     pub value: T,
     /// How many.
     pub witnesses: usize,
@@ -89,7 +89,7 @@ impl KernelView {
         }
     }
 
-    /// Takes modules of the kernel's own build as witnesses for what they all say.
+    /// Takes modules of the kernel's own build as witnesses for what they agree on.
     pub fn add_witnesses<'a>(&mut self, witnesses: impl Iterator<Item = &'a ExaminedModule> + Clone) {
         let of = |subject: &&'a ExaminedModule| subject.machine;
         self.machine = most_frequent(witnesses.clone().map(|one| of(&one))).map(|agreed| agreed.value);
@@ -111,7 +111,7 @@ impl KernelView {
         self.exports_of_others(symbol, user).next()
     }
 
-    /// The modules that export a symbol, but for the one in question.
+    /// The modules that export a symbol, except the one in question.
     pub fn exports_of_others<'a>(
         &'a self,
         symbol: &[u8],

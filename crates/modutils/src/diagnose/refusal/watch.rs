@@ -1,6 +1,6 @@
 //! The kernel's log from a moment on: `/dev/kmsg` (Documentation/ABI/testing/dev-kmsg).
 //!
-//! Opened and wound to its end before a module is given to the kernel, it has what the kernel says of
+//! Opened and wound to its end before a module is given to the kernel, it has what the kernel logs about
 //! it when it is read afterwards. Whoever may not read it, or has none, does without.
 
 use std::{
@@ -15,7 +15,7 @@ use crate::{Errno, Root};
 
 /// The longest record that the kernel gives, and some.
 const RECORD: usize = 8192;
-/// The most lines that are kept: the kernel may say one thing of each of many symbols.
+/// The most lines that are kept: the kernel may log one line for each of many symbols.
 const MOST_LINES: usize = 1000;
 
 /// Watches the kernel's log while modules are loaded, for [`Attempt::log`](super::Attempt::log).

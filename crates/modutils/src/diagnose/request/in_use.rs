@@ -1,6 +1,6 @@
 //! By whom a module is in use.
 //!
-//! The kernel counts uses and does not say whose they are. Other modules it lists; the rest is put
+//! The kernel counts uses but does not report whose they are. Other modules it lists; the rest is put
 //! together from what /proc and /sys show: devices that processes have open, file systems that are
 //! mounted, swap areas, block devices that are set up, sockets, ciphers. What cannot be read, or is
 //! not there, is skipped: less is reported then.

@@ -1,6 +1,6 @@
 //! Why a name means no module.
 //!
-//! Either the tree cannot be asked, or its indexes do not say what the tree has, or the name is wrong.
+//! Either the tree cannot be asked, or its indexes do not match the tree, or the name is wrong.
 //! Each cause is searched for separately, from what is on the disk; where none is found the name simply
 //! is not known.
 
@@ -188,7 +188,7 @@ impl NotFoundCause {
     }
 }
 
-/// What is said of an index that cannot be read, or is damaged.
+/// The remark about an index that cannot be read, or is damaged.
 fn unreadable(error: &Error) -> Remark {
     let lines = match error {
         Error::Malformed { path, fault } => {

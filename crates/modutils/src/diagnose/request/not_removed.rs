@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// What the kernel's answer to delete_module(2) means here; nothing where no more is known than the
-/// number says.
+/// number means.
 ///
 /// The kinds are `in_use`, `modules_disabled`, `not_permitted`, `permanent`, `coming` and `going`.
 pub fn not_removed(root: &Root, module: &ModuleName, errno: Errno) -> Vec<Remark> {

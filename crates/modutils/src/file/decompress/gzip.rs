@@ -13,7 +13,7 @@ pub(super) struct Decoder(Option<Gzip>);
 
 impl Decoder {
     /// Decodes a file that is one gzip member; `None` where it is anything else. The last four bytes
-    /// say how much it holds.
+    /// store the plain size.
     pub(super) fn whole(&mut self, bytes: &[u8], plain: &mut Pages, limit: u64) -> Option<()> {
         let claimed = u32::from_le_bytes(*bytes.last_chunk()?);
         let room = for_claim(plain, u64::from(claimed), bytes, limit)?;

@@ -94,14 +94,14 @@ impl Decompressor {
         if self.whole(compression, bytes, &mut plain.pages, limit).is_some() {
             return Ok(());
         }
-        // The quick ways know one stream that says how much it holds. What else there may be, and
+        // The fast paths take a single stream that stores its plain size. What else there may be, and
         // where and why a damaged stream stops, the decoders of streams report.
         plain.is_streamed = true;
         plain.pages = Pages::default();
         decompress_streams(compression, bytes, &mut plain.streamed, limit)
     }
 
-    /// Decodes a file that is one stream which says how much it holds; `None` where it is anything else.
+    /// Decodes a file that is a single stream that stores its plain size; `None` for anything else.
     #[cfg_attr(
         not(any(feature = "gzip", feature = "zstd")),
         expect(unused_variables, clippy::unused_self, reason = "xz has no such way")
@@ -136,7 +136,7 @@ fn decompress_streams(
         return Err(Malformed::file(what).with_errno(Errno::ENOSYS).of_kind(ErrorKind::Unsupported));
     }
     // How far a decoder gets before it finds a fault depends on the room it has: unless for xz, which
-    // says exactly, the room is not that of another file, so that the same file is reported the same way.
+    // declares exactly, the room is not that of another file, so that the same file is reported the same way.
     if compression == Compression::Xz {
         plain.clear();
     } else {
@@ -347,7 +347,7 @@ mod tests {
         let mut gzip = Writer::Gzip.compress(b"some bytes");
         let size = gzip.len() - 4;
         gzip[size..].copy_from_slice(&0x3000_0000_u32.to_le_bytes());
-        // A frame's header that says 768 MiB, and an empty last block.
+        // A frame's header that declares 768 MiB, and an empty last block.
         let zstd = [0x28, 0xb5, 0x2f, 0xfd, 0xa0, 0, 0, 0, 0x30, 1, 0, 0];
         for (compression, bytes) in [(Compression::Gzip, &gzip[..]), (Compression::Zstd, &zstd)] {
             assert!(Decompressor::default().decompress(compression, bytes, &mut plain, SIZE_LIMIT).is_err());

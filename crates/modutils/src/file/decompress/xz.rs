@@ -30,7 +30,7 @@ pub(super) fn without_padding(rest: &[u8]) -> &[u8] {
 }
 
 /// Decodes one xz stream from the front of `rest`. The crate's readers go on behind the end of a
-/// stream, and then call damaged whatever else stands there.
+/// stream, and then call damaged whatever follows.
 fn decode(rest: &mut &[u8], plain: &mut Vec<u8>, room: u64) -> io::Result<usize> {
     let mut stream = Stream::new_stream_decoder(MEMORY_LIMIT, 0)?;
     loop {

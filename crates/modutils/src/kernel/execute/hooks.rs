@@ -34,7 +34,7 @@ pub trait Hooks {
         command.run()
     }
 
-    /// A step failed. What that means for the plan, [`Step::on_error`] says, unless the answer is
+    /// A step failed. [`Step::on_error`] decides what that means for the plan, unless the answer is
     /// [`Flow::Abort`].
     fn failed(&mut self, plan: &Plan, step: &Step, failure: &Failure) -> Flow {
         let _ = (plan, step, failure);
@@ -53,7 +53,7 @@ impl Hooks for () {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Flow {
-    /// As the plan says.
+    /// As planned.
     Continue,
     /// With nothing more of this plan, which has failed.
     Abort,

@@ -18,7 +18,7 @@ pub enum Mode {
 }
 
 /// How plans are carried out: all of them, by the kernel's rules, with commands in an environment of
-/// nothing but a `PATH`, unless said otherwise.
+/// only a `PATH`, unless set otherwise.
 #[derive(Clone, Debug, Default)]
 pub struct ExecuteOptions {
     pub(super) mode: Mode,
@@ -31,7 +31,7 @@ pub struct ExecuteOptions {
 }
 
 impl ExecuteOptions {
-    /// How much of a plan is carried out: all, unless said otherwise.
+    /// How much of a plan is carried out: all, unless set otherwise.
     #[must_use]
     pub fn mode(self, mode: Mode) -> Self {
         Self { mode, ..self }

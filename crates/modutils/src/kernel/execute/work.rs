@@ -30,7 +30,7 @@ pub(super) struct Worker<'a> {
 pub(super) enum Work<'a> {
     /// Nothing that anybody needs to see.
     Nothing,
-    /// Nothing but that its turn is reported.
+    /// Only reports that its turn has been reached.
     Show,
     Load {
         file: &'a Path,
@@ -104,7 +104,7 @@ impl<'a> Worker<'a> {
             Condition::Loaded => shown || self.kernel.state(&step.module) != State::Absent,
             Condition::Unused => match self.kernel.references(&step.module) {
                 Some(references) => references == 0,
-                // Nobody says who uses it: the kernel is asked, which keeps what is used.
+                // The users are unknown: the kernel is asked, which keeps what is used.
                 None => self.is_live(&step.module),
             },
         }

@@ -27,7 +27,7 @@ pub fn gaps(gaps: &[Gap]) -> Vec<String> {
         |gap: &Gap| matches!(gap, Gap::Symbol(_) | Gap::Version(_) | Gap::GplOnly(_) | Gap::Namespace(..));
     if gaps.iter().any(of_symbols) {
         lines.push(
-            "  The kernel's Module.symvers (of its headers package) or its image in /boot would say.".into(),
+            "  The kernel's Module.symvers (of its headers package) or its image in /boot has it.".into(),
         );
     }
     lines

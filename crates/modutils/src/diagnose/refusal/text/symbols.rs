@@ -1,4 +1,4 @@
-//! Symbols that cannot be had, or that two would have: those of one kind together, under a heading that says what is wrong.
+//! Symbols that are unavailable, or that two would have: those of one kind together, under a heading for the fault.
 
 use bstr::BString;
 
@@ -77,7 +77,10 @@ fn symbol(name: &BString, fault: &SymbolFault) -> (String, String, Option<String
             Some(rebuild.into()),
         ),
         SymbolFault::NoVersion { owner } => (
-            format!("It does not say which versions of symbols of {} it was built against:", owned_by(owner)),
+            format!(
+                "It does not record which versions of symbols of {} it was built against:",
+                owned_by(owner)
+            ),
             plain,
             Some(rebuild.into()),
         ),

@@ -39,7 +39,7 @@ impl<'a> Devices<'a> {
         Self { root, module, aliases, majors: majors(&list, module) }
     }
 
-    /// Whether the device of a number is the module's: the module says so itself, the number is
+    /// Whether the device of a number is the module's: the module declares it itself, the number is
     /// registered under its name, or the device behind it has a driver of the module.
     pub(super) fn has(&self, number: Number) -> bool {
         let Number { is_block, major, minor } = number;

@@ -45,7 +45,7 @@ pub(super) fn users(root: &Root, aliases: &[BString], devices: &Devices, users: 
     hidden
 }
 
-/// The file systems that a module has: those of its aliases `fs-TYPE`. Its name says nothing: one called
+/// The file systems that a module has: those of its aliases `fs-TYPE`. Its name does not matter: one called
 /// `proc` does not have `/proc`.
 struct Kinds<'a> {
     aliases: &'a [BString],
@@ -121,7 +121,7 @@ impl<'a> Mount<'a> {
     }
 }
 
-/// The kernel writes blanks and the like in paths as three octal digits after a backslash.
+/// The kernel writes blanks and similar bytes in paths as three octal digits after a backslash.
 fn unescaped(path: &[u8]) -> BString {
     let mut bytes = Vec::with_capacity(path.len());
     let mut rest = path;

@@ -1,6 +1,6 @@
 # What the scenarios `session-*` are written in, after lib.sh: a session is a function that runs once with our tools and
 # once with the packaged ones, from the same state. Of each command the transcripts hold standard output and error, the
-# exit code, and then what lsmod says, the modules in the kernel's order with users and state, and their parameters.
+# exit code, and then what lsmod prints, the modules in the kernel's order with users and state, and their parameters.
 # The transcripts must be equal. /tmp/tools leads to the tools of the moment, for configuration and for the kernel.
 
 # compare SESSION: runs the function of this name on both sides and compares; ends with nothing loaded or configured.
@@ -37,8 +37,8 @@ typed() {
     { shown "$@" && content out && echo "stderr:" && causeless err && echo "exit $status" && state; } >>"$transcript"
 }
 
-# explained ROW TOOL ARGUMENT…: as typed, except that our tool adds lines to what the other one says on standard error,
-# as a row of docs/differences.md says.
+# explained ROW TOOL ARGUMENT…: as typed, except that our tool adds lines to what the other one prints on standard error,
+# as a row of docs/differences.md describes.
 explained() {
     row=$1
     shift
@@ -46,8 +46,8 @@ explained() {
     deliberate=$((deliberate + 1))
     { shown "$@" && content out && echo "exit $status" && state; } >>"$transcript"
     [ $side = theirs ] || { cp err "../err.$step" && return; }
-    ! grep -vxF -f "../err.$step" err || fail "only the packaged $* says so"
-    ! cmp -s err "../err.$step" || fail "both explain $*, and \"$row\" says they differ"
+    ! grep -vxF -f "../err.$step" err || fail "only the packaged $* prints this"
+    ! cmp -s err "../err.$step" || fail "both explain $*, although \"$row\" requires a difference"
 }
 
 # reordered ROW TOOL ARGUMENT…: as typed, except that the same lines come in another order on standard output.
@@ -58,10 +58,10 @@ reordered() {
     deliberate=$((deliberate + 1))
     { shown "$@" && sort out && echo "stderr:" && causeless err && echo "exit $status" && state; } >>"$transcript"
     [ $side = theirs ] || { cp out "../out.$step" && return; }
-    ! cmp -s out "../out.$step" || fail "both print the same for $*, and \"$row\" says they differ"
+    ! cmp -s out "../out.$step" || fail "both print the same for $*, although \"$row\" requires a difference"
 }
 
-# differs ROW OURS THEIRS TOOL ARGUMENT…: the sides differ as a row of docs/differences.md says. OURS and THEIRS are an exit
+# differs ROW OURS THEIRS TOOL ARGUMENT…: the sides differ as a row of docs/differences.md describes. OURS and THEIRS are an exit
 # code, ":", and a text of the output, or nothing for silence. The states are not compared: a session starts over or
 # goes on with a command that makes them equal.
 differs() {
@@ -77,7 +77,7 @@ differs() {
     if [ -z "$text" ]; then
         [ ! -s out ] && [ ! -s err ] || fail "$side: $* should be silent ($row)"
     else
-        cat out err | grep -qF -- "$text" || fail "$side: $* does not say $text ($row)"
+        cat out err | grep -qF -- "$text" || fail "$side: $* does not print $text ($row)"
     fi
 }
 
@@ -101,7 +101,7 @@ unused() {
 }
 
 # at_once TOOL-AND-ARGUMENTS…: each a command of its own, all at the same time. Compared are the exit codes, what they
-# say, and which modules are there then, with how many users. The kernel's log has only what came of it.
+# print, and which modules are there then, with how many users. The kernel's log has only what came of it.
 at_once() {
     forget_log
     processes=
@@ -123,7 +123,7 @@ at_once() {
     rm out.all
 }
 
-# Runs a tool of this side; leaves its exit code in $status and what it says in out and err. With $limit, in seconds, it
+# Runs a tool of this side; leaves its exit code in $status and its output in out and err. With $limit, in seconds, it
 # is stopped after that time and run again: on a slow machine the packaged `modprobe --wait` at times waits without end.
 run_tool() {
     step=$((step + 1)) tool=$1 tries=0
@@ -146,7 +146,7 @@ content() { [ ! -s "$1" ] || cat "$1"; }
 # Messages without the indented lines that explain why: these are ours alone.
 causeless() { [ ! -s "$1" ] || grep -v '^  ' "$1" || true; }
 
-# The modules as the kernel lists them, without what differs at each load (addresses), what lsmod says of them, and their
+# The modules as the kernel lists them, without what differs at each load (addresses), what lsmod prints of them, and their
 # parameters; nothing if they are as they were. The shell reads all that itself, to start no programs.
 state() {
     modules=
