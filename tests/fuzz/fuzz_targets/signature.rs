@@ -22,10 +22,14 @@ fuzz_target!(|input: &[u8]| {
         let read = modutils::internals::module_file::read_signature(&contents).expect("bytes in memory");
         assert_eq!(parsed, read);
         let Some(signature) = parsed else { return };
-        assert!(signature.bytes.len() + signature.key_id.len() <= block.len());
+        let Some(details) = signature.details else {
+            assert_eq!(signature.id_type, IdType::Pkcs7, "only a message can be impossible to parse");
+            return;
+        };
+        assert!(details.bytes.len() + details.key_id.len() <= block.len());
         match signature.id_type {
-            IdType::Pkcs7 => assert!(signature.is_readable() || signature.signer.is_none()),
-            _ => assert_eq!(signature.bytes, block[names..]),
+            IdType::Pkcs7 => assert!(!details.bytes.is_empty()),
+            _ => assert_eq!(details.bytes, block[names..]),
         }
     });
 });

@@ -266,8 +266,8 @@ pub fn check_facts(contents: Contents) -> Vec<String> {
     });
     reported.push(match module.signature() {
         Ok(signature) => {
-            if let Some(signature) = &signature {
-                let length = signature.bytes.len() + signature.key_id.len();
+            if let Some(details) = signature.as_ref().and_then(|signature| signature.details.as_ref()) {
+                let length = details.bytes.len() + details.key_id.len();
                 assert!(length <= plain, "a signature of {length} bytes in a file of {plain}");
             }
             format!("{signature:?}")
