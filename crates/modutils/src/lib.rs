@@ -21,6 +21,7 @@
     doc = "- [`diagnose`] works out why the kernel refused a module or would refuse it, and why a request could not be met."
 )]
 //! - [`module_file::ModuleFile`] reads a single file: `.modinfo`, versions, exports, needs, signature.
+//! - [`closure`] collects all that a set of modules needs, firmware included.
 //! - [`config`] and [`relations`] show the configuration, and which module needs which.
 //!
 //! The library never prints, never exits and keeps no global state. What went wrong is an
@@ -79,6 +80,7 @@ mod readme {}
 #[cfg(feature = "internals")]
 pub mod internals;
 
+pub mod closure;
 pub mod config;
 #[cfg(feature = "depmod")]
 pub mod depmod;

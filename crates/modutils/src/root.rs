@@ -78,6 +78,11 @@ impl Root {
         below(&self.base, Path::new("boot")).join(file)
     }
 
+    /// The directory of firmware files below the base.
+    pub fn firmware(&self) -> PathBuf {
+        below(&self.base, Path::new("lib/firmware"))
+    }
+
     /// Where a link below the base leads: an absolute one means a path below the base, as it will when
     /// the base is the root.
     pub fn behind_link(&self, path: &Path) -> PathBuf {
