@@ -5,6 +5,7 @@
 
 mod bounds;
 mod check;
+mod closure;
 mod commands;
 mod completions;
 mod deny;

@@ -19,6 +19,8 @@
 //! ```
 
 mod firmware;
+#[cfg(feature = "kernel")]
+mod running;
 mod select;
 
 use std::{
@@ -27,6 +29,8 @@ use std::{
 };
 
 pub use firmware::{Firmware, FirmwareSearch};
+#[cfg(feature = "kernel")]
+pub use running::of_running_machine;
 pub use select::matching;
 
 use crate::{

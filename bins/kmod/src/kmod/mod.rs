@@ -2,6 +2,7 @@
 
 mod blocked;
 mod check;
+mod closure;
 mod complete;
 mod graph;
 mod params;
@@ -27,7 +28,7 @@ pub(crate) struct KnownCommand {
 }
 
 /// The commands, as the help lists them.
-pub(crate) const COMMANDS: [KnownCommand; 8] = [
+pub(crate) const COMMANDS: [KnownCommand; 9] = [
     KnownCommand {
         name: "blocked",
         about: "Show what keeps modules from being loaded",
@@ -37,6 +38,11 @@ pub(crate) const COMMANDS: [KnownCommand; 8] = [
         name: "check",
         about: "Check whether a kernel would load a module, without loading it",
         options: || Some(check::command()),
+    },
+    KnownCommand {
+        name: "closure",
+        about: "List everything that modules need: other modules and firmware",
+        options: || Some(closure::command()),
     },
     KnownCommand {
         name: "complete",
@@ -89,6 +95,7 @@ pub fn run(invocation: &Invocation) -> ExitCode {
         b"help" => help(report, Status::Success),
         b"list" => lsmod::list(&invocation, Report::new(c"kmod", Level::Error)),
         b"blocked" => blocked::run(&invocation, report),
+        b"closure" => closure::run(&invocation, report),
         b"graph" => graph::run(&invocation, report),
         b"params" => params::run(&invocation, report),
         b"static-nodes" => static_nodes::run(&invocation, report),

@@ -93,7 +93,9 @@ pub(super) fn values(tool: &str, line: &CommandLine, option: &str, typed: &str) 
         "field" => FIELDS.map(str::to_owned).into(),
         "format" if tool == "graph" => ["dot", "tree"].map(str::to_owned).into(),
         "format" => kmod::FORMATS.map(str::to_owned).into(),
-        "basedir" | "cache" | "dirname" | "moduledir" | "outdir" => return vec![Candidate::directories()],
+        "basedir" | "cache" | "dirname" | "firmware" | "moduledir" | "outdir" => {
+            return vec![Candidate::directories()];
+        }
         "config" | "filesyms" | "output" | "symvers" => return vec![Candidate::files()],
         _ => return Vec::new(),
     };
@@ -125,7 +127,7 @@ pub(super) fn arguments(tool: &str, line: &CommandLine) -> Vec<Candidate> {
         ("modprobe", _) => modules(line, false),
         ("blocked" | "graph", _) => modules(line, true),
         ("check", Some(module)) if !line.has("all") => parameters(module, line),
-        ("check" | "modinfo" | "params", _) => {
+        ("check" | "closure" | "modinfo" | "params", _) => {
             let mut found = modules(line, true);
             found.push(Candidate::files());
             found

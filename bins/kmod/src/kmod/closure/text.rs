@@ -1,0 +1,80 @@
+//! The lines of `kmod closure`.
+
+use std::{collections::BTreeSet, os::unix::ffi::OsStrExt, path::Path};
+
+use modutils::{
+    ModuleName,
+    closure::{Closure, Firmware, Member, Presence},
+    relations::Relation,
+};
+
+use crate::report::Report;
+
+/// How the lines are printed.
+pub(super) struct Format {
+    /// Only the paths of files.
+    pub only_paths: bool,
+    /// With the reasons.
+    pub with_reasons: bool,
+    /// The byte that ends a line.
+    pub end: u8,
+}
+
+/// Prints a line for each module and for each firmware file, in the order of names.
+pub(super) fn print(closure: &Closure, firmware: &[Firmware], format: &Format, report: &mut Report) {
+    for member in closure.members() {
+        let (kind, place): (&[u8], &[u8]) = match &member.presence {
+            Presence::File { path, .. } => (b"module", bytes(path)),
+            Presence::BuiltIn => (b"builtin", member.module.name().as_bytes()),
+            _ if member.is_missing() => (b"missing module", member.module.name().as_bytes()),
+            // A soft or weak dependency that this tree does not have.
+            _ => continue,
+        };
+        line(kind, place, || reasons(member), format, report);
+    }
+    // Several names may lead to one file.
+    let mut printed = BTreeSet::new();
+    for firmware in firmware {
+        let needed_by = || joined(firmware.needed_by.iter().map(ModuleName::to_string));
+        for file in firmware.files.iter().filter(|file| printed.insert(*file)) {
+            line(b"firmware", bytes(file), needed_by, format, report);
+        }
+        if firmware.files.is_empty() {
+            line(b"missing firmware", &firmware.name, needed_by, format, report);
+        }
+    }
+}
+
+fn line(kind: &[u8], place: &[u8], reasons: impl Fn() -> String, format: &Format, report: &mut Report) {
+    let is_file = matches!(kind, b"module" | b"firmware");
+    let mut line = match format.only_paths {
+        true if !is_file => return,
+        true => place.to_vec(),
+        false => [kind, b" ", place].concat(),
+    };
+    if format.with_reasons {
+        line.push(b'\t');
+        line.extend_from_slice(reasons().as_bytes());
+    }
+    line.push(format.end);
+    report.print(line);
+}
+
+fn reasons(member: &Member) -> String {
+    let requested = member.requested.then(|| "requested".to_owned());
+    let others = member.reasons.iter().map(|(module, relation)| match relation {
+        Relation::Before => format!("{module} (softdep pre)"),
+        Relation::After => format!("{module} (softdep post)"),
+        Relation::Weak => format!("{module} (weakdep)"),
+        _ => module.to_string(),
+    });
+    joined(requested.into_iter().chain(others))
+}
+
+fn joined(words: impl Iterator<Item = String>) -> String {
+    words.collect::<Vec<_>>().join(", ")
+}
+
+fn bytes(path: &Path) -> &[u8] {
+    path.as_os_str().as_bytes()
+}
