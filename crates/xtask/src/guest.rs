@@ -7,10 +7,13 @@
 //! /reference/                the packaged kmod; its libraries are where its loader searches
 //! /lib/modules/VERSION/      the kernel's modules as they are packaged: no modules.dep or other index
 //! /variants/SUFFIX/          the same few modules plain and compressed in each way, roots for `modprobe -d`
+//! /packed/WAY/               a module compressed in many ways, of which the kernel reads some
 //! /refused/                  modules that this kernel refuses
 //! /companions/               only with the kernel that has Rust, instead of the two above: see kernel/companions.rs
 //! /foreign/                  with /companions, a root with a stock kernel's modules, for `kmod check -d`
 //! ```
+
+mod packed;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -114,6 +117,7 @@ pub(crate) fn add_variants(
             root.file(&format!("{modules}/kernel/{name}.{suffix}"), 0o644, &packed);
         }
     }
+    packed::add(root, "dummy", &plain_module(tree, "dummy")?)?;
     if let Some(foreign) = foreign {
         root.file("refused/other-kernel/dummy.ko", 0o644, &plain_module(foreign, "dummy")?);
     }
@@ -176,6 +180,7 @@ pub(crate) fn add_foreign(root: &mut Initramfs, foreign: &KernelTree) -> Result<
 /// When a file can't be read.
 pub(crate) fn add_companions(root: &mut Initramfs, tree: &KernelTree, dir: &Path) -> Result<()> {
     root.copy_tree(dir, "companions")?;
+    packed::add(root, "hello", &fs::read(dir.join("hello.ko")).context("hello.ko")?)?;
     for module in trees::files_below(dir, ".ko")?.iter().filter(|module| module.parent() == Some(dir)) {
         let name = module.file_name().context("a module has a name")?.to_string_lossy();
         root.copy(module, &format!("lib/modules/{}/extra/{name}", tree.version))?;

@@ -45,6 +45,7 @@ impl Remark {
             Note::UnknownParameter { name, .. } => ("unknown_parameter", Some(name.clone())),
             Note::Present(_) => ("present", None),
             Note::BuiltIn => ("built_in", None),
+            Note::Packing { .. } => ("packing", None),
         };
         Self { kind, subject, text: vec![text::note(note)] }
     }

@@ -7,6 +7,7 @@
 //! this size reading is faster.
 
 mod decompress;
+pub(crate) mod kernel_decoder;
 #[cfg(feature = "gzip")]
 mod libdeflate;
 mod pages;
@@ -25,6 +26,7 @@ use crate::Errno;
 pub(crate) use decompress::first_stream;
 use decompress::{Decompressor, Plain};
 pub use decompress::{SIZE_LIMIT, decompress};
+use kernel_decoder::{Obstacle, obstacle};
 use pages::Pages;
 
 use crate::{Error, ErrorKind, Malformed, Result};
@@ -48,7 +50,7 @@ pub enum Compression {
 
 impl Compression {
     /// How many bytes [`Compression::of`] needs to see.
-    const MAGIC_LEN: usize = 6;
+    pub(crate) const MAGIC_LEN: usize = 6;
 
     /// The compression that a file's first bytes announce.
     pub fn of(bytes: &[u8]) -> Self {
@@ -87,6 +89,7 @@ pub struct Contents {
     path: PathBuf,
     file: Option<File>,
     compression: Compression,
+    obstacle: Option<Obstacle>,
     len: u64,
     source: Source,
 }
@@ -189,6 +192,7 @@ impl Contents {
             path: path.to_owned(),
             file: Some(file),
             compression: Compression::None,
+            obstacle: None,
             len,
             source: Source::File,
         };
@@ -216,9 +220,10 @@ impl Contents {
             return Err(Malformed::file("the file is empty").at(path));
         }
         let compression = Compression::of(&bytes);
+        let obstacle = obstacle(&bytes);
         let bytes = decompress(compression, bytes).map_err(|fault| fault.at(path))?;
-        let len = bytes.len() as u64;
-        Ok(Self { path: path.to_owned(), file: None, compression, len, source: Source::Memory(bytes.into()) })
+        let (len, source) = (bytes.len() as u64, Source::Memory(bytes.into()));
+        Ok(Self { path: path.to_owned(), file: None, compression, obstacle, len, source })
     }
 
     /// Reads the first `len` bytes of the file.
@@ -234,7 +239,9 @@ impl Contents {
         let done = decompressor.decompress(self.compression, compressed.bytes(), plain, *limit);
         let len = plain.bytes().len() as u64;
         scratch.exceeded = len > *limit;
-        done.map_err(|fault| fault.at(&self.path))?;
+        let streams = done.map_err(|fault| fault.at(&self.path))?;
+        let several = (streams > 1).then_some(Obstacle::Streams);
+        self.obstacle = obstacle(scratch.compressed.bytes()).or(several);
         self.len = len;
         self.source = Source::Memory(std::mem::take(&mut scratch.plain));
         Ok(())
@@ -248,6 +255,11 @@ impl Contents {
     /// How the file itself is compressed.
     pub fn compression(&self) -> Compression {
         self.compression
+    }
+
+    /// What the kernel's own decoder does not read of the file, where that is so.
+    pub(crate) fn obstacle(&self) -> Option<Obstacle> {
+        self.obstacle
     }
 
     /// The open file, as it is on disk, for `finit_module(2)`; `None` when the bytes came from

@@ -37,6 +37,12 @@ impl Pages {
         Ok(self.map.as_mut().and_then(|map| map.get_mut(..len)).unwrap_or_default())
     }
 
+    /// Keeps the first `len` bytes: the room was made for as much as the file could hold.
+    #[cfg(feature = "zstd")]
+    pub(super) fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
     /// The bytes of the file.
     pub(super) fn bytes(&self) -> &[u8] {
         self.map.as_ref().and_then(|map| map.get(..self.len)).unwrap_or_default()

@@ -6,11 +6,15 @@ use bstr::ByteSlice;
 use goblin::{container::Endian, elf::section_header::SHF_ALLOC};
 use nix::kmod::ModuleInitFlags;
 
-use super::Kernel;
+use super::{Kernel, log};
 use crate::{
     Errno, Error, Malformed, Result,
     elf::{Class, Elf},
-    file::{Compression, Contents, Scratch, open_at_once},
+    file::{
+        Compression, Contents, Scratch,
+        kernel_decoder::{HEAD, Obstacle, obstacle},
+        open_at_once,
+    },
     module_file::ModuleFile,
 };
 
@@ -46,8 +50,10 @@ impl Force {
 impl Kernel {
     /// Gives a module file to the kernel.
     ///
-    /// The file is opened once. The kernel decompresses it where it can; elsewhere that is done here.
-    /// This is the case where the kernel has no finit_module(2); checks to be skipped are then taken out of the
+    /// The file is opened once. The kernel decompresses it where it can; elsewhere that is done here, for what the
+    /// kernel's decoder does not read (another check than CRC32 in an .xz file, several streams), and again after
+    /// the kernel tried without success.
+    /// Plain bytes also go to a kernel that has no finit_module(2); checks to be skipped are then taken out of the
     /// image itself.
     ///
     /// # Errors
@@ -59,11 +65,22 @@ impl Kernel {
         if !metadata.is_file() && !metadata.is_dir() {
             return Err(Malformed::file("not a regular file").at(path));
         }
-        if attempt.give_file(&file, compression_of(&file, path)?)? {
+        let head = head_of(&file, path)?;
+        let answer = match obstacle(&head) {
+            None => attempt.give_file(&file, Compression::of(&head))?,
+            Some(_) => Answer::NotAsked,
+        };
+        if answer == Answer::Loaded {
             return Ok(());
         }
         // By the same descriptor: another file may stand at the path by now.
-        let contents = Contents::read_from(path, file, metadata.len(), &mut Scratch::default())?;
+        let contents = match Contents::read_from(path, file, metadata.len(), &mut Scratch::default()) {
+            Ok(contents) => contents,
+            Err(error) => return Err(answer.refusal(path).unwrap_or(error)),
+        };
+        if let Some(refusal) = answer.refusal(path).filter(|_| !answer.is_for_the_packing(&contents)) {
+            return Err(refusal);
+        }
         if force == Force::default() {
             return attempt.give_image(&contents.read_all()?);
         }
@@ -78,10 +95,14 @@ impl Kernel {
     pub fn insert_file(&self, module: &ModuleFile, parameters: &[u8], force: Force) -> Result<()> {
         let (path, contents) = (module.path(), module.elf().contents());
         let attempt = Attempt { kernel: self, path, parameters: as_c_string(path, parameters)?, force };
-        if let Some(file) = contents.file()
-            && attempt.give_file(file, contents.compression())?
-        {
-            return Ok(());
+        if let Some(file) = contents.file().filter(|_| contents.obstacle().is_none()) {
+            let answer = attempt.give_file(file, contents.compression())?;
+            if answer == Answer::Loaded {
+                return Ok(());
+            }
+            if let Some(refusal) = answer.refusal(path).filter(|_| !answer.is_for_the_packing(contents)) {
+                return Err(refusal);
+            }
         }
         let image = contents.read_all()?;
         if force == Force::default() {
@@ -99,19 +120,71 @@ struct Attempt<'a> {
     force: Force,
 }
 
+/// What became of a file that was to go to the kernel as it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    /// The kernel has the module.
+    Loaded,
+    /// The kernel cannot take the file as it is.
+    NotAsked,
+    /// The kernel refused a compressed file.
+    Refused {
+        /// Its answer.
+        errno: Errno,
+        /// Whether it logged that decompressing failed; `None` where the log cannot be read.
+        logged: Option<bool>,
+    },
+}
+
+impl Answer {
+    fn refusal(self, path: &Path) -> Option<Error> {
+        match self {
+            Self::Refused { errno, .. } => Some(refused(path, errno)),
+            Self::Loaded | Self::NotAsked => None,
+        }
+    }
+
+    /// Whether the kernel may have refused a file, which was decompressed here, because it could not do that.
+    ///
+    /// A module that was decompressed has run by the time it is refused with such a number, and should not run
+    /// twice. So the kernel's log decides, as far as it can be read.
+    fn is_for_the_packing(self, contents: &Contents) -> bool {
+        let Self::Refused { errno, logged } = self else { return false };
+        let several = contents.obstacle() == Some(Obstacle::Streams);
+        match errno {
+            // The kernel is built without decompression, or has not the memory that its decoder wants.
+            Errno::EOPNOTSUPP | Errno::ENOMEM => true,
+            Errno::EINVAL => several || logged != Some(false),
+            // The first stream alone is no module.
+            Errno::ENOEXEC => several,
+            _ => false,
+        }
+    }
+}
+
 impl Attempt<'_> {
-    /// Gives the file as it is to finit_module(2), if the kernel can read it; returns whether it could.
-    fn give_file(&self, file: &File, compression: Compression) -> Result<bool> {
-        if compression != Compression::None && self.kernel.compression() != Some(compression) {
-            return Ok(false);
+    /// Gives the file as it is to finit_module(2), if the kernel reads it.
+    ///
+    /// # Errors
+    /// When the kernel refuses a plain file.
+    fn give_file(&self, file: &File, compression: Compression) -> Result<Answer> {
+        let is_compressed = compression != Compression::None;
+        if is_compressed && self.kernel.compression() != Some(compression) {
+            return Ok(Answer::NotAsked);
         }
         let mut flags = ModuleInitFlags::empty();
         flags.set(ModuleInitFlags::MODULE_INIT_IGNORE_MODVERSIONS, self.force.modversions);
         flags.set(ModuleInitFlags::MODULE_INIT_IGNORE_VERMAGIC, self.force.vermagic);
-        flags.set(COMPRESSED_FILE, compression != Compression::None);
+        flags.set(COMPRESSED_FILE, is_compressed);
+        let mut log = is_compressed.then(|| log::end_of_log(self.kernel.root())).flatten();
         match self.kernel.calls().finit_module(file, &self.parameters, flags) {
-            Ok(()) => Ok(true),
-            Err(Errno::ENOSYS) => Ok(false),
+            Ok(()) => Ok(Answer::Loaded),
+            Err(Errno::ENOSYS) => Ok(Answer::NotAsked),
+            Err(errno) if is_compressed => {
+                let logged =
+                    log.as_mut().map(|log| log::new_lines(log).iter().any(|line| is_of_decoder(line)));
+                Ok(Answer::Refused { errno, logged })
+            }
             Err(errno) => Err(refused(self.path, errno)),
         }
     }
@@ -123,6 +196,11 @@ impl Attempt<'_> {
     }
 }
 
+/// Whether the kernel logged this of decompressing: the messages of `kernel/module/decompress.c`.
+fn is_of_decoder(line: &[u8]) -> bool {
+    [&b"decompress"[..], b"ZSTD", b"compressed module"].iter().any(|words| line.contains_str(words))
+}
+
 fn as_c_string(path: &Path, parameters: &[u8]) -> Result<CString> {
     CString::new(parameters).map_err(|_| refused(path, Errno::EINVAL))
 }
@@ -131,16 +209,18 @@ fn refused(path: &Path, errno: Errno) -> Error {
     Error::NotLoaded { path: path.to_owned(), errno }
 }
 
-fn compression_of(file: &File, path: &Path) -> Result<Compression> {
-    let mut magic = [0; 6];
-    let len = file.read_at(&mut magic, 0).map_err(Error::io("read", path))?;
-    match Compression::of(magic.get(..len).unwrap_or_default()) {
-        // The kernel would only report that the format is wrong.
-        Compression::None if len == 0 => Err(Malformed::file("the file is empty").at(path)),
-        Compression::None if len < magic.len() => {
+/// The first bytes of a file.
+fn head_of(file: &File, path: &Path) -> Result<Vec<u8>> {
+    let mut head = vec![0; HEAD];
+    let len = file.read_at(&mut head, 0).map_err(Error::io("read", path))?;
+    head.truncate(len);
+    match len {
+        // The kernel would report no more than that the format is wrong.
+        0 => Err(Malformed::file("the file is empty").at(path)),
+        1..Compression::MAGIC_LEN => {
             Err(Malformed::file(format!("the file ends after {len} bytes: not a module")).at(path))
         }
-        compression => Ok(compression),
+        _ => Ok(head),
     }
 }
 
@@ -274,6 +354,84 @@ mod tests {
             ["init_module \"a=1 \"", "init_module \"a=1 \"", "finit_module \"a=1 \" 4"]
         );
         assert_eq!(machine.fake.images.lock().unwrap()[0], b"plain bytes");
+    }
+
+    /// A machine whose kernel decompresses xz, and answers a file with this.
+    #[cfg(feature = "xz")]
+    fn of_xz(answer: Option<Errno>) -> Machine {
+        let machine =
+            Machine::new(&answer.map(|errno| ("finit_module", errno)).into_iter().collect::<Vec<_>>());
+        fs::write(machine.directory.path().join("sys/module/compression"), "xz\n").unwrap();
+        machine
+    }
+
+    #[test]
+    #[cfg(feature = "xz")]
+    fn what_the_kernels_decoder_does_not_read_is_decompressed_here() {
+        let module = ModuleBuilder::new("m").build();
+        let xz = |check, dictionary| testkit::Packing::Xz { check, dictionary, delta: false }.pack(&module);
+        for (file, is_for_kernel) in [
+            (xz(0, 1 << 20), true),
+            (xz(1, 8 << 20), true),
+            (xz(4, 1 << 20), false),
+            (xz(10, 1 << 20), false),
+            (xz(1, 64 << 20), true),
+        ] {
+            let machine = of_xz(None);
+            machine.insert(&file, Force::default()).unwrap();
+            let examined = ModuleFile::open(&machine.directory.path().join("m.ko")).unwrap();
+            machine.kernel.insert_file(&examined, b"a=1 ", Force::default()).unwrap();
+            let call = if is_for_kernel { "finit_module \"a=1 \" 4" } else { "init_module \"a=1 \"" };
+            assert_eq!(machine.log(), [call, call]);
+            assert!(machine.fake.images.lock().unwrap().iter().all(|image| *image == module));
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "xz")]
+    fn what_the_kernel_could_not_decompress_is_decompressed_here() {
+        let module = ModuleBuilder::new("m").build();
+        let (one, rest) = module.split_at(100);
+        let whole = testkit::Compression::Xz.compress(&module);
+        let several =
+            [testkit::Compression::Xz.compress(one), testkit::Compression::Xz.compress(rest)].concat();
+        // Of several streams that is known once the file is read.
+        for (file, errno, again) in [
+            (&whole, Errno::EINVAL, true),
+            (&whole, Errno::ENOMEM, true),
+            (&whole, Errno::EOPNOTSUPP, true),
+            (&whole, Errno::ENOEXEC, false),
+            (&whole, Errno::EPERM, false),
+            (&several, Errno::ENOEXEC, true),
+        ] {
+            let machine = of_xz(Some(errno));
+            let result = machine.insert(file, Force::default());
+            assert_eq!(result.map_err(|refusal| refusal.errno()).err(), (!again).then_some(errno));
+            let images = machine.fake.images.lock().unwrap().clone();
+            assert_eq!(images, if again { vec![module.clone()] } else { Vec::new() });
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "xz")]
+    fn of_a_damaged_file_the_kernels_answer_is_the_result() {
+        let mut damaged = testkit::Compression::Xz.compress(&[7; 1000]);
+        damaged.pop();
+        let machine = of_xz(Some(Errno::EINVAL));
+        let refusal = machine.insert(&damaged, Force::default()).unwrap_err();
+        assert!(matches!(refusal, Error::NotLoaded { errno: Errno::EINVAL, .. }), "{refusal}");
+    }
+
+    #[test]
+    fn the_kernels_words_about_decompressing_are_known() {
+        for line in [
+            "decompression failed with status 6",
+            "not an xz compressed module",
+            "ZSTD-compressed data has too large a window size",
+        ] {
+            assert!(is_of_decoder(line.as_bytes()));
+        }
+        assert!(!is_of_decoder(b"dummy: unknown parameter 'a' ignored"));
     }
 
     #[test]

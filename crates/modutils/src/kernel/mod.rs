@@ -60,6 +60,7 @@ mod calls;
 mod command;
 mod execute;
 mod load;
+pub(crate) mod log;
 pub(crate) mod modules;
 mod parameters;
 mod sections;

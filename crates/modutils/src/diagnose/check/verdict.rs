@@ -99,7 +99,8 @@ impl Verdict {
         self.gaps.iter().map(Remark::of_gap).collect()
     }
 
-    /// What is worth telling all the same. The kinds are `unknown_parameter`, `present` and `built_in`.
+    /// What is worth telling all the same. The kinds are `unknown_parameter`, `present`, `built_in` and
+    /// `packing`.
     pub fn notes(&self) -> Vec<Remark> {
         self.notes.iter().map(Remark::of_note).collect()
     }

@@ -3,7 +3,11 @@
 use bstr::BString;
 
 use super::{examined_module::Machine, exports::Owner, value::ValueFault};
-use crate::{ModuleName, kernel::State};
+use crate::{
+    ModuleName,
+    file::{Compression, kernel_decoder::Obstacle},
+    kernel::State,
+};
 
 /// Something that makes the kernel refuse a module.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -217,4 +221,11 @@ pub enum Note {
     Present(State),
     /// It is part of the kernel.
     BuiltIn,
+    /// A kernel that decompresses modules itself does not read the file.
+    Packing {
+        /// How the file is compressed.
+        compression: Compression,
+        /// What the kernel does not read of it.
+        obstacle: Obstacle,
+    },
 }

@@ -25,12 +25,25 @@ use crate::{
 pub fn examine(subject: &ExaminedModule, view: &KernelView, question: &Question) -> Examination {
     let mut result = Examination::default();
     presence(subject, view, &mut result);
+    packing(subject, view, &mut result);
     kind(subject, view, question, &mut result);
     signature(subject, view, question, &mut result);
     symbols::check(subject, view, question, &mut result);
     duplicates(subject, view, &mut result);
     parameters(subject, question, &mut result);
     result
+}
+
+/// Nothing is refused for its packing: the tools decompress what the kernel does not read. Others, kmod among
+/// them, may not.
+fn packing(subject: &ExaminedModule, view: &KernelView, result: &mut Examination) {
+    let Some(obstacle) = subject.obstacle.filter(|obstacle| obstacle.is_final()) else { return };
+    // A kernel that leaves this compression to the tools anyway has no decoder that matters.
+    let decodes =
+        view.running.as_ref().is_none_or(|running| running.decompresses == Some(subject.compression));
+    if decodes {
+        result.notes.push(Note::Packing { compression: subject.compression, obstacle });
+    }
 }
 
 fn presence(subject: &ExaminedModule, view: &KernelView, result: &mut Examination) {

@@ -17,7 +17,7 @@ use goblin::{
 use crate::{
     ModuleName, Result,
     elf::Class,
-    file::Scratch,
+    file::{Compression, Scratch, kernel_decoder::Obstacle},
     formats::{signature, symbol},
     module_file::{Binding, ModuleFile, SignatureDetails, parameters},
 };
@@ -120,6 +120,10 @@ pub struct ExaminedModule {
     pub has_versions: bool,
     /// Its signature.
     pub signed: Signed,
+    /// How the file is compressed.
+    pub compression: Compression,
+    /// What the kernel's own decoder does not read of the file.
+    pub obstacle: Option<Obstacle>,
 }
 
 impl ExaminedModule {
@@ -175,6 +179,8 @@ impl ExaminedModule {
             exports: exports(module)?,
             has_versions: !module.versions()?.is_empty(),
             signed: signed(module)?,
+            compression: elf.contents().compression(),
+            obstacle: elf.contents().obstacle(),
         })
     }
 

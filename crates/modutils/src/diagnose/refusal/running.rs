@@ -32,6 +32,7 @@ pub fn state(root: &Root) -> Running {
         lockdown: word("/sys/kernel/security/lockdown").and_then(|levels| chosen(&levels)),
         keys: fs::read(root.system("/proc/keys")).ok().and_then(|text| asymmetric_keys(&text)),
         is_permitted: rights::is_permitted(root),
+        decompresses: kernel.compression(),
     }
 }
 

@@ -222,6 +222,12 @@ pub fn note(note: &Note) -> String {
         }
         Note::Present(state) => present(*state).into(),
         Note::BuiltIn => "It is built into this kernel: there is nothing to load.".into(),
+        Note::Packing { compression, obstacle } => {
+            let name = compression.name();
+            format!(
+                "The kernel's own decoder does not read this {name} file ({obstacle}): insmod and modprobe decompress it."
+            )
+        }
     }
 }
 

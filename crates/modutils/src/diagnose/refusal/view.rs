@@ -16,7 +16,7 @@ use super::{
     exports::{KernelTable, KnownExport, Owner},
     image::Names,
 };
-use crate::{ModuleName, kernel::State};
+use crate::{ModuleName, file::Compression, kernel::State};
 
 /// Something known, and how many modules of the kernel's build agree on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub struct Running {
     pub keys: Option<Vec<BString>>,
     /// Whether this process may load modules at all.
     pub is_permitted: Option<bool>,
+    /// The compression of module files that it decompresses itself.
+    pub decompresses: Option<Compression>,
 }
 
 /// A kernel as far as it is known.

@@ -79,7 +79,7 @@ pub(super) struct Decompressor {
 
 impl Decompressor {
     /// Decompresses a whole file into `plain`, which it replaces: one compressed stream, or several
-    /// one after the other.
+    /// one after the other. Returns how many there are.
     ///
     /// # Errors
     /// As [`decompress`], where it gives more than `limit` bytes.
@@ -89,10 +89,10 @@ impl Decompressor {
         bytes: &[u8],
         plain: &mut Plain,
         limit: u64,
-    ) -> Result<(), Malformed> {
+    ) -> Result<usize, Malformed> {
         plain.is_streamed = false;
         if self.whole(compression, bytes, &mut plain.pages, limit).is_some() {
-            return Ok(());
+            return Ok(1);
         }
         // The fast paths take a single stream that stores its plain size. What else there may be, and
         // where and why a damaged stream stops, the decoders of streams report.
@@ -130,7 +130,7 @@ fn decompress_streams(
     bytes: &[u8],
     plain: &mut Vec<u8>,
     limit: u64,
-) -> Result<(), Malformed> {
+) -> Result<usize, Malformed> {
     if !compression.is_supported() {
         let what = format!("this build does not read {} files", compression.name());
         return Err(Malformed::file(what).with_errno(Errno::ENOSYS).of_kind(ErrorKind::Unsupported));
@@ -142,8 +142,9 @@ fn decompress_streams(
     } else {
         *plain = Vec::new();
     }
-    let mut rest = bytes;
+    let (mut rest, mut streams) = (bytes, 0_usize);
     while !rest.is_empty() {
+        streams = streams.saturating_add(1);
         let offset = (bytes.len() - rest.len()) as u64;
         if !continues(compression, rest) {
             let what = format!("bytes follow the end of the {} stream", compression.name());
@@ -152,6 +153,10 @@ fn decompress_streams(
         let name = compression.name();
         rest = match stream(compression, rest, plain, limit) {
             Ok(rest) => rest,
+            Err((_, error)) if error.kind() == io::ErrorKind::OutOfMemory => {
+                let what = format!("the {name} stream needs more memory to decompress than there is");
+                return Err(Malformed::file(what).with_errno(Errno::ENOMEM));
+            }
             Err((left, error)) => {
                 let offset = (bytes.len() - left.len()) as u64;
                 return Err(Malformed::offset(offset, describe(name, &error)));
@@ -166,7 +171,7 @@ fn decompress_streams(
             rest = xz::without_padding(rest);
         }
     }
-    Ok(())
+    Ok(streams)
 }
 
 /// Whether another stream of this compression, or a part that its decoder skips, starts here.
@@ -223,7 +228,7 @@ mod tests {
         let (mut quick, mut slow) = (Plain::default(), b"before".to_vec());
         let result = Decompressor::default().decompress(compression, bytes, &mut quick, limit);
         assert_eq!(result, decompress_streams(compression, bytes, &mut slow, limit));
-        result.map(|()| {
+        result.map(|_| {
             assert!(quick.bytes() == slow);
             slow
         })
@@ -328,6 +333,47 @@ mod tests {
                 assert!(decompressor.decompress(compression, &bytes, &mut plain, SIZE_LIMIT).is_err());
             }
         }
+    }
+
+    /// The way that does not need it must be taken: a machine may not have the memory for the window.
+    #[test]
+    #[cfg(feature = "zstd")]
+    fn a_frame_without_its_size_is_decoded_at_once() {
+        let text = b"text that repeats, ".repeat(10_000);
+        for packed in [
+            testkit::compress::zstd_without_size(&text),
+            testkit::Packing::Zstd { window_log: 31, with_size: false }.pack(&text),
+        ] {
+            let mut plain = Pages::default();
+            assert!(zstd::Decoder::default().whole(&packed, &mut plain, SIZE_LIMIT).is_some());
+            assert!(plain.bytes() == text);
+            assert!(zstd::Decoder::default().whole(&packed, &mut plain, 100_000).is_none());
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "zstd")]
+    fn the_longest_window_of_zstd_is_read() {
+        let plain = vec![7; 300_000];
+        for window_log in [20, 27, 28, 31] {
+            for with_size in [false, true] {
+                let packed = testkit::Packing::Zstd { window_log, with_size }.pack(&plain);
+                assert!(decompress(Compression::Zstd, packed).unwrap() == plain, "{window_log}");
+            }
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "xz")]
+    fn a_dictionary_that_takes_too_much_memory_is_no_damage() {
+        let packed = testkit::Packing::Xz { check: 1, dictionary: 64 << 20, delta: true }.pack(b"some bytes");
+        assert_eq!(decompress(Compression::Xz, packed).unwrap(), b"some bytes");
+        // The header of a block with a dictionary of 1 GiB, and its CRC32.
+        let mut huge = testkit::Packing::XZ_CRC64.pack(b"some bytes");
+        huge[16] = 36;
+        huge[20..24].copy_from_slice(&[0x5e, 0x1f, 0xc7, 0xf9]);
+        let fault = decompress(Compression::Xz, huge).unwrap_err();
+        assert_eq!(fault.to_string(), "the xz stream needs more memory to decompress than there is");
     }
 
     #[test]

@@ -13,6 +13,10 @@ use crate::file::pages::Pages;
 #[cfg(any(feature = "gzip", feature = "zstd"))]
 const BELIEVED_RATIO: usize = 256;
 
+/// A claim that costs too little to doubt it.
+#[cfg(any(feature = "gzip", feature = "zstd"))]
+const ALWAYS_BELIEVED: usize = 256 << 10;
+
 /// Room for as much as the file claims to hold; `None` where the claim is not to be believed, or too
 /// much.
 #[cfg(any(feature = "gzip", feature = "zstd"))]
@@ -23,7 +27,7 @@ pub(super) fn for_claim<'a>(
     limit: u64,
 ) -> Option<&'a mut [u8]> {
     let claimed = usize::try_from(claimed).ok().filter(|claimed| *claimed as u64 <= limit)?;
-    if claimed > bytes.len().saturating_mul(BELIEVED_RATIO) {
+    if claimed > bytes.len().saturating_mul(BELIEVED_RATIO).max(ALWAYS_BELIEVED) {
         return None;
     }
     plain.room(claimed).ok()

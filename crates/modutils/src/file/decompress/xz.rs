@@ -2,7 +2,7 @@
 
 use std::io;
 
-use liblzma::stream::{Action, Status, Stream};
+use liblzma::stream::{Action, Error, Status, Stream};
 
 use super::room::{finish, make_more_room};
 
@@ -40,7 +40,12 @@ fn decode(rest: &mut &[u8], plain: &mut Vec<u8>, room: u64) -> io::Result<usize>
         let status = stream.process_vec(rest, plain, Action::Run);
         let consumed = usize::try_from(stream.total_in() - read).unwrap_or(usize::MAX);
         *rest = rest.get(consumed..).unwrap_or_default();
-        if matches!(status?, Status::StreamEnd) || stream.total_out() >= room {
+        let status = status.map_err(|error| match error {
+            // Not a fault of the stream.
+            Error::Mem | Error::MemLimit => io::ErrorKind::OutOfMemory.into(),
+            error => io::Error::from(error),
+        })?;
+        if matches!(status, Status::StreamEnd) || stream.total_out() >= room {
             return Ok(plain.len());
         }
         if consumed == 0 && stream.total_out() == written {
