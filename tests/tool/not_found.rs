@@ -121,7 +121,7 @@ fn an_alias_that_matches_nothing_and_an_invalid_name() {
 fn a_module_loaded_from_elsewhere() {
     let root = indexed();
     root.load(&LoadedModule::new("own"));
-    explains(&root, &["own"], &["It is loaded, from a file outside of this directory."]);
+    explains(&root, &["own"], &["It is loaded, and no index of this directory has it by this name."]);
 }
 
 #[test]

@@ -83,11 +83,11 @@ fn table(kernel: &Kernel, modules: &[LoadedModule], report: &mut Report) {
     report.print("Module                  Size  Used by\n");
     for module in modules {
         let size = size(kernel, module).unwrap_or(UNKNOWN);
-        let references = kernel.references(&module.name).unwrap_or(UNKNOWN);
+        let references = references(kernel, module).unwrap_or(UNKNOWN);
         report.print(&module.name);
         let padding = " ".repeat(19_usize.saturating_sub(module.name.as_bytes().len()));
         report.print(format!("{padding} {size:>8}  {references}"));
-        let holders = holders(kernel, &module.name, report);
+        let holders = listed_holders(kernel, module);
         if !holders.is_empty() {
             let holders: Vec<&[u8]> = holders.iter().map(ModuleName::as_bytes).collect();
             report.print([b" ", holders.join(&b',').as_slice()].concat());
@@ -99,13 +99,13 @@ fn table(kernel: &Kernel, modules: &[LoadedModule], report: &mut Report) {
 fn document(kernel: &Kernel, modules: &[LoadedModule], report: &mut Report) {
     let mut document = Document::begin("modules", "lsmod", "modules", report);
     for module in modules {
-        let holders = holders(kernel, &module.name, report);
+        let holders = listed_holders(kernel, module);
         let item = LoadedItem {
             name: Text::from(&module.name),
             size: size(kernel, module),
-            references: kernel.references(&module.name),
+            references: references(kernel, module),
             holders: json::names(&holders),
-            state: match kernel.state(&module.name) {
+            state: match module.state {
                 State::Live => Some("live"),
                 State::Coming => Some("coming"),
                 State::Going => Some("going"),
@@ -117,13 +117,18 @@ fn document(kernel: &Kernel, modules: &[LoadedModule], report: &mut Report) {
     document.end(report);
 }
 
-/// The size of a module in bytes. /proc/modules lists a module earlier and longer than /sys has it.
+/// The size of a module in bytes. What /sys does not have, because it is not mounted or the module is on its way
+/// in or out, its line of /proc/modules has; likewise below.
 fn size(kernel: &Kernel, module: &LoadedModule) -> Option<i64> {
-    let listed = || {
-        let is_shown = kernel.state(&module.name) != State::Absent;
-        is_shown.then_some(module.size).and_then(|size| i64::try_from(size).ok())
-    };
-    kernel.size(&module.name).or_else(listed)
+    kernel.size(&module.name).or_else(|| i64::try_from(module.size).ok())
+}
+
+fn references(kernel: &Kernel, module: &LoadedModule) -> Option<i64> {
+    kernel.references(&module.name).or(module.references)
+}
+
+fn listed_holders(kernel: &Kernel, module: &LoadedModule) -> Vec<ModuleName> {
+    kernel.holders(&module.name).unwrap_or_else(|_| module.holders.clone())
 }
 
 /// The modules that use a module. If they cannot be read, that is reported and there are none: a module may

@@ -3,8 +3,9 @@
 use std::{ffi::OsStr, path::Path, process::ExitCode};
 
 use modutils::{
-    Context, Level, ModuleName, Root,
+    Context, Errno, Level, ModuleName, Root,
     kernel::{Kernel, State},
+    module_file::ModuleFile,
 };
 
 use crate::{Invocation, cause::failed_request, cli, lsmod, report::Report, status::Status};
@@ -54,7 +55,9 @@ pub fn command() -> clap::Command {
 fn named(argument: &OsStr) -> Option<ModuleName> {
     let path = Path::new(argument);
     if path.exists() {
-        return ModuleName::from_path(path);
+        // The kernel has it by the name in the file. One that cannot be read has its own name only.
+        let file = ModuleFile::open(path).and_then(|file| file.kernel_name());
+        return file.ok().or_else(|| ModuleName::from_path(path));
     }
     let name = argument.as_encoded_bytes().split(|&byte| byte == b'.').next();
     Some(ModuleName::new(name.unwrap_or_default()))
@@ -63,11 +66,16 @@ fn named(argument: &OsStr) -> Option<ModuleName> {
 fn remove(module: &ModuleName, force: bool, report: &mut Report) -> Result<(), Vec<u8>> {
     let root = Root::default();
     let kernel = Kernel::running(&root);
-    if !force {
+    // Without /proc and /sys the kernel itself is asked.
+    let state = kernel.state(module);
+    if !force && state != State::Unknown {
         check(&kernel, &root, module, report)?;
     }
     kernel.delete(module, force).map_err(|error| {
         let (errno, cause) = (error.errno(), error.cause());
+        if state == State::Unknown && errno == Errno::ENOENT && !force {
+            return not_loaded(&root, module);
+        }
         let name = module.as_bytes();
         // kmod prints this twice, from its library and from the tool; scripts search for either.
         report.error([b"could not remove '", name, b"': ", cause.as_bytes()].concat());
@@ -79,12 +87,11 @@ fn remove(module: &ModuleName, force: bool, report: &mut Report) -> Result<(), V
 /// Checks whether a module can be removed, for a clearer message than the kernel's error number.
 fn check(kernel: &Kernel, root: &Root, module: &ModuleName, report: &mut Report) -> Result<(), Vec<u8>> {
     let refuse = |end: &[u8]| Err([b"Module ", module.as_bytes(), end].concat());
-    if is_builtin(root, module) {
+    if is_builtin(root, module) || kernel.is_built_in(module) {
         return refuse(b" is builtin.");
     }
     if kernel.state(module) == State::Absent {
-        let why = failed_request::not_loaded(root, module);
-        return refuse(&[b" is not currently loaded", why.as_bytes()].concat());
+        return Err(not_loaded(root, module));
     }
     // If the holders cannot be read, the kernel decides.
     let holders = lsmod::holders(kernel, module, report);
@@ -100,6 +107,11 @@ fn check(kernel: &Kernel, root: &Root, module: &ModuleName, report: &mut Report)
         }
         None => Err(b"Module unloading is not supported".to_vec()),
     }
+}
+
+fn not_loaded(root: &Root, module: &ModuleName) -> Vec<u8> {
+    let why = failed_request::not_loaded(root, module);
+    [b"Module ", module.as_bytes(), b" is not currently loaded", why.as_bytes()].concat()
 }
 
 /// Whether the running kernel's index of built-in modules lists it; false without that index.

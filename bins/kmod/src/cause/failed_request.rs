@@ -17,6 +17,22 @@ pub fn not_found(context: &Context, name: &[u8], error: Option<&Error>, report: 
     remarks(&request::not_found(context, name, error))
 }
 
+/// Why no module to remove has this name.
+pub fn not_found_to_remove(context: &Context, name: &[u8], error: Option<&Error>, report: &Report) -> String {
+    if !report.shows(Level::Error) {
+        return String::new();
+    }
+    remarks(&request::not_found_to_remove(context, name, error))
+}
+
+/// The aliases that lead to a module which is not there.
+pub fn dangling_alias(context: &Context, module: &ModuleName, report: &Report) -> String {
+    if !report.shows(Level::Error) {
+        return String::new();
+    }
+    remarks(request::dangling_alias(context, module).as_slice())
+}
+
 /// That an index lists a file which does not exist. No index lists a file that the caller named.
 pub fn file_missing(context: &Context, action: &Action) -> String {
     let Action::Load { file, .. } = action else { return String::new() };

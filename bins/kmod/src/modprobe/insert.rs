@@ -205,7 +205,8 @@ impl Loading<'_> {
             }
             Failure::NoFile => {
                 self.report.error(format!("could not find module by name='{}'", step.module));
-                error_text(failure.errno()).to_owned()
+                let why = failed_request::dangling_alias(self.tool.context, &step.module, self.report);
+                error_text(failure.errno()).to_owned() + &why
             }
             Failure::Denied { origin, reason } => {
                 let line = deny::denial(origin, reason.as_bstr(), &step.module, target);

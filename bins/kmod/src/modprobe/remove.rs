@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 
 use bstr::ByteSlice;
 use modutils::{
-    ModuleName,
-    kernel::{Command, CommandFailure, ExecuteOptions, Failure, Flow, Hooks, Outcome},
+    Module, ModuleName,
+    kernel::{Command, CommandFailure, ExecuteOptions, Failure, Flow, Hooks, Outcome, State},
     plan::{Plan, Planner, RemoveOptions, Step},
 };
 
@@ -41,7 +41,7 @@ fn one(
         Err(error) => (Vec::new(), Some(error)),
     };
     if modules.is_empty() {
-        let why = failed_request::not_found(tool.context, name, error.as_ref(), report);
+        let why = failed_request::not_found_to_remove(tool.context, name, error.as_ref(), report);
         return fail(tool, report, &[b"Module ", name, b" not found.", why.as_bytes()].concat());
     }
     // kmod removes only the holders that use the module itself, and fails when other modules use those.
@@ -53,9 +53,23 @@ fn one(
             Ok(plan) => plan,
             Err(error) => return fail(tool, report, error.to_string().as_bytes()),
         };
+        let plan = match name_in_kernel(tool, module) {
+            Some(name) => plan.renamed(&name),
+            None => plan,
+        };
         status = status.and(execute(tool, &plan, execution, report)?);
     }
     Removed::Continue(status)
+}
+
+/// The name by which the kernel has a module whose file is called otherwise; `None` where the file's name
+/// is right, or nothing is loaded by either. The file is read only where the module would pass for not loaded.
+fn name_in_kernel(tool: &Tool, module: &Module) -> Option<ModuleName> {
+    if tool.kernel.state(module.name()) != State::Absent {
+        return None;
+    }
+    let name = module.file().ok()??.kernel_name().ok()?;
+    (name != *module.name() && tool.kernel.state(&name) != State::Absent).then_some(name)
 }
 
 /// Reports a failure.

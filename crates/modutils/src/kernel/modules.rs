@@ -2,7 +2,7 @@
 //!
 //! The format is that of `m_show` in `kernel/module/procfs.c`.
 
-use super::Kernel;
+use super::{Kernel, State};
 use crate::{
     Malformed, ModuleName, Notice, Result, Sink,
     config::{lines, read},
@@ -22,6 +22,8 @@ pub struct LoadedModule {
     pub holders: Vec<ModuleName>,
     /// Whether it cannot be unloaded: it has no exit function.
     pub permanent: bool,
+    /// Whether it is live, on its way in or out; [`State::Unknown`] where the line has no such word.
+    pub state: State,
 }
 
 /// Reads the text of `/proc/modules`: for each line the module, or what is wrong with it.
@@ -44,7 +46,13 @@ fn parse_line(line: &[u8]) -> Option<LoadedModule> {
     let users = words.next().unwrap_or_default().split(|&byte| byte == b',');
     let permanent = users.clone().any(|user| user == b"[permanent]");
     let holders = users.filter(is_module).map(ModuleName::new).collect();
-    Some(LoadedModule { name, size, references, holders, permanent })
+    let state = match words.next() {
+        Some(b"Live") => State::Live,
+        Some(b"Loading") => State::Coming,
+        Some(b"Unloading") => State::Going,
+        _ => State::Unknown,
+    };
+    Some(LoadedModule { name, size, references, holders, permanent, state })
 }
 
 fn number<N: std::str::FromStr>(digits: &[u8]) -> Option<N> {
@@ -52,6 +60,15 @@ fn number<N: std::str::FromStr>(digits: &[u8]) -> Option<N> {
 }
 
 impl Kernel {
+    /// The line of a module; `None` where the kernel does not have it, or `/proc/modules` cannot be read.
+    pub(crate) fn listed(&self, module: &ModuleName) -> Option<LoadedModule> {
+        let text = read(&self.root().system("/proc/modules")).ok()?;
+        let mut lines = text.split(|&byte| byte == b'\n');
+        // Only the module's own line is parsed: this may be asked of many modules.
+        let line = lines.find(|line| lines::words(line).next() == Some(module.as_bytes()))?;
+        parse_line(line)
+    }
+
     /// The loaded modules, newest first. A malformed line is reported to the sink.
     ///
     /// # Errors
@@ -86,6 +103,10 @@ mod tests {
         assert!(modules[1].holders.is_empty() && modules[2].holders.is_empty());
         assert!(!modules[1].permanent && modules[2].permanent);
         assert_eq!(modules[3].references, None);
+        assert_eq!([0, 3].map(|line| modules[line].state), [State::Live, State::Unknown]);
+        let state = |line: &[u8]| parse_modules(line).next().unwrap().unwrap().state;
+        assert_eq!(state(b"m 1 1 - Loading 0x0\n"), State::Coming);
+        assert_eq!(state(b"m 1 1 - Unloading 0x0\n"), State::Going);
     }
 
     #[test]

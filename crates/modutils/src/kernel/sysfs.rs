@@ -1,12 +1,13 @@
 //! `/sys/module`: the state of a module, who uses it, and what the kernel can decompress.
 //!
-//! The files are those of `kernel/module/sysfs.c` and Documentation/ABI/testing/sysfs-module.
+//! The files are those of `kernel/module/sysfs.c` and Documentation/ABI/testing/sysfs-module. Where /sys is not
+//! mounted, in a chroot or early at boot, `/proc/modules` has the same facts.
 
 use std::{collections::HashSet, ffi::OsStr, fs, os::unix::ffi::OsStrExt, path::PathBuf};
 
 use bstr::ByteSlice;
 
-use super::Kernel;
+use super::{Kernel, LoadedModule};
 use crate::{Error, ModuleName, Result, config::read, file::Compression};
 
 /// A module's state in the kernel.
@@ -21,6 +22,8 @@ pub enum State {
     Live,
     /// It is being unloaded.
     Going,
+    /// Neither `/sys/module` nor `/proc/modules` can be read.
+    Unknown,
 }
 
 impl Kernel {
@@ -33,13 +36,53 @@ impl Kernel {
                 _ => State::Coming,
             },
             Err(_) if self.is_in_sysfs(module) => State::Coming,
-            Err(_) => State::Absent,
+            Err(_) if self.has_sysfs() => State::Absent,
+            Err(_) => self.listed_state(module),
+        }
+    }
+
+    /// The state by `/proc/modules`.
+    fn listed_state(&self, module: &ModuleName) -> State {
+        match self.listed(module) {
+            // A kernel that does not state it has no module that is coming or going for long.
+            Some(LoadedModule { state: State::Unknown, .. }) => State::Live,
+            Some(listed) => listed.state,
+            None if self.has_list() => State::Absent,
+            None => State::Unknown,
         }
     }
 
     /// Whether the state is [`State::Live`], at less cost.
     pub(super) fn is_live(&self, module: &ModuleName) -> bool {
-        read(&self.module_file(module, "initstate")).is_ok_and(|state| state.trim_ascii() == b"live")
+        match read(&self.module_file(module, "initstate")) {
+            Ok(state) => state.trim_ascii() == b"live",
+            Err(_) => !self.has_sysfs() && self.listed_state(module) == State::Live,
+        }
+    }
+
+    /// Whether a module is part of the running kernel, whatever an index has: the kernel shows it in
+    /// `/sys/module` without a state, and does not list it among the loaded ones.
+    pub fn is_built_in(&self, module: &ModuleName) -> bool {
+        let has_state = || self.module_file(module, "initstate").exists();
+        self.is_in_sysfs(module) && !has_state() && self.has_list() && self.listed(module).is_none()
+    }
+
+    /// Whether a module cannot be unloaded, because it has no exit function.
+    pub(crate) fn is_permanent(&self, module: &ModuleName) -> bool {
+        self.listed(module).is_some_and(|listed| listed.permanent)
+    }
+
+    fn has_sysfs(&self) -> bool {
+        self.root().system("/sys/module").is_dir()
+    }
+
+    fn has_list(&self) -> bool {
+        self.root().system("/proc/modules").is_file()
+    }
+
+    /// The line of `/proc/modules`, where there is no `/sys/module` that would have more.
+    fn listed_alone(&self, module: &ModuleName) -> Option<LoadedModule> {
+        if self.has_sysfs() { None } else { self.listed(module) }
     }
 
     /// Whether the kernel shows a module in `/sys/module`: also built-in ones that have parameters.
@@ -49,12 +92,12 @@ impl Kernel {
 
     /// How many use a module; `None` where the kernel does not report it, because it cannot unload modules.
     pub fn references(&self, module: &ModuleName) -> Option<i64> {
-        self.number(module, "refcnt")
+        self.number(module, "refcnt").or_else(|| self.listed_alone(module)?.references)
     }
 
     /// The bytes that a module takes in memory; `None` where the kernel does not report it.
     pub fn size(&self, module: &ModuleName) -> Option<i64> {
-        self.number(module, "coresize")
+        self.number(module, "coresize").or_else(|| i64::try_from(self.listed_alone(module)?.size).ok())
     }
 
     /// The modules that use a module, in the order of the directory.
@@ -63,7 +106,13 @@ impl Kernel {
     /// When the directory cannot be read.
     pub fn holders(&self, module: &ModuleName) -> Result<Vec<ModuleName>> {
         let path = self.module_file(module, "holders");
-        let entries = fs::read_dir(&path).map_err(Error::io("open", &path))?;
+        let entries = match fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) => {
+                let listed = self.listed_alone(module).map(|listed| listed.holders);
+                return listed.ok_or_else(|| Error::io("open", &path)(error));
+            }
+        };
         let name = |entry: fs::DirEntry| ModuleName::new(entry.file_name().as_encoded_bytes());
         entries.map(|entry| entry.map(name).map_err(Error::io("read", &path))).collect()
     }
@@ -128,6 +177,7 @@ mod tests {
         let root = Root::default().with_system(system.path());
         let kernel = Kernel::running(&root);
         let module = ModuleName::new("a-b");
+        fs::create_dir_all(system.path().join("sys/module")).unwrap();
         assert_eq!(kernel.state(&module), State::Absent);
         let directory = system.path().join("sys/module/a_b");
         fs::create_dir_all(directory.join("holders/user")).unwrap();
@@ -141,6 +191,30 @@ mod tests {
         fs::write(directory.join("refcnt"), "-1\n").unwrap();
         assert_eq!(kernel.references(&module), Some(-1));
         assert_eq!(kernel.holders(&module).unwrap(), [ModuleName::new("user")]);
+    }
+
+    #[test]
+    fn without_sys_the_list_of_modules_has_the_facts() {
+        let system = tempfile::tempdir().unwrap();
+        let root = Root::default().with_system(system.path());
+        let kernel = Kernel::running(&root);
+        let [base, top, other] = ["base", "top", "other"].map(ModuleName::new);
+        assert_eq!(kernel.state(&base), State::Unknown);
+        assert!(!kernel.is_built_in(&base));
+        fs::create_dir_all(system.path().join("proc")).unwrap();
+        let list = "top 8192 0 [permanent], Live 0x0\nbase 16384 1 top, Live 0x0\nnew 1 1 - Loading 0x0\n";
+        fs::write(system.path().join("proc/modules"), list).unwrap();
+        assert_eq!([&base, &other].map(|module| kernel.state(module)), [State::Live, State::Absent]);
+        assert_eq!(kernel.state(&ModuleName::new("new")), State::Coming);
+        assert!(kernel.is_live(&base) && !kernel.is_live(&other));
+        assert_eq!((kernel.references(&base), kernel.size(&base)), (Some(1), Some(16384)));
+        assert_eq!(kernel.holders(&base).unwrap(), [top.clone()]);
+        assert!(kernel.holders(&other).is_err());
+        assert!(kernel.is_permanent(&top) && !kernel.is_permanent(&base));
+        // With /sys, that decides.
+        fs::create_dir_all(system.path().join("sys/module/other")).unwrap();
+        assert_eq!([&base, &other].map(|module| kernel.state(module)), [State::Absent, State::Coming]);
+        assert!(kernel.is_built_in(&other) && !kernel.is_built_in(&base));
     }
 
     #[test]

@@ -131,8 +131,11 @@ fn the_kernels_view_is_taken_each_time() {
     world.write("proc/modules", "mid 16384 1 top, Live 0x0\ntop 4096 0 - Live 0x0\n");
     assert_eq!(names(&context.loaded().unwrap()), ["mid", "top"]);
     let mid = world.module("mid");
+    assert_eq!((mid.state(), names(&mid.holders().unwrap())), (State::Live, vec!["top".into()]));
+    assert!(mid.sections().unwrap_err().is_not_found());
+    world.write("sys/module/top/initstate", "live\n");
     assert_eq!(mid.state(), State::Absent);
-    assert!(mid.holders().unwrap_err().is_not_found() && mid.sections().unwrap_err().is_not_found());
+    assert!(mid.holders().unwrap_err().is_not_found());
     for (file, text) in [
         ("initstate", "live\n"),
         ("coresize", "16384\n"),

@@ -120,6 +120,20 @@ impl ModuleFile {
         &self.name
     }
 
+    /// The name that the kernel gives the module, whatever its file is called: that of its `struct module`, else
+    /// that of its `.modinfo`, which modules have since Linux 5.0, else the file's.
+    ///
+    /// # Errors
+    /// When a section is damaged or cannot be read.
+    pub fn kernel_name(&self) -> Result<ModuleName> {
+        if let Some(this) = self.this_module()? {
+            return Ok(ModuleName::new(this.name));
+        }
+        let info = self.elf.section(b".modinfo")?.map(ModInfo::parse);
+        let name = info.as_ref().and_then(|info| info.value("name"));
+        Ok(name.map_or_else(|| self.name.clone(), ModuleName::new))
+    }
+
     /// The file's sections and symbols.
     pub(crate) fn elf(&self) -> &Elf {
         &self.elf

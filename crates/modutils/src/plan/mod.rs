@@ -76,6 +76,14 @@ impl Plan {
         &self.steps
     }
 
+    /// The same plan for a module that the kernel knows by another name than its file has.
+    #[must_use]
+    pub fn renamed(mut self, name: &ModuleName) -> Self {
+        let steps = self.steps.iter_mut().filter(|step| step.module == self.module);
+        steps.for_each(|step| step.module = name.clone());
+        Self { module: name.clone(), ..self }
+    }
+
     /// The place in [`Plan::steps`] of the step for the module that was asked for.
     pub fn target(&self) -> usize {
         self.target

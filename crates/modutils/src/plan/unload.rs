@@ -330,6 +330,13 @@ mod tests {
     }
 
     #[test]
+    fn the_kernels_name_takes_the_place_of_the_files() {
+        let plan = plan(&World::new(&MODULES, ""), "mid").renamed(&ModuleName::new("inner"));
+        assert_eq!(lines(&plan), ["rmmod inner", "rmmod base"]);
+        assert_eq!(plan.module(), &ModuleName::new("inner"));
+    }
+
+    #[test]
     fn a_builtin_target_is_refused_and_a_builtin_soft_dependency_left_alone() {
         let world = World::new(&["!b", "m:"], "softdep m pre: b\n");
         let target = plan(&world, "b");

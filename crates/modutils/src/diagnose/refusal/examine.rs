@@ -52,7 +52,7 @@ fn presence(subject: &ExaminedModule, view: &KernelView, result: &mut Examinatio
     }
     let Some(running) = &view.running else { return };
     match running.loaded.get(&subject.name) {
-        Some(State::Absent) | None => {}
+        Some(State::Absent | State::Unknown) | None => {}
         Some(state) => result.notes.push(Note::Present(*state)),
     }
     if running.modules_disabled == Some(true) {

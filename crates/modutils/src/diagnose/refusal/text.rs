@@ -199,6 +199,7 @@ fn present(state: State) -> &'static str {
         State::Coming => "A module of this name is being loaded at this moment.",
         State::Going => "A module of this name is being unloaded at this moment.",
         State::Absent => "The kernel has no module of this name.",
+        State::Unknown => "Whether the kernel has a module of this name is not known.",
     }
 }
 

@@ -33,5 +33,5 @@ mod not_removed;
 mod similar;
 
 pub use in_use::{InUse, User, in_use};
-pub use not_found::{listed_but_gone, not_found};
-pub use not_removed::{not_loaded, not_removed};
+pub use not_found::{dangling_alias, listed_but_gone, not_found};
+pub use not_removed::{not_found_to_remove, not_loaded, not_removed};

@@ -24,6 +24,8 @@ use crate::{
 
 /// How many kernels are looked into, and named.
 const MOST_KERNELS: usize = 32;
+/// How many aliases are named.
+const MOST_ALIASES: usize = 8;
 
 enum NotFoundCause {
     /// The name cannot be one.
@@ -35,6 +37,8 @@ enum NotFoundCause {
         /// Whether there is a file of that name here.
         here: bool,
     },
+    /// It is a path, and there is no such file.
+    NoFile,
     /// The kernel has no module directory.
     NoDirectory {
         /// The directory.
@@ -63,7 +67,7 @@ enum NotFoundCause {
         /// The index.
         index: &'static str,
     },
-    /// It is loaded all the same, from a file outside of the module directory.
+    /// It is loaded all the same.
     Loaded,
     /// Other kernels have it.
     OtherKernels(Vec<Release>),
@@ -79,7 +83,7 @@ enum NotFoundCause {
 /// With the error that the lookup met: that it is the cause.
 ///
 /// The kinds are `bad_name`, `file_name`, `no_directory`, `unreadable`, `no_index`, `empty_index`,
-/// `not_indexed`, `loaded`, `other_kernels`, `similar`, `no_alias` and `unknown`.
+/// `not_indexed`, `no_file`, `loaded`, `other_kernels`, `similar`, `no_alias` and `unknown`.
 pub fn not_found(context: &Context, name: &[u8], error: Option<&Error>) -> Vec<Remark> {
     match error {
         Some(error) => vec![unreadable(error)],
@@ -102,11 +106,29 @@ pub fn listed_but_gone(context: &Context, file: &Path) -> Option<Remark> {
     (line.path == *file).then(|| Remark::new("listed_but_gone", lines()).about(bytes(file)))
 }
 
+/// The configured aliases that lead to a module which is not there: each with its line. The kind is
+/// `dangling_alias`.
+pub fn dangling_alias(context: &Context, module: &ModuleName) -> Option<Remark> {
+    let aliases = context.modprobe_config().aliases.iter();
+    let leading = aliases.filter(|line| line.module.as_bytes() == module.as_bytes()).take(MOST_ALIASES);
+    let lines: Vec<String> = leading
+        .map(|line| {
+            let (origin, pattern) = (&line.origin, printable(line.pattern.as_bytes()));
+            format!("{origin} makes {pattern} an alias of it, and no module of this kernel has that name.")
+        })
+        .collect();
+    (!lines.is_empty()).then(|| Remark::new("dangling_alias", lines).about(module.as_bytes()))
+}
+
 fn causes(context: &Context, name: &[u8]) -> Vec<NotFoundCause> {
     let normal = match Alias::new(name) {
         Ok(normal) => normal,
         Err(fault) => return vec![NotFoundCause::BadName(fault)],
     };
+    // What concerns names is no cause for a path.
+    if name.contains(&b'/') && !name.contains(&b':') {
+        return vec![file_name(name).unwrap_or(NotFoundCause::NoFile)];
+    }
     if let Some(cause) = directory_cause(context) {
         return vec![cause];
     }
@@ -143,12 +165,14 @@ impl NotFoundCause {
             }
             Self::FileName { module, here } => {
                 let line = if *here {
-                    format!("This is the name of a file: a path begins with / or ./, and a name is {module}.")
+                    let name = printable(module);
+                    format!("This is the name of a file: a path has a slash (./), and a name is {name}.")
                 } else {
                     format!("This is the name of a file; the module is called {}.", printable(module))
                 };
                 new("file_name", vec![line]).about(module.as_bytes())
             }
+            Self::NoFile => new("no_file", vec!["There is no such file.".into()]),
             Self::NoDirectory { directory, running, others } => {
                 new("no_directory", no_directory(directory, *running, others)).about(bytes(directory))
             }
@@ -170,9 +194,10 @@ impl NotFoundCause {
                 ];
                 new("not_indexed", lines).about(bytes(file))
             }
-            Self::Loaded => {
-                new("loaded", vec!["It is loaded, from a file outside of this directory.".into()])
-            }
+            Self::Loaded => new(
+                "loaded",
+                vec!["It is loaded, and no index of this directory has it by this name.".into()],
+            ),
             Self::OtherKernels(releases) => {
                 new("other_kernels", vec![format!("Other kernels have it: {}.", listed(releases))])
             }
@@ -264,6 +289,9 @@ fn index_causes(indexes: &Indexes) -> Vec<NotFoundCause> {
 /// The name of a file in the place of a module's.
 fn file_name(name: &[u8]) -> Option<NotFoundCause> {
     let path = Path::new(name.to_os_str().ok()?);
+    if name.contains(&b'/') && !path.is_file() {
+        return None;
+    }
     let is_file = path.file_name().is_some_and(is_module_file);
     let module = is_file.then(|| ModuleName::from_path(path))??;
     Some(NotFoundCause::FileName { module, here: path.is_file() })

@@ -1,10 +1,13 @@
 //! Why the kernel did not drop a module that nothing uses, or that is not there.
 
-use super::{in_use::in_use, similar::similar};
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::Path};
+
+use super::{in_use::in_use, not_found::not_found, similar::similar};
 use crate::{
-    Errno, ModuleName, Root,
+    Context, Errno, Error, ModuleName, Root,
     diagnose::{Remark, rights, words::printable},
     kernel::{Kernel, State},
+    module_file::ModuleFile,
 };
 
 /// What the kernel's answer to delete_module(2) means here; nothing where no more is known than the
@@ -26,7 +29,7 @@ pub fn not_removed(root: &Root, module: &ModuleName, errno: Errno) -> Vec<Remark
         Errno::EPERM if rights::is_permitted(root) == Some(false) => {
             ("not_permitted", "Only root, with CAP_SYS_MODULE, may unload modules.")
         }
-        Errno::EBUSY if is_permanent(&kernel, module) => {
+        Errno::EBUSY if kernel.is_permanent(module) => {
             ("permanent", "It has no exit function, or must not run it: it stays until the machine stops.")
         }
         Errno::EBUSY if kernel.state(module) == State::Coming => ("coming", "It is still being loaded."),
@@ -36,19 +39,42 @@ pub fn not_removed(root: &Root, module: &ModuleName, errno: Errno) -> Vec<Remark
     vec![Remark::new(kind, vec![line.into()])]
 }
 
+/// Why no module can be removed that was asked for by this name: [`not_found`](super::not_found), but for a
+/// file, and a module that is loaded although no index has it.
+///
+/// The kinds beside those of [`not_found`](super::not_found) are `takes_names` and `loaded`.
+pub fn not_found_to_remove(context: &Context, name: &[u8], error: Option<&Error>) -> Vec<Remark> {
+    let path = Path::new(OsStr::from_bytes(name));
+    if name.contains(&b'/') && path.is_file() {
+        let file = ModuleFile::open(path).and_then(|file| file.kernel_name());
+        let module = file.ok().or_else(|| ModuleName::from_path(path));
+        let names = module.map(|module| format!("; this one is called {}", printable(&module)));
+        let line = format!("modprobe -r takes the names of modules, not files{}.", names.unwrap_or_default());
+        return vec![Remark::new("takes_names", vec![line]).about(name)];
+    }
+    let module = ModuleName::new(name);
+    match Kernel::running(context.root()).state(&module) {
+        State::Absent | State::Unknown => not_found(context, name, error),
+        _ => {
+            let line = format!("It is loaded, and no index has it: rmmod {} removes it.", printable(&module));
+            vec![Remark::new("loaded", vec![line])]
+        }
+    }
+}
+
 /// The loaded modules whose names are almost that of one that is not loaded; none where there are none.
-/// Its kind is `similar`.
+/// A name that is right is not corrected: one of a module of the running kernel. Its kind is `similar`.
 pub fn not_loaded(root: &Root, module: &ModuleName) -> Option<Remark> {
+    let context = Context::builder().root(root.clone()).without_configuration().build();
+    if context.and_then(|context| context.lookup_name(module.as_bytes())).is_ok_and(|found| !found.is_empty())
+    {
+        return None;
+    }
     let loaded = Kernel::running(root).loaded_modules(&mut |_| ()).unwrap_or_default();
     let names = similar(module.as_bytes(), loaded.iter().map(|loaded| loaded.name.as_bytes()));
     let names: Vec<String> = names.iter().map(printable).collect();
     let line = || format!("Did you mean {}?", names.join(" or "));
     (!names.is_empty()).then(|| Remark::new("similar", vec![line()]))
-}
-
-fn is_permanent(kernel: &Kernel, module: &ModuleName) -> bool {
-    let loaded = kernel.loaded_modules(&mut |_| ()).unwrap_or_default();
-    loaded.iter().any(|loaded| loaded.name == *module && loaded.permanent)
 }
 
 #[cfg(test)]
@@ -79,5 +105,39 @@ mod tests {
         let meant = not_loaded(&root, &ModuleName::new("satys")).unwrap();
         assert_eq!((meant.kind(), meant.text()), ("similar", &["Did you mean stays?".into()][..]));
         assert_eq!(not_loaded(&root, &ModuleName::new("entirely")), None);
+    }
+
+    #[test]
+    fn a_name_that_is_right_is_not_corrected() {
+        let system = tempfile::tempdir().unwrap();
+        let root = Root::default().with_system(system.path()).with_base(system.path());
+        let directory = root.modules(&crate::Release::running().unwrap());
+        std::fs::create_dir_all(&directory).unwrap();
+        std::fs::create_dir_all(system.path().join("proc")).unwrap();
+        std::fs::write(system.path().join("proc/modules"), "fat 4096 0 - Live 0x0\n").unwrap();
+        assert!(not_loaded(&root, &ModuleName::new("vfat")).is_some());
+        std::fs::write(directory.join("modules.dep.bin"), testkit::index([("vfat", "vfat.ko:")])).unwrap();
+        assert_eq!(not_loaded(&root, &ModuleName::new("vfat")), None);
+    }
+
+    #[test]
+    fn what_was_asked_for_to_remove_is_a_file_or_loaded() {
+        let system = tempfile::tempdir().unwrap();
+        let file = system.path().join("renamed.ko");
+        std::fs::write(&file, testkit::ModuleBuilder::new("inner").build()).unwrap();
+        std::fs::create_dir_all(system.path().join("sys/module/inner")).unwrap();
+        let root = Root::default().with_system(system.path()).with_base(system.path());
+        let context = Context::builder().root(root).release(crate::Release::new("1")).build().unwrap();
+        let why = |name: &str| not_found_to_remove(&context, name.as_bytes(), None);
+        let taken = why(file.to_str().unwrap());
+        assert_eq!(
+            (taken[0].kind(), taken[0].text()),
+            (
+                "takes_names",
+                &["modprobe -r takes the names of modules, not files; this one is called inner.".into()][..]
+            )
+        );
+        assert_eq!(why("inner")[0].text(), ["It is loaded, and no index has it: rmmod inner removes it."]);
+        assert_eq!(why("other")[0].kind(), "no_directory");
     }
 }

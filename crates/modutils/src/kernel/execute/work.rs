@@ -69,8 +69,11 @@ impl<'a> Worker<'a> {
             }
             let failure = match &step.action {
                 Action::Denied { origin, reason } if self.holds(step) => Some(denied(origin, reason)),
-                // The target alone is shown whether its file is there or not.
-                Action::Load { file, .. } if place != plan.target() && !self.is_live(&step.module) => {
+                // A listing shows the target whether its file is there or not; the kernel gets it last.
+                Action::Load { file, .. }
+                    if (place != plan.target() || self.options.mode == Mode::DryRun)
+                        && !self.is_live(&step.module) =>
+                {
                     self.missing(file)
                 }
                 _ => None,
@@ -123,7 +126,7 @@ impl<'a> Worker<'a> {
         let command = |text| Ok(Work::Run(Command::new(step, text, &self.options.environment)));
         match &step.action {
             Action::Check => Ok(Work::Nothing),
-            Action::NoFile if running => Err(Failure::NoFile),
+            Action::NoFile if self.options.mode != Mode::Show => Err(Failure::NoFile),
             Action::NoFile => Ok(Work::Nothing),
             Action::Denied { origin, reason } => Err(denied(origin, reason)),
             Action::Unload { builtin } => self.prepare_unload(step, *builtin),
@@ -137,11 +140,15 @@ impl<'a> Worker<'a> {
 
     fn prepare_unload(&self, step: &Step, builtin: bool) -> Result<Work<'a>, Failure> {
         let ExecuteOptions { mode, wait, .. } = *self.options;
-        if builtin && mode != Mode::Show {
+        if mode != Mode::Show && (builtin || self.kernel.is_built_in(&step.module)) {
             return Err(Failure::Builtin);
         }
         if wait.is_none() && mode != Mode::Show && self.is_in_use(&step.module) {
             return Err(Failure::InUse);
+        }
+        if mode == Mode::DryRun && !self.options.force_removal && self.is_kept(&step.module) {
+            let refused = Error::NotRemoved { module: step.module.clone(), errno: Errno::EBUSY };
+            return Err(Failure::NotRemoved(refused));
         }
         Ok(match mode {
             _ if self.is_gone(&step.module) => Work::Nothing,
@@ -183,11 +190,24 @@ impl<'a> Worker<'a> {
             Some(wait) => self.kernel.delete_waiting(&step.module, force, wait),
             None => self.kernel.delete(&step.module, force),
         };
+        if removed.as_ref().is_err_and(|error| error.errno() == Errno::ENOENT)
+            && self.kernel.state(&step.module) == State::Unknown
+            && !self.options.first_time
+        {
+            // What was not known before: it is not loaded.
+            return Ok(());
+        }
         removed.map_err(|error| match error.errno() {
             // The time is over.
             Errno::EAGAIN if wait.is_some() && step.condition != Condition::Unused => Failure::InUse,
             _ => Failure::NotRemoved(error),
         })
+    }
+
+    /// Whether the kernel refuses to remove a module that nothing uses: `delete_module` in
+    /// `kernel/module/main.c`.
+    fn is_kept(&self, module: &ModuleName) -> bool {
+        matches!(self.kernel.state(module), State::Coming | State::Going) || self.kernel.is_permanent(module)
     }
 
     /// Whether a module that was there at first has gone meanwhile, as what another module left
