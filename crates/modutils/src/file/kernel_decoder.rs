@@ -123,14 +123,14 @@ fn number(bytes: &mut &[u8]) -> Option<u64> {
 fn zstd(head: &[u8]) -> Option<Obstacle> {
     let descriptor = *head.get(4)?;
     let is_single_segment = descriptor & 0x20 != 0;
-    let id_len = [0, 1, 2, 4][usize::from(descriptor & 3)];
+    let id_len = *[0, 1, 2, 4].get(usize::from(descriptor & 3))?;
     let id_at = if is_single_segment { 5 } else { 6 };
     let id = head.get(id_at..id_at + id_len)?;
     if id.iter().any(|&byte| byte != 0) {
         return Some(Obstacle::ZstdDictionary);
     }
     let window = if is_single_segment {
-        let size_len = [1, 2, 4, 8][usize::from(descriptor >> 6)];
+        let size_len = *[1, 2, 4, 8].get(usize::from(descriptor >> 6))?;
         let mut size = [0; 8];
         size.get_mut(..size_len)?.copy_from_slice(head.get(id_at + id_len..)?.get(..size_len)?);
         u64::from_le_bytes(size) + if size_len == 2 { 256 } else { 0 }

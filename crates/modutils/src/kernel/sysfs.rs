@@ -208,7 +208,7 @@ mod tests {
         assert_eq!(kernel.state(&ModuleName::new("new")), State::Coming);
         assert!(kernel.is_live(&base) && !kernel.is_live(&other));
         assert_eq!((kernel.references(&base), kernel.size(&base)), (Some(1), Some(16384)));
-        assert_eq!(kernel.holders(&base).unwrap(), [top.clone()]);
+        assert_eq!(kernel.holders(&base).unwrap(), std::slice::from_ref(&top));
         assert!(kernel.holders(&other).is_err());
         assert!(kernel.is_permanent(&top) && !kernel.is_permanent(&base));
         // With /sys, that decides.
