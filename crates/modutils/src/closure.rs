@@ -18,7 +18,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(feature = "depmod")]
+mod confined;
 mod firmware;
+#[cfg(feature = "depmod")]
+mod install;
+#[cfg(feature = "depmod")]
+mod packing;
 #[cfg(feature = "kernel")]
 mod running;
 mod select;
@@ -29,6 +35,10 @@ use std::{
 };
 
 pub use firmware::{Firmware, FirmwareSearch};
+#[cfg(feature = "depmod")]
+pub use install::{Copied, Destination};
+#[cfg(feature = "depmod")]
+pub use packing::Packing;
 #[cfg(feature = "kernel")]
 pub use running::of_running_machine;
 pub use select::matching;

@@ -4,12 +4,12 @@ mod document;
 mod request;
 mod text;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::ArgMatches;
 use modutils::{
     Context, Release,
-    closure::{Closure, Firmware, FirmwareSearch, Follow, Member},
+    closure::{Closure, Destination, Firmware, FirmwareSearch, Follow, Member, Packing},
 };
 
 use super::shared_options;
@@ -61,6 +61,12 @@ pub(super) fn command() -> clap::Command {
             .arg(cli::long_flag("no-weak", "Do not follow weak dependencies"))
             .arg(cli::long_flag("no-firmware", "Do not look for firmware"))
             .arg(cli::long_value("firmware", "DIR", "Look for firmware below DIR"))
+            .arg(cli::long_value(
+                "copy",
+                "DIR",
+                "Copy everything into the root DIR, with indexes, or nothing",
+            ))
+            .arg(cli::long_value("compress", "FORMAT", "With --copy, compress modules: none, gz, xz or zst"))
             .arg(cli::flag('p', "paths", "Print the paths of the files only"))
             .arg(cli::flag('w', "why", "Add to each line by whom it is needed"))
             .arg(cli::flag('0', "null", "End lines with a NUL byte")),
@@ -73,6 +79,7 @@ fn closure(options: &ArgMatches, report: &mut Report) -> modutils::Result<Comple
         report.error("missing module name. See -h.");
         return Ok(Completeness::Incomplete);
     }
+    let Some(packing) = packing(options, report) else { return Ok(Completeness::Incomplete) };
     let Ok(context) = shared_options::context(options, report) else { return Ok(Completeness::Incomplete) };
     let (mut modules, mut status) = request::modules(&context, &arguments, report);
     if options.get_flag("from-running") {
@@ -83,15 +90,24 @@ fn closure(options: &ArgMatches, report: &mut Report) -> modutils::Result<Comple
     follow.soft = !options.get_flag("no-soft");
     follow.weak = !options.get_flag("no-weak");
     let closure = Closure::of_modules(&context, &modules, &follow)?;
+    let (release, directory) = (release(options)?, firmware_directory(&context, options));
     let firmware = match options.get_flag("no-firmware") {
         true => Vec::new(),
-        false => {
-            let search = firmware_search(&context, options)?;
-            closure.firmware(&search, |module, error| {
-                status = report.fail(format!("firmware of {module}: {error}"));
-            })
-        }
+        false => closure.firmware(&FirmwareSearch::below(&directory, &release), |module, error| {
+            status = report.fail(format!("firmware of {module}: {error}"));
+        }),
     };
+    let complete = completeness(&closure, &firmware, status);
+    if let Some(root) = cli::value_of(options, "copy") {
+        // What lacks a module would not work; what lacks firmware may.
+        if complete == Completeness::Incomplete {
+            text::print_missing(&closure, report);
+            return Ok(complete);
+        }
+        let mut to = Destination::new(cli::from_current_directory(&root), release, directory);
+        to.packing = packing;
+        closure.copy(&context, &firmware, &to)?;
+    }
     if options.get_flag("json") {
         let mut document = Document::begin("closure", "kmod", "modules", report);
         document::write(&closure, &firmware, &mut document, report);
@@ -104,17 +120,27 @@ fn closure(options: &ArgMatches, report: &mut Report) -> modutils::Result<Comple
         };
         text::print(&closure, &firmware, &format, report);
     }
-    Ok(completeness(&closure, &firmware, status))
+    Ok(complete)
 }
 
-fn firmware_search(context: &Context, options: &ArgMatches) -> modutils::Result<FirmwareSearch> {
-    let release = cli::value_of(options, "set-version").map(Release::new);
-    let release = release.map_or_else(Release::running, Ok)?;
+fn release(options: &ArgMatches) -> modutils::Result<Release> {
+    cli::value_of(options, "set-version").map(Release::new).map_or_else(Release::running, Ok)
+}
+
+fn firmware_directory(context: &Context, options: &ArgMatches) -> PathBuf {
     let given = cli::value_of(options, "firmware").filter(|directory| !directory.is_empty());
-    Ok(match given {
-        Some(directory) => FirmwareSearch::below(cli::from_current_directory(&directory), &release),
-        None => FirmwareSearch::below(context.root().firmware(), &release),
-    })
+    given.map_or_else(|| context.root().firmware(), |directory| cli::from_current_directory(&directory))
+}
+
+/// How copied modules are compressed; `None` after reporting an unknown format.
+fn packing(options: &ArgMatches, report: &mut Report) -> Option<Packing> {
+    let Some(name) = cli::value_of(options, "compress") else { return Some(Packing::AsIs) };
+    let packing = name.to_str().and_then(Packing::by_name);
+    if packing.is_none() {
+        let name = name.as_encoded_bytes();
+        report.error([b"unknown format '", name, b"': none, gz, xz or zst"].concat());
+    }
+    packing
 }
 
 fn completeness(closure: &Closure, firmware: &[Firmware], status: Status) -> Completeness {

@@ -45,6 +45,16 @@ pub(super) fn print(closure: &Closure, firmware: &[Firmware], format: &Format, r
     }
 }
 
+/// Reports each missing module.
+pub(super) fn print_missing(closure: &Closure, report: &mut Report) {
+    for member in closure.members().filter(|member| member.is_missing()) {
+        let by = reasons(member);
+        report.error(
+            [b"Module ", member.module.name().as_bytes(), b" is missing: needed by ", by.as_bytes()].concat(),
+        );
+    }
+}
+
 fn line(kind: &[u8], place: &[u8], reasons: impl Fn() -> String, format: &Format, report: &mut Report) {
     let is_file = matches!(kind, b"module" | b"firmware");
     let mut line = match format.only_paths {

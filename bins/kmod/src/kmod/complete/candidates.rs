@@ -92,8 +92,9 @@ pub(super) fn values(tool: &str, line: &CommandLine, option: &str, typed: &str) 
         "set-version" => releases(&root(line)),
         "field" => FIELDS.map(str::to_owned).into(),
         "format" if tool == "graph" => ["dot", "tree"].map(str::to_owned).into(),
+        "compress" => ["gz", "none", "xz", "zst"].map(str::to_owned).into(),
         "format" => kmod::FORMATS.map(str::to_owned).into(),
-        "basedir" | "cache" | "dirname" | "firmware" | "moduledir" | "outdir" => {
+        "basedir" | "cache" | "copy" | "dirname" | "firmware" | "moduledir" | "outdir" => {
             return vec![Candidate::directories()];
         }
         "config" | "filesyms" | "output" | "symvers" => return vec![Candidate::files()],
