@@ -162,3 +162,34 @@ fn the_document_has_presence_reasons_and_firmware() {
     ]);
     assert_eq!(modules[1]["firmware"], firmware);
 }
+
+#[test]
+fn a_copy_is_a_root_that_the_tools_work_in() {
+    let root = with_firmware();
+    root.write("etc/modprobe.d/t.conf", "options driver speed=1\n");
+    let run = closure(&root, &["--copy", "/image", "--compress", "xz", "driver"]);
+    assert_eq!(run.code, Some(2), "{run:?}");
+    for file in ["etc/modprobe.d/t.conf", "lib/firmware/vendor/a.bin", "lib/firmware/vendor/board-1.txt.zst"]
+    {
+        assert!(root.path().join("image").join(file).exists(), "{file}");
+    }
+    let plan = root.ours("modprobe", &["-d", "/image", "-D", "driver"]).succeeds().out();
+    let directory = format!("/image/lib/modules/{}/kernel", root.version());
+    assert_eq!(
+        plan,
+        format!("insmod {directory}/lib/base.ko.xz \ninsmod {directory}/net/driver.ko.xz speed=1\n")
+    );
+    let again = closure(&root, &["--copy", "/image", "driver"]).fails();
+    assert!(again.err().contains(&format!("/image/lib/modules/{}", root.version())), "{again:?}");
+}
+
+#[test]
+fn an_incomplete_set_is_not_copied() {
+    let root = with_firmware();
+    std::fs::remove_file(root.path().join(root.module_path("kernel/lib/base.ko"))).unwrap();
+    let run = closure(&root, &["--copy", "/image", "top"]).fails();
+    assert!(run.err().contains("Module base is missing: needed by helper"), "{run:?}");
+    let run = closure(&root, &["--copy", "/image", "--compress", "rar", "extra"]).fails();
+    assert!(run.err().contains("unknown format 'rar': none, gz, xz or zst"), "{run:?}");
+    assert!(!root.path().join("image").exists());
+}
