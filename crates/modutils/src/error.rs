@@ -158,6 +158,8 @@ impl ErrorKind {
     }
 }
 
+const OUT_OF_MEMORY: &str = "out of memory";
+
 /// A fault in bytes from outside: where, and what.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}{what}")]
@@ -206,13 +208,22 @@ impl Malformed {
         Self { kind, ..self }
     }
 
+    /// What a parser returns when the system gives no memory: [`Malformed::at`] makes of it what it is, an
+    /// error of the system that says nothing about the file.
+    pub(crate) fn out_of_memory() -> Self {
+        Self::file(OUT_OF_MEMORY).with_errno(Errno::ENOMEM).of_kind(ErrorKind::OutOfMemory)
+    }
+
     fn new(place: Place, what: Cow<'static, str>) -> Self {
         Self { place, what, errno: Errno::EINVAL, kind: ErrorKind::Damaged }
     }
 
     /// Names the file that the fault is in.
     pub fn at(self, path: &Path) -> Error {
-        Error::Malformed { path: path.to_owned(), fault: self }
+        match self.kind {
+            ErrorKind::OutOfMemory => Error::io("read", path)(io::ErrorKind::OutOfMemory.into()),
+            _ => Error::Malformed { path: path.to_owned(), fault: self },
+        }
     }
 }
 

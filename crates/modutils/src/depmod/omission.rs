@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{Errno, Error, Notice, Sink};
+use crate::{Errno, Error, ErrorKind, Notice, Sink};
 
 /// Something that was not read, or not wholly, and why.
 #[derive(Debug)]
@@ -44,9 +44,9 @@ pub enum Omitted {
     BuildList,
 }
 
-/// The error numbers for something that does not exist or is of another type. Every other
-/// error number is about something that is there.
-const ABSENT: [Errno; 5] = [Errno::ENOENT, Errno::ENOTDIR, Errno::ELOOP, Errno::EISDIR, Errno::ENAMETOOLONG];
+/// The error numbers for something that does not exist or is of another type. Every other error number is about
+/// something that is there; `ENAMETOOLONG` too, whose path a walk has found.
+const ABSENT: [Errno; 4] = [Errno::ENOENT, Errno::ENOTDIR, Errno::ELOOP, Errno::EISDIR];
 
 impl Omission {
     /// An omission, and the message by which it is reported.
@@ -82,7 +82,7 @@ impl Omission {
                 Some(number) => !ABSENT.contains(&Errno::from_raw(number)),
                 None => source.kind() == std::io::ErrorKind::OutOfMemory,
             },
-            Error::Malformed { .. } => false,
+            Error::Malformed { .. } => self.error.kind() == ErrorKind::OutOfMemory,
             _ => true,
         }
     }
@@ -135,13 +135,17 @@ mod tests {
     fn what_is_absent_or_damaged_is_no_reason_to_publish_nothing() {
         let of = |error: Error| Omission::new(Omitted::Entry, "/m/a", error, Notice::error("a"));
         let io = |error: io::Error| of(Error::io("read", "/m/a")(error));
-        for number in [1, 5, 6, 12, 13, 24] {
+        for number in [1, 5, 6, 12, 13, 24, 36] {
             assert!(io(io::Error::from_raw_os_error(number)).is_unread(), "{number}");
         }
-        for number in [2, 20, 21, 36, 40] {
+        for number in [2, 20, 21, 40] {
             assert!(!io(io::Error::from_raw_os_error(number)).is_unread(), "{number}");
         }
         assert!(!io(io::Error::other("not a regular file")).is_unread());
         assert!(!of(Malformed::file("the file is empty").at(Path::new("/m/a"))).is_unread());
+        let short = Malformed::out_of_memory().at(Path::new("/m/a"));
+        assert_eq!(short.to_string(), "could not read /m/a: out of memory");
+        assert!(of(short).is_unread());
+        assert!(io(io::ErrorKind::OutOfMemory.into()).is_unread());
     }
 }

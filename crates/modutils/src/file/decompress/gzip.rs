@@ -25,12 +25,25 @@ impl Decoder {
     }
 }
 
-/// Decodes one member, as [`super::stream`] does.
+/// More than a decoder of streams allocates, a window of 32 KiB and its state.
+const STREAM_DECODER: usize = 96 << 10;
+
+/// Whether nothing follows the last member but zeros, with which tape drives and some tools fill a
+/// file up. zlib's readers, and so kmod, ignore them.
+pub(super) fn is_padding(rest: &[u8]) -> bool {
+    rest.iter().all(|&byte| byte == 0)
+}
+
+/// Decodes one member, as [`super::Decompressor::stream`] does.
 pub(super) fn stream<'a>(
     bytes: &'a [u8],
     plain: &mut Vec<u8>,
     room: u64,
 ) -> Result<&'a [u8], (&'a [u8], io::Error)> {
+    // zlib-rs panics where there is no memory for the decoder.
+    if let Err(error) = Vec::<u8>::new().try_reserve_exact(STREAM_DECODER) {
+        return Err((bytes, error.into()));
+    }
     let mut decoder = GzDecoder::new(bytes);
     let result = read_to_end(&mut decoder, plain, room);
     finish(result, decoder.into_inner())

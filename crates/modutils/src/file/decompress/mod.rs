@@ -20,6 +20,10 @@ use crate::{Errno, ErrorKind, Malformed};
 /// could otherwise fill all memory.
 pub const SIZE_LIMIT: u64 = 1 << 30;
 
+/// The most streams, members or frames that a file may be made of. Tools that compress with several
+/// threads make some dozens; a stream of twenty bytes costs a decoder as much as some kilobytes.
+const MOST_STREAMS: usize = 1024;
+
 /// Decompresses a whole file of at most [`SIZE_LIMIT`] plain bytes.
 ///
 /// # Errors
@@ -98,7 +102,83 @@ impl Decompressor {
         // where and why a damaged stream stops, the decoders of streams report.
         plain.is_streamed = true;
         plain.pages = Pages::default();
-        decompress_streams(compression, bytes, &mut plain.streamed, limit)
+        self.streams(compression, bytes, &mut plain.streamed, limit)
+    }
+
+    fn streams(
+        &mut self,
+        compression: Compression,
+        bytes: &[u8],
+        plain: &mut Vec<u8>,
+        limit: u64,
+    ) -> Result<usize, Malformed> {
+        let name = compression.name();
+        if !compression.is_supported() {
+            let what = format!("this build does not read {name} files");
+            return Err(Malformed::file(what).with_errno(Errno::ENOSYS).of_kind(ErrorKind::Unsupported));
+        }
+        // How far a decoder gets before it finds a fault depends on the room it has: unless for xz, which
+        // declares exactly, the room is not that of another file, so that the same file is reported the same way.
+        if compression == Compression::Xz {
+            plain.clear();
+        } else {
+            *plain = Vec::new();
+        }
+        let mut rest = bytes;
+        let mut count: usize = 0;
+        while !rest.is_empty() {
+            let offset = (bytes.len() - rest.len()) as u64;
+            if !continues(compression, rest) {
+                let what = format!("bytes follow the end of the {name} stream");
+                return Err(Malformed::offset(offset, what));
+            }
+            count = count.saturating_add(1);
+            if count > MOST_STREAMS {
+                let what = format!("the file is made of more than {MOST_STREAMS} {name} streams");
+                return Err(Malformed::offset(offset, what).of_kind(ErrorKind::TooLarge));
+            }
+            rest = self.stream(compression, rest, plain, limit).map_err(|(left, error)| {
+                let offset = (bytes.len() - left.len()) as u64;
+                fault(name, offset, &error)
+            })?;
+            if plain.len() as u64 > limit {
+                return Err(Malformed::file(format!("the {name} stream holds more than {limit} bytes"))
+                    .of_kind(ErrorKind::TooLarge));
+            }
+            rest = without_padding(compression, rest);
+        }
+        Ok(count)
+    }
+
+    /// Decodes one stream, appends what it holds to `plain`, up to one byte more than the limit, and
+    /// returns the bytes after it.
+    #[cfg_attr(
+        not(any(feature = "gzip", feature = "xz", feature = "zstd")),
+        expect(unused_variables, clippy::ptr_arg, clippy::unused_self, reason = "no decoder takes them")
+    )]
+    #[cfg_attr(
+        not(feature = "zstd"),
+        expect(clippy::needless_pass_by_ref_mut, reason = "only the decoder of zstd serves again")
+    )]
+    fn stream<'a>(
+        &mut self,
+        compression: Compression,
+        bytes: &'a [u8],
+        plain: &mut Vec<u8>,
+        limit: u64,
+    ) -> Result<&'a [u8], (&'a [u8], io::Error)> {
+        let room = limit.saturating_sub(plain.len() as u64).saturating_add(1);
+        match compression {
+            #[cfg(feature = "gzip")]
+            Compression::Gzip => gzip::stream(bytes, plain, room),
+            #[cfg(feature = "xz")]
+            Compression::Xz => xz::stream(bytes, plain, room),
+            #[cfg(feature = "zstd")]
+            Compression::Zstd => self.zstd.stream(bytes, plain, room),
+            Compression::None => Ok(&[]),
+            #[cfg(not(all(feature = "gzip", feature = "xz", feature = "zstd")))]
+            _ => Err((bytes, io::ErrorKind::Unsupported.into())),
+        }
     }
 
     /// Decodes a file that is a single stream that stores its plain size; `None` for anything else.
@@ -121,57 +201,8 @@ impl Decompressor {
 /// bytes.
 pub(crate) fn first_stream(bytes: &[u8], limit: u64) -> Option<Vec<u8>> {
     let mut plain = Vec::new();
-    stream(Compression::of(bytes), bytes, &mut plain, limit).ok()?;
+    Decompressor::default().stream(Compression::of(bytes), bytes, &mut plain, limit).ok()?;
     (plain.len() as u64 <= limit).then_some(plain)
-}
-
-fn decompress_streams(
-    compression: Compression,
-    bytes: &[u8],
-    plain: &mut Vec<u8>,
-    limit: u64,
-) -> Result<usize, Malformed> {
-    if !compression.is_supported() {
-        let what = format!("this build does not read {} files", compression.name());
-        return Err(Malformed::file(what).with_errno(Errno::ENOSYS).of_kind(ErrorKind::Unsupported));
-    }
-    // How far a decoder gets before it finds a fault depends on the room it has: unless for xz, which
-    // declares exactly, the room is not that of another file, so that the same file is reported the same way.
-    if compression == Compression::Xz {
-        plain.clear();
-    } else {
-        *plain = Vec::new();
-    }
-    let (mut rest, mut streams) = (bytes, 0_usize);
-    while !rest.is_empty() {
-        streams = streams.saturating_add(1);
-        let offset = (bytes.len() - rest.len()) as u64;
-        if !continues(compression, rest) {
-            let what = format!("bytes follow the end of the {} stream", compression.name());
-            return Err(Malformed::offset(offset, what));
-        }
-        let name = compression.name();
-        rest = match stream(compression, rest, plain, limit) {
-            Ok(rest) => rest,
-            Err((_, error)) if error.kind() == io::ErrorKind::OutOfMemory => {
-                let what = format!("the {name} stream needs more memory to decompress than there is");
-                return Err(Malformed::file(what).with_errno(Errno::ENOMEM));
-            }
-            Err((left, error)) => {
-                let offset = (bytes.len() - left.len()) as u64;
-                return Err(Malformed::offset(offset, describe(name, &error)));
-            }
-        };
-        if plain.len() as u64 > limit {
-            return Err(Malformed::file(format!("the {name} stream holds more than {limit} bytes"))
-                .of_kind(ErrorKind::TooLarge));
-        }
-        #[cfg(feature = "xz")]
-        if compression == Compression::Xz {
-            rest = xz::without_padding(rest);
-        }
-    }
-    Ok(streams)
 }
 
 /// Whether another stream of this compression, or a part that its decoder skips, starts here.
@@ -180,36 +211,32 @@ fn continues(compression: Compression, rest: &[u8]) -> bool {
     Compression::of(rest) == compression || (compression == Compression::Zstd && skippable_zstd)
 }
 
-/// Decodes one stream, appends what it holds to `plain`, up to one byte more than the limit, and
-/// returns the bytes after it.
-#[cfg_attr(
-    not(any(feature = "gzip", feature = "xz", feature = "zstd")),
-    expect(unused_variables, clippy::ptr_arg, reason = "no decoder takes them")
-)]
-fn stream<'a>(
-    compression: Compression,
-    bytes: &'a [u8],
-    plain: &mut Vec<u8>,
-    limit: u64,
-) -> Result<&'a [u8], (&'a [u8], io::Error)> {
-    let room = limit.saturating_sub(plain.len() as u64).saturating_add(1);
+/// What comes after bytes that belong to no stream and hold nothing.
+fn without_padding(compression: Compression, rest: &[u8]) -> &[u8] {
     match compression {
         #[cfg(feature = "gzip")]
-        Compression::Gzip => gzip::stream(bytes, plain, room),
+        Compression::Gzip if gzip::is_padding(rest) => &[],
         #[cfg(feature = "xz")]
-        Compression::Xz => xz::stream(bytes, plain, room),
+        Compression::Xz => xz::without_padding(rest),
         #[cfg(feature = "zstd")]
-        Compression::Zstd => zstd::stream(bytes, plain, room),
-        Compression::None => Ok(&[]),
-        #[cfg(not(all(feature = "gzip", feature = "xz", feature = "zstd")))]
-        _ => Err((bytes, io::ErrorKind::Unsupported.into())),
+        Compression::Zstd => zstd::without_skippable(rest),
+        _ => rest,
     }
 }
 
-fn describe(name: &str, error: &io::Error) -> String {
+/// The fault that a decoder stopped at. That there was no memory for it, or not as much as it asked
+/// for, says nothing about the stream.
+fn fault(name: &str, offset: u64, error: &io::Error) -> Malformed {
     match error.kind() {
-        io::ErrorKind::UnexpectedEof => format!("the {name} stream is cut short"),
-        _ => format!("the {name} stream is damaged: {error}"),
+        io::ErrorKind::OutOfMemory => Malformed::out_of_memory(),
+        #[cfg(feature = "xz")]
+        io::ErrorKind::QuotaExceeded => {
+            let limit = xz::MEMORY_LIMIT >> 20;
+            let what = format!("the {name} stream takes more than {limit} MiB of memory to decompress");
+            Malformed::offset(offset, what).of_kind(ErrorKind::TooLarge)
+        }
+        io::ErrorKind::UnexpectedEof => Malformed::offset(offset, format!("the {name} stream is cut short")),
+        _ => Malformed::offset(offset, format!("the {name} stream is damaged: {error}")),
     }
 }
 
@@ -227,7 +254,7 @@ mod tests {
     fn decompress_bounded(compression: Compression, bytes: &[u8], limit: u64) -> Result<Vec<u8>, Malformed> {
         let (mut quick, mut slow) = (Plain::default(), b"before".to_vec());
         let result = Decompressor::default().decompress(compression, bytes, &mut quick, limit);
-        assert_eq!(result, decompress_streams(compression, bytes, &mut slow, limit));
+        assert_eq!(result, Decompressor::default().streams(compression, bytes, &mut slow, limit));
         result.map(|_| {
             assert!(quick.bytes() == slow);
             slow
@@ -295,6 +322,86 @@ mod tests {
             assert!(decompress(Compression::Xz, uneven.clone()).is_err());
             assert!(decompress(Compression::Xz, [&uneven[..], &stream].concat()).is_err());
         }
+    }
+
+    #[test]
+    #[cfg(feature = "gzip")]
+    fn zeros_after_the_last_gzip_member_are_ignored() {
+        let member = Writer::Gzip.compress(b"some bytes");
+        for zeros in [1, 7, 8, 512, 10_000] {
+            let padded = [&member[..], &vec![0; zeros]].concat();
+            assert_eq!(decompress(Compression::Gzip, padded.clone()).unwrap(), b"some bytes");
+            for tail in [&b"x"[..], &member] {
+                let error = text(decompress(Compression::Gzip, [&padded[..], tail].concat()));
+                assert!(error.ends_with("bytes follow the end of the gzip stream"), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "zstd")]
+    fn skippable_frames_are_stepped_over_however_many_there_are() {
+        let frame = Writer::Zstd.compress(b"some bytes");
+        let skippable = |kind: u8, content: &[u8]| {
+            [&[kind, 0x2a, 0x4d, 0x18][..], &u32::try_from(content.len()).unwrap().to_le_bytes(), content]
+                .concat()
+        };
+        let many = skippable(0x50, b"").repeat(200_000);
+        let one = skippable(0x5f, b"some text");
+        for bytes in [
+            [&frame[..], &one].concat(),
+            [&frame[..], &many, &frame, &one].concat(),
+            [&frame[..], &one, &one, &frame].concat(),
+        ] {
+            let plain = decompress(Compression::Zstd, bytes).unwrap();
+            assert!(plain.chunks(10).all(|chunk| chunk == b"some bytes"));
+        }
+        for end in 5..one.len() {
+            let error = text(decompress(Compression::Zstd, [&frame[..], &one[..end]].concat()));
+            assert!(error.ends_with("the zstd stream is cut short"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_made_of_a_bounded_number_of_streams() {
+        for (writer, compression) in readable() {
+            let stream = writer.compress(b"x");
+            let most = stream.repeat(MOST_STREAMS);
+            assert_eq!(decompress(compression, most.clone()).unwrap(), b"x".repeat(MOST_STREAMS));
+            let fault = decompress(compression, [&most[..], &stream].concat()).unwrap_err();
+            let expected = format!(
+                "offset {:#x}: the file is made of more than 1024 {} streams",
+                most.len(),
+                compression.name()
+            );
+            assert_eq!(fault.to_string(), expected);
+            assert_eq!(fault.at("m.ko".as_ref()).kind(), ErrorKind::TooLarge);
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "xz")]
+    fn a_dictionary_that_is_too_large_is_no_damage() {
+        let mut stream = Writer::Xz.compress(b"some bytes");
+        // The block's header: size, flags, LZMA2 with one byte of properties, the dictionary's size; then
+        // zeros, and a checksum of all that.
+        assert_eq!(stream[12..16], [2, 0, 0x21, 1]);
+        stream[16] = 38;
+        let checksum = crc32fast::hash(&stream[12..20]).to_le_bytes();
+        stream[20..24].copy_from_slice(&checksum);
+        let fault = decompress(Compression::Xz, stream).unwrap_err();
+        let expected = "the xz stream takes more than 256 MiB of memory to decompress";
+        assert!(fault.to_string().ends_with(expected), "{fault}");
+        assert_eq!(fault.at("m.ko".as_ref()).kind(), ErrorKind::TooLarge);
+    }
+
+    #[test]
+    fn a_lack_of_memory_is_no_damage() {
+        let error = fault("xz", 5, &io::ErrorKind::OutOfMemory.into()).at("m.ko".as_ref());
+        assert_eq!(error.to_string(), "could not read m.ko: out of memory");
+        assert_eq!(error.kind(), ErrorKind::OutOfMemory);
+        let reserved = Vec::<u8>::new().try_reserve_exact(usize::MAX / 2).unwrap_err();
+        assert_eq!(io::Error::from(reserved).kind(), io::ErrorKind::OutOfMemory);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Memory for what a decoder gives: never on the word of a file alone.
 
 use std::io;
-#[cfg(any(feature = "gzip", feature = "zstd"))]
+#[cfg(feature = "gzip")]
 use std::io::Read;
 
 #[cfg(any(feature = "gzip", feature = "zstd"))]
@@ -34,26 +34,26 @@ pub(super) fn for_claim<'a>(
 }
 
 /// The most that is asked of a decoder at once.
-#[cfg(any(feature = "gzip", feature = "zstd"))]
+#[cfg(feature = "gzip")]
 const CHUNK: usize = 64 << 10;
 
-/// Appends what a decoder gives, up to `room` bytes, and returns how many.
-#[cfg(any(feature = "gzip", feature = "zstd"))]
-pub(super) fn read_to_end(decoder: &mut impl Read, plain: &mut Vec<u8>, room: u64) -> io::Result<usize> {
+/// Appends what a decoder gives, up to `room` bytes.
+#[cfg(feature = "gzip")]
+pub(super) fn read_to_end(decoder: &mut impl Read, plain: &mut Vec<u8>, room: u64) -> io::Result<()> {
     let before = plain.len();
     loop {
         let (at, given) = (plain.len(), (plain.len() - before) as u64);
         let left = room.saturating_sub(given);
         let chunk = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
         if chunk == 0 {
-            return Ok(plain.len() - before);
+            return Ok(());
         }
         make_more_room(plain, chunk, left)?;
         plain.resize(at.saturating_add(chunk), 0);
         let read = decoder.read(plain.get_mut(at..).unwrap_or_default());
         plain.truncate(at.saturating_add(*read.as_ref().unwrap_or(&0)));
         match read {
-            Ok(0) => return Ok(plain.len() - before),
+            Ok(0) => return Ok(()),
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
@@ -72,9 +72,9 @@ pub(super) fn make_more_room(plain: &mut Vec<u8>, bytes: usize, left: u64) -> io
     Ok(())
 }
 
-pub(super) fn finish(result: io::Result<usize>, rest: &[u8]) -> Result<&[u8], (&[u8], io::Error)> {
+pub(super) fn finish(result: io::Result<()>, rest: &[u8]) -> Result<&[u8], (&[u8], io::Error)> {
     match result {
-        Ok(_) => Ok(rest),
+        Ok(()) => Ok(rest),
         Err(error) => Err((rest, error)),
     }
 }

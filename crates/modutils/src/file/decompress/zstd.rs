@@ -2,37 +2,104 @@
 
 use std::{fmt, io};
 
-use zstd::{bulk::Decompressor, stream::read, zstd_safe};
+use zstd::zstd_safe::{
+    self, DCtx, DParameter, InBuffer, OutBuffer, ResetDirective, find_frame_compressed_size, get_error_name,
+    get_frame_content_size,
+};
 
-use super::room::{finish, for_claim, read_to_end};
+use super::room::{finish, for_claim, make_more_room};
 use crate::file::pages::Pages;
+
+/// The room made at least for what the decoder gives next.
+const CHUNK: usize = 64 << 10;
+
+/// `ZSTD_error_memory_allocation` of `zstd_errors.h`, which promises not to change the number.
+const NO_MEMORY: usize = 64;
 
 /// `ZSTD_WINDOWLOG_MAX`: the largest window that zstd makes.
 const LARGEST_WINDOW_LOG: u32 = if usize::BITS == 64 { 31 } else { 30 };
 
-/// The decoder of whole frames, allocated for the first file.
+/// The decoder, allocated for the first file.
 #[derive(Default)]
-pub(super) struct Decoder(Option<Decompressor<'static>>);
+pub(super) struct Decoder(Option<DCtx<'static>>);
 
 impl Decoder {
     /// Decodes a file that is one zstd frame; `None` where it is anything else. The header has the size, as
     /// zstd(1) makes frames of files, or else the blocks have one that it does not exceed. Decoded at once,
     /// a frame needs no memory for its window.
     pub(super) fn whole(&mut self, bytes: &[u8], plain: &mut Pages, limit: u64) -> Option<()> {
-        if zstd_safe::find_frame_compressed_size(bytes) != Ok(bytes.len()) {
+        if find_frame_compressed_size(bytes) != Ok(bytes.len()) {
             return None;
         }
-        let stated = zstd_safe::get_frame_content_size(bytes).ok()?;
+        let stated = get_frame_content_size(bytes).ok()?;
         let most = stated.or_else(|| largest_content(bytes))?;
         let room = for_claim(plain, most, bytes, limit)?;
-        let decoder = match &mut self.0 {
-            Some(decoder) => decoder,
-            none => none.insert(Decompressor::new().ok()?),
-        };
-        let len = decoder.decompress_to_buffer(bytes, &mut *room).ok()?;
+        let len = self.ready().ok()?.decompress(&mut *room, bytes).ok()?;
         let fits = stated.is_none() || len == room.len();
         plain.truncate(len);
         fits.then_some(())
+    }
+
+    /// Decodes one frame, as [`super::Decompressor::stream`] does.
+    pub(super) fn stream<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        plain: &mut Vec<u8>,
+        room: u64,
+    ) -> Result<&'a [u8], (&'a [u8], io::Error)> {
+        let start = plain.len();
+        let mut input = InBuffer::around(bytes);
+        let result = self.decode(&mut input, plain, room).and_then(|()| {
+            // The decoder of streams does not compare them where the last block is empty.
+            let len = (plain.len() - start) as u64;
+            match get_frame_content_size(bytes).ok().flatten() {
+                Some(stated) if len < room && stated != len => {
+                    Err(io::Error::new(io::ErrorKind::InvalidData, "its size is not the one in its header"))
+                }
+                _ => Ok(()),
+            }
+        });
+        finish(result, bytes.get(input.pos()..).unwrap_or_default())
+    }
+
+    fn decode(&mut self, input: &mut InBuffer<'_>, plain: &mut Vec<u8>, room: u64) -> io::Result<()> {
+        let decoder = self.ready()?;
+        let start = plain.len();
+        loop {
+            let (read, len) = (input.pos(), plain.len());
+            let left = room.saturating_sub((len - start) as u64);
+            if left == 0 {
+                return Ok(());
+            }
+            let chunk = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
+            make_more_room(plain, chunk, left)?;
+            // It writes behind what is there, as far as there is memory.
+            let mut output = OutBuffer::around_pos(plain, len);
+            match decoder.decompress_stream(&mut output, input).map_err(error_of)? {
+                0 => return Ok(()),
+                _ if input.pos() == read && plain.len() == len => {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The decoder, before a frame.
+    fn ready(&mut self) -> io::Result<&mut DCtx<'static>> {
+        let decoder = match &mut self.0 {
+            Some(decoder) => decoder,
+            none => {
+                let mut decoder = DCtx::try_create().ok_or(io::ErrorKind::OutOfMemory)?;
+                // A decoder by itself refuses windows over 128 MiB, as zstd(1) does without --long. Memory that the
+                // plain bytes do not need is reserved at most, not used.
+                decoder.set_parameter(DParameter::WindowLogMax(LARGEST_WINDOW_LOG)).map_err(error_of)?;
+                none.insert(decoder)
+            }
+        };
+        // Whatever the last frame was, and wherever it stopped.
+        decoder.reset(ResetDirective::SessionOnly).map_err(error_of)?;
+        Ok(decoder)
     }
 }
 
@@ -73,36 +140,34 @@ impl fmt::Debug for Decoder {
     }
 }
 
-/// Decodes one frame, as [`super::stream`] does.
-pub(super) fn stream<'a>(
-    bytes: &'a [u8],
-    plain: &mut Vec<u8>,
-    room: u64,
-) -> Result<&'a [u8], (&'a [u8], io::Error)> {
-    let mut decoder = read::Decoder::with_buffer(bytes).map_err(|error| (bytes, error))?;
-    // A decoder by itself refuses windows over 128 MiB, as zstd(1) does without --long. Memory that the plain bytes
-    // do not need is reserved at most, not used.
-    decoder.window_log_max(LARGEST_WINDOW_LOG).map_err(|error| (bytes, error))?;
-    let mut decoder = decoder.single_frame();
-    let result = read_to_end(&mut decoder, plain, room).map_err(with_kind);
-    // The decoder of streams does not compare them where the last block is empty.
-    let stated = zstd_safe::get_frame_content_size(bytes).ok().flatten();
-    let result = result.and_then(|len| match stated {
-        Some(stated) if (len as u64) < room && stated != len as u64 => {
-            Err(io::Error::new(io::ErrorKind::InvalidData, "its size is not the one in its header"))
-        }
-        _ => Ok(len),
-    });
-    finish(result, decoder.finish())
+/// What zstd reports: a code is the negated number of an error.
+fn error_of(code: zstd_safe::ErrorCode) -> io::Error {
+    match code.wrapping_neg() {
+        NO_MEMORY => io::ErrorKind::OutOfMemory.into(),
+        _ => io::Error::other(get_error_name(code)),
+    }
 }
 
-/// The crate's errors have a text only. That memory is short does not make the stream damaged.
-fn with_kind(error: io::Error) -> io::Error {
-    // `ZSTD_error_memory_allocation`; a negative number is how zstd returns a code.
-    let code = 0_usize.wrapping_sub(64);
-    if error.to_string() == zstd_safe::get_error_name(code) {
-        io::ErrorKind::OutOfMemory.into()
-    } else {
-        error
+/// What follows the skippable frames at the front of some bytes, none of which a decoder has to see: a
+/// file may be made of hundreds of thousands. One that is cut short stays.
+pub(super) fn without_skippable(mut rest: &[u8]) -> &[u8] {
+    while let [0x50..=0x5f, 0x2a, 0x4d, 0x18, a, b, c, d, content @ ..] = rest {
+        let len = usize::try_from(u32::from_le_bytes([*a, *b, *c, *d])).unwrap_or(usize::MAX);
+        let Some(after) = content.get(len..) else { break };
+        rest = after;
+    }
+    rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lack_of_memory_has_its_number() {
+        let code = NO_MEMORY.wrapping_neg();
+        assert_eq!(get_error_name(code), "Allocation error : not enough memory");
+        assert_eq!(error_of(code).kind(), io::ErrorKind::OutOfMemory);
+        assert_eq!(error_of(20_usize.wrapping_neg()).kind(), io::ErrorKind::Other);
     }
 }
