@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     path::PathBuf,
+    ptr,
 };
 
 use bstr::BString;
@@ -55,12 +56,15 @@ impl PlanInputs {
     }
 
     fn gather_all(&mut self, context: &Context, mut waiting: Vec<ModuleName>) -> Result<()> {
+        // A line may concern all modules, and name thousands.
+        let mut read = HashSet::new();
         while let Some(module) = waiting.pop() {
             if self.gathered.contains(&module) {
                 continue;
             }
             add_facts(context, &module, self, &mut waiting)?;
-            for line in context.modprobe_config().softdeps(&module) {
+            let lines = context.modprobe_config().softdeps(&module);
+            for line in lines.filter(|line| read.insert(ptr::from_ref(*line))) {
                 for name in line.pre.iter().chain(&line.post) {
                     if !self.names.contains_key(name) {
                         let meant = lookup(context, name)?;

@@ -3,18 +3,19 @@
 use std::{
     borrow::Cow,
     collections::{BTreeSet, HashMap, HashSet},
-    slice,
+    ptr,
+    rc::Rc,
 };
 
 use bstr::BString;
 
 use super::{
     Action, Condition, OnError, Plan, Step,
-    soft::{Side, SoftNames},
+    soft::{Progress, Side, SoftLines, union},
 };
 use crate::{
     ModuleName,
-    config::{BlacklistLine, ModprobeConfig},
+    config::{BlacklistLine, ModprobeConfig, SoftdepLine},
     lookup::Candidate,
     plan::inputs::{PlanFacts, PlanInputs},
 };
@@ -68,7 +69,8 @@ pub(crate) fn load(
     target: &Candidate,
     options: &LoadOptions,
 ) -> Plan {
-    let mut planner = Planner { config, known, target, options, places: HashMap::new(), steps: Vec::new() };
+    let (places, lines, steps) = Default::default();
+    let mut planner = Planner { config, known, target, options, places, lines, steps };
     planner.check_target();
     planner.walk();
     planner.add_edges();
@@ -83,16 +85,19 @@ struct Planner<'a> {
     target: &'a Candidate,
     options: &'a LoadOptions,
     places: HashMap<ModuleName, usize>,
+    /// The softdep lines of modules, as far as they were asked for.
+    lines: HashMap<ModuleName, SoftLines<'a>>,
     steps: Vec<Step>,
 }
 
 /// What is left to do of the walk. It is kept on an explicit stack: a chain of soft dependencies may
 /// be longer than the thread's stack is deep.
 enum Task<'a> {
-    /// Modules with their dependencies, except modules already visited.
-    Enter(&'a [Candidate]),
-    /// What these names mean, likewise.
-    EnterNamed(SoftNames<'a>),
+    /// A module with its dependencies, unless it was visited.
+    Enter(&'a Candidate),
+    /// What the names of lines mean, likewise.
+    /// So many lines are done with.
+    EnterNamed(Side, SoftLines<'a>, usize),
     /// A module between its soft dependencies.
     Surround(Cow<'a, Candidate>),
     /// A module alone.
@@ -107,12 +112,11 @@ impl<'a> Planner<'a> {
 
     fn walk(&mut self) {
         let mut entered = HashSet::new();
-        let mut tasks = vec![Task::Enter(slice::from_ref(self.target))];
+        let mut progress = Progress::default();
+        let mut tasks = vec![Task::Enter(self.target)];
         while let Some(task) = tasks.pop() {
             match task {
-                Task::Enter(candidates) => {
-                    let Some((candidate, others)) = candidates.split_first() else { continue };
-                    tasks.push(Task::Enter(others));
+                Task::Enter(candidate) => {
                     if entered.insert(&candidate.module) {
                         tasks.push(Task::Surround(Cow::Borrowed(candidate)));
                         let dependencies = self.dependencies(&candidate.module).iter().rev();
@@ -120,17 +124,19 @@ impl<'a> Planner<'a> {
                         tasks.extend(dependencies.map(|dependency| Task::Surround(Cow::Owned(dependency))));
                     }
                 }
-                Task::EnterNamed(mut names) => {
-                    if let Some(name) = names.next() {
-                        tasks.push(Task::EnterNamed(names));
-                        tasks.push(Task::Enter(self.meant(name)));
+                Task::EnterNamed(side, lines, done) => {
+                    let left = lines.get(done..).unwrap_or_default();
+                    if let Some((candidate, more)) = progress.next(left, side, self.known) {
+                        tasks.push(Task::EnterNamed(side, lines, done.saturating_add(more)));
+                        tasks.push(Task::Enter(candidate));
                     }
                 }
                 Task::Surround(candidate) => {
-                    let [pre, post] = [Side::Pre, Side::Post].map(|side| self.soft(&candidate.module, side));
-                    tasks.push(Task::EnterNamed(post));
+                    // What a module that is visited again brings along has been visited, or is about to be.
+                    let lines = self.soft(&candidate.module);
+                    tasks.push(Task::EnterNamed(Side::Post, lines.clone(), 0));
                     tasks.push(Task::Place(candidate));
-                    tasks.push(Task::EnterNamed(pre));
+                    tasks.push(Task::EnterNamed(Side::Pre, lines, 0));
                 }
                 Task::Place(candidate) => self.place(candidate.into_owned()),
             }
@@ -141,16 +147,17 @@ impl<'a> Planner<'a> {
         self.known.modules.get(module).map_or(&[], |facts| &facts.dependencies)
     }
 
-    /// The names before or after a module, all its softdep lines taken together.
-    fn soft(&self, module: &ModuleName, side: Side) -> SoftNames<'a> {
-        match self.options.ignore_commands && *module == self.target.module {
-            true => SoftNames::none(side),
-            false => SoftNames::of(self.config, module, side),
+    /// The softdep lines of a module.
+    fn soft(&mut self, module: &ModuleName) -> SoftLines<'a> {
+        if self.options.ignore_commands && *module == self.target.module {
+            return SoftLines::default();
         }
-    }
-
-    fn meant(&self, name: &BString) -> &'a [Candidate] {
-        self.known.names.get(name).map_or(&[], Vec::as_slice)
+        if let Some(lines) = self.lines.get(module) {
+            return lines.clone();
+        }
+        let lines: SoftLines<'a> = self.config.softdeps(module).collect();
+        self.lines.insert(module.clone(), lines.clone());
+        lines
     }
 
     fn place(&mut self, candidate: Candidate) {
@@ -197,29 +204,42 @@ impl<'a> Planner<'a> {
     }
 
     fn add_edges(&mut self) {
+        // A line may concern all modules, and its names mean the same ones over and over.
+        let mut places_of_lines: HashMap<(*const SoftdepLine, Side), Rc<[usize]>> = HashMap::new();
         for place in 1..self.steps.len() {
             let Some(module) = self.steps.get(place).map(|step| step.module.clone()) else { continue };
+            let lines = self.soft(&module);
+            let mut softly = |side| {
+                let places = lines.iter().map(|&line| {
+                    let places = places_of_lines.entry((ptr::from_ref(line), side));
+                    Rc::clone(places.or_insert_with(|| self.places_of(line, side)))
+                });
+                union(places.collect())
+            };
+            let [before, after] = [Side::Pre, Side::Post].map(&mut softly);
             // A dependency with a later place is part of a cycle in a damaged index.
             let earlier =
                 |module: &ModuleName| self.places.get(module).copied().filter(|&other| other < place);
-            let later = |module: &ModuleName| self.places.get(module).copied().filter(|&other| other > place);
             let needs: Vec<usize> = self.dependencies(&module).iter().filter_map(earlier).collect();
-            let softly = |side| self.soft(&module, side).flat_map(|name| self.meant(name));
-            // Names may mean the same modules, over and over.
-            let before: BTreeSet<usize> =
-                softly(Side::Pre).filter_map(|candidate| earlier(&candidate.module)).collect();
-            let after: BTreeSet<usize> =
-                softly(Side::Post).filter_map(|candidate| later(&candidate.module)).collect();
             if let Some(step) = self.steps.get_mut(place) {
                 step.needs = needs;
-                step.follows.extend(before);
+                step.follows.extend(before.iter().filter(|&&other| other < place));
             }
-            for other in after {
+            for &other in after.iter().filter(|&&other| other > place) {
                 if let Some(step) = self.steps.get_mut(other) {
                     step.follows.push(place);
                 }
             }
         }
+    }
+
+    /// The places of the modules that a side of a line means, in order and each once.
+    fn places_of(&self, line: &SoftdepLine, side: Side) -> Rc<[usize]> {
+        let names: HashSet<&BString> = side.names(line).iter().collect();
+        let meant = names.into_iter().filter_map(|name| self.known.names.get(name)).flatten();
+        let places: BTreeSet<usize> =
+            meant.filter_map(|candidate| self.places.get(&candidate.module).copied()).collect();
+        places.into_iter().collect()
     }
 
     /// The failure of the target, or of a step that it needs, ends the whole; others are soft.
@@ -242,6 +262,7 @@ mod tests {
         super::fixture::{World, assert_sound, lines},
         *,
     };
+    use proptest::collection::vec;
 
     fn plan_with(world: &World, target: &Candidate, options: &LoadOptions) -> Plan {
         let plan = load(&world.config, &world.known, target, options);
@@ -348,6 +369,86 @@ mod tests {
         let modules: Vec<&str> = modules.iter().map(String::as_str).collect();
         let world = World::new(&modules, &format!("softdep m* pre: {names} post: {names}\n"));
         assert_eq!(plan(&world, "m0").steps.len(), 1501);
+    }
+
+    /// The walk as its documentation has it, which visits again whatever it comes to again.
+    fn walked_simply(world: &World, target: &str) -> Vec<String> {
+        struct Walk<'a>(&'a World, HashSet<ModuleName>, Vec<ModuleName>);
+        impl Walk<'_> {
+            fn enter(&mut self, module: &ModuleName) {
+                if self.1.insert(module.clone()) {
+                    let facts = self.0.known.modules.get(module);
+                    for dependency in facts.into_iter().flat_map(|facts| &facts.dependencies) {
+                        self.surround(dependency);
+                    }
+                    self.surround(module);
+                }
+            }
+
+            fn surround(&mut self, module: &ModuleName) {
+                self.enter_named(module, Side::Pre);
+                if !self.2.contains(module) {
+                    self.2.push(module.clone());
+                }
+                self.enter_named(module, Side::Post);
+            }
+
+            fn enter_named(&mut self, module: &ModuleName, side: Side) {
+                for line in self.0.config.softdeps(module) {
+                    for candidate in
+                        side.names(line).iter().filter_map(|name| self.0.known.names.get(name)).flatten()
+                    {
+                        self.enter(&candidate.module);
+                    }
+                }
+            }
+        }
+        let mut walk = Walk(world, HashSet::new(), Vec::new());
+        walk.enter(&ModuleName::new(target));
+        walk.2.iter().map(ToString::to_string).collect()
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_order_is_that_of_the_simple_walk(
+            dependencies in vec(vec(0..7_usize, 0..3), 7),
+            softdeps in vec((0..9_usize, vec(0..9_usize, 0..4), vec(0..9_usize, 0..4)), 0..8),
+            aliases in vec(vec(0..7_usize, 0..4), 2),
+        ) {
+            let name = |&number: &usize| ["m0", "m1", "m2", "m3", "m4", "m5", "m6", "al", "all"][number];
+            let words = |numbers: &[usize]| numbers.iter().map(name).collect::<Vec<_>>().join(" ");
+            let modules: Vec<String> = dependencies.iter().enumerate().map(|(module, needed)| {
+                let mut needed = needed.clone();
+                needed.retain(|&other| other != module);
+                format!("m{module}: {}", words(&needed))
+            }).collect();
+            let modules: Vec<&str> = modules.iter().map(String::as_str).collect();
+            let lines = softdeps.iter().map(|(module, pre, post)| {
+                let pattern = ["m0", "m1", "m2", "m3", "m4", "m5", "m6", "m[0-3]", "m*"][*module];
+                format!("softdep {pattern} pre: {} post: {}\n", words(pre), words(post))
+            });
+            let mut world = World::new(&modules, &lines.collect::<String>());
+            for (alias, meant) in ["al", "all"].into_iter().zip(&aliases) {
+                world = world.alias(alias, &meant.iter().map(name).collect::<Vec<_>>());
+            }
+            let plan = plan(&world, "m0");
+            proptest::prop_assert_eq!(order(&plan), walked_simply(&world, "m0"));
+        }
+    }
+
+    /// Cubic once: each of the others needs each of the first ones, which name all of the others.
+    #[test]
+    fn soft_dependencies_of_what_many_modules_need_are_visited_once() {
+        let numbers = || 0..700;
+        let all = |letter: &str| numbers().map(|number| format!("{letter}{number}")).collect::<Vec<_>>();
+        let (needed, others) = (all("n"), all("o"));
+        let modules: Vec<String> = needed.iter().map(|name| format!("{name}:")).collect();
+        let users = others.iter().map(|name| format!("{name}: {}", needed.join(" ")));
+        let modules: Vec<String> = modules.into_iter().chain(users).collect();
+        let modules: Vec<&str> = modules.iter().map(String::as_str).collect();
+        let lines: String =
+            needed.iter().map(|name| format!("softdep {name} pre: {}\n", others.join(" "))).collect();
+        assert_eq!(plan(&World::new(&modules, &lines), "n0").steps.len(), 1401);
     }
 
     #[test]

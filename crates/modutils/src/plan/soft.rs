@@ -1,20 +1,17 @@
 //! The names in softdep lines, one after the other.
 //!
-//! Walks keep one of these for each module they are in the midst of: it holds the lines that concern
-//! the module and no list of their contents, for a line may name thousands, and all of these
-//! may be concerned by the same line.
+//! A line may name thousands of modules, each name may mean thousands, all of these may be concerned by the same
+//! line, and a walk comes to a module as often as others need it. What a name means is entered once, by whoever comes
+//! first; so a walk keeps, for each line and for each name, how far all together have come.
 
-use std::{slice, vec};
+use std::{collections::HashMap, ptr, rc::Rc};
 
 use bstr::BString;
 
-use crate::{
-    ModuleName,
-    config::{ModprobeConfig, SoftdepLine},
-};
+use crate::{config::SoftdepLine, lookup::Candidate, plan::inputs::PlanInputs};
 
 /// Which names of a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Side {
     /// Those after `pre:`.
     Pre,
@@ -22,40 +19,63 @@ pub(super) enum Side {
     Post,
 }
 
-/// The names of one side of all lines that concern a module, in order.
-#[derive(Clone, Debug)]
-pub(super) struct SoftNames<'a> {
-    side: Side,
-    lines: vec::IntoIter<&'a SoftdepLine>,
-    names: slice::Iter<'a, BString>,
-}
-
-impl<'a> SoftNames<'a> {
-    /// Those of a module.
-    pub(super) fn of(config: &'a ModprobeConfig, module: &ModuleName, side: Side) -> Self {
-        let lines: Vec<_> = config.softdeps(module).collect();
-        Self { lines: lines.into_iter(), ..Self::none(side) }
-    }
-
-    /// No names.
-    pub(super) fn none(side: Side) -> Self {
-        Self { side, lines: Vec::new().into_iter(), names: [].iter() }
+impl Side {
+    /// The names on this side of a line.
+    pub(super) fn names(self, line: &SoftdepLine) -> &[BString] {
+        match self {
+            Self::Pre => &line.pre,
+            Self::Post => &line.post,
+        }
     }
 }
 
-impl<'a> Iterator for SoftNames<'a> {
-    type Item = &'a BString;
+/// The softdep lines that concern a module, in order.
+pub(super) type SoftLines<'a> = Rc<[&'a SoftdepLine]>;
 
-    fn next(&mut self) -> Option<&'a BString> {
-        loop {
-            if let Some(name) = self.names.next() {
-                return Some(name);
+/// How far a walk has come.
+#[derive(Debug, Default)]
+pub(super) struct Progress<'a> {
+    /// How many names of a side of a line mean nothing any more that was not returned.
+    names: HashMap<(*const SoftdepLine, Side), usize>,
+    /// How many of the modules that a name means were returned.
+    candidates: HashMap<&'a BString, usize>,
+}
+
+impl<'a> Progress<'a> {
+    /// The next module that a side of some lines means, and how many of the lines are done with; one that was
+    /// returned for any line is not returned again.
+    pub(super) fn next(
+        &mut self,
+        lines: &[&'a SoftdepLine],
+        side: Side,
+        known: &'a PlanInputs,
+    ) -> Option<(&'a Candidate, usize)> {
+        for (before, &line) in lines.iter().enumerate() {
+            let done = self.names.entry((ptr::from_ref(line), side)).or_default();
+            while let Some(name) = side.names(line).get(*done) {
+                let returned = self.candidates.entry(name).or_default();
+                if let Some(candidate) = known.names.get(name).and_then(|meant| meant.get(*returned)) {
+                    *returned = returned.saturating_add(1);
+                    return Some((candidate, before));
+                }
+                *done = done.saturating_add(1);
             }
-            let line = self.lines.next()?;
-            self.names = match self.side {
-                Side::Pre => line.pre.iter(),
-                Side::Post => line.post.iter(),
-            };
+        }
+        None
+    }
+}
+
+/// All places of some ordered lists, in order and each once.
+pub(super) fn union(mut lists: Vec<Rc<[usize]>>) -> Rc<[usize]> {
+    match (lists.pop(), lists.is_empty()) {
+        (None, _) => Rc::default(),
+        (Some(list), true) => list,
+        (Some(list), false) => {
+            let mut all: Vec<usize> =
+                lists.iter().flat_map(|list| list.iter()).chain(&*list).copied().collect();
+            all.sort_unstable();
+            all.dedup();
+            all.into()
         }
     }
 }

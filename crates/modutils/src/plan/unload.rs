@@ -2,11 +2,7 @@
 
 use std::{borrow::Cow, collections::HashSet};
 
-use super::{
-    Action, Condition, OnError, Plan, Step,
-    soft::{Side, SoftNames},
-    with_options,
-};
+use super::{Action, Condition, OnError, Plan, Step, soft::Side, with_options};
 use crate::{
     ModuleName,
     config::{CommandLine, ModprobeConfig},
@@ -64,7 +60,8 @@ pub(crate) fn unload(
     holders: &[ModuleName],
 ) -> Plan {
     let plan = Plan { module: target.module.clone(), steps: Vec::new(), target: 0 };
-    let mut planner = Planner { config, known, target, options, holders, plan };
+    let is_holder = holders.iter().collect();
+    let mut planner = Planner { config, known, target, options, holders, is_holder, plan };
     planner.walk();
     planner.plan
 }
@@ -75,6 +72,7 @@ struct Planner<'a> {
     target: &'a Candidate,
     options: &'a RemoveOptions,
     holders: &'a [ModuleName],
+    is_holder: HashSet<&'a ModuleName>,
     plan: Plan,
 }
 
@@ -130,7 +128,9 @@ impl<'a> Planner<'a> {
             return Vec::new();
         }
         let known = self.known;
-        let meant = SoftNames::of(self.config, module, side).filter_map(|name| known.names.get(name));
+        let mut named = HashSet::new();
+        let names = self.config.softdeps(module).flat_map(|line| side.names(line));
+        let meant = names.filter(|name| named.insert(*name)).filter_map(|name| known.names.get(name));
         let mut seen = HashSet::new();
         meant.flatten().filter(|candidate| seen.insert(&candidate.module)).collect()
     }
@@ -192,7 +192,7 @@ impl<'a> Planner<'a> {
         given: Option<usize>,
     ) -> usize {
         let place = self.plan.steps.len();
-        let matters = self.is_target(module) || self.holders.contains(module);
+        let matters = self.is_target(module) || self.is_holder.contains(module);
         let on_error = if matters { OnError::Stop } else { OnError::Ignore };
         let follows = place.checked_sub(1).into_iter().collect();
         let needs = given.into_iter().collect();
