@@ -59,7 +59,6 @@ fn aliases_are_normalised_in_the_trie_only() {
         .alias("with-dash[a-c]-x")
         .alias("unmatched]")
         .alias("unmatched[")
-        .alias("two words")
         .alias("")
         .alias("nested[[a]-b]");
     add_ordered(&root, "kernel/odd.ko", &module);

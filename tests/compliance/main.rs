@@ -8,6 +8,7 @@ mod bench;
 mod depmod_d;
 mod depmod_modules;
 mod depmod_options;
+mod foreign_text;
 mod matrix;
 mod modinfo_options;
 mod modprobe_basic;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use modutils_tests::{little_kernel, same_run};
+use modutils_tests::{little_kernel, module, same_run};
 use testkit::compare::same;
 use testkit::{Arch, Compression, ModuleBuilder, Side, Signature, SigningKey, TestRoot};
 
@@ -342,4 +342,21 @@ fn wrong_and_missing_arguments() {
     same_run(&root, "modinfo", &["--lic", "top"]).succeeds();
     same_run(&root, "modinfo", &["-l", "--", "top"]).succeeds();
     same_run(&root, "modinfo", &["nothing", "top", "nothing else"]).fails();
+}
+
+/// docs/differences.md: "xz with a dictionary of more than 256 MiB".
+#[test]
+fn a_dictionary_that_takes_more_memory_than_any_module_needs_is_refused() {
+    let root = TestRoot::new();
+    let module = module("large").modinfo("license", "GPL").build();
+    for (bits, ours_reads) in [(30, true), (34, false)] {
+        root.write("tmp/large.ko.xz", testkit::compress::xz_with_dictionary(&module, bits));
+        let args = ["-F", "license", "/tmp/large.ko.xz"];
+        assert_eq!(root.reference("modinfo", &args).succeeds().out(), "GPL\n");
+        let run = root.ours("modinfo", &args);
+        match ours_reads {
+            true => assert_eq!(run.succeeds().out(), "GPL\n"),
+            false => assert!(run.fails().err().contains("takes more than 256 MiB of memory to decompress")),
+        }
+    }
 }

@@ -46,6 +46,22 @@ pub fn zstd_without_size(bytes: &[u8]) -> Vec<u8> {
     zstd(bytes, None)
 }
 
+/// `bytes` as an xz stream that asks for a dictionary of another size: 2 or 3, as `bits` is even or odd, times 2 to the
+/// power of `bits / 2 + 11`.
+///
+/// # Panics
+/// When liblzma writes another header than it used to.
+pub fn xz_with_dictionary(bytes: &[u8], bits: u8) -> Vec<u8> {
+    let mut stream = xz(bytes);
+    // The header of its block: size, flags, LZMA2 with one byte of properties, the dictionary's size, zeros, CRC-32.
+    assert_eq!(stream[12..16], [2, 0, 0x21, 1], "the block's header");
+    stream[16] = bits;
+    let step = |crc: u32, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 };
+    let crc = !stream[12..20].iter().fold(!0, |crc, &byte| (0..8).fold(crc ^ u32::from(byte), step));
+    stream[20..24].copy_from_slice(&crc.to_le_bytes());
+    stream
+}
+
 /// The content of a gzip file.
 ///
 /// # Panics

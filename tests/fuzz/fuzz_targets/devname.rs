@@ -51,6 +51,12 @@ fn reading(line: &[u8]) -> Option<(&[u8], &[u8], Device)> {
     };
     let colon = device.iter().position(|&byte| byte == b':')?;
     let (major, minor) = (number(&device[1..colon])?, number(&device[colon + 1..])?);
+    let parts = || name.split(|&byte| byte == b'/');
+    if parts().any(|part| matches!(part, b"" | b"." | b".."))
+        || name.iter().any(|byte| b"%\"'\\".contains(byte) || byte.is_ascii_control())
+    {
+        return None;
+    }
     Some((module, name, Device { block, major, minor }))
 }
 

@@ -10,6 +10,7 @@ use foldhash::fast::RandomState;
 
 use super::{
     TreeFile,
+    lines::unlistable,
     omission::{Omission, Omissions, Omitted},
     scan::Found,
 };
@@ -34,7 +35,7 @@ enum Rank {
 
 /// One file for each module name. Copies of equal rank: the one found first counts.
 ///
-/// A file whose name begins with a dot has no module name: it is an omission.
+/// A file whose name begins with a dot has no module name, and some paths cannot be listed: they are omissions.
 pub fn choose(
     found: Vec<Found>,
     config: &DepmodConfig,
@@ -49,6 +50,10 @@ pub fn choose(
             omissions.report(nameless(found.path), sink);
             continue;
         };
+        if let Some(why) = unlistable(&found.listed) {
+            omissions.report(not_listable(found.path, why), sink);
+            continue;
+        }
         let rank = rank(&found, config);
         let file = TreeFile { name, path: found.path, listed: found.listed };
         match places.entry(file.name.clone()) {
@@ -71,6 +76,12 @@ pub fn choose(
 fn nameless(path: PathBuf) -> Omission {
     let error = Malformed::file("the file's name holds no module name").at(&path);
     let notice = Notice::warning(format!("no module name in this path: {}", path.display()));
+    Omission::new(Omitted::Name, path, error, notice)
+}
+
+fn not_listable(path: PathBuf, why: &str) -> Omission {
+    let error = Malformed::file(format!("the indexes cannot list a path with {why}")).at(&path);
+    let notice = Notice::warning(error.to_string());
     Omission::new(Omitted::Name, path, error, notice)
 }
 

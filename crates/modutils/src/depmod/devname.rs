@@ -7,7 +7,7 @@ use std::{fmt, path::Path};
 
 use bstr::{BStr, ByteSlice};
 
-use super::{TreeFile, facts::Facts};
+use super::{TreeFile, facts::Facts, lines::is_word};
 use crate::{
     Error, Malformed, Notice, Result, Sink,
     config::{self, lines::words},
@@ -59,9 +59,19 @@ pub fn read(directory: &Path) -> Result<Vec<u8>> {
 pub fn parse(text: &[u8]) -> impl Iterator<Item = Result<Node<'_>, BadLine<'_>>> {
     let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.starts_with(b"#"));
     lines.map(|(number, line)| {
-        let fault = || Malformed::line(number, "not MODULE NODE cMAJOR:MINOR or bMAJOR:MINOR");
-        Node::parse(line).ok_or_else(|| BadLine { text: line.as_bstr(), fault: fault() })
+        let bad = |what| BadLine { text: line.as_bstr(), fault: Malformed::line(number, what) };
+        let node = Node::parse(line).ok_or_else(|| bad("not MODULE NODE cMAJOR:MINOR or bMAJOR:MINOR"))?;
+        if is_node_name(node.name) { Ok(node) } else { Err(bad("not the name of a node below /dev")) }
     })
+}
+
+/// Whether a node of that name is below `/dev`, and means the same to whoever makes it. In a line of tmpfiles.d a `%`
+/// begins a specifier, quotes hold words together and a backslash changes what follows.
+fn is_node_name(name: &[u8]) -> bool {
+    let parts = || name.split(|&byte| byte == b'/');
+    is_word(name)
+        && !name.iter().any(|byte| b"%\"'\\".contains(byte))
+        && parts().all(|part| !matches!(part, b"" | b"." | b".."))
 }
 
 impl<'a> Node<'a> {
@@ -97,16 +107,23 @@ impl fmt::Display for Device {
 /// The node of a module; `None` where its aliases do not name one with its number.
 pub(super) fn node_of<'a>(file: &'a TreeFile, facts: &'a Facts<'_>) -> Option<Node<'a>> {
     let (name, device) = node(facts.aliases.iter());
-    Some(Node { module: file.name.as_bstr(), name: name?.as_bstr(), device: device? })
+    let name = name.filter(|name| is_node_name(name))?;
+    Some(Node { module: file.name.as_bstr(), name: name.as_bstr(), device: device? })
 }
 
 /// The content of the file; empty where no module has a node. A module that names a node and no
-/// device number is reported.
+/// device number is reported, and so is a name that leads out of `/dev`, or means something else to who makes nodes.
 pub(crate) fn text(files: &[TreeFile], facts: &[Facts<'_>], sink: &mut Sink) -> Vec<u8> {
     let mut text = Vec::new();
     for (file, facts) in files.iter().zip(facts) {
         let module = file.name.as_bstr();
         match node(facts.aliases.iter()) {
+            (Some(name), Some(_)) if !is_node_name(name) => {
+                let (module, name) = (module.escape_ascii(), name.escape_ascii());
+                let message =
+                    format!("Module '{module}' has devname ({name}), not the name of a node below /dev");
+                sink(Notice::error(message + ". Ignoring."));
+            }
             (Some(name), Some(device)) => {
                 if text.is_empty() {
                     text.extend_from_slice(HEADER);
@@ -216,6 +233,45 @@ mod tests {
             assert!(matches!(&read[..], [Err(bad)] if bad.text == line), "{line}");
         }
         assert_eq!(parse(b"").count(), 0);
+    }
+
+    #[test]
+    fn a_node_is_below_dev_whoever_makes_it() {
+        for name in ["a", "snd/seq", "..a", "cpu/microcode", "\u{e9}"] {
+            assert!(is_node_name(name.as_bytes()), "{name}");
+        }
+        for name in [
+            "",
+            "..",
+            "../etc/x",
+            "a/../../x",
+            "a/..",
+            "/a",
+            "a//b",
+            "a/",
+            ".",
+            "a b",
+            "a\nb",
+            "%h",
+            "'a'",
+            "\"a",
+            "a\\",
+        ] {
+            assert!(!is_node_name(name.as_bytes()), "{name}");
+            let (text, facts) = (format!("devname:{name}"), &mut Facts::default());
+            facts.aliases.push(text.as_bytes());
+            facts.aliases.push(b"char-major-1-2");
+            let file =
+                TreeFile { name: crate::ModuleName::new("m"), path: "m.ko".into(), listed: "m.ko".into() };
+            let mut notices = 0;
+            assert_eq!(
+                super::text(std::slice::from_ref(&file), std::slice::from_ref(facts), &mut |_| notices += 1),
+                b""
+            );
+            assert_eq!((notices, node_of(&file, facts)), (1, None), "{name}");
+        }
+        let read: Vec<_> = parse(b"m ../../etc/x c1:2\n").collect();
+        assert!(matches!(&read[..], [Err(bad)] if bad.fault.what == "not the name of a node below /dev"));
     }
 
     /// As the packaged depmod of kmod 34 does.

@@ -15,6 +15,7 @@ use crate::{
 
 use super::{
     TreeFile,
+    lines::{Unfit, is_line_end, is_word},
     omission::{Omission, Omitted},
     rows::{Strings, SymbolRows, SymbolUse},
 };
@@ -54,11 +55,18 @@ pub fn read(file: &TreeFile, scratch: &mut Scratch) -> Reading {
         Err(error) => reading.omissions.push(could_not_load(Omitted::Module, file, error)),
         Ok(module) => {
             let facts = &mut reading.facts;
-            if let Err(error) = facts.read_symbols(&module) {
-                reading.omissions.push(could_not_load(Omitted::SymbolRows, file, error));
+            match facts.read_symbols(&module) {
+                Ok(unfit) => reading.omissions.extend(unfit.omission("symbols", b".symtab", &file.path)),
+                Err(error) => reading.omissions.push(could_not_load(Omitted::SymbolRows, file, error)),
             }
-            if let Err(error) = facts.read_modinfo(&module) {
-                reading.omissions.push(could_not_load(Omitted::Modinfo, file, error));
+            match facts.read_modinfo(&module) {
+                Ok(unfit) => {
+                    let kinds = KINDS.into_iter().zip(unfit);
+                    let omissions =
+                        kinds.filter_map(|(kind, unfit)| unfit.omission(kind, b".modinfo", &file.path));
+                    reading.omissions.extend(omissions);
+                }
+                Err(error) => reading.omissions.push(could_not_load(Omitted::Modinfo, file, error)),
             }
             scratch.recycle(module.into_contents());
         }
@@ -72,28 +80,44 @@ fn open(file: &TreeFile, scratch: &mut Scratch, stamp: &mut Option<Stamp>) -> Re
     ModuleFile::from_elf(Elf::parse(Contents::read_from(&file.path, opened, metadata.len(), scratch)?)?)
 }
 
+/// What the values of `.modinfo` are that lines are made of.
+const KINDS: [&str; 3] = ["aliases", "soft dependencies", "weak dependencies"];
+
 impl Facts<'_> {
-    fn read_symbols(&mut self, module: &ModuleFile) -> Result<()> {
+    /// Returns the exported symbols that were skipped. Needed ones appear in no file.
+    fn read_symbols(&mut self, module: &ModuleFile) -> Result<Unfit> {
+        let mut unfit = Unfit::default();
         for symbol in module.exported_symbols()? {
+            if !is_word(symbol.name) {
+                unfit.add(symbol.name);
+                continue;
+            }
             self.exports.push(symbol.name, SymbolUse { crc: symbol.crc, weak: false });
         }
         for symbol in module.needed_symbols()? {
             let need = SymbolUse { crc: symbol.crc, weak: symbol.binding == Binding::Weak };
             self.needs.push(symbol.name, need);
         }
-        Ok(())
+        Ok(unfit)
     }
 
-    fn read_modinfo(&mut self, module: &ModuleFile) -> Result<()> {
+    /// Returns the values that were skipped, for each of [`KINDS`].
+    fn read_modinfo(&mut self, module: &ModuleFile) -> Result<[Unfit; 3]> {
+        let mut unfit = <[Unfit; 3]>::default();
+        let [aliases, softdeps, weakdeps] = &mut unfit;
         for field in module.modinfo()?.fields() {
-            match field.key.as_bytes() {
-                b"alias" => self.aliases.push(field.value),
-                b"softdep" => self.softdeps.push(field.value),
-                b"weakdep" => self.weakdeps.push(field.value),
-                _ => {}
+            let (values, unfit, fits): (_, _, fn(&[u8]) -> bool) = match field.key.as_bytes() {
+                b"alias" => (&mut self.aliases, &mut *aliases, is_word),
+                b"softdep" => (&mut self.softdeps, &mut *softdeps, is_line_end),
+                b"weakdep" => (&mut self.weakdeps, &mut *weakdeps, is_line_end),
+                _ => continue,
+            };
+            match fits(field.value) {
+                true => values.push(field.value),
+                false => unfit.add(field.value),
             }
         }
-        Ok(())
+        Ok(unfit)
     }
 }
 

@@ -18,7 +18,14 @@ pub(super) fn insert_alias(
 }
 
 /// Adds a key to an index. One that the format cannot hold is reported and skipped.
+///
+/// Neither does a control character belong there: indexes are printed, and become lines.
 pub(super) fn insert(trie: &mut TrieBuilder, key: &[u8], value: &[u8], priority: u32, sink: &mut Sink) {
+    if key.iter().chain(value).any(u8::is_ascii_control) {
+        let (key, value) = (key.escape_ascii(), value.escape_ascii());
+        sink(Notice::warning(format!("control characters, omitted from the index: {key} ({value})")));
+        return;
+    }
     if trie.insert(key, value, priority).is_err() {
         let message = [b"not ASCII, omitted from the index: ", key, b" (", value, b")"].concat();
         sink(Notice::warning(message));

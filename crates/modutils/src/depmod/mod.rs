@@ -21,6 +21,7 @@ pub(crate) mod facts;
 pub(crate) mod failure;
 pub(crate) mod graph;
 pub(crate) mod index_entry;
+mod lines;
 pub(crate) mod module_order;
 pub(crate) mod observer;
 pub(crate) mod omission;

@@ -31,7 +31,8 @@ pub enum Omitted {
     Configuration,
     /// A file or directory in the module directory or an external one: modules in it are not listed.
     Entry,
-    /// A file with the extension of a module and no name before it: it is not listed.
+    /// A file with the extension of a module whose path or name no line of the files can hold, or with no name before
+    /// the extension: it is not listed.
     Name,
     /// A module as a whole: it is listed without dependencies, aliases and symbols.
     Module,
@@ -40,6 +41,9 @@ pub enum Omitted {
     SymbolRows,
     /// The `.modinfo` of a module: it is listed without aliases, soft and weak dependencies.
     Modinfo,
+    /// Values of a module that no line of the files can hold, such as an alias with a newline in it: those are not
+    /// listed.
+    Value,
     /// A list of the kernel's build, such as `modules.order`: what it would contribute is missing.
     BuildList,
 }

@@ -8,12 +8,14 @@ use std::{
 use bstr::BString;
 
 use super::{
-    choose, module_order,
+    choose,
+    lines::unlistable,
+    module_order,
     omission::{Omission, Omissions, Omitted},
     scan,
 };
 use crate::{
-    Errno, Error, Level, ModuleName, Notice, Release, Result, Root, Sink,
+    Errno, Error, Level, Malformed, ModuleName, Notice, Release, Result, Root, Sink,
     config::{DepmodConfig, Family},
     formats::extension::is_module_file,
     root::below,
@@ -91,8 +93,8 @@ impl Tree {
     /// The modules in files that the caller names.
     ///
     /// # Errors
-    /// Where one is not there, is no module file by its name, is named twice, or is a copy of another
-    /// one.
+    /// Where one is not there, is no module file by its name, is named twice, is a copy of another
+    /// one, or has a path that cannot be listed.
     pub fn named(
         directory: &Path,
         paths: &[PathBuf],
@@ -115,6 +117,10 @@ impl Tree {
                 Some(_) => return Err(could_not(io::Error::from(Errno::EEXIST))),
                 None => {
                     let listed = scan::listed(directory, path);
+                    if let Some(why) = unlistable(&listed) {
+                        let fault = Malformed::file(format!("the indexes cannot list a path with {why}"));
+                        return Err(fault.at(path));
+                    }
                     files.push(TreeFile { name, path: path.clone(), listed });
                 }
             }

@@ -31,7 +31,7 @@ use super::{TreeFile, facts::Facts};
 use crate::{Result, stamp::Stamp};
 
 /// What the file begins with; the last two digits are the version of its form.
-const MAGIC: [u8; 16] = *b"modutils facts02";
+const MAGIC: [u8; 16] = *b"modutils facts03";
 
 /// The bytes of the checksum.
 const CHECKSUM: usize = 4;
