@@ -11,7 +11,9 @@ use super::{
     omission::Omissions,
     output_file::OutputFile,
 };
-use crate::{Alias, Malformed, Notice, Result, Sink, index::TrieBuilder, threads::Pool};
+use crate::{
+    Alias, Malformed, Notice, Result, Sink, file::TREE_FILE_LIMIT, index::TrieBuilder, threads::Pool,
+};
 
 /// The text files, in the order in which `depmod -n` prints them.
 pub fn texts(analysis: &Analysis<'_>, sink: &mut Sink) -> Vec<OutputFile> {
@@ -145,8 +147,19 @@ fn dep_lines<'a>(analysis: &'a Analysis<'_>) -> impl Iterator<Item = Vec<u8>> + 
     })
 }
 
+/// The bytes of all lines of `modules.dep`, with their ends.
+fn dep_len(analysis: &Analysis<'_>) -> usize {
+    let len = |file: &TreeFile| file.listed.len().saturating_add(1);
+    let lines = analysis.files.iter().zip(&analysis.dependencies).map(|(file, dependencies)| {
+        let dependencies = dependencies.iter().filter_map(|&index| analysis.files.get(index as usize));
+        dependencies.map(len).fold(len(file).saturating_add(1), usize::saturating_add)
+    });
+    lines.fold(0, usize::saturating_add)
+}
+
 fn dep(analysis: &Analysis<'_>) -> Vec<u8> {
-    let mut text = Vec::new();
+    // Of a long chain of modules the text is by far the largest thing: memory that doubles would be twice as much.
+    let mut text = Vec::with_capacity(dep_len(analysis));
     for line in dep_lines(analysis) {
         text.extend_from_slice(&line);
         text.push(b'\n');
@@ -155,7 +168,13 @@ fn dep(analysis: &Analysis<'_>) -> Vec<u8> {
 }
 
 fn dep_index(analysis: &Analysis<'_>, sink: &mut Sink) -> Result<Vec<u8>, Malformed> {
-    let mut trie = TrieBuilder::new();
+    let len = dep_len(analysis);
+    if len as u64 > TREE_FILE_LIMIT {
+        // The trie would find that out when all of it is in memory.
+        return Err(TrieBuilder::too_large());
+    }
+    let names = analysis.files.iter().map(|file| file.name.as_bytes().len());
+    let mut trie = TrieBuilder::with_capacity(names.fold(len, usize::saturating_add));
     for ((priority, file), line) in (0..).zip(analysis.files).zip(dep_lines(analysis)) {
         insert(&mut trie, file.name.as_bytes(), &line, priority, sink);
     }

@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use super::node::{HAS_CHILDREN, HAS_PREFIX, HAS_VALUES, MAGIC, OFFSET_MASK, VERSION};
-use crate::Malformed;
+use crate::{ErrorKind, Malformed};
 
 /// Collects keys with their values, then writes the trie.
 #[derive(Debug, Default)]
@@ -43,6 +43,16 @@ impl TrieBuilder {
     /// An index without keys.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An index without keys, with room for so many bytes of keys and values.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { text: Vec::with_capacity(bytes), ..Self::default() }
+    }
+
+    /// The fault of an index that is larger than the format's offsets reach.
+    pub(crate) fn too_large() -> Malformed {
+        Malformed::file("the index would exceed 256 MiB").of_kind(ErrorKind::TooLarge)
     }
 
     /// Adds a value to a key. Several values of one key stand by ascending priority; of equal ones
@@ -95,9 +105,7 @@ impl TrieBuilder {
     ) -> Result<(), Malformed> {
         let entries = sorted.get(node.entries.clone()).unwrap_or_default();
         let offset = u32::try_from(out.len()).ok().filter(|offset| *offset <= OFFSET_MASK);
-        let mut reference = offset.ok_or_else(|| {
-            Malformed::file("the index would exceed 256 MiB").of_kind(crate::ErrorKind::TooLarge)
-        })?;
+        let mut reference = offset.ok_or_else(Self::too_large)?;
 
         let depth = node.depth.saturating_add(self.prefix_length(entries, node));
         if depth > node.depth {
