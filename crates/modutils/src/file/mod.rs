@@ -18,6 +18,7 @@ use std::{
     io::{self, Read},
     os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use crate::Errno;
@@ -146,6 +147,36 @@ impl Scratch {
         if self.plain.streamed.capacity() > Self::KEPT {
             self.plain.streamed = Vec::new();
         }
+    }
+}
+
+/// Lets several threads read files without each of them having the largest one in memory.
+#[derive(Debug, Default)]
+pub struct OneLarge(Mutex<()>);
+
+impl OneLarge {
+    /// A file of more plain bytes than so many is large. A module of Debian's largest driver holds 30 MB.
+    const LARGE: u64 = 32 << 20;
+
+    /// What a thread has for its files.
+    pub fn scratch() -> Scratch {
+        Scratch::with_limit(Self::LARGE)
+    }
+
+    /// Reads a file with what [`OneLarge::scratch`] gave; with other memory, and while no other thread does so, where it
+    /// turns out to be a large one. When `read` returns, it must not have kept the contents.
+    pub fn read<R>(&self, scratch: &mut Scratch, read: impl Fn(&mut Scratch) -> R) -> R {
+        // What cannot be opened says nothing about the size.
+        scratch.exceeded = false;
+        let result = read(scratch);
+        if !scratch.was_exceeded() {
+            return result;
+        }
+        drop(result);
+        // With what was decoded of it goes the memory for that.
+        *scratch = Self::scratch();
+        let _alone = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        read(&mut Scratch::default())
     }
 }
 

@@ -3,7 +3,11 @@
 use std::path::Path;
 
 use super::ModuleFile;
-use crate::{Result, file::Scratch, threads::Pool};
+use crate::{
+    Result,
+    file::{OneLarge, Scratch},
+    threads::Pool,
+};
 
 /// How many files may be in work or wait for those before them: more than the others of a tree are done
 /// with while one thread is at its largest module.
@@ -34,7 +38,7 @@ pub trait Wanted: Sync {
 
 /// Reads module files by as many threads as there are processors, and gives each with its facts to `each`,
 /// here and in the order of the files. Whatever was not taken out of a file is forgotten at once, what was
-/// taken waits for a bounded number of files and bytes.
+/// taken waits for a bounded number of files and bytes. Of files that hold more than 32 MiB one at a time is read.
 ///
 /// The facts are `None` where the file has no path, and an error where it could not be read.
 pub fn read_in_order<W: Wanted>(
@@ -42,16 +46,17 @@ pub fn read_in_order<W: Wanted>(
     files: impl IntoIterator<Item = W::File>,
     mut each: impl FnMut(W::File, Option<Result<W::Facts>>),
 ) {
+    let large = OneLarge::default();
     let read = |scratch: &mut Scratch, file: &W::File| {
         let path = wanted.path(file)?;
-        Some(read(wanted, path, scratch))
+        Some(large.read(scratch, |scratch| read(wanted, path, scratch)))
     };
     let size = |facts: &Option<Result<W::Facts>>| {
         let on_heap = facts.as_ref().and_then(|facts| facts.as_ref().ok()).map(|facts| wanted.size(facts));
         on_heap.unwrap_or_default().saturating_add(size_of_val(facts))
     };
     let pool = Pool::for_processors().with_window(WINDOW).with_budget(BUDGET);
-    pool.in_order(&mut files.into_iter(), &Scratch::default, &read, &size, &mut each);
+    pool.in_order(&mut files.into_iter(), &OneLarge::scratch, &read, &size, &mut each);
 }
 
 fn read<W: Wanted>(wanted: &W, path: &Path, scratch: &mut Scratch) -> Result<W::Facts> {

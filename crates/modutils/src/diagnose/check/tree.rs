@@ -17,7 +17,7 @@ use crate::{
         gather::{self, BuildList},
         view::KernelView,
     },
-    file::Scratch,
+    file::{OneLarge, Scratch},
     threads::{Pool, beside, processors},
 };
 
@@ -118,15 +118,16 @@ impl<'a> Modules<'a> {
     /// Reads all files; `read_one` is called after each of them, from any thread.
     pub(super) fn read(check: &Check, files: &'a [TreeFile], read_one: &(dyn Fn() + Sync)) -> Self {
         let Check { root, release, is_running, threads, .. } = check;
+        let large = OneLarge::default();
         let open = |scratch: &mut Scratch, file: &&TreeFile| {
-            let facts = ExaminedModule::open_with(&file.path, scratch);
+            let facts = large.read(scratch, |scratch| ExaminedModule::open_with(&file.path, scratch));
             read_one();
             facts
         };
         let threads = allowed(*threads);
         // The kernel's list may be long and its image large: read beside the modules.
         let (mut view, facts) = beside(threads, &|_| gather::beginnings(root, release, *is_running), |_| {
-            Pool::of(threads).map(files, Scratch::default, open)
+            Pool::of(threads).map(files, OneLarge::scratch, open)
         });
         let list = gather::build_list(&root.modules(release));
         let members: Vec<Member> =
