@@ -18,5 +18,6 @@ mod json;
 mod modinfo;
 mod modprobe;
 mod not_found;
+mod pressure;
 mod privileges;
 mod terminal;

@@ -57,7 +57,7 @@ impl Modules {
         let files = tree.files().to_vec();
         let (known, mut omissions) = (CachedFacts::default(), Omissions::default());
         let (facts, _) =
-            depmod::read_facts(&files, &known, NonZeroUsize::MIN, &|| (), &mut omissions, &mut |_| {});
+            depmod::read_facts(&files, &known, NonZeroUsize::MIN, &|| true, &mut omissions, &mut |_| {});
         Modules { origin, files, facts, _directory: directory }
     }
 

@@ -12,7 +12,7 @@ use super::{
     symbols::{Provider, SymbolTable},
     tree::TreeFile,
 };
-use crate::{Sink, file::Scratch, stamp::Stamp, threads::Pool};
+use crate::{Sink, file::OneLarge, stamp::Stamp, threads::Pool};
 
 /// What is known of a tree once all its modules are read.
 #[derive(Debug)]
@@ -38,18 +38,15 @@ pub struct Checks<'a> {
     pub check: Check,
 }
 
-/// A module that holds more plain bytes than so many is read after the others, when no other one is
-/// in memory. The largest of Debian's, a graphics driver, holds 30 MB.
-const LARGE: u64 = 64 << 20;
-
 /// Reads all modules, or takes from the cache what it has of them. What is wrong with one is an
 /// omission, in module order; the others are read all the same. With the facts comes, where it has
-/// one, the stamp of the file that they are of. `read_one` is called for each module, by any thread.
+/// one, the stamp of the file that they are of. `go_on` is called for each module, by any thread; once it returns
+/// `false`, no other one is read, and nothing counts.
 pub fn read_facts<'a>(
     files: &[TreeFile],
     known: &CachedFacts<'a>,
     threads: NonZeroUsize,
-    read_one: &(dyn Fn() + Sync),
+    go_on: &(dyn Fn() -> bool + Sync),
     omissions: &mut Omissions,
     sink: &mut Sink,
 ) -> (Vec<Facts<'a>>, Vec<Option<Stamp>>) {
@@ -57,24 +54,18 @@ pub fn read_facts<'a>(
     let unknown = files.iter().zip(&known).filter_map(|(file, known)| known.is_none().then_some(file));
     let unknown: Vec<&TreeFile> = unknown.collect();
     let pool = Pool::of(worthwhile(threads, unknown.len()));
-    let read = pool.map(
-        unknown,
-        || Scratch::with_limit(LARGE),
-        |scratch, file| {
-            let reading = facts::read(file, scratch);
-            read_one();
-            Some(reading).filter(|_| !scratch.was_exceeded())
-        },
-    );
+    let large = OneLarge::default();
+    let read = pool.map(unknown, OneLarge::scratch, |scratch, file| match go_on() {
+        true => large.read(scratch, |scratch| facts::read(file, scratch)),
+        false => Reading::default(),
+    });
     let mut read = read.into_iter();
-    let all = files.iter().zip(known).map(|(file, known)| {
+    let all = known.into_iter().map(|known| {
         if let Some((facts, stamp)) = known {
-            read_one();
+            go_on();
             return (facts.clone(), Some(stamp));
         }
-        let reading = read.next().flatten();
-        let Reading { facts, omissions: faults, stamp } =
-            reading.unwrap_or_else(|| facts::read(file, &mut Scratch::default()));
+        let Reading { facts, omissions: faults, stamp } = read.next().unwrap_or_default();
         // What is reported of a module is reported in every run.
         let stamp = stamp.filter(|_| faults.is_empty());
         faults.into_iter().for_each(|fault| omissions.report(fault, sink));

@@ -32,16 +32,17 @@ pub trait Observer: Sync {
         let _ = (user, symbol, owner);
     }
 
-    /// Files are about to be written: a program may hold back the signals that would end it.
+    /// The output directory is about to be locked and written to: a program may hold back the signals that would end
+    /// it.
     fn before_publication(&self) {}
 
-    /// Whether to stop. It is asked between the steps of writing; up to the moment when the first
-    /// file is replaced, a run that is interrupted leaves the old files.
+    /// Whether to stop. It is asked while the lock is waited for, for each module and between the steps of writing; up
+    /// to the moment when the first file is replaced, a run that is interrupted leaves the old files.
     fn is_interrupted(&self) -> bool {
         false
     }
 
-    /// The files are written, or the old ones are as they were.
+    /// The files are written, or the old ones are as they were; nothing is locked any more.
     fn after_publication(&self) {}
 }
 

@@ -311,7 +311,7 @@ mod tests {
         let two = NonZeroUsize::new(2).unwrap();
         let mut omissions = Omissions::default();
         let (facts, _) =
-            depmod::read_facts(files, &CachedFacts::default(), two, &|| (), &mut omissions, &mut sink);
+            depmod::read_facts(files, &CachedFacts::default(), two, &|| true, &mut omissions, &mut sink);
         let checks = Checks { kernel_symbols: &[], symbol_prefix: None, check: Check::Nothing };
         let analysis = depmod::analyse(files, &facts, &checks, &mut sink).unwrap();
         let sources = IndexInput { files, facts: &facts, directory: directory.path(), warn_duplicates };

@@ -1,6 +1,16 @@
 //! depmod as one call: options in, indexes written, a report out.
 
-use std::{fs, num::NonZeroUsize, path::PathBuf, sync::OnceLock, thread};
+use std::{
+    fs,
+    io::ErrorKind,
+    num::NonZeroUsize,
+    path::PathBuf,
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
 
 use bstr::ByteSlice;
 
@@ -195,11 +205,19 @@ impl Run {
     /// Where something that is there cannot be read, modules need each other in circles, or the files
     /// cannot be written. The files that were there before are then as they were.
     pub fn execute(&self, observer: &dyn Observer) -> Result<Report, Failure> {
+        // From the lock on, what would end the program would leave a file behind.
+        observer.before_publication();
+        let done = self.execute_locked(observer);
+        observer.after_publication();
+        done
+    }
+
+    fn execute_locked(&self, observer: &dyn Observer) -> Result<Report, Failure> {
         let sink = || |notice| observer.notice(notice);
         let configuration = Configuration::read(&self.config_paths, &self.release, &mut sink());
         self.check_directory()?;
         // Locked before modules are read: whoever writes last has also read last.
-        let output = OutputDirectory::lock(&self.output, &mut sink())?;
+        let output = OutputDirectory::lock(&self.output, &|| observer.is_interrupted(), &mut sink())?;
         let store = self.open_cache(observer);
         let kept = OnceLock::new();
         let known = |_| {
@@ -216,7 +234,7 @@ impl Run {
             let (_, omissions) = tree.into_parts();
             return Ok(Report::current(omissions));
         }
-        let Modules { files, facts, stamps, omissions } = self.read(tree, &known, observer);
+        let Modules { files, facts, stamps, omissions } = self.read(tree, &known, observer)?;
         let kernel_symbols = self.read_kernel_symbols(observer)?;
         let checks = self.checks(&kernel_symbols);
         self.show_needs(&files, &facts, &checks, observer);
@@ -256,7 +274,7 @@ impl Run {
         if self.is_current(&tree, &known) {
             return Ok(None);
         }
-        let Modules { files, facts, omissions, .. } = self.read(tree, &known, observer);
+        let Modules { files, facts, omissions, .. } = self.read(tree, &known, observer)?;
         let kernel_symbols = self.read_kernel_symbols(observer)?;
         let checks = self.checks(&kernel_symbols);
         self.show_needs(&files, &facts, &checks, observer);
@@ -275,7 +293,7 @@ impl Run {
     /// Where there is no module directory, none is made for its indexes.
     fn check_directory(&self) -> Result<(), Failure> {
         match fs::metadata(&self.directory) {
-            Err(error) if self.files.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
+            Err(error) if self.files.is_none() && error.kind() == ErrorKind::NotFound => {
                 Err(Failure::Search(Error::io("open directory", &self.directory)(error)))
             }
             _ => Ok(()),
@@ -306,7 +324,16 @@ impl Run {
     }
 
     /// Reads all modules. Messages about them wait until the observer has no bar to draw any more.
-    fn read<'a>(&self, tree: Tree, known: &CachedFacts<'a>, observer: &dyn Observer) -> Modules<'a> {
+    ///
+    /// # Errors
+    /// When the observer interrupts it: some modules may not have been read.
+    fn read<'a>(
+        &self,
+        tree: Tree,
+        known: &CachedFacts<'a>,
+        observer: &dyn Observer,
+    ) -> Result<Modules<'a>, Failure> {
+        let stopped = AtomicBool::new(false);
         let (files, mut omissions) = tree.into_parts();
         let mut notices = Vec::new();
         observer.reading(files.len());
@@ -314,7 +341,14 @@ impl Run {
             &files,
             known,
             self.thread_count(),
-            &|| observer.module_read(),
+            &|| {
+                observer.module_read();
+                // What was asked once counts, whatever the answer is later.
+                if observer.is_interrupted() {
+                    stopped.store(true, Ordering::Relaxed);
+                }
+                !stopped.load(Ordering::Relaxed)
+            },
             &mut omissions,
             &mut |notice| {
                 notices.push(notice);
@@ -322,7 +356,10 @@ impl Run {
         );
         observer.all_read();
         notices.into_iter().for_each(|notice| observer.notice(notice));
-        Modules { files, facts, stamps, omissions }
+        if stopped.into_inner() {
+            return Err(Error::io("read", &self.directory)(ErrorKind::Interrupted.into()).into());
+        }
+        Ok(Modules { files, facts, stamps, omissions })
     }
 
     fn read_kernel_symbols(&self, observer: &dyn Observer) -> Result<Vec<(Vec<u8>, u64)>, Failure> {
@@ -357,6 +394,6 @@ impl Run {
 }
 
 #[cfg(test)]
-mod tests;
-#[cfg(test)]
 mod foreign_text;
+#[cfg(test)]
+mod tests;

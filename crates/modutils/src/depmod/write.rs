@@ -2,92 +2,71 @@
 //! either all the old ones or sound new ones.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
     io::{self, ErrorKind, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
-    thread,
-    time::{Duration, Instant},
 };
 
-use crate::Errno;
+use super::{
+    complete::CompleteIndexes,
+    directory::{Directory, make_directory, sync},
+    lock::{self, Lock},
+    observer::Observer,
+    output_file::OutputFile,
+    report::Report,
+};
+use crate::{Errno, Error, Level, Notice, Result, Sink};
 
-use super::{complete::CompleteIndexes, observer::Observer, output_file::OutputFile, report::Report};
-use crate::{Error, Level, Notice, Result, Sink};
-
-/// The modes of what is made, whatever the umask is: every program reads these files.
+/// The mode of the files, whatever the umask is: every program reads them.
 const FILE_MODE: u32 = 0o644;
-const DIRECTORY_MODE: u32 = 0o755;
 
-/// How long another's lock is waited for. No run of depmod takes so long, but whoever may read the
-/// directory may lock it, and must not stop depmod by that.
-const PATIENCE: Duration = Duration::from_secs(120);
-/// The time between two looks at another's lock.
-const PAUSE: Duration = Duration::from_millis(20);
+/// How often a directory is opened that another one replaces while its lock is waited for.
+const MOST_OPENED: u32 = 64;
 
-/// The output directory, locked against other runs of depmod.
-///
-/// The lock is flock(2) on the directory itself: it leaves no file behind and ends with the process.
+/// The output directory, locked against other runs of depmod. All that is written is written there by its handle: what
+/// has the path meanwhile may be another directory, which another run has locked.
 #[derive(Debug)]
 pub struct OutputDirectory {
-    path: PathBuf,
-    handle: File,
-    /// Whether we have the lock. Some network file systems have none.
-    locked: bool,
+    directory: Directory,
+    /// `None` where it cannot be locked.
+    lock: Option<Lock>,
 }
 
 impl OutputDirectory {
     /// Opens the directory, made if it is missing, and waits until no other depmod has it; for two
-    /// minutes at most.
+    /// minutes at most for each of them.
     ///
     /// # Errors
-    /// Where it cannot be made or opened.
-    pub fn lock(path: &Path, sink: &mut Sink) -> Result<Self> {
-        Self::lock_within(path, PATIENCE, sink)
+    /// Where it cannot be made or opened, or the wait is interrupted.
+    pub fn lock(path: &Path, is_interrupted: &dyn Fn() -> bool, sink: &mut Sink) -> Result<Self> {
+        for _ in 0..MOST_OPENED {
+            make_directory(path).map_err(Error::io("create directory", path))?;
+            let directory = Directory::open(path).map_err(Error::io("open directory", path))?;
+            let lock = lock::lock(&directory, lock::PATIENCE, is_interrupted, sink);
+            let lock = lock.map_err(Error::io("lock", path))?;
+            // While another had the lock, another directory may have come into its place.
+            if directory.has_its_path().map_err(Error::io("open directory", path))? {
+                return Ok(Self { directory, lock });
+            }
+        }
+        Err(Self::replaced(path))
     }
 
-    fn lock_within(path: &Path, patience: Duration, sink: &mut Sink) -> Result<Self> {
-        make_directory(path).map_err(Error::io("create directory", path))?;
-        let handle = File::open(path).map_err(Error::io("open directory", path))?;
-        let start = Instant::now();
-        let mut reported = false;
-        let locked = loop {
-            match handle.try_lock() {
-                Ok(()) => break true,
-                Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(TryLockError::Error(_)) => break false,
-                Err(TryLockError::WouldBlock) if start.elapsed() >= patience => {
-                    let what = format!("{}: still locked by another, going on", path.display());
-                    sink(Notice::warning(what));
-                    break false;
-                }
-                Err(TryLockError::WouldBlock) => {}
-            }
-            if !reported {
-                let what = format!("{}: locked by another depmod, waiting", path.display());
-                sink(Notice::new(Level::Notice, what));
-                reported = true;
-            }
-            thread::sleep(PAUSE);
-        };
-        Ok(Self { path: path.to_owned(), handle, locked })
+    fn replaced(path: &Path) -> Error {
+        Error::io("write to", path)(io::Error::other("another directory has taken its place"))
     }
 
-    /// Puts complete indexes into the place of the old ones; the observer can hold back signals
-    /// meanwhile, and interrupt it up to the first replacement.
+    /// Puts complete indexes into the place of the old ones; the observer can interrupt it up to the first
+    /// replacement.
     ///
     /// # Errors
     /// Where a step fails or the run is interrupted. The old files are then as they were, as far as
     /// the file system can take back renames.
     pub fn publish(&self, indexes: CompleteIndexes, observer: &dyn Observer) -> Result<Report> {
-        observer.before_publication();
-        let written = self.write(indexes.files(), &|| observer.is_interrupted(), &mut |notice| {
+        self.write(indexes.files(), &|| observer.is_interrupted(), &mut |notice| {
             observer.notice(notice);
-        });
-        observer.after_publication();
-        written?;
+        })?;
         let names: Vec<&str> = indexes.files().iter().map(|file| file.name).collect();
-        Ok(Report::written_to(&self.path, &names, indexes.into_omissions()))
+        Ok(Report::written_to(self.directory.path(), &names, indexes.into_omissions()))
     }
 
     /// Writes all files beside the old ones, has them reach the disk, then renames them in their
@@ -100,16 +79,18 @@ impl OutputDirectory {
     /// those are taken back, as far as the file system can. The temporary files are gone in any case;
     /// one that cannot be removed is reported.
     fn write(&self, files: &[OutputFile], is_interrupted: &dyn Fn() -> bool, sink: &mut Sink) -> Result<()> {
+        let path = self.directory.path();
         let go_on = || {
             if is_interrupted() {
-                return Err(Error::io("write", &self.path)(ErrorKind::Interrupted.into()));
+                return Err(Error::io("write", path)(ErrorKind::Interrupted.into()));
             }
             Ok(())
         };
         let replacements: Vec<_> = files.iter().map(|file| self.replacement(file.name)).collect();
         replacements.iter().try_for_each(Replacement::check)?;
         // Room for all names now: without memory for one, the process would end and leave the others.
-        let mut temporaries = Temporaries(Vec::with_capacity(replacements.len() * 2));
+        let names = Vec::with_capacity(replacements.len() * 2);
+        let mut temporaries = Temporaries { directory: &self.directory, names };
         let written = self.write_beside(files, &replacements, &mut temporaries, &go_on);
         let replaced = written.and_then(|()| self.replace_all(&replacements, &mut temporaries, sink));
         temporaries.remove(sink);
@@ -120,24 +101,24 @@ impl OutputDirectory {
     fn write_beside<'a>(
         &self,
         files: &[OutputFile],
-        replacements: &'a [Replacement],
+        replacements: &'a [Replacement<'_>],
         temporaries: &mut Temporaries<'a>,
         go_on: &dyn Fn() -> Result<()>,
     ) -> Result<()> {
         let mut open = Vec::with_capacity(files.len());
-        for (file, Replacement { new: path, .. }) in files.iter().zip(replacements) {
+        for (file, replacement) in files.iter().zip(replacements) {
             go_on()?;
-            let mut handle = create(path).map_err(Error::io("create", path))?;
-            temporaries.0.push(path);
-            let mode = Permissions::from_mode(FILE_MODE);
-            again(|| handle.set_permissions(mode.clone())).map_err(Error::io("set the mode of", path))?;
-            handle.write_all(&file.bytes).map_err(Error::io("write", path))?;
-            open.push((handle, path));
+            let name = &replacement.new;
+            let could_not = |action| Error::io(action, self.directory.path().join(name));
+            temporaries.names.push(name);
+            let mut handle = self.directory.create(name, FILE_MODE).map_err(could_not("create"))?;
+            handle.write_all(&file.bytes).map_err(could_not("write"))?;
+            open.push((handle, name));
         }
         // All are written before the first one is waited for: the disk can work on them together.
-        for (handle, path) in &open {
+        for (handle, name) in &open {
             go_on()?;
-            sync(handle).map_err(Error::io("write to disk", path))?;
+            sync(handle).map_err(Error::io("write to disk", self.directory.path().join(name)))?;
         }
         go_on()
     }
@@ -145,20 +126,26 @@ impl OutputDirectory {
     /// Renames all files in their order and has that reach the disk, or leaves the old ones.
     fn replace_all<'a>(
         &self,
-        replacements: &'a [Replacement],
+        replacements: &'a [Replacement<'_>],
         temporaries: &mut Temporaries<'a>,
         sink: &mut Sink,
     ) -> Result<()> {
+        let (directory, path) = (&self.directory, self.directory.path());
+        if !directory.has_its_path().map_err(Error::io("write to", path))? {
+            return Err(Self::replaced(path));
+        }
         let before: Vec<_> = replacements.iter().map(|replacement| replacement.keep(temporaries)).collect();
         let mut done = 0;
-        let mut replaced = replacements.iter().try_for_each(|Replacement { target, new, .. }| {
-            again(|| fs::rename(new, target)).map_err(Error::io("rename a new file to", target))?;
+        let mut replaced = replacements.iter().try_for_each(|replacement| {
+            let Replacement { target, new, .. } = replacement;
+            let renamed = directory.rename(new, target);
+            renamed.map_err(Error::io("rename a new file to", replacement.path()))?;
             temporaries.forget(new);
             done += 1;
             Ok(())
         });
         if replaced.is_ok() {
-            replaced = sync(&self.handle).map_err(Error::io("write to disk", &self.path));
+            replaced = directory.sync().map_err(Error::io("write to disk", path));
         }
         if replaced.is_err() {
             for (replacement, before) in replacements.iter().zip(&before).take(done).rev() {
@@ -170,27 +157,25 @@ impl OutputDirectory {
         replaced
     }
 
-    /// The paths for a file. The temporary ones have fixed names, so that a run that was killed
+    /// The names for a file. The temporary ones are fixed, so that a run that was killed
     /// leaves nothing that the next one does not take; without a lock they hold the process id,
     /// lest two runs write to the same file.
-    fn replacement(&self, name: &str) -> Replacement {
-        let own = if self.locked { String::new() } else { format!(".{}", std::process::id()) };
-        Replacement {
-            target: self.path.join(name),
-            new: self.path.join(format!("{name}{own}.tmp")),
-            old: self.path.join(format!("{name}{own}.old.tmp")),
-        }
+    fn replacement(&self, name: &'static str) -> Replacement<'_> {
+        let own = if self.lock.is_some() { String::new() } else { format!(".{}", std::process::id()) };
+        let (new, old) = (format!("{name}{own}.tmp"), format!("{name}{own}.old.tmp"));
+        Replacement { directory: &self.directory, target: name, new, old }
     }
 }
 
-/// The paths that replacing a file takes.
-struct Replacement {
+/// The names that replacing a file takes.
+struct Replacement<'d> {
+    directory: &'d Directory,
     /// The file.
-    target: PathBuf,
+    target: &'static str,
     /// Its new content, until it is renamed.
-    new: PathBuf,
+    new: String,
     /// A second name of the old file, until all are renamed.
-    old: PathBuf,
+    old: String,
 }
 
 /// What there is to go back to when a later file cannot be replaced.
@@ -203,13 +188,16 @@ enum Before {
     Lost,
 }
 
-impl Replacement {
+impl Replacement<'_> {
+    /// The file's path, for messages.
+    fn path(&self) -> PathBuf {
+        self.directory.path().join(self.target)
+    }
+
     /// Whether a rename can be expected to work: none replaces a directory.
     fn check(&self) -> Result<()> {
-        match fs::symlink_metadata(&self.target) {
-            Ok(metadata) if metadata.is_dir() => {
-                Err(Error::io("replace", &self.target)(Errno::EISDIR.into()))
-            }
+        match self.directory.look_at(self.target) {
+            Ok(there) if there.is_dir() => Err(Error::io("replace", self.path())(Errno::EISDIR.into())),
             _ => Ok(()),
         }
     }
@@ -217,14 +205,14 @@ impl Replacement {
     /// Gives the old file a second name. The link is to what has the name, even a symbolic link. A
     /// second name that is there is left from a run that was killed.
     fn keep<'a>(&'a self, temporaries: &mut Temporaries<'a>) -> Before {
-        let link = || again(|| fs::hard_link(&self.target, &self.old));
+        let link = || self.directory.link(self.target, &self.old);
         let kept = link().or_else(|error| {
-            let left = again(|| fs::remove_file(&self.old));
+            let left = self.directory.remove(&self.old);
             if error.kind() == ErrorKind::NotFound { Err(error) } else { left.and_then(|()| link()) }
         });
         match kept {
             Ok(()) => {
-                temporaries.0.push(&self.old);
+                temporaries.names.push(&self.old);
                 Before::Kept
             }
             Err(error) if error.kind() == ErrorKind::NotFound && !self.is_there() => Before::Nothing,
@@ -233,110 +221,37 @@ impl Replacement {
     }
 
     fn is_there(&self) -> bool {
-        !fs::symlink_metadata(&self.target).is_err_and(|error| error.kind() == ErrorKind::NotFound)
+        !self.directory.look_at(self.target).is_err_and(|error| error.kind() == ErrorKind::NotFound)
     }
 
     /// Takes a rename back.
     fn restore(&self, before: &Before) -> Result<()> {
         let restored = match before {
-            Before::Nothing => remove(&self.target),
-            Before::Kept => again(|| fs::rename(&self.old, &self.target)),
+            Before::Nothing => self.directory.remove(self.target),
+            Before::Kept => self.directory.rename(&self.old, self.target),
             Before::Lost => Err(ErrorKind::Unsupported.into()),
         };
-        restored.map_err(Error::io("put back the old", &self.target))
-    }
-}
-
-/// Makes a directory and those above it, each of which reaches the disk with its name.
-fn make_directory(path: &Path) -> io::Result<()> {
-    let make = || again(|| DirBuilder::new().mode(DIRECTORY_MODE).create(path));
-    let made = match (make(), path.parent()) {
-        (Err(error), Some(parent)) if error.kind() == ErrorKind::NotFound => {
-            make_directory(parent)?;
-            make()
-        }
-        (made, _) => made,
-    };
-    match made {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            if again(|| fs::metadata(path))?.is_dir() {
-                Ok(())
-            } else {
-                Err(error)
-            }
-        }
-        Err(error) => Err(error),
-        Ok(()) => {
-            let directory = File::open(path)?;
-            again(|| directory.set_permissions(Permissions::from_mode(DIRECTORY_MODE)))?;
-            match path.parent() {
-                Some(parent) if parent != Path::new("") => sync(&File::open(parent)?),
-                _ => sync(&File::open(".")?),
-            }
-        }
-    }
-}
-
-/// Makes a new file, never through a link. One that is there is left from a run that was killed,
-/// since we have the lock.
-fn create(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true).mode(FILE_MODE);
-    match options.open(path) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            again(|| fs::remove_file(path))?;
-            options.open(path)
-        }
-        other => other,
-    }
-}
-
-/// Has a file or directory reach the disk. A file system that knows no such thing has done what it
-/// can.
-fn sync(file: &File) -> io::Result<()> {
-    match file.sync_all() {
-        Err(error) if error.raw_os_error().is_some_and(|errno| UNKNOWN.contains(&Errno::from_raw(errno))) => {
-            Ok(())
-        }
-        other => other,
-    }
-}
-
-const UNKNOWN: [Errno; 2] = [Errno::EINVAL, Errno::EOPNOTSUPP];
-
-/// Removes a file. A disk or network that failed once may not the second time, and a file that
-/// stays is worse than that.
-fn remove(path: &Path) -> io::Result<()> {
-    again(|| fs::remove_file(path)).or_else(|error| match error.kind() {
-        ErrorKind::NotFound => Ok(()),
-        _ => fs::remove_file(path),
-    })
-}
-
-/// Does a system call until no signal comes between.
-fn again<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    loop {
-        match call() {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            other => return other,
-        }
+        restored.map_err(Error::io("put back the old", self.path()))
     }
 }
 
 /// Files that are not to stay. They go with it, should a panic come before [`Temporaries::remove`].
-#[derive(Default)]
-struct Temporaries<'a>(Vec<&'a Path>);
+struct Temporaries<'a> {
+    directory: &'a Directory,
+    names: Vec<&'a str>,
+}
 
 impl Temporaries<'_> {
     /// Forgets a file that was renamed.
-    fn forget(&mut self, renamed: &Path) {
-        self.0.retain(|path| *path != renamed);
+    fn forget(&mut self, renamed: &str) {
+        self.names.retain(|name| *name != renamed);
     }
 
     /// Removes all; an old file that was put back has its own name again.
     fn remove(mut self, sink: &mut Sink) {
-        for path in std::mem::take(&mut self.0) {
-            if let Err(error) = remove(path) {
+        for name in std::mem::take(&mut self.names) {
+            if let Err(error) = self.directory.remove(name) {
+                let path = self.directory.path().join(name);
                 sink(Notice::of(Level::Warning, &Error::io("remove", path)(error)));
             }
         }
@@ -345,15 +260,15 @@ impl Temporaries<'_> {
 
 impl Drop for Temporaries<'_> {
     fn drop(&mut self) {
-        for path in &self.0 {
-            let _ = remove(path);
+        for name in &self.names {
+            let _ = self.directory.remove(name);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::mpsc, thread, time::Duration};
+    use std::{fs, os::unix::fs::PermissionsExt, sync::mpsc, thread, time::Duration};
 
     use super::*;
 
@@ -361,6 +276,8 @@ mod tests {
         let names = fs::read_dir(directory).unwrap();
         let mut names: Vec<_> =
             names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        // Some tests look while a lock is held.
+        names.retain(|name| name != ".depmod.lock");
         names.sort();
         names
     }
@@ -370,7 +287,7 @@ mod tests {
     }
 
     fn locked(directory: &Path) -> OutputDirectory {
-        OutputDirectory::lock(directory, &mut |_| ()).unwrap()
+        OutputDirectory::lock(directory, &|| false, &mut |_| ()).unwrap()
     }
 
     #[test]
@@ -402,9 +319,11 @@ mod tests {
             ["modules.alias", "modules.devname", "modules.dep"].map(|name| output.replacement(name));
         // The last one lacks its new content.
         for replacement in &replacements[..2] {
-            fs::write(&replacement.new, "new").unwrap();
+            fs::write(path(&replacement.new), "new").unwrap();
         }
-        let error = output.replace_all(&replacements, &mut Temporaries::default(), &mut |_| ()).unwrap_err();
+        let mut temporaries = Temporaries { directory: &output.directory, names: Vec::new() };
+        let error = output.replace_all(&replacements, &mut temporaries, &mut |_| ()).unwrap_err();
+        drop(temporaries);
         assert!(error.to_string().contains("modules.dep"), "{error}");
         assert_eq!(names(directory.path()), ["modules.alias", "modules.dep"]);
         for name in ["modules.alias", "modules.dep"] {
@@ -429,11 +348,10 @@ mod tests {
     #[test]
     fn without_a_lock_temporary_names_are_those_of_the_process() {
         let directory = tempfile::tempdir().unwrap();
-        let handle = File::open(directory.path()).unwrap();
-        let output = OutputDirectory { path: directory.path().to_owned(), handle, locked: false };
+        let output = OutputDirectory { directory: Directory::open(directory.path()).unwrap(), lock: None };
         let replacement = output.replacement("modules.dep");
         let id = std::process::id();
-        assert_eq!(replacement.new, directory.path().join(format!("modules.dep.{id}.tmp")));
+        assert_eq!(replacement.new, format!("modules.dep.{id}.tmp"));
         output.write(&files(), &|| false, &mut |_| ()).unwrap();
         assert_eq!(names(directory.path()), ["modules.alias", "modules.dep"]);
     }
@@ -478,16 +396,57 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_that_is_never_given_back_does_not_stop_a_run() {
-        let directory = tempfile::tempdir().unwrap();
-        let _other = locked(directory.path());
-        let mut notices = Vec::new();
-        let second =
-            OutputDirectory::lock_within(directory.path(), PAUSE, &mut |notice| notices.push(notice));
-        second.unwrap().write(&files(), &|| false, &mut |_| ()).unwrap();
-        let levels: Vec<Level> = notices.iter().map(|notice| notice.level).collect();
-        assert_eq!(levels, [Level::Notice, Level::Warning]);
-        assert_eq!(names(directory.path()), ["modules.alias", "modules.dep"]);
+    fn a_directory_that_is_replaced_while_its_lock_is_waited_for_is_not_written_to() {
+        let place = tempfile::tempdir().unwrap();
+        let (path, aside) = (place.path().join("m"), place.path().join("aside"));
+        fs::create_dir(&path).unwrap();
+        let first = locked(&path);
+        let second = thread::spawn({
+            let path = path.clone();
+            move || locked(&path).write(&files(), &|| false, &mut |_| ())
+        });
+        thread::sleep(Duration::from_millis(100));
+        fs::rename(&path, &aside).unwrap();
+        fs::create_dir(&path).unwrap();
+        drop(first);
+        second.join().unwrap().unwrap();
+        assert_eq!(names(&aside), [""; 0]);
+        assert_eq!(names(&path), ["modules.alias", "modules.dep"]);
+    }
+
+    #[test]
+    fn what_takes_the_place_of_the_directory_in_the_middle_of_a_run_is_not_written_to() {
+        let place = tempfile::tempdir().unwrap();
+        let (path, aside) = (place.path().join("m"), place.path().join("aside"));
+        let elsewhere = place.path().join("elsewhere");
+        for link in [false, true] {
+            for directory in [&path, &elsewhere] {
+                fs::create_dir(directory).unwrap();
+            }
+            let output = locked(&path);
+            // Asked before each step: at the third one a file has been written.
+            let asked = std::cell::Cell::new(0);
+            let swap = || {
+                if asked.replace(asked.get() + 1) == 2 {
+                    fs::rename(&path, &aside).unwrap();
+                    match link {
+                        true => std::os::unix::fs::symlink(&elsewhere, &path).unwrap(),
+                        false => fs::create_dir(&path).unwrap(),
+                    }
+                }
+                false
+            };
+            let error = output.write(&files(), &swap, &mut |_| ()).unwrap_err().to_string();
+            assert!(error.ends_with("m: another directory has taken its place"), "{error}");
+            drop(output);
+            for directory in [&aside, &elsewhere, &path] {
+                assert_eq!(names(directory), [""; 0], "{}", directory.display());
+            }
+            let _ = fs::remove_file(&path);
+            for directory in [&path, &aside, &elsewhere] {
+                let _ = fs::remove_dir(directory);
+            }
+        }
     }
 
     #[test]

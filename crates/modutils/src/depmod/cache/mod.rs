@@ -69,6 +69,12 @@ impl<'a> CachedFacts<'a> {
         Self { entries, places }
     }
 
+    /// Whether nothing is known.
+    #[cfg(feature = "internals")]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Looks at each file, whether it is what it was.
     pub fn look(&mut self) {
         for entry in &mut self.entries {
@@ -105,7 +111,7 @@ impl<'a> CachedFacts<'a> {
 }
 
 /// The bytes of a cache of what has been read, for [`keep`]; `None` where the existing one holds the
-/// same.
+/// same, and where memory is short.
 pub fn prepare(
     known: &CachedFacts<'_>,
     directory: &Path,
@@ -115,7 +121,7 @@ pub fn prepare(
 ) -> Option<Vec<u8>> {
     let mut stamps = stamps.to_vec();
     without_untrusted_times(files, &mut stamps);
-    (!known.is(files, &stamps)).then(|| to_bytes(directory, files, facts, &stamps))
+    if known.is(files, &stamps) { None } else { to_bytes(directory, files, facts, &stamps) }
 }
 
 /// Keeps a cache that was prepared for the next run, and removes caches that are no longer of use.
@@ -127,12 +133,30 @@ pub fn keep(store: &Store, directory: &Path, prepared: Option<Vec<u8>>) -> Resul
     prepared.map_or(Ok(()), |bytes| store.write(directory, &bytes))
 }
 
+/// Facts as bytes, read and written again; `None` where they are no facts.
+#[cfg(feature = "internals")]
+pub fn recoded(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut again = Vec::new();
+    facts::encode(&facts::decode(bytes)?, &mut again);
+    Some(again)
+}
+
+/// The bytes of a cache about a directory whose entries are these bytes.
+#[cfg(feature = "internals")]
+pub fn with_checksum(directory: &Path, entries: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    push_string(&mut body, env!("CARGO_PKG_VERSION").as_bytes());
+    push_string(&mut body, directory.as_os_str().as_encoded_bytes());
+    body.extend_from_slice(entries);
+    [&MAGIC[..], &crc32fast::hash(&body).to_le_bytes(), &body].concat()
+}
+
 /// File systems whose change times are their own, by this machine's clock, and cannot be set
-/// (`include/uapi/linux/magic.h`): ext2 to 4, XFS, Btrfs, F2FS, bcachefs, ZFS, tmpfs. In an image
+/// (`include/uapi/linux/magic.h`): ext2 to 4, XFS, Btrfs, F2FS, bcachefs, ZFS. In an image
 /// made elsewhere (squashfs, erofs, also below an overlay) two builds may have the same times; a
-/// server has its own clock; FAT keeps no change time.
-const WITH_CHANGE_TIMES: [u32; 7] =
-    [0xef53, 0x5846_5342, 0x9123_683e, 0xf2f5_2010, 0xca45_1a4e, 0x2fc1_2fc1, 0x0102_1994];
+/// server has its own clock; FAT keeps no change time. tmpfs keeps one, and does not set it when a file
+/// is written to through a shared mapping.
+const WITH_CHANGE_TIMES: [u32; 6] = [0xef53, 0x5846_5342, 0x9123_683e, 0xf2f5_2010, 0xca45_1a4e, 0x2fc1_2fc1];
 
 /// Takes the stamp from files on other file systems.
 fn without_untrusted_times(files: &[TreeFile], stamps: &mut [Option<Stamp>]) {
@@ -149,12 +173,18 @@ fn without_untrusted_times(files: &[TreeFile], stamps: &mut [Option<Stamp>]) {
     }
 }
 
-fn to_bytes(directory: &Path, files: &[TreeFile], facts: &[Facts<'_>], stamps: &[Option<Stamp>]) -> Vec<u8> {
+fn to_bytes(
+    directory: &Path,
+    files: &[TreeFile],
+    facts: &[Facts<'_>],
+    stamps: &[Option<Stamp>],
+) -> Option<Vec<u8>> {
     // Memory that doubles would be moved again and again.
     let sizes = files.iter().zip(facts).map(|(file, facts)| {
         file.path.as_os_str().len().saturating_add(facts::len(facts)).saturating_add(ENTRY)
     });
-    let mut bytes = Vec::with_capacity(sizes.fold(ENTRY, usize::saturating_add));
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(sizes.fold(ENTRY, usize::saturating_add)).ok()?;
     bytes.extend_from_slice(&MAGIC);
     bytes.extend_from_slice(&[0; CHECKSUM]);
     push_string(&mut bytes, env!("CARGO_PKG_VERSION").as_bytes());
@@ -170,7 +200,7 @@ fn to_bytes(directory: &Path, files: &[TreeFile], facts: &[Facts<'_>], stamps: &
     if let Some(place) = bytes.get_mut(MAGIC.len()..MAGIC.len() + CHECKSUM) {
         place.copy_from_slice(&checksum.to_le_bytes());
     }
-    bytes
+    Some(bytes)
 }
 
 fn parse<'a>(bytes: &'a [u8], directory: &Path) -> Option<Vec<Entry<'a>>> {
@@ -245,7 +275,7 @@ mod tests {
     #[test]
     fn what_is_kept_is_known_as_it_was() {
         let (directory, files, facts, stamps) = tree();
-        let bytes = to_bytes(directory.path(), &files, &facts, &stamps);
+        let bytes = to_bytes(directory.path(), &files, &facts, &stamps).unwrap();
         let mut known = known(&bytes, directory.path());
         assert_eq!(known.facts(&files[0]).unwrap(), (&facts[0], stamps[0].unwrap()));
         assert!(!known.has_changed(&files[0]) && known.is(&files, &stamps));
@@ -260,7 +290,7 @@ mod tests {
     #[test]
     fn a_module_without_a_stamp_is_not_kept() {
         let (directory, files, facts, _) = tree();
-        let bytes = to_bytes(directory.path(), &files, &facts, &[None]);
+        let bytes = to_bytes(directory.path(), &files, &facts, &[None]).unwrap();
         let known = known(&bytes, directory.path());
         assert!(known.facts(&files[0]).is_none() && !known.has_changed(&files[0]));
     }
@@ -268,7 +298,7 @@ mod tests {
     #[test]
     fn another_directory_or_version_and_any_damage_is_not_trusted() {
         let (directory, files, facts, stamps) = tree();
-        let bytes = to_bytes(directory.path(), &files, &facts, &stamps);
+        let bytes = to_bytes(directory.path(), &files, &facts, &stamps).unwrap();
         assert!(CachedFacts::parse(&bytes, Path::new("/elsewhere")).entries.is_empty());
         for place in 0..bytes.len() {
             let mut damaged = bytes.clone();
@@ -282,7 +312,7 @@ mod tests {
         #[test]
         fn any_bytes_with_a_right_checksum_are_read_or_refused(body: Vec<u8>, cut in 0..200_usize) {
             let (directory, files, facts, stamps) = tree();
-            let sound = to_bytes(directory.path(), &files, &facts, &stamps);
+            let sound = to_bytes(directory.path(), &files, &facts, &stamps).unwrap();
             for body in [&body[..], &[&sound[20..sound.len() - cut.min(sound.len() - 20)], &body].concat()] {
                 let checksum = crc32fast::hash(body).to_le_bytes();
                 let bytes = [&MAGIC[..], &checksum, body].concat();

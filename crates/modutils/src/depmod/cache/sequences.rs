@@ -69,11 +69,12 @@ impl Tree {
         known.look();
         self.reused += files.iter().filter(|file| known.facts(file).is_some()).count();
         let two = NonZeroUsize::new(2).unwrap();
-        let read =
-            |known: &_| depmod::read_facts(files, known, two, &|| (), &mut Omissions::default(), &mut |_| ());
+        let read = |known: &_| {
+            depmod::read_facts(files, known, two, &|| true, &mut Omissions::default(), &mut |_| ())
+        };
         let (with, stamps) = read(&known);
         let (without, _) = read(&CachedFacts::default());
-        self.cache = to_bytes(self.directory.path(), files, &with, &stamps);
+        self.cache = to_bytes(self.directory.path(), files, &with, &stamps).unwrap();
         assert_eq!(with, without, "{}", when());
     }
 

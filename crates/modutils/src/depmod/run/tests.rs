@@ -273,7 +273,7 @@ fn an_observer_sees_the_stages_in_their_order() {
     let directory = tree();
     let recorder = Recorder::default();
     run(&directory).report_needs(true).execute(&recorder).unwrap();
-    let expected = ["reading 2", "read 2", "user.ko needs service of provider.ko", "before", "after"];
+    let expected = ["before", "reading 2", "read 2", "user.ko needs service of provider.ko", "after"];
     assert_eq!(recorder.events.into_inner().unwrap(), expected);
 }
 
@@ -283,7 +283,8 @@ fn a_run_that_is_interrupted_leaves_the_old_files() {
     run(&directory).execute(&()).unwrap();
     write(&directory, "new.ko", &ModuleBuilder::new("new").modinfo("license", "GPL").build());
     let before = (names(&directory), dep(&directory));
-    for interrupt_at in [0, 11, 22] {
+    // While it waits for the lock, reads modules and writes.
+    for interrupt_at in [0, 1, 3, 4, 11, 22, 26] {
         let recorder = Recorder { interrupt_at: Some(interrupt_at), ..Recorder::default() };
         let failure = run(&directory).execute(&recorder).unwrap_err();
         assert!(matches!(failure, Failure::Output(_)), "{failure}");

@@ -1,0 +1,255 @@
+//! One depmod at a time writes into a directory.
+//!
+//! The lock is flock(2) on a file in the directory that only whoever may write there can make, and that nobody else can
+//! open: whoever can only read the directory cannot keep depmod from it. The file goes when the lock is released, and
+//! the next run takes one that was left by a run that was killed.
+
+use std::{
+    fs::{File, TryLockError},
+    io::{self, ErrorKind, Read, Write},
+    os::unix::fs::MetadataExt,
+    thread,
+    time::{Duration, Instant},
+};
+
+use nix::fcntl::OFlag;
+
+use super::directory::{Directory, again};
+use crate::{Level, Notice, Sink};
+
+/// The file that is locked.
+const NAME: &str = ".depmod.lock";
+
+/// How long one run of depmod is waited for that has the lock. None takes so long, but one may hang.
+pub(super) const PATIENCE: Duration = Duration::from_secs(120);
+/// The time between two attempts.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// A lock on a directory, released when it is dropped.
+#[derive(Debug)]
+pub(super) struct Lock {
+    directory: Directory,
+    /// The lock ends when it is closed.
+    file: File,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Those that wait see that what they have locked has no name any more.
+        let _ = self.directory.remove(NAME);
+    }
+}
+
+/// Who has the lock: what the file holds, and which file it is.
+type Holder = (u64, i64, i64, Vec<u8>);
+
+/// Waits until no other run has the directory; as long as runs come and go, and for one of them no longer than
+/// `patience`. `None` without a lock: some file systems have none, some directories cannot be written to, and somebody
+/// may keep it for ever.
+///
+/// # Errors
+/// Where the wait is interrupted.
+pub(super) fn lock(
+    directory: &Directory,
+    patience: Duration,
+    is_interrupted: &dyn Fn() -> bool,
+    sink: &mut Sink,
+) -> io::Result<Option<Lock>> {
+    let (mut since, mut holder, mut reported) = (Instant::now(), None, false);
+    loop {
+        if is_interrupted() {
+            return Err(ErrorKind::Interrupted.into());
+        }
+        match attempt(directory) {
+            Ok(Attempt::Locked(lock)) => return Ok(Some(lock)),
+            Ok(Attempt::Gone) => continue,
+            Ok(Attempt::Held(now)) => {
+                if holder.as_ref() != Some(&now) {
+                    (since, holder) = (Instant::now(), Some(now));
+                }
+            }
+            Err(_) => return Ok(None),
+        }
+        let path = directory.path().display();
+        if since.elapsed() >= patience {
+            sink(Notice::warning(format!("{path}: still locked by another, going on")));
+            return Ok(None);
+        }
+        if !reported {
+            sink(Notice::new(Level::Notice, format!("{path}: locked by another depmod, waiting")));
+            reported = true;
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+enum Attempt {
+    /// We have the lock.
+    Locked(Lock),
+    /// The file was removed meanwhile, by the run that had the lock.
+    Gone,
+    /// Another run has it.
+    Held(Holder),
+}
+
+fn attempt(directory: &Directory) -> io::Result<Attempt> {
+    let own = directory.try_clone()?;
+    // Without O_NONBLOCK, a pipe in its place would be waited for.
+    let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_NONBLOCK;
+    let mut file = directory.open_file(NAME, flags, 0o600)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return holder(directory, file),
+        Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Interrupted => {
+            return Ok(Attempt::Gone);
+        }
+        Err(TryLockError::Error(error)) => {
+            // No lock is to be had here, so nobody has one.
+            directory.remove(NAME)?;
+            return Err(error);
+        }
+    }
+    let named = is_named(directory, &file);
+    if let Ok(false) = named {
+        return Ok(Attempt::Gone);
+    }
+    // Whoever waits sees by this that it is another's turn. That it could not be written harms nobody.
+    let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
+    // From here on the file is removed, whatever happens.
+    let lock = Lock { directory: own, file };
+    named?;
+    if is_anybodys(&lock.file)? { Ok(Attempt::Gone) } else { Ok(Attempt::Locked(lock)) }
+}
+
+/// Whether others could open the file: it was not made here.
+fn is_anybodys(file: &File) -> io::Result<bool> {
+    Ok(again(|| file.metadata())?.mode() & 0o077 != 0)
+}
+
+/// Whether the file still has its name.
+fn is_named(directory: &Directory, file: &File) -> io::Result<bool> {
+    let metadata = again(|| file.metadata())?;
+    match directory.look_at(NAME) {
+        Ok(there) => Ok((there.dev(), there.ino()) == (metadata.dev(), metadata.ino())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn holder(directory: &Directory, file: File) -> io::Result<Attempt> {
+    if is_anybodys(&file)? {
+        directory.remove(NAME)?;
+        return Ok(Attempt::Gone);
+    }
+    let metadata = again(|| file.metadata())?;
+    let mut bytes = Vec::new();
+    file.take(32).read_to_end(&mut bytes)?;
+    Ok(Attempt::Held((metadata.ino(), metadata.mtime(), metadata.mtime_nsec(), bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt, sync::mpsc};
+
+    use super::*;
+
+    fn open(directory: &tempfile::TempDir) -> Directory {
+        Directory::open(directory.path()).unwrap()
+    }
+
+    fn within(patience: Duration, directory: &Directory) -> Option<Lock> {
+        lock(directory, patience, &|| false, &mut |_| ()).unwrap()
+    }
+
+    fn taken(directory: &Directory) -> Lock {
+        within(PATIENCE, directory).unwrap()
+    }
+
+    fn is_empty(directory: &tempfile::TempDir) -> bool {
+        fs::read_dir(directory).unwrap().next().is_none()
+    }
+
+    #[test]
+    fn the_lock_leaves_no_file_and_nobody_else_can_open_it() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = open(&place);
+        let lock = taken(&directory);
+        let metadata = fs::metadata(place.path().join(NAME)).unwrap();
+        assert_eq!(metadata.permissions().mode() & 0o7777, 0o600);
+        drop(lock);
+        assert!(is_empty(&place));
+    }
+
+    #[test]
+    fn what_a_killed_run_left_is_taken_and_what_others_could_open_is_replaced() {
+        let place = tempfile::tempdir().unwrap();
+        let (directory, path) = (open(&place), place.path().join(NAME));
+        for mode in [0o600, 0o644] {
+            fs::write(&path, "1").unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            // Only a file that others can open may be locked by them.
+            let other = File::open(&path).unwrap();
+            if mode == 0o644 {
+                other.lock_shared().unwrap();
+            }
+            drop(taken(&directory));
+            assert!(is_empty(&place));
+        }
+    }
+
+    #[test]
+    fn a_reader_of_the_directory_locks_nobody_out() {
+        let place = tempfile::tempdir().unwrap();
+        let reader = File::open(place.path()).unwrap();
+        reader.lock().unwrap();
+        assert!(within(Duration::ZERO, &open(&place)).is_some());
+    }
+
+    #[test]
+    fn a_lock_that_is_never_released_does_not_stop_a_run() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = open(&place);
+        let _other = taken(&directory);
+        let mut levels = Vec::new();
+        let waited = lock(&directory, PAUSE, &|| false, &mut |notice| levels.push(notice.level));
+        assert!(waited.unwrap().is_none());
+        assert_eq!(levels, [Level::Notice, Level::Warning]);
+        let interrupted = lock(&directory, PATIENCE, &|| true, &mut |_| ());
+        assert_eq!(interrupted.unwrap_err().kind(), ErrorKind::Interrupted);
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_written_to_has_no_lock() {
+        let place = tempfile::tempdir().unwrap();
+        // A directory in the place of the file is what root cannot open for writing either.
+        fs::create_dir(place.path().join(NAME)).unwrap();
+        assert!(within(PATIENCE, &open(&place)).is_none());
+    }
+
+    /// The patience is for one run: many that come and go are waited for.
+    #[test]
+    fn runs_that_take_turns_are_waited_for_and_all_have_theirs() {
+        let place = tempfile::tempdir().unwrap();
+        let (sender, receiver) = mpsc::channel();
+        thread::scope(|scope| {
+            for number in 0..50 {
+                let (sender, directory) = (sender.clone(), open(&place));
+                scope.spawn(move || {
+                    let lock = within(Duration::from_millis(400), &directory);
+                    // Exclusive: the file beside is there for nobody else.
+                    let own =
+                        directory.open_file("own", OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_RDWR, 0o600);
+                    thread::sleep(Duration::from_millis(15));
+                    let alone = own.is_ok() && directory.remove("own").is_ok();
+                    sender.send((number, lock.is_some(), alone)).unwrap();
+                    drop(lock);
+                });
+            }
+        });
+        drop(sender);
+        let mut all: Vec<_> = receiver.iter().collect();
+        all.sort_unstable();
+        assert!(all.len() == 50 && all.iter().all(|&(_, locked, alone)| locked && alone), "{all:?}");
+        assert!(is_empty(&place));
+    }
+}
