@@ -3,7 +3,11 @@
 mod document;
 mod observer;
 
-use std::{num::NonZeroUsize, path::PathBuf, process::ExitCode};
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{ArgAction, ArgMatches, Command};
 use modutils::{
@@ -100,7 +104,11 @@ fn options(matches: &ArgMatches, report: &mut Report) -> Result<Options, Status>
     if let Some(directory) = cli::value_of(matches, "moduledir") {
         root = root.with_module_directory(directory);
     }
-    let output = cli::value_of(matches, "outdir").map_or(base, PathBuf::from);
+    let output = cli::value_of(matches, "outdir").map_or_else(|| base.clone(), PathBuf::from);
+    warn_of_link(&base, &root.modules(&release), report);
+    if output != base {
+        warn_of_link(&output, &root.modules_below(&output, &release), report);
+    }
     let quick = matches.get_flag("quick");
     let config_paths = cli::values_of(matches, "config");
 
@@ -158,6 +166,16 @@ fn make_indexes(options: &Options, report: &mut Report) -> Status {
 fn print_failure(report: &mut Report, failure: &Failure) -> Status {
     failure.notices().iter().for_each(|notice| report.notice(notice));
     Status::Failure
+}
+
+/// Warns if a link leads from below a base directory to a module directory elsewhere: what is meant to be about an image
+/// is about the system that makes it, or about another image.
+fn warn_of_link(base: &Path, directory: &Path, report: &mut Report) {
+    let (Ok(real_base), Ok(real)) = (base.canonicalize(), directory.canonicalize()) else { return };
+    if !real.starts_with(&real_base) {
+        let (directory, real, base) = (directory.display(), real.display(), base.display());
+        report.warning(format!("{directory} is {real}: a link leads out of {base}"));
+    }
 }
 
 /// `VERSION` and the files after it. Without arguments, the running kernel and no files, which means all.
