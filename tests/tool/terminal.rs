@@ -1,6 +1,9 @@
 //! Output that only a terminal gets.
 
-use modutils_tests::little_kernel;
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
+
+use modutils_tests::{add_ordered, little_kernel, module};
 use testkit::{LoadedModule, Side, TestRoot};
 
 fn indexed() -> TestRoot {
@@ -58,4 +61,74 @@ fn short_tasks_show_no_progress_on_a_terminal() {
     assert_eq!(shown(&root, "depmod", &[], &[("TERM", "xterm")]), "");
     let check = ["check", "--all", "--verbose"];
     assert_eq!(shown(&root, "kmod", &check, &[("TERM", "xterm")]), root.ours("kmod", &check).out());
+}
+
+/// A title for the window, a cleared screen, and text that pretends to be another line.
+const FORGED: &[u8] = b"a\x1b]0;title\x07b\x1b[2J\rc\xc2\x9b1m";
+const SHOWN: &str = "a\\x1b]0;title\\x07b\\x1b[2J\\rc\\u{9b}1m";
+
+fn forged() -> TestRoot {
+    let root = little_kernel();
+    add_ordered(&root, "kernel/forged.ko", &module("forged").modinfo("author", FORGED).alias(FORGED));
+    root
+}
+
+#[test]
+fn control_characters_of_a_module_are_shown_on_a_terminal_and_passed_through_a_pipe() {
+    let root = forged();
+    root.ours("depmod", &[]).succeeds();
+    let args = ["-F", "author", "forged"];
+    assert_eq!(root.ours("modinfo", &args).succeeds().stdout, [FORGED, b"\n"].concat());
+    assert_eq!(shown(&root, "modinfo", &args, &[]), format!("{SHOWN}\n"));
+    assert!(
+        shown(&root, "modinfo", &["forged"], &[("TERM", "xterm")])
+            .contains(&format!("author:         {SHOWN}\n"))
+    );
+    root.write(
+        "etc/modprobe.d/f.conf",
+        [b"options forged ", FORGED, b"\nsoftdep top pre: x\x1b[2J\n"].concat(),
+    );
+    assert!(shown(&root, "modprobe", &["-c"], &[]).contains(&format!("options forged {SHOWN}\n")));
+    assert!(root.ours("modprobe", &["-c"]).stdout.windows(FORGED.len()).any(|bytes| bytes == FORGED));
+    // Our own commands have colours, and no other escape sequence.
+    for args in
+        [&["graph", "top"][..], &["params", "forged"], &["blocked", "forged"], &["graph", "--format=dot"]]
+    {
+        let shown = shown(&root, "kmod", args, &[("TERM", "xterm")]);
+        let sequences = shown.split('\x1b').skip(1);
+        assert!(
+            sequences.into_iter().all(|after| after.starts_with('[') && after[1..4].contains('m')),
+            "{shown:?}"
+        );
+        assert!(!shown.contains(['\x07', '\r']), "{shown:?}");
+    }
+}
+
+#[test]
+fn control_characters_are_shown_in_messages_whoever_reads_them() {
+    let root = forged();
+    let messages = root.ours("depmod", &[]).succeeds().err();
+    assert!(
+        messages.contains("a\\x1b]0;title\\x07b\\x1b[2J\\rc") && !messages.contains('\x1b'),
+        "{messages:?}"
+    );
+    let run = root.ours("modprobe", &["un\x1b[2Jknown"]).fails();
+    assert!(run.err().contains("Module un\\x1b[2Jknown not found") && !run.err().contains('\x1b'), "{run:?}");
+}
+
+#[test]
+fn a_message_is_one_line_of_the_log() {
+    let root = forged();
+    root.ours("depmod", &[]);
+    root.create_dir("dev");
+    let log = UnixDatagram::bind(root.path().join("dev/log")).expect("a socket");
+    log.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+    root.ours("modprobe", &["-s", "un\nknown\x1b[2J"]).fails();
+    let mut bytes = [0; 4096];
+    let len = log.recv(&mut bytes).expect("a message");
+    let text = String::from_utf8_lossy(&bytes[..len]).trim_end_matches(['\n', '\0']).to_owned();
+    assert!(text.contains("Module un\\nknown\\x1b[2J not found"), "{text:?}");
+    assert!(!text.contains(char::is_control), "{text:?}");
+    log.set_nonblocking(true).expect("a socket");
+    assert!(log.recv(&mut bytes).is_err(), "a second message");
 }

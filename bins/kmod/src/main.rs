@@ -24,6 +24,7 @@ mod startup;
 mod status;
 mod style;
 mod version;
+mod visible;
 
 use std::{ffi::OsString, path::Path, process::ExitCode};
 

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::{CStr, OsStr},
-    io::{self, BufWriter, Write},
+    io::{self, BufWriter, IsTerminal, Write},
     os::unix::ffi::OsStrExt,
     process::ExitCode,
     sync::mpsc,
@@ -11,7 +11,12 @@ use std::{
 use bstr::BString;
 use modutils::{Context, ContextBuilder, Level, Notice};
 
-use crate::{startup, status::Status, style::Style};
+use crate::{
+    startup,
+    status::Status,
+    style::Style,
+    visible::{visible, visible_line},
+};
 
 /// A tool's standard output and messages.
 ///
@@ -24,6 +29,8 @@ pub struct Report {
     to_syslog: bool,
     output: BufWriter<io::Stdout>,
     output_style: Style,
+    /// Whether control characters of what is printed would be obeyed.
+    is_terminal: bool,
     output_failure: Option<io::Error>,
 }
 
@@ -33,7 +40,9 @@ impl Report {
         let output = BufWriter::with_capacity(16 * 1024, io::stdout());
         let threshold = Some(threshold);
         let (to_syslog, output_style) = (false, Style::of(&io::stdout()));
-        let mut report = Self { tool, threshold, to_syslog, output, output_style, output_failure: None };
+        let is_terminal = io::stdout().is_terminal();
+        let mut report =
+            Self { tool, threshold, to_syslog, output, output_style, is_terminal, output_failure: None };
         if startup::stderr_was_closed() {
             report.use_syslog();
         }
@@ -60,10 +69,11 @@ impl Report {
         self.to_syslog = true;
     }
 
-    /// Writes to standard output.
+    /// Writes to standard output: byte for byte, unless it is a terminal.
     pub fn print(&mut self, bytes: impl AsRef<[u8]>) {
-        if self.output_failure.is_none() {
-            self.output_failure = self.output.write_all(bytes.as_ref()).err();
+        match self.is_terminal {
+            true => self.write(&visible(bytes.as_ref())),
+            false => self.write(bytes.as_ref()),
         }
     }
 
@@ -71,6 +81,21 @@ impl Report {
     pub fn print_line(&mut self, line: impl AsRef<[u8]>) {
         self.print(line);
         self.print("\n");
+    }
+
+    /// Writes a line with text in [`Report::output_style`] to standard output.
+    pub fn print_styled_line(&mut self, line: impl AsRef<[u8]>) {
+        match self.is_terminal {
+            true => self.write(&self.output_style.visible(line.as_ref())),
+            false => self.write(line.as_ref()),
+        }
+        self.write(b"\n");
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        if self.output_failure.is_none() {
+            self.output_failure = self.output.write_all(bytes).err();
+        }
     }
 
     /// Flushes standard output, before another process writes there.
@@ -97,8 +122,8 @@ impl Report {
             if self.to_syslog {
                 self.log(notice);
             } else {
-                let message = with_style(Style::of(&io::stderr()), &notice.message);
-                self.usage(
+                let message = with_style(Style::of(&io::stderr()), &visible(&notice.message));
+                write_error(
                     &[self.tool.to_bytes(), b": ", level_name(notice.level), b": ", &message].concat(),
                 );
             }
@@ -137,8 +162,7 @@ impl Report {
 
     /// Prints a line on standard error without tool or level, like getopt's messages. It never goes to syslog.
     pub fn usage(&mut self, line: &[u8]) {
-        // A failure to write to standard error cannot be reported anywhere.
-        let _ = io::stderr().write_all(&[line, b"\n"].concat());
+        write_error(&visible(line));
     }
 
     /// Ends the tool with this status or exit code, or with a failure if standard output could not be written.
@@ -166,9 +190,15 @@ impl Report {
         };
         // A failure to reach syslog cannot be reported anywhere.
         let _ = openlog(Some(self.tool), LogFlags::empty(), Facility::LOG_DAEMON);
-        let text = [level_name(notice.level), b": ", &notice.message].concat();
+        // A newline would look like another message in the log.
+        let text = [level_name(notice.level), b": ", &visible_line(&notice.message)].concat();
         let _ = syslog(Priority::new(severity, Facility::LOG_DAEMON), OsStr::from_bytes(&text));
     }
+}
+
+fn write_error(line: &[u8]) {
+    // A failure to write to standard error cannot be reported anywhere.
+    let _ = io::stderr().write_all(&[line, b"\n"].concat());
 }
 
 /// A message with the indented lines, which give the cause, in another colour.

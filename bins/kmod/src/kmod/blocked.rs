@@ -97,7 +97,7 @@ fn print_modules_disabled(context: &Context, report: &mut Report) {
     if blocked::everything_is_blocked(context) {
         let style = report.output_style();
         let line = "Every module: kernel.modules_disabled is 1, until the next boot.";
-        report.print_line(style.block(line.as_bytes()));
+        report.print_styled_line(style.block(line.as_bytes()));
     }
 }
 
@@ -156,29 +156,38 @@ fn show_module(
 
 fn print_module(module: &ModuleName, blocks: &[Block], ways: &Ways, report: &mut Report) {
     let style = report.output_style();
-    report.print_line(style.heading(module.as_bytes()));
+    report.print_styled_line(style.heading(module.as_bytes()));
     if blocks.is_empty() {
-        report.print_line("  Nothing blocks it.");
+        report.print_styled_line("  Nothing blocks it.");
     }
     for block in blocks {
         report.print("  ");
         print_block(block, report);
     }
     if !ways.by_name() {
-        report.print_line("  Nothing loads it but insmod, where the kernel itself does not refuse it.");
+        report
+            .print_styled_line("  Nothing loads it but insmod, where the kernel itself does not refuse it.");
         return;
     }
-    report.print_line(if blocks.is_empty() { "  It is loaded" } else { "  It is loaded all the same" });
-    report.print_line([b"    by name: modprobe ", module.as_bytes()].concat());
+    report.print_styled_line(if blocks.is_empty() {
+        "  It is loaded"
+    } else {
+        "  It is loaded all the same"
+    });
+    report.print_styled_line([b"    by name: modprobe ", module.as_bytes()].concat());
     let aliases: Vec<&[u8]> = ways.aliases().iter().map(|alias| alias.as_slice()).collect();
     print_names(b"by an alias: ", &aliases, report);
     let dependents: Vec<&[u8]> = ways.dependents().iter().map(ModuleName::as_bytes).collect();
     print_names(b"with what needs it: ", &dependents, report);
     for line in ways.softdeps() {
-        report.print_line(format!("    with {}, a soft dependency: {}", line.subject(), line.origin()));
+        report.print_styled_line(format!(
+            "    with {}, a soft dependency: {}",
+            line.subject(),
+            line.origin()
+        ));
     }
     for line in ways.commands() {
-        report.print_line(format!("    by the command of {}: {}", line.subject(), line.origin()));
+        report.print_styled_line(format!("    by the command of {}: {}", line.subject(), line.origin()));
     }
 }
 
@@ -189,7 +198,7 @@ fn print_names(title: &[u8], names: &[&[u8]], report: &mut Report) {
     let shown = names.get(..MAX_SHOWN).unwrap_or(names);
     let more = names.len() - shown.len();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    report.print_line([b"    ", title, shown.join(&b", "[..]).as_slice(), more.as_bytes()].concat());
+    report.print_styled_line([b"    ", title, shown.join(&b", "[..]).as_slice(), more.as_bytes()].concat());
 }
 
 /// Prints a block on a line.
@@ -198,7 +207,7 @@ fn print_block(block: &Block, report: &mut Report) {
     let subject = style.block(block.subject());
     let origin = style.aside(format!("  {}", block.origin()).as_bytes());
     let unknown: &[u8] = if block.matches() { b"" } else { b"; no module of this kernel is called so" };
-    report.print_line([subject.as_slice(), b" ", &block.text(), unknown, &origin].concat());
+    report.print_styled_line([subject.as_slice(), b" ", &block.text(), unknown, &origin].concat());
 }
 
 fn blocked_item<'a>(

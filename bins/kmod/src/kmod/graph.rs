@@ -284,6 +284,6 @@ impl<'a> Tree<'a> {
         let style = self.report.output_style();
         let aside = style.aside(format!("{mark}{kind}{again}").as_bytes());
         let lines = style.aside(before.as_bytes());
-        self.report.print_line([lines.as_slice(), name.as_bytes(), &aside].concat());
+        self.report.print_styled_line([lines.as_slice(), name.as_bytes(), &aside].concat());
     }
 }

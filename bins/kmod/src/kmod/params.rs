@@ -192,9 +192,9 @@ fn parameter_item<'a>(
 fn print_module(item: &ModuleParametersItem, report: &mut Report) {
     let state = if item.loaded { "loaded" } else { "not loaded" };
     let style = report.output_style();
-    report.print_line(style.heading(&[item.name.0, b" (", state.as_bytes(), b")"].concat()));
+    report.print_styled_line(style.heading(&[item.name.0, b" (", state.as_bytes(), b")"].concat()));
     if item.parameters.is_empty() {
-        report.print_line("  no parameters");
+        report.print_styled_line("  no parameters");
     }
     for parameter in &item.parameters {
         let mut line = BString::from([b"  ", style.name(parameter.name.0).as_slice()].concat());
@@ -210,9 +210,9 @@ fn print_module(item: &ModuleParametersItem, report: &mut Report) {
         if let Some(cause) = &parameter.unreadable {
             line.extend([b", unreadable: ", cause.as_bytes()].concat());
         }
-        report.print_line(&line);
+        report.print_styled_line(&line);
         for line in parameter.description.iter().flat_map(|Text(text)| text.lines()) {
-            report.print_line([b"      ", line].concat());
+            report.print_styled_line([b"      ", line].concat());
         }
     }
 }
