@@ -1,12 +1,22 @@
-//! `cargo xtask faults` runs this: it prints tables of the tools' behaviour when their system calls fail.
+//! `cargo xtask faults` runs this: it prints tables of the tools' behaviour when their system calls fail, and when memory
+//! is short.
 
+use std::process::ExitCode;
 use std::time::Instant;
 
-use modutils_tests::faults::{Extent, FAULTS, FaultSubject, Trial, depmod::Depmod, load::Load, sweep, table};
-use testkit::Side;
+use modutils_tests::faults::{
+    Extent, FAULTS, FaultSubject, Trial, depmod::Depmod, load::Load, memory, sweep, table,
+};
+use testkit::{Compression, Side};
 
-fn main() {
+/// The limits of each ladder.
+const STEPS: u32 = 28;
+
+fn main() -> ExitCode {
     let reference = std::env::args().any(|argument| argument == "--reference");
+    if std::env::args().any(|argument| argument == "--memory") {
+        return climb();
+    }
     let side = if reference { Side::Kmod34 } else { Side::Ours };
     println!("{}\n", table::LEGEND);
     show("depmod", &Depmod::new(side));
@@ -15,6 +25,33 @@ fn main() {
         trials.extend(show(name, &world));
     }
     println!("all tools that load, remove or show\n{}\n{}", table::table(&trials), table::summary(&trials));
+    if reference { ExitCode::SUCCESS } else { climb() }
+}
+
+/// Prints the ladders of address space; a failure where a run under one of the limits did wrong.
+fn climb() -> ExitCode {
+    println!(
+        "address space: + as without a limit   - refused   . ended by a signal, or not started   X wrong"
+    );
+    let mut wrong = Vec::new();
+    for compression in Compression::ALL {
+        for cached in [false, true] {
+            let start = Instant::now();
+            let world = memory::MemoryWorld::new(compression, cached);
+            println!("{compression:?}, {} cache", if cached { "with a" } else { "without a" });
+            // Only depmod has a cache.
+            let commands = if cached { &memory::COMMANDS[..1] } else { &memory::COMMANDS[..] };
+            for command in commands {
+                let steps = world.ladder(command, STEPS);
+                println!("{}", memory::line(command, &steps));
+                wrong.extend(steps.into_iter().filter_map(|step| Some((step.limit, step.defect?))));
+            }
+            println!("{:.1} s", start.elapsed().as_secs_f64());
+        }
+    }
+    wrong.iter().for_each(|(limit, defect)| println!("{limit} KiB: {defect}"));
+    println!("{} wrong", wrong.len());
+    if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Prints a subject's table, and each trial with a defect.

@@ -6,6 +6,7 @@
 
 pub mod depmod;
 pub mod load;
+pub mod memory;
 pub mod table;
 
 use std::collections::BTreeMap;

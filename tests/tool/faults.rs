@@ -2,9 +2,10 @@
 //! calls of each name get each fault, all of them with `MODUTILS_FULL=1`.
 
 use modutils_tests::faults::{
-    Extent, FAULTS, FaultSubject, StateAfter, Trial, depmod::Depmod, load::Load, sweep, sweep_of, table,
+    Extent, FAULTS, FaultSubject, StateAfter, Trial, depmod::Depmod, load::Load, memory, sweep, sweep_of,
+    table,
 };
-use testkit::{Errno, FaultEffect, Side, Signal, Start};
+use testkit::{Compression, Errno, FaultEffect, Side, Signal, Start};
 
 fn extent(few: usize) -> Extent {
     if std::env::var_os("MODUTILS_FULL").is_some() { Extent::Whole } else { Extent::Spread(few) }
@@ -42,6 +43,24 @@ fn load_and_remove_report_correctly_whatever_call_fails() {
         let trials = sweep(&world as &dyn FaultSubject, &FAULTS, extent(2));
         println!("{name}: {}", table::summary(&trials));
         assert_no_defects(&trials);
+    }
+}
+
+/// Old indexes or complete new ones, right answers or none: `cargo xtask faults` has more limits for more commands.
+#[test]
+fn a_lack_of_memory_is_never_taken_for_anything_else() {
+    for compression in [Compression::Gzip, Compression::Xz, Compression::Zstd] {
+        let world = memory::MemoryWorld::new(compression, false);
+        for command in &memory::COMMANDS[..2] {
+            let steps = world.ladder(command, 7);
+            let defects: Vec<_> = steps.iter().filter(|step| step.defect.is_some()).collect();
+            assert!(defects.is_empty(), "{}\n{defects:#?}", memory::line(command, &steps));
+            assert!(
+                steps.iter().any(|step| step.end != memory::End::Done),
+                "{}",
+                memory::line(command, &steps)
+            );
+        }
     }
 }
 

@@ -12,13 +12,16 @@ pub(crate) struct Options {
     /// Test the packaged kmod 34.2 instead of our tools
     #[arg(long)]
     reference: bool,
+    /// Only the ladders of address space
+    #[arg(long, conflicts_with = "reference")]
+    memory: bool,
 }
 
 /// Makes each system call of depmod, insmod, modprobe and rmmod in turn fail, transfer less than asked, or end the
-/// process, and prints the state afterwards.
+/// process, and prints the state afterwards; then runs the tools under one limit of address space after the other.
 ///
 /// # Errors
-/// When the reference is unavailable or the binary cannot be built.
+/// When the reference is unavailable, the binary cannot be built, or a tool did wrong for lack of memory.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let cache = Cache::open()?;
     // Both run with the reference's C library and shell.
@@ -27,6 +30,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     command
         .args(["run", "--quiet", "--package", "modutils-tests", "--bin", "faults", "--"])
         .args(options.reference.then_some("--reference"))
+        .args(options.memory.then_some("--memory"))
         .env("MODUTILS_CACHE", cache.root())
         .env("MODUTILS_KMOD", binary::build_static()?);
     process::run(&mut command)
