@@ -23,18 +23,41 @@ pub(crate) struct Options {
     /// Have the packaged kmod read the same files, and show what it does
     #[arg(long)]
     reference: bool,
+    /// Only the table of what inputs cost that are made to cost much
+    #[arg(long, conflicts_with_all = ["seed", "only"])]
+    cost: bool,
 }
 
-/// Runs the static binary on damaged files and prints a table of what it did.
+/// Runs the static binary on damaged files and prints a table of what it did, then on inputs that are made to cost much.
 ///
 /// # Errors
-/// When it did something wrong: the message names each case and how to repeat it.
+/// When it did something wrong: the message names each case and how to repeat it; or when an input cost too much.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let cache = Cache::open()?;
-    for name in trees::names() {
-        trees::provide(&cache, name)?;
-    }
     reference::provide(&cache, "kmod34")?;
+    if !options.cost {
+        damage(options, &cache)?;
+    }
+    if options.only.is_none() {
+        cost(&cache)?;
+    }
+    Ok(())
+}
+
+/// Measures what inputs cost that amplify, in three sizes, and prints a table.
+fn cost(cache: &Cache) -> Result<()> {
+    let mut command = cargo::command();
+    command
+        .args(["run", "--quiet", "--package", "modutils-tests", "--bin", "cost"])
+        .env("MODUTILS_CACHE", cache.root())
+        .env("MODUTILS_KMOD", binary::build_static()?);
+    process::run(&mut command)
+}
+
+fn damage(options: &Options, cache: &Cache) -> Result<()> {
+    for name in trees::names() {
+        trees::provide(cache, name)?;
+    }
     let mut tests = cargo::command();
     tests
         .args(["test", "--quiet", "--package", "modutils-tests", "--test", "damage", "clocks_seed"])

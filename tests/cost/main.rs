@@ -1,0 +1,160 @@
+//! `cargo xtask damage` runs this: what inputs cost that are made to cost much.
+//!
+//! Each subject comes in three sizes, N, 2N and 4N. The processor time must not grow faster than input and output
+//! together (a fitted exponent below 1.2, where it is long enough to be measured), and neither time nor memory may be out
+//! of proportion to what is there. The packaged kmod's figures stand beside ours and decide nothing.
+
+mod subjects;
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
+
+use subjects::{SUBJECTS, Subject};
+use testkit::{Side, TestRoot};
+use wait4::Wait4;
+
+/// Below this a figure is the machine's noise, and the subject is cheap.
+const MEASURABLE: f64 = 0.2;
+/// The fastest growth: 1 is that of the input.
+const EXPONENT: f64 = 1.2;
+/// For files of a mebibyte and more: processor time, and resident memory, for each MiB that is read, held or written.
+const SECONDS: f64 = 0.5;
+const RESIDENT: f64 = 64.0;
+/// Resident memory that is always allowed.
+const BASE: f64 = 64.0;
+/// When a run is ended. The packaged kmod does not always come to an end.
+const LIMIT: u32 = 60;
+
+/// What a run came to.
+#[derive(Debug, Clone, Copy)]
+struct Cost {
+    seconds: f64,
+    /// MiB.
+    resident: f64,
+    /// Whether it came to an end by itself.
+    ended: bool,
+}
+
+/// A subject in one size.
+struct Measured {
+    /// MiB of input and output together, decompressed.
+    size: f64,
+    ours: Cost,
+    theirs: Cost,
+}
+
+fn main() -> ExitCode {
+    let only = std::env::args().nth(1).unwrap_or_default();
+    println!(
+        "{:34} {:>24} {:>22} {:>5} {:>16}  kmod 34.2: CPU s, MiB",
+        "subject", "MiB in and out, N to 4N", "CPU s", "exp.", "resident MiB"
+    );
+    let mut wrong = Vec::new();
+    for subject in SUBJECTS.iter().filter(|subject| subject.name.contains(&only)) {
+        let sizes = [1, 2, 4].map(|factor| measure(subject, subject.least * factor));
+        let exponent = exponent(&sizes);
+        println!("{}", line(subject, &sizes, exponent));
+        wrong.extend(faults(&sizes, exponent).into_iter().map(|fault| format!("{}: {fault}", subject.name)));
+    }
+    wrong.iter().for_each(|fault| println!("{fault}"));
+    println!("{} wrong", wrong.len());
+    if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn measure(subject: &Subject, count: usize) -> Measured {
+    let root = TestRoot::new();
+    subject.make.make(&root, count);
+    for tool in subject.before {
+        root.run(Side::Ours, tool[0], &tool[1..]);
+    }
+    let directory = root.path().join(root.module_path(""));
+    let ours = run(&root, Side::Ours, subject.command);
+    let places = [directory, root.path().join("etc"), root.path().join("tmp")];
+    let size = places.iter().map(|place| bytes_in(place)).sum::<u64>() as f64 / f64::from(1 << 20);
+    // The same beginning.
+    let theirs = run(&root, Side::Kmod34, subject.command);
+    Measured { size, ours, theirs }
+}
+
+/// The cheaper of two runs: the machine does other things as well.
+fn run(root: &TestRoot, side: Side, command: &[&str]) -> Cost {
+    let first = run_once(root, side, command);
+    if !first.ended || first.seconds < MEASURABLE {
+        return first;
+    }
+    let second = run_once(root, side, command);
+    if second.seconds < first.seconds { second } else { first }
+}
+
+fn run_once(root: &TestRoot, side: Side, command: &[&str]) -> Cost {
+    let (tool, arguments) = command.split_first().expect("a tool");
+    let mut process = Command::new("/usr/bin/env");
+    process
+        .args(["-i", "prlimit", &format!("--cpu={LIMIT}"), "--as=4294967296", "/usr/sbin/chroot"])
+        .arg(root.path());
+    process.arg(format!("/{}/{tool}", side.dir())).args(arguments);
+    process.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+    process.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = process.spawn().expect("prlimit (package util-linux) and chroot");
+    let used = child.wait4().expect("a child");
+    let seconds = |time: Duration| time.as_secs_f64();
+    Cost {
+        seconds: seconds(used.rusage.utime) + seconds(used.rusage.stime),
+        resident: used.rusage.maxrss as f64 / f64::from(1 << 20),
+        ended: used.status.code().is_some(),
+    }
+}
+
+/// The exponent by which time grows with size; `None` where there is too little of either to be seen.
+fn exponent([first, _, last]: &[Measured; 3]) -> Option<f64> {
+    let is_seen = last.ours.seconds >= MEASURABLE && last.size > first.size * 1.5;
+    is_seen.then(|| (last.ours.seconds / first.ours.seconds.max(0.005)).ln() / (last.size / first.size).ln())
+}
+
+fn faults(sizes: &[Measured; 3], exponent: Option<f64>) -> Vec<String> {
+    let mut faults = Vec::new();
+    if let Some(exponent) = exponent.filter(|exponent| *exponent >= EXPONENT) {
+        faults.push(format!("the time grows by the power of {exponent:.2}"));
+    }
+    for Measured { size, ours, .. } in sizes {
+        if !ours.ended {
+            faults.push(format!("{size:.1} MiB: it did not end within {LIMIT} s"));
+        }
+        if ours.seconds > SECONDS * size.max(1.0) {
+            faults.push(format!("{size:.1} MiB take {:.2} s", ours.seconds));
+        }
+        if ours.resident > BASE + RESIDENT * size {
+            faults.push(format!("{size:.1} MiB take {:.0} MiB of memory", ours.resident));
+        }
+    }
+    faults
+}
+
+fn line(subject: &Subject, sizes: &[Measured; 3], exponent: Option<f64>) -> String {
+    let all = |of: &dyn Fn(&Measured) -> String| sizes.iter().map(of).collect::<Vec<_>>().join(" ");
+    let theirs = |measured: &Measured| match measured.theirs {
+        Cost { seconds, resident, ended: true } => format!("{seconds:.2},{resident:.0}"),
+        Cost { seconds, .. } => format!(">{seconds:.0}"),
+    };
+    format!(
+        "{:34} {:>24} {:>22} {:>5} {:>16}  {}",
+        subject.name,
+        all(&|measured| format!("{:.2}", measured.size)),
+        all(&|measured| format!("{:.2}", measured.ours.seconds)),
+        exponent.map_or_else(|| "-".to_owned(), |exponent| format!("{exponent:.2}")),
+        all(&|measured| format!("{:.0}", measured.ours.resident)),
+        all(&theirs),
+    )
+}
+
+/// The bytes of all files below a directory, links not followed.
+fn bytes_in(directory: &Path) -> u64 {
+    let files = walkdir::WalkDir::new(directory).into_iter().filter_map(Result::ok);
+    files
+        .filter(|entry| entry.file_type().is_file())
+        .filter_map(|entry| entry.metadata().ok())
+        .map(|file| file.size())
+        .sum()
+}
