@@ -81,6 +81,18 @@ pub mod lookup {
     pub use crate::lookup::*;
 }
 
+pub mod refusal {
+    pub mod image {
+        pub use crate::diagnose::refusal::image::*;
+    }
+    pub mod log {
+        pub use crate::diagnose::refusal::log::*;
+    }
+    pub mod table {
+        pub use crate::diagnose::refusal::table::*;
+    }
+}
+
 pub mod module_file {
     use crate::{Result, elf::Elf, file::Contents, module_file::ModuleFile};
 

@@ -39,6 +39,8 @@ pub(crate) struct Options {
 struct TargetResult {
     target: String,
     executions: u64,
+    /// The places in the program that its inputs reach.
+    coverage: u64,
     seconds: f64,
     corpus: usize,
     /// The inputs it failed on, or the log that shows why it ended.
@@ -94,7 +96,10 @@ fn run_each(targets: &[String], share: Duration) -> Result<Vec<TargetResult>> {
     let place = Cache::open()?.root().join("fuzz");
     let programs = build()?;
     write_seeds(&place.join("seeds"))?;
-    println!("{:16} {:>12} {:>9} {:>7} {:>9}", "target", "executions", "CPU s", "corpus", "findings");
+    println!(
+        "{:16} {:>12} {:>9} {:>9} {:>7} {:>9}",
+        "target", "executions", "coverage", "CPU s", "corpus", "findings"
+    );
     let mut outcomes = Vec::new();
     for target in targets {
         let outcome = run_one(target, &programs.join(target), &place, share)?;
@@ -103,7 +108,7 @@ fn run_each(targets: &[String], share: Duration) -> Result<Vec<TargetResult>> {
     }
     let executions: u64 = outcomes.iter().map(|outcome| outcome.executions).sum();
     let seconds: f64 = outcomes.iter().map(|outcome| outcome.seconds).sum();
-    println!("{:16} {executions:>12} {seconds:>9.1}", "all");
+    println!("{:16} {executions:>12} {:>9} {seconds:>9.1}", "all", "");
     for finding in outcomes.iter().flat_map(|outcome| &outcome.findings) {
         println!("finding: {}", finding.display());
     }
@@ -171,6 +176,7 @@ fn run_one(target: &str, program: &Path, place: &Path, time: Duration) -> Result
     Ok(TargetResult {
         target: target.to_owned(),
         executions: executions(&String::from_utf8_lossy(&output)).unwrap_or_default(),
+        coverage: coverage(&String::from_utf8_lossy(&output)).unwrap_or_default(),
         seconds: (used.rusage.utime + used.rusage.stime).as_secs_f64(),
         corpus: files(&corpus)?.len(),
         findings: found,
@@ -188,6 +194,12 @@ fn executions(output: &str) -> Option<u64> {
     line.trim().parse().ok()
 }
 
+/// Reads the last of libFuzzer's lines `#123 DONE cov: 45 ft: 67 …`.
+fn coverage(output: &str) -> Option<u64> {
+    let (_, after) = output.lines().rev().find_map(|line| line.split_once(" cov: "))?;
+    after.split_whitespace().next()?.parse().ok()
+}
+
 fn files(directory: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(directory).with_context(|| directory.display().to_string())?;
     entries.map(|entry| Ok(entry?.path())).collect()
@@ -195,8 +207,9 @@ fn files(directory: &Path) -> Result<Vec<PathBuf>> {
 
 impl std::fmt::Display for TargetResult {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { target, executions, seconds, corpus, findings } = self;
-        write!(f, "{target:16} {executions:>12} {seconds:>9.1} {corpus:>7} {:>9}", findings.len())
+        let Self { target, executions, coverage, seconds, corpus, findings } = self;
+        let findings = findings.len();
+        write!(f, "{target:16} {executions:>12} {coverage:>9} {seconds:>9.1} {corpus:>7} {findings:>9}")
     }
 }
 
@@ -210,6 +223,8 @@ mod tests {
             "#4\tNEW cov: 3\nstat::number_of_executed_units: 71178\nstat::new_units_added:          1\n";
         assert_eq!(executions(output), Some(71178));
         assert_eq!(executions("#4\tNEW cov: 3\n"), None);
+        assert_eq!(coverage("#4\tNEW    cov: 3 ft: 4\n#9\tDONE   cov: 17 ft: 20\nDone 9 runs\n"), Some(17));
+        assert_eq!(coverage("INFO: Seed: 1\n"), None);
     }
 
     #[test]

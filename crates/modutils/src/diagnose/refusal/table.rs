@@ -39,7 +39,8 @@ fn places(root: &Root, release: &Release) -> Vec<PathBuf> {
     places
 }
 
-fn read_symvers(path: &Path) -> Option<KernelTable> {
+/// A `Module.symvers`; `None` where it cannot be read or lists nothing of the kernel's own.
+pub fn read_symvers(path: &Path) -> Option<KernelTable> {
     let bytes = read_bounded(path, TREE_FILE_LIMIT).ok()?;
     let bytes = decompress(Compression::of(&bytes), bytes).ok()?;
     let mut table = KernelTable { source: path.to_owned(), has_crcs: true, ..KernelTable::default() };
@@ -63,8 +64,8 @@ fn offer(line: &symvers::Line) -> Option<KnownExport> {
     })
 }
 
-/// Some distributions install a file that only names the real one's location.
-fn read_system_map(path: &Path) -> Option<KernelTable> {
+/// A `System.map`. Some distributions install a file that only names the real one's location.
+pub fn read_system_map(path: &Path) -> Option<KernelTable> {
     let bytes = read_bounded(path, TREE_FILE_LIMIT).ok()?;
     let names = bytes.lines().filter_map(|line| system_map::exported(system_map::name(line)?));
     let offer = |name: &[u8]| {
