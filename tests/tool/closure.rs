@@ -177,7 +177,7 @@ fn a_copy_is_a_root_that_the_tools_work_in() {
     let directory = format!("/image/lib/modules/{}/kernel", root.version());
     assert_eq!(
         plan,
-        format!("insmod {directory}/lib/base.ko.xz \ninsmod {directory}/net/driver.ko.xz speed=1\n")
+        format!("insmod {directory}/lib/base.ko.xz \ninsmod {directory}/net/driver.ko.xz speed=1 \n")
     );
     let again = closure(&root, &["--copy", "/image", "driver"]).fails();
     assert!(again.err().contains(&format!("/image/lib/modules/{}", root.version())), "{again:?}");

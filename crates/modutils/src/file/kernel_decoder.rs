@@ -19,7 +19,7 @@ const LARGEST_WINDOW: u64 = 128 << 20;
 
 /// Why the kernel cannot decompress a file that is sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Obstacle {
+pub enum Obstacle {
     /// lib/xz/xz_dec_stream.c verifies CRC32 alone: another check is an error.
     XzCheck(u8),
     /// lib/xz/xz_dec_block.c takes LZMA2, with one filter for machine code before it at most.
