@@ -34,7 +34,7 @@ refused() {
     : >empty.ko
     echo "no module" >text.ko
     mkdir directory.ko
-    explained 'damaged or missing indexes and module files' insmod ./empty.ko
+    typed insmod ./empty.ko
     typed insmod ./text.ko
     typed insmod ./directory.ko
     typed insmod ./nonesuch.ko

@@ -3,6 +3,9 @@
 # exit code, and then what lsmod prints, the modules in the kernel's order with users and state, and their parameters.
 # The transcripts must be equal. /tmp/tools leads to the tools of the moment, for configuration and for the kernel.
 
+# Standard error is compared whole.
+unset MODUTILS_EXPLAIN
+
 # compare SESSION: runs the function of this name on both sides and compares; ends with nothing loaded or configured.
 compare() {
     for side in ours theirs; do
@@ -34,20 +37,7 @@ start_over() {
 # typed TOOL ARGUMENT…: runs a tool; all it does is compared.
 typed() {
     run_tool "$@"
-    { shown "$@" && content out && echo "stderr:" && causeless err && echo "exit $status" && state; } >>"$transcript"
-}
-
-# explained ROW TOOL ARGUMENT…: as typed, except that our tool adds lines to what the other one prints on standard error,
-# as a row of docs/differences.md describes.
-explained() {
-    row=$1
-    shift
-    run_tool "$@"
-    deliberate=$((deliberate + 1))
-    { shown "$@" && content out && echo "exit $status" && state; } >>"$transcript"
-    [ $side = theirs ] || { cp err "../err.$step" && return; }
-    ! grep -vxF -f "../err.$step" err || fail "only the packaged $* prints this"
-    ! cmp -s err "../err.$step" || fail "both explain $*, although \"$row\" requires a difference"
+    { shown "$@" && content out && echo "stderr:" && content err && echo "exit $status" && state; } >>"$transcript"
 }
 
 # reordered ROW TOOL ARGUMENT…: as typed, except that the same lines come in another order on standard output.
@@ -56,7 +46,7 @@ reordered() {
     shift
     run_tool "$@"
     deliberate=$((deliberate + 1))
-    { shown "$@" && sort out && echo "stderr:" && causeless err && echo "exit $status" && state; } >>"$transcript"
+    { shown "$@" && sort out && echo "stderr:" && content err && echo "exit $status" && state; } >>"$transcript"
     [ $side = theirs ] || { cp out "../out.$step" && return; }
     ! cmp -s out "../out.$step" || fail "both print the same for $*, although \"$row\" requires a difference"
 }
@@ -142,9 +132,6 @@ shown() { echo "$step # $*"; }
 
 # A file that is mostly empty: to start a program takes an emulated processor long.
 content() { [ ! -s "$1" ] || cat "$1"; }
-
-# Messages without the indented lines that explain why: these are ours alone.
-causeless() { [ ! -s "$1" ] || grep -v '^  ' "$1" || true; }
 
 # The modules as the kernel lists them, without what differs at each load (addresses), what lsmod prints of them, and their
 # parameters; nothing if they are as they were. The shell reads all that itself, to start no programs.

@@ -3,6 +3,8 @@
 
 . /vm/lib.sh
 note_loaded
+# The tools print to a file here, which gets causes on request only.
+export MODUTILS_EXPLAIN=always
 mkdir -p /tmp/work && cd /tmp/work
 
 # heading TEXT…: what comes next.

@@ -5,6 +5,9 @@ mkdir -p /tmp/work /home /var/cache && cd /home
 cp /refused/other-kernel/dummy.ko dummy-6.1.ko
 cp /refused/crc/dummy.ko dummy.ko
 
+# A pipe gets causes on request only.
+export MODUTILS_EXPLAIN=always
+
 # typed COMMAND…: shows and runs a tool. The shell has builtin tools of these names, so ours are called by path. The
 # output goes through a pipe: on a terminal it would be coloured.
 typed() {

@@ -81,7 +81,10 @@ impl FaultSubject for Load {
 
     fn start(&self) -> Start {
         let (tool, arguments) = self.line.split_first().expect("a command line");
-        Start::new(format!("/{}/{tool}", self.side.dir())).args(arguments).env("PATH", "/bin")
+        Start::new(format!("/{}/{tool}", self.side.dir()))
+            .args(arguments)
+            .env("PATH", "/bin")
+            .env("MODUTILS_EXPLAIN", "always")
     }
 
     fn trace(&self, start: &Start, fault: Option<Fault>) -> TracedRun {

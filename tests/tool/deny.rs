@@ -13,7 +13,7 @@ fn denied(text: &str) -> TestRoot {
 /// The first message and the line below it.
 #[track_caller]
 fn refused(root: &TestRoot, args: &[&str], target: &str, why: &str) {
-    let run = root.ours("modprobe", args).fails();
+    let run = root.explained("modprobe", args).fails();
     let expected =
         format!("modprobe: ERROR: could not insert '{target}': Operation not permitted\n  {why}\n");
     assert_eq!((run.err(), run.out()), (expected, String::new()));

@@ -13,6 +13,7 @@ mod depmod;
 mod depmod_cache;
 mod documents;
 mod durable;
+mod explain;
 mod faults;
 mod json;
 mod modinfo;

@@ -55,7 +55,7 @@ fn a_missing_dependency_that_is_loaded_is_no_error() {
 #[test]
 fn not_found_has_a_cause() {
     let cause = |root: &TestRoot| {
-        let run = root.ours("modprobe", &["nothing"]).fails();
+        let run = root.explained("modprobe", &["nothing"]).fails();
         let lines: Vec<String> = run.err().lines().map(str::to_owned).collect();
         assert!(
             lines[0].starts_with("modprobe: FATAL: Module nothing not found in directory /lib/modules/"),

@@ -12,7 +12,7 @@ fn indexed() -> TestRoot {
 /// The cause that modprobe prints below its message.
 #[track_caller]
 fn why(root: &TestRoot, args: &[&str]) -> String {
-    let run = root.ours("modprobe", args).fails();
+    let run = root.explained("modprobe", args).fails();
     let name = args.last().expect("a name");
     let stderr = run.err();
     let (first, why) = stderr.split_once('\n').expect("a line");
@@ -143,7 +143,7 @@ fn check_prints_the_cause_too() {
 fn modinfo_and_removal_print_the_cause_too() {
     let root = indexed();
     for (tool, args) in [("modinfo", &["hepler"][..]), ("modprobe", &["-r", "hepler"])] {
-        let run = root.ours(tool, args).fails();
+        let run = root.explained(tool, args).fails();
         assert!(run.err().contains("Module hepler not found.\n  Did you mean helper?"), "{run:?}");
     }
     let run = root.ours("modprobe", &["-q", "hepler"]).fails();

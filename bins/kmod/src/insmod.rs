@@ -7,7 +7,13 @@ use modutils::{
     kernel::{Force, Kernel},
 };
 
-use crate::{Invocation, cause::refused_load::LoadWatch, cli, parameters, report::Report, status::Status};
+use crate::{
+    Invocation,
+    cause::{Cause, refused_load::LoadWatch},
+    cli, parameters,
+    report::Report,
+    status::Status,
+};
 
 /// Runs the tool.
 pub fn run(invocation: &Invocation) -> ExitCode {
@@ -60,15 +66,16 @@ fn insert(file: &Path, parameters: &[u8], force: Force, report: &mut Report) -> 
     match Kernel::running(&root).insert(file, parameters, force) {
         Ok(()) => Status::Success,
         Err(error) => {
-            let cause = match error {
+            let (text, cause) = match error {
                 Error::NotLoaded { errno, .. } => {
-                    error_text(errno).to_owned() + &watch.cause(file, parameters, force, errno)
+                    let cause = watch.cause(file, parameters, force, errno, Level::Error, report);
+                    (error_text(errno).to_owned(), cause)
                 }
                 // The message names the file.
-                Error::Io { .. } => error.cause(),
-                error => format!("{}\n  {error}", error_text(error.errno())),
+                Error::Io { .. } => (error.cause(), Cause::default()),
+                error => (error_text(error.errno()).to_owned(), Cause::line(error)),
             };
-            report.fail([b"could not insert module ", shown, b": ", cause.as_bytes()].concat())
+            report.fail_because([b"could not insert module ", shown, b": ", text.as_bytes()].concat(), cause)
         }
     }
 }

@@ -5,10 +5,10 @@
 //! Items are printed one by one, each on its own line, so a document about a whole tree takes no more memory than
 //! one about a module.
 
-use modutils::ModuleName;
+use modutils::{Level, ModuleName};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use crate::report::Report;
+use crate::report::{Message, Report};
 
 /// The schema of all documents. The number changes only when a reader of this version would break: a member
 /// is removed, or its meaning changes.
@@ -44,6 +44,7 @@ impl Document {
             print(value, report);
         }
         report.print(format!(",\"{list}\":["));
+        report.collect();
         Self { is_empty: true }
     }
 
@@ -54,9 +55,36 @@ impl Document {
         print(item, report);
     }
 
-    /// Ends the document.
+    /// Ends the document, with the messages that were reported since it began, if there are any.
     pub fn end(self, report: &mut Report) {
-        report.print(if self.is_empty { "]}\n" } else { "\n]}\n" });
+        report.print(if self.is_empty { "]" } else { "\n]" });
+        let messages = report.take_collected();
+        if !messages.is_empty() {
+            report.print(",\"messages\":");
+            let items: Vec<MessageItem> = messages.iter().map(MessageItem::from).collect();
+            print(&items, report);
+        }
+        report.print("}\n");
+    }
+}
+
+/// A message.
+#[derive(Serialize)]
+struct MessageItem<'a> {
+    level: &'static str,
+    text: Text<'a>,
+    /// Lines that give the cause.
+    cause: &'a [String],
+}
+
+impl<'a> From<&'a Message> for MessageItem<'a> {
+    fn from(Message { level, text, cause }: &'a Message) -> Self {
+        let level = match level {
+            Level::Fatal => "fatal",
+            Level::Error => "error",
+            _ => "warning",
+        };
+        Self { level, text: Text::from(text), cause }
     }
 }
 

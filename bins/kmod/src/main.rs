@@ -8,6 +8,7 @@ mod allocator;
 mod cause;
 mod cli;
 mod depmod;
+mod explain;
 mod insmod;
 mod json;
 mod kmod;

@@ -18,7 +18,14 @@ use modutils::{
 };
 use render::{Location, ModuleFacts, Rendering};
 
-use crate::{Invocation, cause::failed_request, cli, json::Document, report::Report, status::Status};
+use crate::{
+    Invocation,
+    cause::{Cause, failed_request},
+    cli,
+    json::Document,
+    report::Report,
+    status::Status,
+};
 
 /// Runs the tool.
 pub fn run(invocation: &Invocation) -> ExitCode {
@@ -222,7 +229,7 @@ impl Output<'_> {
             Resolved::Unreadable(module, error) => no_modinfo(module.name(), error, report),
             Resolved::NotFound { message, name, error } => {
                 let why = failed_request::not_found(context, name, error.as_ref(), report);
-                report.fail([message.as_slice(), why.as_bytes()].concat())
+                report.fail_because(message.as_slice(), why)
             }
         }
     }
@@ -298,11 +305,6 @@ impl Output<'_> {
 }
 
 fn no_modinfo(name: &ModuleName, error: &Error, report: &mut Report) -> Status {
-    let errno = error.errno().text();
-    report.fail(format!("could not get modinfo from '{name}': {errno}{}", cause(error)))
-}
-
-/// The cause below the line that kmod prints.
-fn cause(error: &Error) -> String {
-    format!("\n  {error}")
+    let message = format!("could not get modinfo from '{name}': {}", error.errno());
+    report.fail_because(message, Cause::line(error))
 }

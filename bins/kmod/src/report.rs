@@ -1,6 +1,7 @@
 //! The only place that prints, logs and chooses an exit code.
 
 use std::{
+    cell::OnceCell,
     ffi::{CStr, OsStr},
     io::{self, BufWriter, IsTerminal, Write},
     os::unix::ffi::OsStrExt,
@@ -12,21 +13,42 @@ use bstr::BString;
 use modutils::{Context, ContextBuilder, Level, Notice};
 
 use crate::{
+    cause::Cause,
+    explain::{Detail, Reader},
     startup,
     status::Status,
     style::Style,
     visible::{visible, visible_line},
 };
 
+/// The most messages that a document repeats. A damaged tree can cause one for each of its modules.
+const MOST_COLLECTED: usize = 1000;
+
+/// A message as a document repeats it.
+pub struct Message {
+    /// How severe it is.
+    pub level: Level,
+    /// Its text.
+    pub text: BString,
+    /// The lines of its cause.
+    pub cause: Vec<String>,
+}
+
 /// A tool's standard output and messages.
 ///
 /// Messages are `TOOL: LEVEL: text` on standard error. They go to syslog instead on request, or if standard error
-/// is closed. A failure to write standard output is kept and reported by [`Report::finish`], because a script then
+/// is closed. The cause follows in indented lines if somebody reads it ([`Reader`]); no tool decides that itself. A
+/// JSON document repeats the messages with their causes, whoever reads standard error. A failure to write standard output is kept and reported by [`Report::finish`], because a script then
 /// did not get what it asked for.
 pub struct Report {
     tool: &'static CStr,
     threshold: Option<Level>,
     to_syslog: bool,
+    is_own_command: bool,
+    /// What follows messages; worked out for the first that has a cause.
+    detail: OnceCell<Detail>,
+    /// The messages for a document, if one is being written.
+    collected: Option<Vec<Message>>,
     output: BufWriter<io::Stdout>,
     output_style: Style,
     /// Whether control characters of what is printed would be obeyed.
@@ -41,8 +63,18 @@ impl Report {
         let threshold = Some(threshold);
         let (to_syslog, output_style) = (false, Style::of(&io::stdout()));
         let is_terminal = io::stdout().is_terminal();
-        let mut report =
-            Self { tool, threshold, to_syslog, output, output_style, is_terminal, output_failure: None };
+        let mut report = Self {
+            tool,
+            threshold,
+            to_syslog,
+            is_own_command: false,
+            detail: OnceCell::new(),
+            collected: None,
+            output,
+            output_style,
+            is_terminal,
+            output_failure: None,
+        };
         if startup::stderr_was_closed() {
             report.use_syslog();
         }
@@ -64,9 +96,43 @@ impl Report {
         self.threshold.is_some_and(|threshold| level <= threshold)
     }
 
+    /// Whether the cause of a message of this level is printed or becomes part of a document. Otherwise it need not be
+    /// worked out.
+    pub fn explains(&self, level: Level) -> bool {
+        self.shows(level) && (self.collected.is_some() || self.detail().causes)
+    }
+
+    fn detail(&self) -> Detail {
+        *self.detail.get_or_init(|| {
+            let reader = match () {
+                () if self.is_own_command => Reader::OwnCommand,
+                () if self.to_syslog => Reader::Person,
+                () => Reader::of_stderr(),
+            };
+            reader.detail()
+        })
+    }
+
+    /// The report of a command that kmod does not have. No caller expects other messages of it, so it explains them to
+    /// everyone.
+    pub fn of_own_command(self) -> Self {
+        Self { is_own_command: true, ..self }
+    }
+
+    /// Keeps the messages from now on, for a document.
+    pub fn collect(&mut self) {
+        self.collected.get_or_insert_default();
+    }
+
+    /// The messages since [`Report::collect`]. No more are kept.
+    pub fn take_collected(&mut self) -> Vec<Message> {
+        self.collected.take().unwrap_or_default()
+    }
+
     /// Sends messages to syslog from now on.
     pub fn use_syslog(&mut self) {
         self.to_syslog = true;
+        self.detail = OnceCell::new();
     }
 
     /// Writes to standard output: byte for byte, unless it is a terminal.
@@ -118,16 +184,37 @@ impl Report {
 
     /// Prints or logs a message if its level is shown.
     pub fn notice(&mut self, notice: &Notice) {
-        if self.shows(notice.level) {
-            if self.to_syslog {
-                self.log(notice);
-            } else {
-                let message = with_style(Style::of(&io::stderr()), &visible(&notice.message));
-                write_error(
-                    &[self.tool.to_bytes(), b": ", level_name(notice.level), b": ", &message].concat(),
-                );
-            }
+        self.notice_because(notice, Cause::default());
+    }
+
+    /// The same with the cause, for those who read it.
+    pub fn notice_because(&mut self, notice: &Notice, cause: Cause) {
+        if !self.shows(notice.level) {
+            return;
         }
+        if let Some(collected) = self.collected.as_mut().filter(|_| notice.level <= Level::Warning)
+            && collected.len() < MOST_COLLECTED
+        {
+            let (level, text) = (notice.level, notice.message.clone());
+            collected.push(Message { level, text, cause: cause.lines(true).collect() });
+        }
+        if self.to_syslog {
+            self.log(notice.level, &[level_name(notice.level), b": ", &notice.message].concat());
+            self.lines_of(&cause)
+                .iter()
+                .for_each(|line| self.log(notice.level, format!("  {line}").as_bytes()));
+            return;
+        }
+        let line = [self.tool.to_bytes(), b": ", level_name(notice.level), b": ", &notice.message].concat();
+        self.usage_because(&line, cause);
+    }
+
+    /// The lines of a cause that are printed or logged.
+    fn lines_of(&self, cause: &Cause) -> Vec<String> {
+        if *cause == Cause::default() || !self.detail().causes {
+            return Vec::new();
+        }
+        cause.lines(self.detail().kernel_log).collect()
     }
 
     /// Opens a context, and reports faults in its configuration.
@@ -155,6 +242,12 @@ impl Report {
         Status::Failure
     }
 
+    /// Reports a message of [`Level::Error`] with its cause, and returns a failure.
+    pub fn fail_because(&mut self, message: impl Into<BString>, cause: Cause) -> Status {
+        self.notice_because(&Notice::error(message), cause);
+        Status::Failure
+    }
+
     /// Reports a message of [`Level::Warning`].
     pub fn warning(&mut self, message: impl Into<BString>) {
         self.notice(&Notice::warning(message));
@@ -162,7 +255,19 @@ impl Report {
 
     /// Prints a line on standard error without tool or level, like getopt's messages. It never goes to syslog.
     pub fn usage(&mut self, line: &[u8]) {
-        write_error(&visible(line));
+        self.usage_because(line, Cause::default());
+    }
+
+    /// The same with the cause, for those who read it.
+    pub fn usage_because(&mut self, line: &[u8], cause: Cause) {
+        let style = Style::of(&io::stderr());
+        let mut text = [&visible(line), b"\n".as_slice()].concat();
+        for line in self.lines_of(&cause) {
+            text.extend(style.cause(&visible_line(format!("  {line}").as_bytes())));
+            text.push(b'\n');
+        }
+        // A failure to write to standard error cannot be reported anywhere.
+        let _ = io::stderr().write_all(&text);
     }
 
     /// Ends the tool with this status or exit code, or with a failure if standard output could not be written.
@@ -178,9 +283,10 @@ impl Report {
         code.into()
     }
 
-    fn log(&self, notice: &Notice) {
+    /// Makes one record.
+    fn log(&self, level: Level, text: &[u8]) {
         use nix::syslog::{Facility, LogFlags, Priority, Severity, openlog, syslog};
-        let severity = match notice.level {
+        let severity = match level {
             Level::Fatal => Severity::LOG_CRIT,
             Level::Error => Severity::LOG_ERR,
             Level::Warning => Severity::LOG_WARNING,
@@ -191,23 +297,9 @@ impl Report {
         // A failure to reach syslog cannot be reported anywhere.
         let _ = openlog(Some(self.tool), LogFlags::empty(), Facility::LOG_DAEMON);
         // A newline would look like another message in the log.
-        let text = [level_name(notice.level), b": ", &visible_line(&notice.message)].concat();
+        let text = visible_line(text);
         let _ = syslog(Priority::new(severity, Facility::LOG_DAEMON), OsStr::from_bytes(&text));
     }
-}
-
-fn write_error(line: &[u8]) {
-    // A failure to write to standard error cannot be reported anywhere.
-    let _ = io::stderr().write_all(&[line, b"\n"].concat());
-}
-
-/// A message with the indented lines, which give the cause, in another colour.
-fn with_style(style: Style, message: &[u8]) -> Vec<u8> {
-    let lines: Vec<Vec<u8>> = message
-        .split(|&byte| byte == b'\n')
-        .map(|line| if line.starts_with(b"  ") { style.cause(line) } else { line.to_vec() })
-        .collect();
-    lines.join(&b'\n')
 }
 
 /// The level as it is written in messages.

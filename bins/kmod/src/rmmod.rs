@@ -8,7 +8,13 @@ use modutils::{
     module_file::ModuleFile,
 };
 
-use crate::{Invocation, cause::failed_request, cli, lsmod, report::Report, status::Status};
+use crate::{
+    Invocation,
+    cause::{Cause, failed_request},
+    cli, lsmod,
+    report::Report,
+    status::Status,
+};
 
 /// Runs the tool.
 pub fn run(invocation: &Invocation) -> ExitCode {
@@ -33,8 +39,8 @@ pub fn run(invocation: &Invocation) -> ExitCode {
             let status = report.fail(text.concat());
             return report.finish(status);
         };
-        if let Err(message) = remove(&module, options.get_flag("force"), &mut report) {
-            status = report.fail(message);
+        if let Err((message, cause)) = remove(&module, options.get_flag("force"), &mut report) {
+            status = report.fail_because(message, cause);
         }
     }
     report.finish(status)
@@ -63,7 +69,10 @@ fn named(argument: &OsStr) -> Option<ModuleName> {
     Some(ModuleName::new(name.unwrap_or_default()))
 }
 
-fn remove(module: &ModuleName, force: bool, report: &mut Report) -> Result<(), Vec<u8>> {
+/// A message and its cause.
+type Refusal = (Vec<u8>, Cause);
+
+fn remove(module: &ModuleName, force: bool, report: &mut Report) -> Result<(), Refusal> {
     let root = Root::default();
     let kernel = Kernel::running(&root);
     // Without /proc and /sys the kernel itself is asked.
@@ -74,44 +83,42 @@ fn remove(module: &ModuleName, force: bool, report: &mut Report) -> Result<(), V
     kernel.delete(module, force).map_err(|error| {
         let (errno, cause) = (error.errno(), error.cause());
         if state == State::Unknown && errno == Errno::ENOENT && !force {
-            return not_loaded(&root, module);
+            return not_loaded(&root, module, report);
         }
         let name = module.as_bytes();
         // kmod prints this twice, from its library and from the tool; scripts search for either.
         report.error([b"could not remove '", name, b"': ", cause.as_bytes()].concat());
         let why = failed_request::not_removed(&root, module, errno, report);
-        [b"could not remove module ", name, b": ", cause.as_bytes(), why.as_bytes()].concat()
+        ([b"could not remove module ", name, b": ", cause.as_bytes()].concat(), why)
     })
 }
 
 /// Checks whether a module can be removed, for a clearer message than the kernel's error number.
-fn check(kernel: &Kernel, root: &Root, module: &ModuleName, report: &mut Report) -> Result<(), Vec<u8>> {
-    let refuse = |end: &[u8]| Err([b"Module ", module.as_bytes(), end].concat());
+fn check(kernel: &Kernel, root: &Root, module: &ModuleName, report: &mut Report) -> Result<(), Refusal> {
+    let refuse = |end: &[u8], why: Cause| Err(([b"Module ", module.as_bytes(), end].concat(), why));
     if is_builtin(root, module) || kernel.is_built_in(module) {
-        return refuse(b" is builtin.");
+        return refuse(b" is builtin.", Cause::default());
     }
     if kernel.state(module) == State::Absent {
-        return Err(not_loaded(root, module));
+        return Err(not_loaded(root, module, report));
     }
     // If the holders cannot be read, the kernel decides.
     let holders = lsmod::holders(kernel, module, report);
     if !holders.is_empty() {
         let names: Vec<&[u8]> = holders.iter().map(ModuleName::as_bytes).collect();
         let why = failed_request::in_use(root, module, false, report);
-        return refuse(&[b" is in use by: ", names.join(&b' ').as_slice(), why.as_bytes()].concat());
+        return refuse(&[b" is in use by: ", names.join(&b' ').as_slice()].concat(), why);
     }
     match kernel.references(module) {
         Some(0) => Ok(()),
-        Some(_) => {
-            refuse(&[b" is in use", failed_request::in_use(root, module, false, report).as_bytes()].concat())
-        }
-        None => Err(b"Module unloading is not supported".to_vec()),
+        Some(_) => refuse(b" is in use", failed_request::in_use(root, module, false, report)),
+        None => Err((b"Module unloading is not supported".to_vec(), Cause::default())),
     }
 }
 
-fn not_loaded(root: &Root, module: &ModuleName) -> Vec<u8> {
-    let why = failed_request::not_loaded(root, module);
-    [b"Module ", module.as_bytes(), b" is not currently loaded", why.as_bytes()].concat()
+fn not_loaded(root: &Root, module: &ModuleName, report: &Report) -> Refusal {
+    let why = failed_request::not_loaded(root, module, report);
+    ([b"Module ", module.as_bytes(), b" is not currently loaded"].concat(), why)
 }
 
 /// Whether the running kernel's index of built-in modules lists it; false without that index.

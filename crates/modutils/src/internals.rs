@@ -8,7 +8,8 @@ pub mod bytes {
 
 pub mod config {
     pub use crate::config::{
-        by_name::*, deny::*, depmod_d::*, directories::*, entries::*, modprobe_d::*, statement::*,
+        by_name::*, deny::*, depmod_d::*, directories::*, entries::*, modprobe_d::*, modutils_d::*,
+        statement::*,
     };
 
     pub mod cmdline {

@@ -7,8 +7,7 @@ use crate::run::Run;
 
 /// Asserts that two runs have the same standard output, the same standard error and the same exit code.
 ///
-/// Of standard error, only the tools' own messages count ([`Run::own_messages`]), without the causes that ours add
-/// ([`without_causes`]).
+/// Of standard error, only the tools' own messages count ([`Run::own_messages`]).
 ///
 /// # Panics
 /// When they did not, showing the first lines that differ.
@@ -25,8 +24,7 @@ pub fn same(ours: &Run, theirs: &Run) {
     if ours.stdout != theirs.stdout {
         differences.push_str(&difference("standard output", &ours.stdout, &theirs.stdout));
     }
-    let expected = theirs.own_messages();
-    let messages = without_causes(&ours.own_messages(), &expected);
+    let (messages, expected) = (ours.own_messages(), theirs.own_messages());
     if messages != expected {
         differences.push_str(&difference("standard error", messages.as_bytes(), expected.as_bytes()));
     }
@@ -89,34 +87,6 @@ pub fn without_repeats(text: &[u8]) -> Vec<u8> {
         .collect()
 }
 
-/// Our messages without the indented lines that explain a message that both sides print (docs/differences.md: "an error
-/// such as").
-pub fn without_causes(ours: &str, theirs: &str) -> String {
-    let expected: BTreeSet<&str> = theirs.lines().collect();
-    let mut kept = String::new();
-    let mut follows_message = false;
-    for line in ours.split_inclusive('\n') {
-        let words = line.trim_end_matches('\n');
-        if follows_message && line.starts_with("  ") && !expected.contains(words) {
-            continue;
-        }
-        kept.push_str(line);
-        follows_message = is_message(line) && expected.contains(words);
-    }
-    kept
-}
-
-/// Whether a line begins like a message: `TOOL: LEVEL: `, or the prefixes of `kmod static-nodes`.
-fn is_message(line: &str) -> bool {
-    let mut words = line.splitn(3, ": ");
-    let is_tool = |tool: &str| !tool.is_empty() && tool.bytes().all(|byte| byte.is_ascii_lowercase());
-    let of_static_nodes = ["Error: ", "Warning: "].iter().any(|start| line.starts_with(start));
-    of_static_nodes
-        || words.next().is_some_and(is_tool)
-            && matches!(words.next(), Some("FATAL" | "ERROR" | "WARNING" | "NOTICE" | "INFO" | "DEBUG"))
-            && words.next().is_some()
-}
-
 fn sorted_lines(text: &[u8]) -> Vec<u8> {
     let mut lines: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();
     lines.sort_unstable();
@@ -156,24 +126,4 @@ fn difference(what: &str, ours: &[u8], theirs: &[u8]) -> String {
         }
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn indented_lines_of_ours_are_causes_only_after_a_message_of_both() {
-        let theirs = "modinfo: ERROR: Module a not found.\n";
-        let with_causes = format!("{theirs}  why\n    and what to do\n");
-        assert_eq!(without_causes(&with_causes, theirs), theirs);
-        for ours in [
-            format!("  before\n{theirs}"),
-            format!("{theirs}not indented\n"),
-            "modinfo: ERROR: other\n  why\n".to_owned(),
-        ] {
-            assert_eq!(without_causes(&ours, theirs), ours);
-        }
-        assert_eq!(without_causes(&with_causes, &with_causes), with_causes);
-    }
 }

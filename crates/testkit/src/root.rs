@@ -234,6 +234,11 @@ impl TestRoot {
         self.run(Side::Ours, tool, args)
     }
 
+    /// Runs one of our tools, which explains its errors although nobody but this test reads them.
+    pub fn explained(&self, tool: &str, args: &[&str]) -> Run {
+        self.invoke(Side::Ours, tool).args(args).env("MODUTILS_EXPLAIN", "always").run()
+    }
+
     /// Runs a tool of the packaged kmod 34.2.
     pub fn reference(&self, tool: &str, args: &[&str]) -> Run {
         self.run(Side::Kmod34, tool, args)

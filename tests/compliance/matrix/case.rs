@@ -99,6 +99,8 @@ pub(crate) enum Claim {
     DoesNotFail,
     /// Standard error contains this.
     Reports(&'static str),
+    /// Standard error is this.
+    Is(&'static str),
     /// A message complains about a line of configuration: `FILE line N`.
     Complains(&'static str),
     /// The cause follows a message, indented.
@@ -251,6 +253,17 @@ impl Case {
 
     pub(crate) fn env(self, name: &'static str, value: &str) -> Case {
         self.step(Step::Env(name, unescape(value)))
+    }
+
+    /// Requests the causes, which ours gives to a pipe only then.
+    pub(crate) fn explained(self) -> Case {
+        self.env("MODUTILS_EXPLAIN", "always")
+    }
+
+    /// Ours logs the cause as well, in records of its own; both log the message.
+    pub(crate) fn log_explains(self, message: &'static str, cause: &'static str) -> Case {
+        let said = [Claim::Logs(message)];
+        self.differs(Row::Cause, &[said[0], Claim::Logs(cause)], &said)
     }
 
     /// The reference fails without a message and without an exit code.

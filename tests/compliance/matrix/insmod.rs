@@ -19,7 +19,13 @@ fn options() -> Vec<Case> {
         combined("insmod --force", "with parameters", "-f @/both.ko depth=1"),
         combined("insmod --force", "on a compressed file", "-f @/packed_xz.ko.xz"),
         works("insmod --syslog", "prints nothing on success", "--syslog @/alone.ko"),
-        fails("insmod --syslog", "logs the error", "--syslog @/foreign.ko"),
+        fails("insmod --syslog", "logs the error", "--syslog @/foreign.ko").differs(
+            Row::Cause,
+            &[Claim::Logs("Invalid module format"), Claim::Logs("insmod:   It was built for another kernel")],
+            &[Claim::Logs("Invalid module format")],
+        ),
+        fails("insmod --syslog", "logs the error without causes", "--syslog @/foreign.ko")
+            .env("MODUTILS_EXPLAIN", "never"),
         fails("insmod --syslog", "logs a missing file", "-s /nowhere.ko"),
         combined("insmod --syslog", "when there is no log", "-s /nowhere.ko").step(Step::NoLog),
         combined("insmod --syslog", "with -v", "-s -v @/alone.ko"),
@@ -52,11 +58,15 @@ fn files() -> Vec<Case> {
         fails("insmod file", "that is not given", "").compare(Compare::HelpAfterError),
         fails("insmod file", "that is missing", "/nowhere/alone.ko"),
         fails("insmod file", "that is a directory", "/tmp"),
-        fails("insmod file", "that is empty", "/tmp/empty.ko").file("tmp/empty.ko", "").differs(
-            Row::BrokenFile,
-            &[Claim::Exit(1), Claim::Reports("Invalid parameters"), Claim::Reports("the file is empty")],
-            &[Claim::Exit(1), Claim::Reports("Invalid parameters")],
-        ),
+        fails("insmod file", "that is empty", "/tmp/empty.ko").file("tmp/empty.ko", ""),
+        fails("insmod file", "that is empty, the cause", "/tmp/empty.ko")
+            .file("tmp/empty.ko", "")
+            .explained()
+            .differs(
+                Row::BrokenFile,
+                &[Claim::Exit(1), Claim::Reports("Invalid parameters"), Claim::Reports("the file is empty")],
+                &[Claim::Exit(1), Claim::Reports("Invalid parameters")],
+            ),
         fails("insmod file", "that is a text", "@/broken.ko"),
         fails("insmod file", "that is a name without a file", "alone"),
         fails("insmod file", "that is a dangling link", "/tmp/link.ko").link("/nowhere", "tmp/link.ko"),
@@ -64,11 +74,25 @@ fn files() -> Vec<Case> {
             .bytes("tmp/cut.ko.xz", *b"\xfd7zXZ\0\0\x01")
             .differs(
                 Row::BrokenFile,
+                &[
+                    Claim::Exit(1),
+                    Claim::Is("insmod: ERROR: could not insert module /tmp/cut.ko.xz: Invalid parameters\n"),
+                ],
+                &[Claim::Exit(1), Claim::Reports("xz: Unexpected end of input")],
+            ),
+        fails("insmod file", "that is a cut xz stream, the cause", "/tmp/cut.ko.xz")
+            .bytes("tmp/cut.ko.xz", *b"\xfd7zXZ\0\0\x01")
+            .explained()
+            .differs(
+                Row::BrokenFile,
                 &[Claim::Exit(1), Claim::Reports("cut short")],
                 &[Claim::Exit(1), Claim::Reports("Invalid parameters")],
             ),
         fails("insmod file", "that is a cut zstd frame", "/tmp/cut.ko.zst")
+            .bytes("tmp/cut.ko.zst", *b"\x28\xb5\x2f\xfd\x04"),
+        fails("insmod file", "that is a cut zstd frame, the cause", "/tmp/cut.ko.zst")
             .bytes("tmp/cut.ko.zst", *b"\x28\xb5\x2f\xfd\x04")
+            .explained()
             .differs(
                 Row::BrokenFile,
                 &[Claim::Exit(1), Claim::Reports("cut short")],

@@ -311,8 +311,10 @@ fn names() -> Vec<Case> {
             .link("/lib/modules/6.12.0-fake/kernel/upper.ko", "tmp/upper.ko"),
         combined("modprobe path", "with -R", "-R @/alone.ko"),
         combined("modprobe path", "loaded", "@/alone.ko").loaded("alone"),
-        combined("modprobe path", "and a bad name", "/tmp/no.module.here")
+        combined("modprobe path", "and a bad name", "/tmp/no.module.here").file("tmp/no.module.here", "x"),
+        combined("modprobe path", "and a bad name, the cause", "/tmp/no.module.here")
             .file("tmp/no.module.here", "x")
+            .explained()
             .differs(
                 Row::BrokenFile,
                 &[Claim::Exit(1), Claim::Reports("Invalid argument"), Claim::Reports("not a module")],
@@ -349,6 +351,17 @@ fn kernel() -> Vec<Case> {
             .step(Step::Decompresses(Compression::Gzip)),
         fails("modprobe compression", "a cut stream", "packed_xz")
             .bytes("lib/modules/6.12.0-fake/kernel/packed_xz.ko.xz", *b"\xfd7zXZ\0\0\x01")
+            .differs(
+                Row::BrokenFile,
+                &[
+                    Claim::Exit(1),
+                    Claim::Is("modprobe: ERROR: could not insert 'packed_xz': Invalid argument\n"),
+                ],
+                &[Claim::Exit(1), Claim::Reports("xz: Unexpected end of input")],
+            ),
+        fails("modprobe compression", "a cut stream, the cause", "packed_xz")
+            .bytes("lib/modules/6.12.0-fake/kernel/packed_xz.ko.xz", *b"\xfd7zXZ\0\0\x01")
+            .explained()
             .differs(
                 Row::BrokenFile,
                 &[Claim::Exit(1), Claim::Reports("cut short")],

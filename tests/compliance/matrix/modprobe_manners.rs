@@ -43,25 +43,42 @@ fn syslog() -> Vec<Case> {
     vec![
         works("modprobe --syslog", "prints nothing on success", "--syslog alone"),
         works("modprobe --syslog", "with -v prints all the same", "-s -v alone"),
-        fails("modprobe --syslog", "logs that it is unknown", "--syslog unheard-of"),
-        fails("modprobe --syslog", "logs a refusal", "-s alone").refuse("alone", Errno::ENODEV),
+        fails("modprobe --syslog", "logs that it is unknown", "--syslog unheard-of")
+            .log_explains("FATAL: Module ", "modprobe:   No module of this kernel has this name or alias."),
+        fails("modprobe --syslog", "logs that it is unknown, without causes", "--syslog unheard-of")
+            .env("MODUTILS_EXPLAIN", "never"),
+        fails("modprobe --syslog", "logs a refusal", "-s alone").refuse("alone", Errno::ENODEV).log_explains(
+            "could not insert 'alone': No such device",
+            "modprobe:   The module's own initialisation failed: No such device.",
+        ),
         fails("modprobe --syslog", "a bad option comes to standard error", "-s --nonsense"),
         fails("modprobe --syslog", "a bad option before -s", "--nonsense -s"),
         fails("modprobe --syslog", "nothing given", "-s"),
-        combined("modprobe --syslog", "with -a", "-s -a unheard-of alone other"),
+        combined("modprobe --syslog", "with -a", "-s -a unheard-of alone other")
+            .log_explains("WARNING: Module ", "modprobe:   No module of this kernel has this name or alias."),
         combined("modprobe --syslog", "with -q", "-s -q unheard-of"),
         combined("modprobe --syslog", "with --first-time", "-s --first-time alone").loaded("alone"),
-        combined("modprobe --syslog", "with -r, in use", "-s -r lower").chain(),
+        combined("modprobe --syslog", "with -r, in use", "-s -r lower")
+            .chain()
+            .log_explains("FATAL: Module lower is in use.", "modprobe:   The module middle uses it"),
         combined("modprobe --syslog", "with a failing command", "-s alone")
             .config("install alone echo shouting >&2; false\\n"),
         combined("modprobe --syslog", "in a nested call", "-s alone")
-            .config("install alone /sbin/modprobe unheard-of\\n"),
-        combined("modprobe --syslog", "a percent sign", "-s un%sheard%n"),
+            .config("install alone /sbin/modprobe unheard-of\\n")
+            .log_explains("FATAL: Module ", "modprobe:   No module of this kernel has this name or alias."),
+        combined("modprobe --syslog", "a percent sign", "-s un%sheard%n")
+            .log_explains("FATAL: Module ", "modprobe:   No module of this kernel has this name or alias."),
         works("modprobe syslog", "standard error closed, success", "alone").step(Step::Closed(2)),
-        fails("modprobe syslog", "standard error closed, unknown", "unheard-of").step(Step::Closed(2)),
+        fails("modprobe syslog", "standard error closed, unknown", "unheard-of")
+            .step(Step::Closed(2))
+            .log_explains("FATAL: Module ", "modprobe:   No module of this kernel has this name or alias."),
         fails("modprobe syslog", "standard error closed, refused", "alone")
             .refuse("alone", Errno::ENODEV)
-            .step(Step::Closed(2)),
+            .step(Step::Closed(2))
+            .log_explains(
+                "could not insert 'alone': No such device",
+                "modprobe:   The module's own initialisation failed: No such device.",
+            ),
         fails("modprobe syslog", "standard error closed, a bad line", "alone")
             .config("nonsense\\n")
             .step(Step::Closed(2))
@@ -74,14 +91,16 @@ fn syslog() -> Vec<Case> {
         combined("modprobe syslog", "everything closed", "unheard-of")
             .step(Step::Closed(0))
             .step(Step::Closed(1))
-            .step(Step::Closed(2)),
+            .step(Step::Closed(2))
+            .log_explains("FATAL: Module ", "modprobe:   No module of this kernel has this name or alias."),
         combined("modprobe syslog", "standard output closed", "-v alone").step(Step::Closed(1)),
         combined("modprobe syslog", "standard error closed, nobody listens", "unheard-of")
             .step(Step::Closed(2))
             .step(Step::NoLog),
         combined("modprobe syslog", "standard error closed, in an install command", "alone")
             .config("install alone /sbin/modprobe unheard-of\\n")
-            .step(Step::Closed(2)),
+            .step(Step::Closed(2))
+            .log_explains("FATAL: Module ", "modprobe:   No module of this kernel has this name or alias."),
     ]
 }
 

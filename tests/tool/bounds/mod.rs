@@ -20,7 +20,7 @@ fn bounded(root: &TestRoot, mebibytes: u32, tool: &str, args: &[&str]) -> Run {
     let quoted = |arg: &&str| format!(" '{}'", arg.replace('\'', "'\\''"));
     let args: String = args.iter().map(quoted).collect();
     let script = format!(
-        "ulimit -c 0; ulimit -t {SECONDS}; ulimit -v {}; exec /ours/{tool}{args} </dev/null",
+        "ulimit -c 0; ulimit -t {SECONDS}; ulimit -v {}; export MODUTILS_EXPLAIN=always; exec /ours/{tool}{args} </dev/null",
         mebibytes * 1024
     );
     let run = Run {

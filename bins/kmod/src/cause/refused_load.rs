@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use modutils::{
-    Errno, Release, Root,
+    Errno, Level, Release, Root,
     diagnose::refusal::{self, Attempt, LogWatch},
     kernel::Force,
 };
 
-use super::indented;
+use super::Cause;
+use crate::report::Report;
 
 /// Watches the kernel's log while modules are loaded, so that a refusal can be diagnosed from it.
 pub struct LoadWatch<'a> {
@@ -22,11 +23,23 @@ impl<'a> LoadWatch<'a> {
         Self { root, log: loads.then(|| LogWatch::begin(root)) }
     }
 
-    /// Why the kernel refused a file with this error number: lines to append to the message.
-    pub fn cause(&mut self, path: &Path, parameters: &[u8], force: Force, errno: Errno) -> String {
-        let Ok(release) = Release::running() else { return String::new() };
+    /// Why the kernel refused a file with this error number, for a message of this level.
+    pub fn cause(
+        &mut self,
+        path: &Path,
+        parameters: &[u8],
+        force: Force,
+        errno: Errno,
+        level: Level,
+        report: &Report,
+    ) -> Cause {
+        if !report.explains(level) {
+            return Cause::default();
+        }
+        let Ok(release) = Release::running() else { return Cause::default() };
         let log = self.log.as_mut().map(LogWatch::lines).unwrap_or_default();
         let attempt = Attempt::new(path, errno).parameters(parameters).force(force).log(log);
-        indented(&refusal::explain(self.root, &release, &attempt).lines())
+        let explanation = refusal::explain(self.root, &release, &attempt);
+        Cause::from(explanation.lines_without_quotes()).with_kernel_log(explanation.quote_lines())
     }
 }

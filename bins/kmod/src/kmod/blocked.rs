@@ -138,7 +138,7 @@ fn show_module(
     }
     if modules.is_empty() {
         let why = failed_request::not_found(context, name, error.as_ref(), report);
-        return report.fail([b"Module ", name, b" not found.", why.as_bytes()].concat());
+        return report.fail_because([b"Module ", name, b" not found."].concat(), why);
     }
     let mut status = Status::Success;
     for module in &modules {

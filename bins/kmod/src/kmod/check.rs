@@ -23,7 +23,7 @@ use document::VerdictItem;
 
 use crate::{
     Invocation,
-    cause::{self, failed_request},
+    cause::{self, Cause, failed_request},
     cli,
     json::{Document, Text},
     parameters,
@@ -177,7 +177,8 @@ fn verdict(target: &TargetKernel, module: &[u8], parameters: &[u8], report: &mut
     };
     let directory = target.context.directory().as_os_str().as_encoded_bytes();
     let why = failed_request::not_found(&target.context, module, error.as_ref(), report);
-    report.error([b"Module ", module, b" not found in directory ", directory, why.as_bytes()].concat());
+    let message = [b"Module ", module, b" not found in directory ", directory].concat();
+    report.notice_because(&Notice::error(message), why);
     None
 }
 
@@ -188,7 +189,9 @@ fn check_all(target: &TargetKernel, verbose: bool, json: bool, report: &mut Repo
     let tree = match tree {
         Ok(tree) => tree,
         Err(error) => {
-            return cannot_check(report, &format!("{error}{}", no_directory(target, &error, report)));
+            let why = no_directory(target, &error, report);
+            let _ = report.fail_because(error.to_string(), why);
+            return Prediction::WouldNotLoad;
         }
     };
     let progress = Progress::new("modules read", tree.len());
@@ -212,9 +215,9 @@ fn check_all(target: &TargetKernel, verbose: bool, json: bool, report: &mut Repo
 }
 
 /// The cause, if the kernel has no module directory.
-fn no_directory(target: &TargetKernel, error: &Error, report: &Report) -> String {
+fn no_directory(target: &TargetKernel, error: &Error, report: &Report) -> Cause {
     if !error.is_not_found() {
-        return String::new();
+        return Cause::default();
     }
     failed_request::not_found(&target.context, b"", None, report)
 }

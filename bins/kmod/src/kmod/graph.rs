@@ -112,7 +112,7 @@ fn start_modules(
         };
         if modules.is_empty() {
             let why = failed_request::not_found(context, argument, error.as_ref(), report);
-            status = report.fail([b"Module ", argument, b" not found.", why.as_bytes()].concat());
+            status = report.fail_because([b"Module ", argument, b" not found."].concat(), why);
         }
         from.extend(modules);
     }

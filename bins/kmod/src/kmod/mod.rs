@@ -91,13 +91,13 @@ pub fn run(invocation: &Invocation) -> ExitCode {
     // getopt's messages begin with the command's name.
     let invocation = Invocation { program: command.clone(), arguments: arguments.to_vec() };
     match command.as_encoded_bytes() {
-        b"check" => check::run(&invocation, report),
+        b"check" => check::run(&invocation, report.of_own_command()),
         b"help" => help(report, Status::Success),
         b"list" => lsmod::list(&invocation, Report::new(c"kmod", Level::Error)),
-        b"blocked" => blocked::run(&invocation, report),
-        b"closure" => closure::run(&invocation, report),
-        b"graph" => graph::run(&invocation, report),
-        b"params" => params::run(&invocation, report),
+        b"blocked" => blocked::run(&invocation, report.of_own_command()),
+        b"closure" => closure::run(&invocation, report.of_own_command()),
+        b"graph" => graph::run(&invocation, report.of_own_command()),
+        b"params" => params::run(&invocation, report.of_own_command()),
         b"static-nodes" => static_nodes::run(&invocation, report),
         b"complete" => complete::run(&invocation, report),
         _ => unknown(command, report),

@@ -90,7 +90,7 @@ fn show(context: &Context, argument: &[u8], document: &mut Option<Document>, rep
     };
     if found.is_empty() {
         let why = failed_request::not_found(context, argument, error.as_ref(), report);
-        return report.fail([b"Module ", argument, b" not found.", why.as_bytes()].concat());
+        return report.fail_because([b"Module ", argument, b" not found."].concat(), why);
     }
     let mut status = Status::Success;
     for module in found {

@@ -14,7 +14,7 @@ use modutils::{
     depmod::devname::{self, Device, Node},
 };
 
-use crate::{Invocation, cli, report::Report, status::Status};
+use crate::{Invocation, cause::Cause, cli, report::Report, status::Status};
 
 /// The names of the formats.
 pub(crate) const FORMATS: [&str; 3] = ["human", "tmpfiles", "devname"];
@@ -95,8 +95,8 @@ fn format_all(format: NodeFormat, text: &[u8], path: &Path, report: &mut Report)
         match node {
             Ok(node) => write(&node, format, &mut shown),
             Err(bad) => {
-                report.usage(&[b"Error: invalid devname entry: ", bad.text.as_bytes()].concat());
-                report.usage(format!("  {}", bad.fault.at(path)).as_bytes());
+                let line = [b"Error: invalid devname entry: ", bad.text.as_bytes()].concat();
+                report.usage_because(&line, Cause::line(bad.fault.at(path)));
                 status = Status::Failure;
             }
         }

@@ -24,7 +24,8 @@ fn status_of(dumped: modutils::Result<()>, report: &mut Report) -> Status {
 
 fn print_configuration(tool: &Tool, report: &mut Report) {
     // The directives of modutils.d are not valid in modprobe.d.
-    let is_shown = |directive: &Directive| !matches!(directive, Directive::Deny { .. });
+    let is_shown =
+        |directive: &Directive| !matches!(directive, Directive::Deny { .. } | Directive::Explain { .. });
     for line in tool.context.config().lines().filter(|line| is_shown(&line.directive)) {
         if tool.options.verbose > 0 {
             report.print_line(format!("# {}", line.origin));

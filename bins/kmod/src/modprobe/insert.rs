@@ -11,7 +11,7 @@ use modutils::{
 
 use super::{Tool, argument_failed, bytes, deny, document, options, run_command};
 use crate::{
-    cause::{failed_request, refused_load::LoadWatch},
+    cause::{Cause, failed_request, refused_load::LoadWatch},
     cli, parameters,
     report::Report,
     status::Status,
@@ -108,7 +108,7 @@ fn look_up(tool: &Tool, name: &[u8], report: &mut Report) -> Option<Vec<Module>>
             Err(error) => {
                 let cause = error.errno().text();
                 let message = [b"Failed to get module from path ", name, b": ", cause.as_bytes()].concat();
-                argument_failed(tool.options, report, message);
+                argument_failed(tool.options, report, message, Cause::default());
                 None
             }
         };
@@ -121,7 +121,7 @@ fn look_up(tool: &Tool, name: &[u8], report: &mut Report) -> Option<Vec<Module>>
     let directory = tool.context.directory().as_os_str().as_encoded_bytes();
     let message = [b"Module ", name, b" not found in directory ", directory].concat();
     let why = failed_request::not_found(tool.context, name, error.as_ref(), report);
-    argument_failed(tool.options, report, [message.as_slice(), why.as_bytes()].concat());
+    argument_failed(tool.options, report, message, why);
     None
 }
 
@@ -167,12 +167,12 @@ impl Hooks for Loading<'_> {
     }
 
     fn failed(&mut self, plan: &Plan, step: &Step, failure: &Failure) -> Flow {
-        let cause = self.cause(plan.module(), step, failure);
+        let (text, cause) = self.cause(plan.module(), step, failure);
         if step.on_error == OnError::Ignore {
-            let message = format!("could not insert '{}', which is not needed: {cause}", step.module);
-            self.report.notice(&Notice::new(Level::Info, message));
+            let message = format!("could not insert '{}', which is not needed: {text}", step.module);
+            self.report.notice_because(&Notice::new(Level::Info, message), cause);
         } else {
-            could_not_insert(plan.module(), &cause, self.report);
+            could_not_insert(plan.module(), &text, cause, self.report);
         }
         Flow::Continue
     }
@@ -181,7 +181,7 @@ impl Hooks for Loading<'_> {
         self.status = self.status.and(match outcome {
             Outcome::Done => Status::Success,
             Outcome::Needless if self.tool.options.first_time => {
-                could_not_insert(plan.module(), "Module already in kernel", self.report);
+                could_not_insert(plan.module(), "Module already in kernel", Cause::default(), self.report);
                 Status::Failure
             }
             Outcome::Needless => Status::Success,
@@ -191,56 +191,56 @@ impl Hooks for Loading<'_> {
 }
 
 impl Loading<'_> {
-    fn cause(&mut self, target: &ModuleName, step: &Step, failure: &Failure) -> String {
+    /// The end of the message about a failed step, and the cause below it.
+    fn cause(&mut self, target: &ModuleName, step: &Step, failure: &Failure) -> (String, Cause) {
+        let alone = |text: String| (text, Cause::default());
         match failure {
             Failure::Command { command, failure } => {
                 self.report.error(format!(
                     "Error running install command '{command}' for module {}: {failure}",
                     step.module
                 ));
-                Errno::EINVAL.text().to_owned()
+                alone(Errno::EINVAL.text().to_owned())
             }
             Failure::NotLoaded(Error::NotLoaded { errno, .. }) => {
-                error_text(*errno).to_owned() + &self.refusal(target, step, *errno)
+                (error_text(*errno).to_owned(), self.refusal(target, step, *errno))
             }
             Failure::NoFile => {
                 self.report.error(format!("could not find module by name='{}'", step.module));
                 let why = failed_request::dangling_alias(self.tool.context, &step.module, self.report);
-                error_text(failure.errno()).to_owned() + &why
+                (error_text(failure.errno()).to_owned(), why)
             }
             Failure::Denied { origin, reason } => {
                 let line = deny::denial(origin, reason.as_bstr(), &step.module, target);
-                format!("{}\n  {line}", failure.errno())
+                (failure.errno().to_string(), Cause::line(line))
             }
             // The file needs no mention: it is that of the requested module.
             Failure::NotLoaded(error @ Error::Io { .. })
                 if step.module == *target && !error.is_not_found() =>
             {
-                error.cause()
+                alone(error.cause())
             }
             Failure::NotLoaded(error @ Error::Malformed { .. }) => {
-                format!("{}\n  {error}", error_text(error.errno()))
+                (error_text(error.errno()).to_owned(), Cause::line(error))
             }
             Failure::Missing(error) | Failure::NotLoaded(error) if error.is_not_found() => {
-                failure.to_string() + &failed_request::file_missing(self.tool.context, &step.action)
+                let why = failed_request::file_missing(self.tool.context, &step.action, self.report);
+                (failure.to_string(), why)
             }
-            other => other.to_string(),
+            other => alone(other.to_string()),
         }
     }
 
-    /// Why the kernel refused the module of a step; empty if the message is not shown.
-    fn refusal(&mut self, target: &ModuleName, step: &Step, errno: Errno) -> String {
-        let Action::Load { file, options } = &step.action else { return String::new() };
+    /// Why the kernel refused the module of a step.
+    fn refusal(&mut self, target: &ModuleName, step: &Step, errno: Errno) -> Cause {
+        let Action::Load { file, options } = &step.action else { return Cause::default() };
         let level = if step.on_error == OnError::Ignore { Level::Info } else { Level::Error };
-        if !self.report.shows(level) {
-            return String::new();
+        let force = self.tool.options.force;
+        let cause = self.watch.cause(file, options, force, errno, level, self.report);
+        if step.module == *target {
+            return cause;
         }
-        let refused = if step.module == *target {
-            String::new()
-        } else {
-            format!("\n  The kernel refused {}, which it needs.", step.module)
-        };
-        refused + &self.watch.cause(file, options, self.tool.options.force, errno)
+        Cause::line(format!("The kernel refused {}, which it needs.", step.module)).and(cause)
     }
 }
 
@@ -252,7 +252,7 @@ fn error_text(errno: Errno) -> &'static str {
     }
 }
 
-fn could_not_insert(target: &ModuleName, cause: &str, report: &mut Report) {
-    let message = [b"could not insert '", target.as_bytes(), b"': ", cause.as_bytes()].concat();
-    report.error(message.as_bstr());
+fn could_not_insert(target: &ModuleName, text: &str, cause: Cause, report: &mut Report) {
+    let message = [b"could not insert '", target.as_bytes(), b"': ", text.as_bytes()].concat();
+    report.notice_because(&Notice::error(message), cause);
 }

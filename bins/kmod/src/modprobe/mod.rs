@@ -13,12 +13,12 @@ mod split;
 use std::{ffi::OsString, process::ExitCode};
 
 use modutils::{
-    Context, Level, Release, Root,
+    Context, Level, Notice, Release, Root,
     kernel::{Command, CommandFailure, ExecuteOptions, Kernel, Mode},
     plan::Step,
 };
 
-use crate::{Invocation, cli, report::Report, startup::KeyboardIgnored, status::Status};
+use crate::{Invocation, cause::Cause, cli, report::Report, startup::KeyboardIgnored, status::Status};
 use options::{Options, Task};
 
 /// Runs the tool.
@@ -140,11 +140,9 @@ fn run_command(command: &Command) -> Result<(), CommandFailure> {
 }
 
 /// Reports that an argument failed. With `--all` the next one follows, and this is a warning.
-fn argument_failed(options: &Options, report: &mut Report, message: impl Into<bstr::BString>) {
-    match options.all {
-        true => report.warning(message),
-        false => report.fatal(message),
-    }
+fn argument_failed(options: &Options, report: &mut Report, message: impl Into<bstr::BString>, cause: Cause) {
+    let level = if options.all { Level::Warning } else { Level::Fatal };
+    report.notice_because(&Notice::new(level, message), cause);
 }
 
 /// The arguments as bytes.

@@ -2,7 +2,6 @@
 
 use std::ops::ControlFlow;
 
-use bstr::ByteSlice;
 use modutils::{
     Module, ModuleName,
     kernel::{Command, CommandFailure, ExecuteOptions, Failure, Flow, Hooks, Outcome, State},
@@ -10,7 +9,11 @@ use modutils::{
 };
 
 use super::{Tool, argument_failed, bytes, run_command};
-use crate::{cause::failed_request, report::Report, status::Status};
+use crate::{
+    cause::{Cause, failed_request},
+    report::Report,
+    status::Status,
+};
 
 /// The status of one argument or plan; `Break` where a failure ends the tool.
 type Removed = ControlFlow<Status, Status>;
@@ -42,7 +45,7 @@ fn one(
     };
     if modules.is_empty() {
         let why = failed_request::not_found_to_remove(tool.context, name, error.as_ref(), report);
-        return fail(tool, report, &[b"Module ", name, b" not found.", why.as_bytes()].concat());
+        return fail(tool, report, &[b"Module ", name, b" not found."].concat(), why);
     }
     // kmod removes only the holders that use the module itself, and fails when other modules use those.
     let remove =
@@ -51,7 +54,7 @@ fn one(
     for module in &modules {
         let plan = match planner.remove(module, &remove) {
             Ok(plan) => plan,
-            Err(error) => return fail(tool, report, error.to_string().as_bytes()),
+            Err(error) => return fail(tool, report, error.to_string().as_bytes(), Cause::default()),
         };
         let plan = match name_in_kernel(tool, module) {
             Some(name) => plan.renamed(&name),
@@ -73,8 +76,8 @@ fn name_in_kernel(tool: &Tool, module: &Module) -> Option<ModuleName> {
 }
 
 /// Reports a failure.
-fn fail(tool: &Tool, report: &mut Report, message: &[u8]) -> Removed {
-    argument_failed(tool.options, report, message);
+fn fail(tool: &Tool, report: &mut Report, message: &[u8], cause: Cause) -> Removed {
+    argument_failed(tool.options, report, message, cause);
     match tool.options.ends_at_failure() {
         true => Removed::Break(Status::Failure),
         false => Removed::Continue(Status::Failure),
@@ -87,7 +90,8 @@ fn execute(tool: &Tool, plan: &Plan, execution: &ExecuteOptions, report: &mut Re
     match outcome {
         _ if removing.ended => Removed::Break(Status::Failure),
         Outcome::Needless if tool.options.first_time => {
-            fail(tool, report, &[b"Module ", plan.module().as_bytes(), b" is not in kernel."].concat())
+            let message = [b"Module ", plan.module().as_bytes(), b" is not in kernel."].concat();
+            fail(tool, report, &message, Cause::default())
         }
         Outcome::Failed => Removed::Continue(Status::Failure),
         _ => Removed::Continue(Status::Success),
@@ -130,15 +134,17 @@ fn report_failure(tool: &Tool, module: &ModuleName, failure: &Failure, report: &
     match failure {
         Failure::InUse => {
             let why = failed_request::in_use(tool.context.root(), module, true, report);
-            fail(tool, report, &about(b"Module ", &[b" is in use.", why.as_bytes()].concat()))
+            fail(tool, report, &about(b"Module ", b" is in use."), why)
         }
-        Failure::Builtin => fail(tool, report, &about(b"Module ", b" is builtin.")),
-        Failure::Command { .. } => fail(tool, report, &about(b"Error running remove command for ", b"")),
+        Failure::Builtin => fail(tool, report, &about(b"Module ", b" is builtin."), Cause::default()),
+        Failure::Command { .. } => {
+            fail(tool, report, &about(b"Error running remove command for ", b""), Cause::default())
+        }
         Failure::NotRemoved(error) => {
             let cause = error.cause();
             let why = failed_request::not_removed(tool.context.root(), module, error.errno(), report);
-            let message = about(b"could not remove '", &[b"': ", cause.as_bytes(), why.as_bytes()].concat());
-            Removed::Continue(report.fail(message.as_bstr()))
+            let message = about(b"could not remove '", &[b"': ", cause.as_bytes()].concat());
+            Removed::Continue(report.fail_because(message, why))
         }
         other => Removed::Continue(report.fail(other.to_string())),
     }

@@ -6,12 +6,12 @@ use std::{
 };
 
 use modutils::{
-    Context, Errno, Module,
+    Context, Errno, Level, Module, Notice,
     module_file::{ModuleFile, has_module_extension},
 };
 
 use super::{Tool, bytes, document};
-use crate::{cli, report::Report, status::Status};
+use crate::{cause::Cause, cli, report::Report, status::Status};
 
 /// Prints the versions of the symbols that a module needs.
 pub(super) fn modversions(tool: &Tool, report: &mut Report) -> Status {
@@ -49,7 +49,9 @@ fn table(
         }
     };
     match ModuleFile::open(&path).and_then(|module| rows(&module)) {
-        Ok(rows) if rows.is_empty() => could_not_get(what, argument, Errno::ENODATA.text(), report),
+        Ok(rows) if rows.is_empty() => {
+            could_not_get(what, argument, Errno::ENODATA, Cause::default(), report)
+        }
         Ok(rows) => {
             for (crc, name) in rows {
                 if tool.document.is_open() {
@@ -61,19 +63,18 @@ fn table(
             Status::Success
         }
         Err(error) => {
-            let mut cause = error.errno().text().to_owned();
             // The error number alone does not show what is wrong in the file.
-            if matches!(error, modutils::Error::Malformed { .. }) {
-                cause = format!("{cause}\n  {error}");
-            }
-            could_not_get(what, argument, &cause, report)
+            let is_file = matches!(error, modutils::Error::Malformed { .. });
+            let cause = if is_file { Cause::line(&error) } else { Cause::default() };
+            could_not_get(what, argument, error.errno(), cause, report)
         }
     }
 }
 
-fn could_not_get(what: &str, argument: &OsString, cause: &str, report: &mut Report) -> Status {
+fn could_not_get(what: &str, argument: &OsString, errno: Errno, cause: Cause, report: &mut Report) -> Status {
     let start = format!("could not get {what} of ");
-    report.fatal([start.as_bytes(), bytes(argument), b": ", cause.as_bytes()].concat());
+    let message = [start.as_bytes(), bytes(argument), b": ", errno.text().as_bytes()].concat();
+    report.notice_because(&Notice::new(Level::Fatal, message), cause);
     Status::Failure
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use bstr::{BStr, BString, ByteSlice};
 
 use super::{
-    DenyLine, ModprobeConfig, Origin,
+    DenyLine, Explain, ExplainLine, ModprobeConfig, Origin,
     entries::{AliasLine, BlacklistLine, CommandLine, OptionsLine, SoftdepLine, WeakdepLine},
 };
 
@@ -56,6 +56,11 @@ pub enum Directive<'a> {
         pattern: &'a BStr,
         /// Why, in words for people; empty where nobody wrote it.
         reason: &'a BStr,
+    },
+    /// `explain WHEN` of modutils.d.
+    Explain {
+        /// When a tool prints the cause of a failure.
+        when: Explain,
     },
     /// `blacklist MODULE`, or a module of `modprobe.blacklist=` on the kernel command line.
     Blacklist {
@@ -115,6 +120,7 @@ impl<'a> Directive<'a> {
     pub fn keyword(&self) -> &'static str {
         match self {
             Self::Deny { .. } => "deny",
+            Self::Explain { .. } => "explain",
             Self::Blacklist { .. } => "blacklist",
             Self::Install { .. } => "install",
             Self::Remove { .. } => "remove",
@@ -125,7 +131,7 @@ impl<'a> Directive<'a> {
         }
     }
 
-    /// The module, alias or pattern that the line is about: the word after the keyword.
+    /// The module, alias, pattern or setting that the line is about: the word after the keyword.
     pub fn subject(&self) -> &'a BStr {
         match *self {
             Self::Deny { pattern, .. }
@@ -134,6 +140,7 @@ impl<'a> Directive<'a> {
             | Self::Alias { pattern, .. }
             | Self::Softdep { pattern, .. }
             | Self::Weakdep { pattern, .. } => pattern,
+            Self::Explain { when } => when.name().into(),
             Self::Blacklist { module } | Self::Options { module, .. } => module,
         }
     }
@@ -142,7 +149,7 @@ impl<'a> Directive<'a> {
     pub fn text(&self) -> BString {
         let words;
         let rest: &[u8] = match *self {
-            Self::Blacklist { .. } => return self.joined(&[]),
+            Self::Blacklist { .. } | Self::Explain { .. } => return self.joined(&[]),
             Self::Deny { reason, .. } if reason.is_empty() => return self.joined(&[]),
             Self::Deny { reason, .. } => reason,
             Self::Install { command, .. } | Self::Remove { command, .. } => command,
@@ -184,6 +191,7 @@ impl<'a> Config<'a> {
     pub fn lines(self) -> impl Iterator<Item = Line<'a>> {
         let config = self.0;
         let denies = config.denies.iter().map(Line::from);
+        let explains = config.explains.iter().map(Line::from);
         let blacklist = config.blacklist.iter().map(Line::from);
         let installs = config.installs.iter().map(Line::of_install);
         let removes = config.removes.iter().map(Line::of_remove);
@@ -192,7 +200,8 @@ impl<'a> Config<'a> {
         let softdeps = config.softdeps.iter().map(Line::from);
         let weakdeps = config.weakdeps.iter().map(Line::from);
         let commands = installs.chain(removes);
-        denies.chain(blacklist).chain(commands).chain(aliases).chain(options).chain(softdeps).chain(weakdeps)
+        let ours = denies.chain(explains);
+        ours.chain(blacklist).chain(commands).chain(aliases).chain(options).chain(softdeps).chain(weakdeps)
     }
 }
 
@@ -220,6 +229,12 @@ impl<'a> From<&'a DenyLine> for Line<'a> {
     fn from(DenyLine { pattern, reason, origin }: &'a DenyLine) -> Self {
         let (pattern, reason) = (pattern.as_bstr(), reason.as_bstr());
         Self { directive: Directive::Deny { pattern, reason }, origin }
+    }
+}
+
+impl<'a> From<&'a ExplainLine> for Line<'a> {
+    fn from(ExplainLine { when, origin }: &'a ExplainLine) -> Self {
+        Self { directive: Directive::Explain { when: *when }, origin }
     }
 }
 
@@ -268,14 +283,16 @@ mod tests {
                     remove r cmd\ninstall i  cmd 1\nblacklist b-l\n";
         let mut config = ModprobeConfig::default();
         config.add_file(&Path::new("/t.conf").into(), text.as_bytes(), &mut |_| ());
-        config.add_deny_file(&Path::new("/d.conf").into(), b"deny d no such thing\ndeny e\n", &mut |_| ());
+        let ours = b"deny d no such thing\nexplain  never\ndeny e\n";
+        config.add_modutils_file(&Path::new("/d.conf").into(), ours, &mut |_| ());
         let lines: Vec<String> = Config::new(&config)
             .lines()
             .map(|line| format!("{}:{}", line.origin.line, line.directive.text()))
             .collect();
         let expected = [
             "1:deny d no such thing",
-            "2:deny e",
+            "3:deny e",
+            "2:explain never",
             "8:blacklist b_l",
             "7:install i  cmd 1",
             "6:remove r cmd",

@@ -8,12 +8,12 @@ use std::{
 use bstr::{BString, ByteSlice};
 
 use super::{
-    DenyLine, Family, Files, Origin, Statement,
+    DenyLine, ExplainLine, Family, Files, Origin, Statement,
     by_name::LinesByName,
     cmdline::{self, Setting},
-    deny,
     entries::{AliasLine, BlacklistLine, CommandLine, OptionsLine, SoftdepLine, WeakdepLine},
     lines::{self, word, words},
+    modutils_d::{self, ModutilsLines},
     read,
 };
 use crate::{Alias, Error, ModuleName, Notice, Root, Sink, stamp::Seen};
@@ -47,6 +47,8 @@ pub struct ModprobeConfig {
     pub weakdeps: LinesByName<WeakdepLine>,
     /// `deny` lines of modutils.d, and `modutils.deny=` on the kernel command line after them.
     pub denies: Vec<DenyLine>,
+    /// `explain` lines of modutils.d.
+    pub explains: Vec<ExplainLine>,
     /// The files and directories that all this comes from.
     seen: Seen,
 }
@@ -66,9 +68,9 @@ impl ModprobeConfig {
             .flat_map(|modules| ["modules.softdep", "modules.weakdep"].map(|name| modules.join(name)))
             .collect();
         files.add(&lists, sink);
-        let (denies, mut seen) = deny::load(root, sink);
+        let (ModutilsLines { denies, explains }, mut seen) = modutils_d::load(root, sink);
         seen.append(files.take_seen());
-        let mut config = Self { denies, seen, ..Self::default() };
+        let mut config = Self { denies, explains, seen, ..Self::default() };
         for path in files.into_paths() {
             let reading = if lists.contains(&path) { Statement::parse_of_depmod } else { Statement::parse };
             match read(&path) {
@@ -121,8 +123,11 @@ impl ModprobeConfig {
 
     /// Adds the lines of a file of modutils.d.
     #[cfg(any(test, feature = "internals"))]
-    pub fn add_deny_file(&mut self, file: &Arc<Path>, bytes: &[u8], sink: &mut Sink) {
-        deny::add_file(&mut self.denies, file, bytes, sink);
+    pub fn add_modutils_file(&mut self, file: &Arc<Path>, bytes: &[u8], sink: &mut Sink) {
+        let mut lines = ModutilsLines::default();
+        lines.add_file(file, bytes, sink);
+        self.denies.extend(lines.denies);
+        self.explains.extend(lines.explains);
     }
 
     /// Adds the settings of a kernel command line.

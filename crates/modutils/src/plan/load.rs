@@ -535,7 +535,7 @@ mod tests {
     fn a_denied_module_is_denied_however_it_is_asked_for() {
         let mut world = World::new(&MODULES, "install mid echo\nsoftdep pre pre: mid\n");
         let file = std::path::Path::new("/deny.conf").into();
-        world.config.add_deny_file(&file, b"deny mi[d] it bites\ndeny blt\n", &mut |_| ());
+        world.config.add_modutils_file(&file, b"deny mi[d] it bites\ndeny blt\n", &mut |_| ());
         let asked = Candidate { file: Some("/elsewhere/mid.ko".into()), ..named("mid") };
         let options = LoadOptions::default().ignore_commands(true);
         for (plan, on_error) in [

@@ -64,7 +64,7 @@ fn add(context: &Context, word: &[u8], found: &mut Vec<Module>, report: &mut Rep
         Err(error) => Some(error),
     };
     let why = failed_request::not_found(context, word, error.as_ref(), report);
-    report.fail([b"Module ", word, b" not found.", why.as_bytes()].concat())
+    report.fail_because([b"Module ", word, b" not found."].concat(), why)
 }
 
 fn is_pattern(word: &[u8]) -> bool {

@@ -45,15 +45,28 @@ impl Explanation {
         &self.quotes
     }
 
-    /// All of it in words, without indentation; lines with details about the one before begin with two
-    /// blanks.
-    pub fn lines(&self) -> Vec<String> {
+    /// The reasons and notes in words, without what the kernel logged.
+    pub fn lines_without_quotes(&self) -> Vec<String> {
         let mut lines = text::findings(&self.findings);
         for remark in self.notes() {
             lines.extend_from_slice(remark.text());
         }
+        lines
+    }
+
+    /// All of it in words, without indentation; lines with details about the one before begin with two
+    /// blanks.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = self.lines_without_quotes();
+        lines.extend(self.quote_lines());
+        lines
+    }
+
+    /// What the kernel logged, in words; not all of it where that is much.
+    pub fn quote_lines(&self) -> Vec<String> {
         let quotes = self.quotes.iter().take(MOST_QUOTES);
-        lines.extend(quotes.map(|quote| format!("The kernel's log: {}", printable(quote))));
+        let mut lines: Vec<String> =
+            quotes.map(|quote| format!("The kernel's log: {}", printable(quote))).collect();
         match self.quotes.len().saturating_sub(MOST_QUOTES) {
             0 => {}
             1 => lines.push("… and 1 line more".into()),
