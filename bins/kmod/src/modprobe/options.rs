@@ -70,8 +70,8 @@ pub(super) fn command(in_use: OptionsInUse) -> Command {
         "With -r, also remove the modules that use it, and their users in turn",
     ));
     add(cli::value('w', "wait", "MSEC", "With -r, wait up to MSEC milliseconds for a module in use"));
-    add(cli::flag('R', "resolve-alias", "Print the modules that a name or alias resolves to")
-        .visible_alias("show-alias"));
+    add(cli::flag('R', "show-alias", "Print the modules that a name or alias resolves to")
+        .visible_alias("resolve-alias"));
     add(cli::value('j', "jobs", "N", "Load up to N independent modules at the same time"));
     add(cli::long_flag("first-time", "Fail if there is nothing to do"));
     add(cli::flag('i', "ignore-install", "Ignore the module's own install or remove command").aliases([
@@ -147,7 +147,7 @@ impl Options {
             Task::ShowExports
         } else if any(&["remove"]) {
             Task::Remove
-        } else if any(&["resolve-alias"]) {
+        } else if any(&["show-alias"]) {
             Task::ResolveAlias
         } else {
             Task::Insert
