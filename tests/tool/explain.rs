@@ -158,3 +158,24 @@ fn a_refused_module_is_one_line_in_a_pipe() {
     );
     assert!(explained.lines().count() > 1, "{explained}");
 }
+
+/// Without a log daemon, in an initramfs or a container, syslog(3) leads to the console, a line for each record.
+#[test]
+fn without_a_log_daemon_the_console_gets_the_messages() {
+    let root = indexed();
+    let console = |tool: &dyn Fn() -> testkit::Run| {
+        root.write("dev/console", "");
+        assert_eq!(tool().fails().err(), "");
+        let text = std::fs::read_to_string(root.path().join("dev/console")).expect("text");
+        // glibc ends lines for a raw terminal, and kmod's own text has a newline as well.
+        text.lines().filter(|line| !line.is_empty()).map(|line| line.to_owned() + "\n").collect::<String>()
+    };
+    let line = message(&root);
+    let theirs = console(&|| root.reference("modprobe", &["-s", "hepler"]));
+    assert_eq!(theirs, line);
+    let ours = console(&|| root.ours("modprobe", &["-s", "hepler"]));
+    assert_eq!(ours, theirs.clone() + "modprobe:   Did you mean helper?\n");
+    let declined =
+        || root.invoke(Side::Ours, "modprobe").args(["-s", "hepler"]).env("MODUTILS_EXPLAIN", "never");
+    assert_eq!(console(&|| declined().run()), theirs);
+}

@@ -295,7 +295,8 @@ impl Report {
             Level::Debug => Severity::LOG_DEBUG,
         };
         // A failure to reach syslog cannot be reported anywhere.
-        let _ = openlog(Some(self.tool), LogFlags::empty(), Facility::LOG_DAEMON);
+        // Without a daemon, in an initramfs or a container, the message goes to the console.
+        let _ = openlog(Some(self.tool), LogFlags::LOG_CONS, Facility::LOG_DAEMON);
         // A newline would look like another message in the log.
         let text = visible_line(text);
         let _ = syslog(Priority::new(severity, Facility::LOG_DAEMON), OsStr::from_bytes(&text));
