@@ -115,3 +115,124 @@ fn blocks_are_listed_with_file_and_line() {
     assert!(denied.contains("Nothing loads it but insmod"), "{denied}");
     root.ours("kmod", &["blocked", "nothing"]).fails();
 }
+
+/// The exit code and standard output of `kmod status`.
+fn status(root: &TestRoot, args: &[&str]) -> (Option<i32>, String) {
+    let run = root.ours("kmod", &[&["status"][..], args].concat());
+    (run.code, run.out())
+}
+
+#[test]
+fn the_status_of_a_module_is_a_word_and_an_exit_code() {
+    let root = configured("alias chain top\nalias gone nothing\nblacklist extra\nalias more extra\n");
+    root.load(&LoadedModule::new("base"));
+    for (name, code, expected) in [
+        ("base", 0, "base: loaded\n"),
+        ("inside", 0, "inside: built in\n"),
+        ("helper", 3, "helper: can be loaded\n"),
+        ("my-dash", 3, "my-dash: can be loaded\n"),
+        ("chain", 3, "chain: can be loaded\n  top: can be loaded\n"),
+        ("extra", 3, "extra: can be loaded\n"),
+        ("nothing", 1, "nothing: absent\n"),
+    ] {
+        assert_eq!(status(&root, &[name]), (Some(code), expected.to_owned()), "{name}");
+    }
+    let (code, out) = status(&root, &["more"]);
+    assert_eq!(code, Some(4), "{out}");
+    assert!(
+        out.contains("extra is not loaded by its aliases (blacklist)  /etc/modprobe.d/test.conf line 3"),
+        "{out}"
+    );
+    assert_eq!(status(&root, &["-q", "helper"]), (Some(3), String::new()));
+}
+
+#[test]
+fn the_most_severe_status_of_several_names_is_the_exit_code() {
+    let root = configured("install extra /bin/false\ninstall my_dash /bin/echo hello\n");
+    root.load(&LoadedModule::new("base"));
+    let code = |names: &[&str]| status(&root, names).0;
+    assert_eq!(code(&["base", "inside"]), Some(0));
+    assert_eq!(code(&["base", "helper"]), Some(3));
+    assert_eq!(code(&["helper", "extra", "base"]), Some(4));
+    assert_eq!(code(&["nothing", "extra"]), Some(1));
+    // What a command does is not known.
+    assert_eq!(code(&["my_dash", "nothing"]), Some(2));
+    assert_eq!(code(&[]), Some(2));
+    assert_eq!(code(&["--nonsense"]), Some(2));
+    assert_eq!(code(&["--help"]), Some(0));
+}
+
+#[test]
+fn a_module_is_blocked_by_what_it_needs_too() {
+    let root = configured("");
+    root.write("etc/modutils.d/local.conf", "deny base not here\n");
+    let (code, out) = status(&root, &["top"]);
+    assert_eq!(code, Some(4), "{out}");
+    assert!(out.contains("base is refused by modprobe, whoever asks: not here"), "{out}");
+    // What is loaded already is not loaded again.
+    root.load(&LoadedModule::new("base"));
+    assert_eq!(status(&root, &["top"]).0, Some(3));
+    root.remove(&root.module_path("kernel/lib/helper.ko"));
+    assert_eq!(status(&root, &["helper"]), (Some(1), "helper: absent\n  its file is not there\n".to_owned()));
+    assert_eq!(status(&root, &["top"]).0, Some(4));
+    root.write("proc/sys/kernel/modules_disabled", "1\n");
+    let expected = "extra: blocked\n  kernel.modules_disabled is 1\n";
+    assert_eq!(status(&root, &["extra"]), (Some(4), expected.to_owned()));
+}
+
+#[test]
+fn without_a_module_directory_the_kernel_alone_has_the_answer() {
+    let root = TestRoot::new();
+    std::fs::remove_dir(root.path().join(root.module_path(""))).expect("an empty directory");
+    root.load(&LoadedModule::new("base"));
+    assert_eq!(status(&root, &["base"]), (Some(0), "base: loaded\n".to_owned()));
+    let (code, out) = status(&root, &["helper"]);
+    assert!(code == Some(2) && out.starts_with("helper: unknown\n  there is no "), "{out}");
+    // The kernel shows what it has built in, without listing it.
+    root.create_dir("sys/module/inside/parameters");
+    assert_eq!(status(&root, &["inside"]), (Some(0), "inside: built in\n".to_owned()));
+}
+
+#[test]
+fn without_proc_and_sys_nothing_is_called_absent() {
+    let root = configured("");
+    for path in ["proc/modules", "sys/module"] {
+        let path = root.path().join(path);
+        let _ = std::fs::remove_file(&path).or_else(|_| std::fs::remove_dir_all(&path));
+    }
+    for name in ["top", "nothing"] {
+        assert_eq!(status(&root, &[name]).0, Some(2), "{name}");
+    }
+    // About another kernel the running one is not asked.
+    let release = root.version().to_owned();
+    let (code, out) = status(&root, &["-S", "1.2.3", "top"]);
+    assert!(
+        code == Some(2) && out.contains("there is no /lib/modules/1.2.3/modules.dep.bin"),
+        "{release}: {out}"
+    );
+}
+
+#[test]
+fn a_tool_runs_without_its_link() {
+    let root = configured("");
+    for args in [&["modprobe", "-D", "top"][..], &["modinfo", "-F", "license", "top"], &["lsmod"]] {
+        let (by_kmod, by_link) =
+            (root.ours("kmod", args).succeeds(), root.ours(args[0], &args[1..]).succeeds());
+        assert_eq!(by_kmod.out(), by_link.out(), "{args:?}");
+    }
+    let run = root.ours("kmod", &["modprobe", "nothing"]).fails();
+    assert!(run.err().starts_with("modprobe: FATAL: Module nothing not found"), "{run:?}");
+}
+
+#[test]
+fn a_misspelt_command_or_option_gets_a_suggestion() {
+    let root = configured("");
+    let run = root.explained("kmod", &["lst"]).fails();
+    assert_eq!(run.err(), "invalid command 'lst'\n  Did you mean list?\n");
+    let run = root.explained("modprobe", &["--dryrun", "top"]).fails();
+    assert!(run.err().ends_with("unrecognized option '--dryrun'\n  Did you mean --dry-run?\n"), "{run:?}");
+    let run = root.ours("modprobe", &["--dryrun", "top"]).fails();
+    assert!(run.err().ends_with("unrecognized option '--dryrun'\n"), "{run:?}");
+    assert!(root.explained("modprobe", &["VFAT"]).fails().err().contains("has this name"));
+    assert!(root.explained("modprobe", &["TOP"]).fails().err().ends_with("  Did you mean top?\n"));
+}

@@ -13,7 +13,9 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use crate::{Invocation, report::Report, startup, status::Status, version};
+use modutils::diagnose::request;
+
+use crate::{Invocation, cause::Cause, modprobe, report::Report, startup, status::Status, version};
 
 /// The id of the positional arguments, in every tool.
 pub const ARGUMENTS: &str = "arguments";
@@ -182,7 +184,8 @@ pub fn parse(
             }
             _ => {
                 let text = getopt_text(&error, &command, &invocation.arguments);
-                report.usage(&[invocation.program.as_bytes(), b": ", &text].concat());
+                let line = [invocation.program.as_bytes(), b": ", &text].concat();
+                report.usage_because(&line, similar_option(&error, &command));
                 Err(Status::Failure)
             }
         },
@@ -203,6 +206,28 @@ fn getopt_text(error: &clap::Error, command: &Command, arguments: &[OsString]) -
         ErrorKind::InvalidValue => missing_value(rejected, arguments),
         // No option of ours can fail in another way; if one does, clap's own text is good enough.
         _ => error.to_string().into_bytes(),
+    }
+}
+
+/// The option that may have been meant instead of an unknown one.
+fn similar_option(error: &clap::Error, command: &Command) -> Cause {
+    let (ErrorKind::UnknownArgument, Some(ContextValue::String(rejected))) =
+        (error.kind(), error.get(ContextKind::InvalidArg))
+    else {
+        return Cause::default();
+    };
+    let rejected = rejected.split([' ', '=']).next().unwrap_or_default();
+    let Some(rejected) = rejected.strip_prefix("--") else { return Cause::default() };
+    // Only the options in use are described in the command of modprobe.
+    let all = (command.get_name() == "modprobe").then(modprobe::command);
+    let described = all.as_ref().unwrap_or(command).get_arguments();
+    let names = described.filter(|option| !option.is_hide_set()).filter_map(Arg::get_long).map(str::as_bytes);
+    match request::similar(rejected.as_bytes(), names).as_slice() {
+        [] => Cause::default(),
+        names => {
+            let names: Vec<String> = names.iter().map(|name| format!("--{name}")).collect();
+            Cause::line(format!("Did you mean {}?", names.join(" or ")))
+        }
     }
 }
 

@@ -48,14 +48,24 @@ fn main() -> ExitCode {
     let program = arguments.next().unwrap_or_else(|| "kmod".into());
     let name = Path::new(&program).file_name().unwrap_or_default().to_owned();
     let invocation = Invocation { program, arguments: arguments.collect() };
-    match name.as_encoded_bytes() {
-        b"depmod" => depmod::run(&invocation),
-        b"insmod" => insmod::run(&invocation),
-        b"lsmod" => lsmod::run(&invocation),
-        b"modinfo" => modinfo::run(&invocation),
-        b"modprobe" => modprobe::run(&invocation),
-        b"rmmod" => rmmod::run(&invocation),
-        // Any other name is `kmod`.
-        _ => kmod::run(&invocation),
-    }
+    // Any other name is `kmod`.
+    tool(name.as_encoded_bytes()).unwrap_or(kmod::run)(&invocation)
+}
+
+/// The function of a tool.
+type Run = fn(&Invocation) -> ExitCode;
+
+/// The tools besides `kmod`, which runs them, too.
+const TOOLS: [(&str, Run); 6] = [
+    ("depmod", depmod::run),
+    ("insmod", insmod::run),
+    ("lsmod", lsmod::run),
+    ("modinfo", modinfo::run),
+    ("modprobe", modprobe::run),
+    ("rmmod", rmmod::run),
+];
+
+/// The tool of this name.
+fn tool(name: &[u8]) -> Option<Run> {
+    TOOLS.iter().find(|(tool, _)| tool.as_bytes() == name).map(|(_, run)| *run)
 }

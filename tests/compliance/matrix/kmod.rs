@@ -29,7 +29,11 @@ fn of_kmod() -> Vec<Case> {
         works("kmod command", "list", "list").chain(),
         fails("kmod command", "none", "").compare(Compare::HelpAfterError),
         fails("kmod command", "unknown", "nonsense").compare(Compare::HelpAfterError),
-        fails("kmod command", "a tool's name", "lsmod").compare(Compare::HelpAfterError),
+        works("kmod command", "a tool's name", "lsmod").chain().differs(
+            Row::ToolCommand,
+            &[Claim::Exit(0), Claim::Silent, Claim::PrintsLine("middle")],
+            &[Claim::Exit(1), Claim::Reports("invalid command 'lsmod'")],
+        ),
         fails("kmod command", "insert, which is gone", "insert alone").compare(Compare::HelpAfterError),
         fails("kmod command", "remove, which is gone", "remove alone").compare(Compare::HelpAfterError),
         fails("kmod command", "load", "load").compare(Compare::HelpAfterError),

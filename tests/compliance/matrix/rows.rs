@@ -46,6 +46,8 @@ pub(crate) enum Row {
     QuietConfig,
     /// `kmod` under a name that is not a tool's.
     OtherName,
+    /// `kmod TOOL` runs the tool.
+    ToolCommand,
     /// With standard error closed every tool logs; kmod's modprobe does, from when it has read its configuration.
     ClosedStderr,
     /// `modules.softdep` and `modules.weakdep` can only have dependencies of their module.
@@ -55,7 +57,7 @@ pub(crate) enum Row {
 }
 
 impl Row {
-    pub(crate) const ALL: [Row; 24] = [
+    pub(crate) const ALL: [Row; 25] = [
         Row::CmdlineBlacklistDash,
         Row::KilledCommand,
         Row::MissingDependency,
@@ -77,6 +79,7 @@ impl Row {
         Row::UnreadableConfig,
         Row::QuietConfig,
         Row::OtherName,
+        Row::ToolCommand,
         Row::ClosedStderr,
         Row::DepmodLists,
         Row::RemoveHolders,

@@ -32,7 +32,7 @@ struct BlockedItem<'a> {
 }
 
 #[derive(Serialize)]
-struct BlockItem<'a> {
+pub(super) struct BlockItem<'a> {
     kind: &'static str,
     subject: Text<'a>,
     text: Option<Text<'a>>,
@@ -215,17 +215,9 @@ fn blocked_item<'a>(
     blocks: &'a [Block],
     ways: Option<&'a Ways>,
 ) -> BlockedItem<'a> {
-    let block = |block: &'a Block| BlockItem {
-        kind: block.kind(),
-        subject: Text(block.subject()),
-        text: block.detail().map(|detail| Text(detail)),
-        file: file(block.origin()),
-        line: block.origin().line,
-        matches: block.matches(),
-    };
     BlockedItem {
         module: module.map(Text::from),
-        blocks: blocks.iter().map(block).collect(),
+        blocks: blocks.iter().map(block_item).collect(),
         ways: ways.map(|ways| WaysItem {
             by_name: ways.by_name(),
             aliases: ways.aliases().iter().map(Text::from).collect(),
@@ -233,6 +225,17 @@ fn blocked_item<'a>(
             softdeps: ways.softdeps().iter().map(mention_item).collect(),
             commands: ways.commands().iter().map(mention_item).collect(),
         }),
+    }
+}
+
+pub(super) fn block_item(block: &Block) -> BlockItem<'_> {
+    BlockItem {
+        kind: block.kind(),
+        subject: Text(block.subject()),
+        text: block.detail().map(|detail| Text(detail)),
+        file: file(block.origin()),
+        line: block.origin().line,
+        matches: block.matches(),
     }
 }
 

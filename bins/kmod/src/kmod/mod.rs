@@ -8,12 +8,13 @@ mod graph;
 mod params;
 mod shared_options;
 mod static_nodes;
+mod status;
 
 use std::{ffi::OsStr, process::ExitCode};
 
-use modutils::Level;
+use modutils::{Level, diagnose::request};
 
-use crate::{Invocation, cli, lsmod, report::Report, status::Status};
+use crate::{Invocation, cause::Cause, cli, lsmod, report::Report, status::Status};
 
 pub(crate) use static_nodes::FORMATS;
 
@@ -28,7 +29,7 @@ pub(crate) struct KnownCommand {
 }
 
 /// The commands, as the help lists them.
-pub(crate) const COMMANDS: [KnownCommand; 9] = [
+pub(crate) const COMMANDS: [KnownCommand; 10] = [
     KnownCommand {
         name: "blocked",
         about: "Show what keeps modules from being loaded",
@@ -70,6 +71,11 @@ pub(crate) const COMMANDS: [KnownCommand; 9] = [
         about: "Show the device nodes that modules need at boot",
         options: || Some(static_nodes::command()),
     },
+    KnownCommand {
+        name: "status",
+        about: "Show whether modules are loaded, or can be",
+        options: || Some(status::command()),
+    },
 ];
 
 /// Runs the command that the first argument names.
@@ -99,8 +105,12 @@ pub fn run(invocation: &Invocation) -> ExitCode {
         b"graph" => graph::run(&invocation, report.of_own_command()),
         b"params" => params::run(&invocation, report.of_own_command()),
         b"static-nodes" => static_nodes::run(&invocation, report),
+        b"status" => status::run(&invocation, report.of_own_command()),
         b"complete" => complete::run(&invocation, report),
-        _ => unknown(command, report),
+        name => match crate::tool(name) {
+            Some(run) => run(&invocation),
+            None => unknown(command, report),
+        },
     }
 }
 
@@ -117,12 +127,21 @@ fn after_help() -> String {
     let lines = COMMANDS.iter().map(|command| format!("  {:13} {}\n", command.name, command.about));
     let lines: String = lines.collect();
     format!(
-        "Commands:\n{lines}\nIf called as depmod, insmod, lsmod, modinfo, modprobe or rmmod, it is that tool."
+        "Commands:\n{lines}\nCalled as depmod, insmod, lsmod, modinfo, modprobe or rmmod it is that tool; `kmod TOOL ...` runs it as well."
     )
 }
 
 fn unknown(command: &OsStr, mut report: Report) -> ExitCode {
-    report.usage(&[b"invalid command '", command.as_encoded_bytes(), b"'"].concat());
+    let name = command.as_encoded_bytes();
+    let known = COMMANDS.iter().map(|known| known.name).chain(crate::TOOLS.map(|(name, _)| name));
+    let why = match request::similar(name, known.map(str::as_bytes)).as_slice() {
+        [] => Cause::default(),
+        names => {
+            let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+            Cause::line(format!("Did you mean {}?", names.join(" or ")))
+        }
+    };
+    report.usage_because(&[b"invalid command '", name, b"'"].concat(), why);
     help(report, Status::Failure)
 }
 

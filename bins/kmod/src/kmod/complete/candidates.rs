@@ -126,7 +126,7 @@ pub(super) fn arguments(tool: &str, line: &CommandLine) -> Vec<Candidate> {
         ("modprobe", _) if line.has("remove") => loaded_modules(line),
         ("modprobe", Some(module)) if !line.has("all") => parameters(module, line),
         ("modprobe", _) => modules(line, false),
-        ("blocked" | "graph", _) => modules(line, true),
+        ("blocked" | "graph" | "status", _) => modules(line, true),
         ("check", Some(module)) if !line.has("all") => parameters(module, line),
         ("check" | "closure" | "modinfo" | "params", _) => {
             let mut found = modules(line, true);

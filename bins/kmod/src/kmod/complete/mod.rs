@@ -54,6 +54,7 @@ fn command_of(words: &[OsString]) -> Option<(Command, &[OsString])> {
 fn command_of_kmod(words: &[OsString]) -> Option<(Command, &[OsString])> {
     match words {
         [_] => Some((super::command(), words)),
+        [command, ..] if crate::tool(command.as_encoded_bytes()).is_some() => command_of(words),
         [command, rest @ ..] => {
             let known = super::COMMANDS.iter().find(|known| known.name == command.as_os_str())?;
             Some(((known.options)()?, rest))

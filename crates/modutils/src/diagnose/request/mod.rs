@@ -35,3 +35,4 @@ mod similar;
 pub use in_use::{InUse, User, in_use};
 pub use not_found::{dangling_alias, listed_but_gone, not_found};
 pub use not_removed::{not_found_to_remove, not_loaded, not_removed};
+pub use similar::similar;

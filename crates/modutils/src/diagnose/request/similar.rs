@@ -8,7 +8,7 @@ const MOST: usize = 5;
 const SHORTEST: usize = 3;
 
 /// The names among `candidates` that are one letter away from `name`: one more, one less, another one,
-/// or two changed over. Sorted, each once, and only the first few.
+/// or two changed over; or that differ in upper and lower case alone. Sorted, each once, and only the first few.
 pub fn similar<'a>(name: &[u8], candidates: impl IntoIterator<Item = &'a [u8]>) -> Vec<BString> {
     if name.len() < SHORTEST {
         return Vec::new();
@@ -24,6 +24,9 @@ pub fn similar<'a>(name: &[u8], candidates: impl IntoIterator<Item = &'a [u8]>) 
 fn is_one_away(a: &[u8], b: &[u8]) -> bool {
     if a.len().abs_diff(b.len()) > 1 || a == b {
         return false;
+    }
+    if a.eq_ignore_ascii_case(b) {
+        return true;
     }
     // What both begin and end with is no difference.
     let same = a.iter().zip(b).take_while(|(x, y)| x == y).count();
@@ -49,6 +52,7 @@ mod tests {
         assert_eq!(found, ["cfat", "fat", "fvat", "vafat", "vfatt"]);
         assert_eq!(similar(b"btrsf", ["btrfs".as_bytes(), b"btrs"]), ["btrfs", "btrs"]);
         assert!(similar(b"ab", ["abc".as_bytes()]).is_empty());
+        assert_eq!(similar(b"VFat", ["vfat".as_bytes(), b"VFat", b"vfats"]), ["vfat"]);
         assert!(similar(b"aaa", ["aab".as_bytes(), b"bbb", b"aaa"]) == ["aab"]);
     }
 }
