@@ -236,3 +236,31 @@ fn a_misspelt_command_or_option_gets_a_suggestion() {
     assert!(root.explained("modprobe", &["VFAT"]).fails().err().contains("has this name"));
     assert!(root.explained("modprobe", &["TOP"]).fails().err().ends_with("  Did you mean top?\n"));
 }
+
+#[test]
+fn help_has_the_whole_command_two_examples_and_the_page() {
+    let root = TestRoot::new();
+    for (tool, args, usage, page) in [
+        ("kmod", &["check", "--help"][..], "Usage: kmod check [OPTIONS]", "kmod-check(8)"),
+        ("kmod", &["list", "--help"], "Usage: kmod list [OPTIONS]\n", "lsmod(8)"),
+        ("kmod", &["--help"], "Usage: kmod [OPTIONS] COMMAND\n", "kmod(8)"),
+        ("kmod", &["help"], "Usage: kmod [OPTIONS] COMMAND\n", "kmod(8)"),
+        ("kmod", &["modprobe", "-h"], "Usage: kmod modprobe [OPTIONS]", "modprobe(8)"),
+        ("modprobe", &["--help"], "Usage: modprobe [OPTIONS]", "modprobe(8)"),
+        ("depmod", &["-h"], "Usage: depmod [OPTIONS] [VERSION [FILE]...]", "depmod(8)"),
+    ] {
+        let help = root.ours(tool, args).succeeds().out();
+        assert!(help.contains(usage) && help.ends_with(&format!("The manual page is {page}.\n")), "{help}");
+        assert!(help.contains("\nExamples:\n  ") && !help.contains("Arguments:"), "{help}");
+    }
+}
+
+#[test]
+fn a_missing_list_of_modules_is_explained() {
+    let root = TestRoot::new();
+    std::fs::remove_file(root.path().join("proc/modules")).ok();
+    let last = |root: &TestRoot| root.explained("lsmod", &[]).fails().err().lines().last().map(str::to_owned);
+    assert_eq!(last(&root).as_deref(), Some("  /proc is not mounted."));
+    root.create_dir("proc/self");
+    assert_eq!(last(&root).as_deref(), Some("  This kernel has no module support."));
+}

@@ -1,9 +1,12 @@
 //! Who gets the cause below a message: people and the journal, others on request.
 
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::MetadataExt;
 
 use modutils_tests::little_kernel;
 use serde_json::json;
+use testkit::surroundings::program;
 use testkit::{Errno, FakeKernel, ModuleBuilder, Side, Start, TestRoot};
 
 const MESSAGE: &str = "modprobe: FATAL: Module hepler not found in directory @\n";
@@ -163,10 +166,16 @@ fn a_refused_module_is_one_line_in_a_pipe() {
 #[test]
 fn without_a_log_daemon_the_console_gets_the_messages() {
     let root = indexed();
+    let path = root.path().join("dev/console");
+    assert!(program("mkfifo").arg(&path).status().expect("mkfifo runs").success());
+    let pipe = File::options().read(true).write(true).open(path).expect("a pipe");
     let console = |tool: &dyn Fn() -> testkit::Run| {
-        root.write("dev/console", "");
         assert_eq!(tool().fails().err(), "");
-        let text = std::fs::read_to_string(root.path().join("dev/console")).expect("text");
+        // Bytes of our own end the text: a pipe that is open for writing never ends.
+        (&pipe).write_all(b"\0").expect("a pipe has room");
+        let mut text = Vec::new();
+        BufReader::new(&pipe).read_until(0, &mut text).expect("a pipe that is open for reading");
+        let text = String::from_utf8(text).expect("text").replace('\0', "");
         // glibc ends lines for a raw terminal, and kmod's own text has a newline as well.
         text.lines().filter(|line| !line.is_empty()).map(|line| line.to_owned() + "\n").collect::<String>()
     };

@@ -70,6 +70,30 @@ fn an_index_missing_empty_or_damaged() {
 }
 
 #[test]
+fn the_command_that_makes_an_index_is_whole() {
+    let root = TestRoot::new();
+    root.create_dir("lib/modules/1.2.3/kernel");
+    explains(&root, &["-S", "1.2.3", "top"], &["  Run depmod 1.2.3 to make it."]);
+    root.create_dir("mnt/lib/modules/1.2.3/kernel");
+    explains(&root, &["-d", "/mnt", "-S", "1.2.3", "top"], &["  Run depmod -b /mnt 1.2.3 to make it."]);
+}
+
+#[test]
+fn another_roots_modules_are_those_of_a_kernel_to_be_named() {
+    let root = TestRoot::new();
+    root.write("mnt/lib/modules/1.2.3/modules.dep", "");
+    let expected = "There are modules for 1.2.3: name the release (modprobe -S, modinfo -k).";
+    explains(&root, &["-d", "/mnt", "top"], &[expected]);
+    for base in ["/mnt/lib/modules", "/mnt/lib/modules/1.2.3"] {
+        let expected = format!("  {base} holds modules: name the root above it, which has lib/modules.");
+        explains(&root, &["-d", base, "top"], &[&expected]);
+    }
+    // A source tree does not hold modules for a kernel.
+    root.write("src/linux/kernel/modules.order", "");
+    explains(&root, &["-d", "/src", "top"], &["Nor are there modules of another kernel"]);
+}
+
+#[test]
 fn an_outdated_index() {
     let root = indexed();
     root.add_module("kernel/drivers/late.ko", &module("late"));

@@ -15,7 +15,7 @@ use clap::{
 
 use modutils::diagnose::request;
 
-use crate::{Invocation, cause::Cause, modprobe, report::Report, startup, status::Status, version};
+use crate::{Invocation, cause::Cause, help, modprobe, report::Report, startup, status::Status, version};
 
 /// The id of the positional arguments, in every tool.
 pub const ARGUMENTS: &str = "arguments";
@@ -175,7 +175,12 @@ pub fn parse(
         Ok(matches) => Ok(matches),
         Err(error) => match error.kind() {
             ErrorKind::DisplayHelp => {
-                report.print_line(error.render().to_string().trim_end());
+                let name = command.get_name().to_owned();
+                let called = match invocation.is_command {
+                    true => format!("kmod {}", invocation.program.display()),
+                    false => name,
+                };
+                report.print_line(help::text(command, &called));
                 Err(Status::Success)
             }
             ErrorKind::DisplayVersion => {

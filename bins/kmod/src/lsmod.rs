@@ -3,13 +3,15 @@
 use std::process::ExitCode;
 
 use modutils::{
-    Level, ModuleName, Root,
+    Error, Level, ModuleName, Root,
     kernel::{Kernel, LoadedModule, State},
 };
 use serde::Serialize;
 
 use crate::{
-    Invocation, cli,
+    Invocation,
+    cause::Cause,
+    cli,
     json::{self, Document, Text},
     report::Report,
     status::Status,
@@ -68,7 +70,8 @@ fn print(json: bool, report: &mut Report) -> Status {
         Ok(modules) => modules,
         Err(error) => {
             report.error(error.to_string());
-            return report.fail(format!("could not get list of modules: {}", error.cause()));
+            let message = format!("could not get list of modules: {}", error.cause());
+            return report.fail_because(message, no_list(&root, &error));
         }
     };
     if json {
@@ -77,6 +80,16 @@ fn print(json: bool, report: &mut Report) -> Status {
         table(&kernel, &modules, report);
     }
     Status::Success
+}
+
+/// Why there is no list of modules, where that is certain.
+fn no_list(root: &Root, error: &Error) -> Cause {
+    match root.system("/proc/self").exists() {
+        _ if !error.is_not_found() => Cause::default(),
+        // `/proc/modules` is there in every kernel with module support.
+        true => Cause::line("This kernel has no module support."),
+        false => Cause::line("/proc is not mounted."),
+    }
 }
 
 fn table(kernel: &Kernel, modules: &[LoadedModule], report: &mut Report) {

@@ -9,6 +9,7 @@ mod cause;
 mod cli;
 mod depmod;
 mod explain;
+mod help;
 mod insmod;
 mod json;
 mod kmod;
@@ -39,6 +40,8 @@ pub struct Invocation {
     pub program: OsString,
     /// The arguments after it.
     pub arguments: Vec<OsString>,
+    /// Whether the program's name was an argument of `kmod`.
+    pub is_command: bool,
 }
 
 fn main() -> ExitCode {
@@ -47,7 +50,7 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args_os();
     let program = arguments.next().unwrap_or_else(|| "kmod".into());
     let name = Path::new(&program).file_name().unwrap_or_default().to_owned();
-    let invocation = Invocation { program, arguments: arguments.collect() };
+    let invocation = Invocation { program, arguments: arguments.collect(), is_command: false };
     // Any other name is `kmod`.
     tool(name.as_encoded_bytes()).unwrap_or(kmod::run)(&invocation)
 }

@@ -50,6 +50,12 @@ impl Root {
         self
     }
 
+    /// The base of module directories; empty for those of this system.
+    #[cfg(feature = "diagnose")]
+    pub(crate) fn base(&self) -> &Path {
+        &self.base
+    }
+
     /// Whether module directories are below a base, and not those of this system.
     pub(crate) fn has_base(&self) -> bool {
         !self.base.as_os_str().is_empty()

@@ -14,7 +14,7 @@ use std::{ffi::OsStr, process::ExitCode};
 
 use modutils::{Level, diagnose::request};
 
-use crate::{Invocation, cause::Cause, cli, lsmod, report::Report, status::Status};
+use crate::{Invocation, cause::Cause, cli, help, lsmod, report::Report, status::Status};
 
 pub(crate) use static_nodes::FORMATS;
 
@@ -85,7 +85,7 @@ pub fn run(invocation: &Invocation) -> ExitCode {
     let is_option = |word: &&std::ffi::OsString| word.as_encoded_bytes().starts_with(b"-") && *word != "--";
     let own = arguments.iter().take_while(is_option).count();
     let (own, rest) = arguments.split_at(own);
-    let own = Invocation { program: invocation.program.clone(), arguments: own.to_vec() };
+    let own = Invocation { program: invocation.program.clone(), arguments: own.to_vec(), is_command: false };
     if let Err(status) = cli::parse(command(), &own, &mut report) {
         return report.finish(status);
     }
@@ -95,7 +95,7 @@ pub fn run(invocation: &Invocation) -> ExitCode {
         return help(report, Status::Failure);
     };
     // getopt's messages begin with the command's name.
-    let invocation = Invocation { program: command.clone(), arguments: arguments.to_vec() };
+    let invocation = Invocation { program: command.clone(), arguments: arguments.to_vec(), is_command: true };
     match command.as_encoded_bytes() {
         b"check" => check::run(&invocation, report.of_own_command()),
         b"help" => help(report, Status::Success),
@@ -146,6 +146,6 @@ fn unknown(command: &OsStr, mut report: Report) -> ExitCode {
 }
 
 fn help(mut report: Report, status: Status) -> ExitCode {
-    report.print_line(command().render_help().to_string().trim_end());
+    report.print_line(help::text(command(), "kmod"));
     report.finish(status)
 }

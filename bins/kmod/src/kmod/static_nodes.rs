@@ -14,7 +14,7 @@ use modutils::{
     depmod::devname::{self, Device, Node},
 };
 
-use crate::{Invocation, cause::Cause, cli, report::Report, status::Status};
+use crate::{Invocation, cause::Cause, cli, help, report::Report, status::Status};
 
 /// The names of the formats.
 pub(crate) const FORMATS: [&str; 3] = ["human", "tmpfiles", "devname"];
@@ -36,7 +36,7 @@ pub(super) fn run(invocation: &Invocation, mut report: Report) -> ExitCode {
     let word = cli::value_of(&options, "format").unwrap_or_else(|| "human".into());
     let Some(format) = NodeFormat::named(word.as_encoded_bytes()) else {
         report.usage(&[b"Unknown format: '", word.as_encoded_bytes(), b"'."].concat());
-        report.print_line(command().render_help().to_string().trim_end());
+        report.print_line(help::text(command(), "kmod static-nodes"));
         return report.finish(Status::Failure);
     };
     let output = cli::value_of(&options, "output").map(PathBuf::from);

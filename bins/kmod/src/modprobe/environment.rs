@@ -17,7 +17,11 @@ const VARIABLE: &str = "MODPROBE_OPTIONS";
 pub(super) fn with_options_of_environment(invocation: &Invocation) -> Invocation {
     let words = startup::variable(VARIABLE).map(|text| split(text.as_bytes())).unwrap_or_default();
     let arguments = words.into_iter().map(OsString::from_vec).chain(invocation.arguments.iter().cloned());
-    Invocation { program: invocation.program.clone(), arguments: arguments.collect() }
+    Invocation {
+        program: invocation.program.clone(),
+        arguments: arguments.collect(),
+        is_command: invocation.is_command,
+    }
 }
 
 /// The environment of commands: ours, unless a caller with fewer privileges set it. Our own options follow

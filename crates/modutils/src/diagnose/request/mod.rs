@@ -19,7 +19,8 @@
 //! let context = Context::builder().root(root.clone()).release(Release::new("6.12.0")).build()?;
 //! let remarks = request::not_found(&context, b"msdos", None);
 //! assert_eq!(remarks[0].kind(), "no_index");
-//! assert_eq!(remarks[0].text()[1], "  Run depmod to make it.");
+//! let depmod = format!("  Run depmod -b {} 6.12.0 to make it.", system.path().display());
+//! assert_eq!(remarks[0].text()[1], depmod);
 //!
 //! let users = request::in_use(&root, &ModuleName::new("fat"));
 //! assert_eq!(users.lines(), ["The module vfat uses it (modprobe -r vfat)."]);

@@ -43,6 +43,10 @@ enum NotFoundCause {
     NoDirectory {
         /// The directory.
         directory: PathBuf,
+        /// The base that the caller gave, and a module directory: the base has to be above that.
+        wrong_base: Option<PathBuf>,
+        /// Whether the caller gave a base.
+        has_base: bool,
         /// Whether it is that of the running kernel.
         running: bool,
         /// The kernels that have one.
@@ -85,9 +89,10 @@ enum NotFoundCause {
 /// The kinds are `bad_name`, `file_name`, `no_directory`, `unreadable`, `no_index`, `empty_index`,
 /// `not_indexed`, `no_file`, `loaded`, `other_kernels`, `similar`, `no_alias` and `unknown`.
 pub fn not_found(context: &Context, name: &[u8], error: Option<&Error>) -> Vec<Remark> {
+    let depmod = depmod(context);
     match error {
-        Some(error) => vec![unreadable(error)],
-        None => causes(context, name).iter().map(NotFoundCause::remark).collect(),
+        Some(error) => vec![unreadable(error, &depmod)],
+        None => causes(context, name).iter().map(|cause| cause.remark(&depmod)).collect(),
     }
 }
 
@@ -157,7 +162,8 @@ fn causes(context: &Context, name: &[u8]) -> Vec<NotFoundCause> {
 }
 
 impl NotFoundCause {
-    fn remark(&self) -> Remark {
+    /// The remark about it; `depmod` is the command that makes the indexes.
+    fn remark(&self, depmod: &str) -> Remark {
         let new = Remark::new;
         match self {
             Self::BadName(fault) => {
@@ -173,24 +179,28 @@ impl NotFoundCause {
                 new("file_name", vec![line]).about(module.as_bytes())
             }
             Self::NoFile => new("no_file", vec!["There is no such file.".into()]),
-            Self::NoDirectory { directory, running, others } => {
-                new("no_directory", no_directory(directory, *running, others)).about(bytes(directory))
+            Self::NoDirectory { directory, wrong_base, has_base, running, others } => {
+                let lines = match wrong_base {
+                    Some(base) => no_root(directory, base),
+                    None => no_directory(directory, *has_base, *running, others),
+                };
+                new("no_directory", lines).about(bytes(directory))
             }
-            Self::Unreadable(error) => unreadable(error),
+            Self::Unreadable(error) => unreadable(error, depmod),
             Self::NoIndex { file } => {
                 let lines =
-                    vec![format!("There is no {}.", file.display()), "  Run depmod to make it.".into()];
+                    vec![format!("There is no {}.", file.display()), format!("  Run {depmod} to make it.")];
                 new("no_index", lines).about(bytes(file))
             }
             Self::EmptyIndex { file } => {
                 let lines =
-                    vec![format!("{} is empty.", file.display()), "  Run depmod to rebuild it.".into()];
+                    vec![format!("{} is empty.", file.display()), format!("  Run {depmod} to rebuild it.")];
                 new("empty_index", lines).about(bytes(file))
             }
             Self::NotIndexed { file, index } => {
                 let lines = vec![
                     format!("It is in {}, and {index} does not list it.", file.display()),
-                    "  The index is outdated: run depmod.".into(),
+                    format!("  The index is outdated: run {depmod}."),
                 ];
                 new("not_indexed", lines).about(bytes(file))
             }
@@ -214,10 +224,10 @@ impl NotFoundCause {
 }
 
 /// The remark about an index that cannot be read, or is damaged.
-fn unreadable(error: &Error) -> Remark {
+fn unreadable(error: &Error, depmod: &str) -> Remark {
     let lines = match error {
         Error::Malformed { path, fault } => {
-            vec![format!("{} is damaged: {fault}.", path.display()), "  Run depmod to rebuild it.".into()]
+            vec![format!("{} is damaged: {fault}.", path.display()), format!("  Run {depmod} to rebuild it.")]
         }
         error => vec![format!("{}.", capital(&error.to_string()))],
     };
@@ -232,11 +242,50 @@ fn bytes(path: &Path) -> &[u8] {
     path.as_os_str().as_encoded_bytes()
 }
 
-fn no_directory(directory: &Path, running: bool, others: &[Release]) -> Vec<String> {
+/// What makes the indexes of a context. Without arguments depmod makes those of the running kernel.
+fn depmod(context: &Context) -> String {
+    let (root, directory) = (context.root(), context.directory());
+    let Some(release) = directory.file_name().map(Release::new) else { return "depmod".into() };
+    if root.modules(&release) != directory {
+        return "depmod".into();
+    }
+    let mut words = vec!["depmod".to_owned()];
+    if root.has_base() {
+        words.push(format!("-b {}", printable(root.base().as_os_str().as_encoded_bytes())));
+    } else if Release::running().is_ok_and(|running| running == release) {
+        return "depmod".into();
+    }
+    words.push(printable(release.as_os_str().as_encoded_bytes()));
+    words.join(" ")
+}
+
+/// A module directory was given where the root above it is expected.
+fn no_root(directory: &Path, base: &Path) -> Vec<String> {
+    vec![
+        format!("There is no {}.", directory.display()),
+        format!("  {} holds modules: name the root above it, which has lib/modules.", base.display()),
+    ]
+}
+
+/// The base, if it is a directory of kernels or that of one kernel's modules.
+fn wrong_base(context: &Context) -> Option<PathBuf> {
+    let base = context.root().base();
+    // A source tree has the other files of such a directory, too.
+    let is_kernel = |directory: &Path| directory.join("modules.dep").is_file();
+    let mut inside = fs::read_dir(base).ok()?.flatten().take(MOST_KERNELS);
+    let holds = is_kernel(base) || inside.any(|entry| is_kernel(&entry.path()));
+    (context.root().has_base() && holds).then(|| base.to_owned())
+}
+
+fn no_directory(directory: &Path, has_base: bool, running: bool, others: &[Release]) -> Vec<String> {
     let whose = if running { "the running kernel" } else { "this kernel" };
     let mut lines = vec![format!("There is no {}: {whose} has no modules here.", directory.display())];
     if others.is_empty() {
         lines.push("  Nor are there modules of another kernel. Install those of this one.".into());
+    } else if running && has_base {
+        // The release was not given: the modules there are rarely those of the kernel that runs.
+        let others = listed(others);
+        lines.push(format!("  There are modules for {others}: name the release (modprobe -S, modinfo -k)."));
     } else if running {
         let others = listed(others);
         lines.push(format!(
@@ -255,7 +304,9 @@ fn directory_cause(context: &Context) -> Option<NotFoundCause> {
         return Some(NotFoundCause::Unreadable(Error::io("read", directory)(source)));
     }
     let running = Release::running().is_ok_and(|release| context.root().modules(&release) == directory);
-    Some(NotFoundCause::NoDirectory { directory: directory.to_owned(), running, others: kernels(context) })
+    let (wrong_base, has_base) = (wrong_base(context), context.root().has_base());
+    let (directory, others) = (directory.to_owned(), kernels(context));
+    Some(NotFoundCause::NoDirectory { directory, wrong_base, has_base, running, others })
 }
 
 /// The kernels that have modules, except the one in question.
