@@ -6,10 +6,10 @@
 
 mod subjects;
 
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
-use std::time::Duration;
+use std::process::{ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 
 use subjects::{SUBJECTS, Subject};
 use testkit::{Side, TestRoot};
@@ -24,8 +24,13 @@ const SECONDS: f64 = 0.5;
 const RESIDENT: f64 = 64.0;
 /// Resident memory that is always allowed.
 const BASE: f64 = 64.0;
-/// When a run is ended. The packaged kmod does not always come to an end.
-const LIMIT: u32 = 60;
+/// Seconds of processor time after which a run is ended.
+const LIMIT: u32 = 30;
+/// The same for the packaged kmod, which does not always come to an end.
+const LIMIT_OF_REFERENCE: u32 = 5;
+
+/// The argument that makes this program a [`Runner`].
+const RUNNER: &str = "--runner";
 
 /// What a run came to.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +38,7 @@ struct Cost {
     seconds: f64,
     /// MiB.
     resident: f64,
-    /// Whether it came to an end by itself.
+    /// Whether it came to an end by itself, with 0 or 1.
     ended: bool,
 }
 
@@ -47,13 +52,18 @@ struct Measured {
 
 fn main() -> ExitCode {
     let only = std::env::args().nth(1).unwrap_or_default();
+    if only == RUNNER {
+        serve();
+        return ExitCode::SUCCESS;
+    }
+    let mut runner = Runner::start();
     println!(
         "{:34} {:>24} {:>22} {:>5} {:>16}  kmod 34.2: CPU s, MiB",
         "subject", "MiB in and out, N to 4N", "CPU s", "exp.", "resident MiB"
     );
     let mut wrong = Vec::new();
     for subject in SUBJECTS.iter().filter(|subject| subject.name.contains(&only)) {
-        let sizes = [1, 2, 4].map(|factor| measure(subject, subject.least * factor));
+        let sizes = [1, 2, 4].map(|factor| measure(&mut runner, subject, subject.least * factor));
         let exponent = exponent(&sizes);
         println!("{}", line(subject, &sizes, exponent));
         wrong.extend(faults(&sizes, exponent).into_iter().map(|fault| format!("{}: {fault}", subject.name)));
@@ -63,47 +73,76 @@ fn main() -> ExitCode {
     if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn measure(subject: &Subject, count: usize) -> Measured {
+fn measure(runner: &mut Runner, subject: &Subject, count: usize) -> Measured {
     let root = TestRoot::new();
     subject.make.make(&root, count);
     for tool in subject.before {
         root.run(Side::Ours, tool[0], &tool[1..]);
     }
     let directory = root.path().join(root.module_path(""));
-    let ours = run(&root, Side::Ours, subject.command);
+    let ours = run(runner, &root, Side::Ours, subject.command);
     let places = [directory, root.path().join("etc"), root.path().join("tmp")];
     let size = places.iter().map(|place| bytes_in(place)).sum::<u64>() as f64 / f64::from(1 << 20);
     // The same beginning.
-    let theirs = run(&root, Side::Kmod34, subject.command);
+    let theirs = run(runner, &root, Side::Kmod34, subject.command);
     Measured { size, ours, theirs }
 }
 
 /// The cheaper of two runs: the machine does other things as well.
-fn run(root: &TestRoot, side: Side, command: &[&str]) -> Cost {
-    let first = run_once(root, side, command);
-    if !first.ended || first.seconds < MEASURABLE {
+fn run(runner: &mut Runner, root: &TestRoot, side: Side, command: &[&str]) -> Cost {
+    // Puts the side's programs into the root.
+    root.run(side, "kmod", &["--version"]);
+    let first = runner.run(root, side, command);
+    if !first.ended || first.seconds < MEASURABLE || side != Side::Ours {
         return first;
     }
-    let second = run_once(root, side, command);
+    let second = runner.run(root, side, command);
     if second.seconds < first.seconds { second } else { first }
 }
 
-fn run_once(root: &TestRoot, side: Side, command: &[&str]) -> Cost {
-    let (tool, arguments) = command.split_first().expect("a tool");
-    let mut process = Command::new("/usr/bin/env");
-    process
-        .args(["-i", "prlimit", &format!("--cpu={LIMIT}"), "--as=4294967296", "/usr/sbin/chroot"])
-        .arg(root.path());
-    process.arg(format!("/{}/{tool}", side.dir())).args(arguments);
-    process.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-    process.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = process.spawn().expect("prlimit (package util-linux) and chroot");
-    let used = child.wait4().expect("a child");
-    let seconds = |time: Duration| time.as_secs_f64();
-    Cost {
-        seconds: seconds(used.rusage.utime) + seconds(used.rusage.stime),
-        resident: used.rusage.maxrss as f64 / f64::from(1 << 20),
-        ended: used.status.code().is_some(),
+/// Starts the programs that are measured. The largest memory of a process is at first that of the one it was forked
+/// from, so a small one does it.
+struct Runner {
+    commands: ChildStdin,
+    costs: BufReader<ChildStdout>,
+}
+
+impl Runner {
+    fn start() -> Runner {
+        let own = std::env::current_exe().expect("a program");
+        let mut child = Command::new(own).arg(RUNNER).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let child = child.as_mut().expect("this program again");
+        let (commands, costs) = (child.stdin.take().expect("a pipe"), child.stdout.take().expect("a pipe"));
+        Runner { commands, costs: BufReader::new(costs) }
+    }
+
+    fn run(&mut self, root: &TestRoot, side: Side, command: &[&str]) -> Cost {
+        let program = format!("/{}/{}", side.dir(), command[0]);
+        let limit = if side == Side::Ours { LIMIT } else { LIMIT_OF_REFERENCE }.to_string();
+        let words = [&[&limit, root.path().to_str().expect("UTF-8"), &program], &command[1..]].concat();
+        writeln!(self.commands, "{}", words.join("\t")).expect("a runner");
+        let mut line = String::new();
+        self.costs.read_line(&mut line).expect("a runner");
+        let mut figures = line.split_whitespace().map(|figure| figure.parse::<f64>().expect("a figure"));
+        let mut next = || figures.next().expect("three figures");
+        Cost { seconds: next(), resident: next() / 1024.0, ended: next() < 2.0 }
+    }
+}
+
+/// For each line, a limit of seconds, a root and a command, prints the seconds, the KiB and the exit code; that is 255 after a signal.
+fn serve() {
+    for line in std::io::stdin().lines() {
+        let line = line.expect("a line");
+        let mut process = Command::new("prlimit");
+        process
+            .args([&format!("--cpu={LIMIT}"), "--as=4294967296", "/usr/sbin/chroot"])
+            .args(line.split('\t'));
+        process.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        process.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let used =
+            process.spawn().and_then(|mut child| child.wait4()).expect("prlimit (util-linux) and chroot");
+        let seconds = (used.rusage.utime + used.rusage.stime).as_secs_f64();
+        println!("{seconds} {} {}", used.rusage.maxrss / 1024, used.status.code().unwrap_or(255));
     }
 }
 

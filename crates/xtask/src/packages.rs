@@ -15,6 +15,8 @@ pub(crate) struct Program {
     pub(crate) package: &'static str,
 }
 
+/// Makes the nodes that `kmod static-nodes` lists.
+pub(crate) const TMPFILES: Program = Program { name: "systemd-tmpfiles", package: "systemd" };
 /// Makes roots of Debian releases.
 pub(crate) const DEBOOTSTRAP: Program = Program { name: "debootstrap", package: "debootstrap" };
 /// Makes file systems.

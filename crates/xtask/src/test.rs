@@ -19,7 +19,7 @@ use crate::cache::Cache;
 use crate::materials::Materials;
 use crate::mirror::{self, Unavailable};
 use crate::packages::{
-    self, CURL, CXX, FISH, GZIP, JSONSCHEMA, OPENSSL, PYTHON, QEMU, READELF, XZ, ZSH, ZSTD,
+    self, CURL, CXX, FISH, GZIP, JSONSCHEMA, OPENSSL, PYTHON, QEMU, READELF, TMPFILES, XZ, ZSH, ZSTD,
 };
 use crate::stages::{Count, Stages};
 use crate::{
@@ -40,8 +40,8 @@ pub(crate) struct Options {
 }
 
 /// The programs that the tests call, besides those for building.
-const PROGRAMS: [packages::Program; 12] =
-    [CURL, CXX, QEMU, READELF, OPENSSL, XZ, ZSTD, GZIP, PYTHON, JSONSCHEMA, FISH, ZSH];
+const PROGRAMS: [packages::Program; 13] =
+    [CURL, CXX, QEMU, READELF, OPENSSL, XZ, ZSTD, GZIP, PYTHON, JSONSCHEMA, FISH, ZSH, TMPFILES];
 
 /// The stage that checks what other crates can use of the library.
 const SURFACE: &str = "the library's public surface";

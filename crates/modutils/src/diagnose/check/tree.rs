@@ -9,9 +9,10 @@ use std::{
 
 use super::{Check, Counts, Prediction, Verdict};
 use crate::{
-    ModuleName, Result,
+    ErrorKind, ModuleName, Result,
     depmod::tree::{self, TreeFile},
     diagnose::refusal::{
+        cause::Gap,
         examination::Question,
         examined_module::ExaminedModule,
         gather::{self, BuildList},
@@ -155,6 +156,11 @@ impl<'a> Modules<'a> {
         threads: usize,
     ) -> Verdict {
         let mut own = Verdict::of(subject, &self.view, question);
+        // What was not read for lack of memory may be what knows.
+        let errors = self.members.iter().filter_map(|member| member.facts.as_ref().err());
+        if let Some(error) = errors.into_iter().find(|error| error.kind() == ErrorKind::OutOfMemory) {
+            own.add_gap(Gap::Contents(error.to_string()));
+        }
         if !own.dependencies().is_empty() {
             let verdicts = self.examine(threads);
             let places = self.places();

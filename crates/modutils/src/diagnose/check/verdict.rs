@@ -157,6 +157,11 @@ impl Verdict {
         verdict
     }
 
+    /// Adds what would have to be known.
+    pub(super) fn add_gap(&mut self, gap: Gap) {
+        self.gaps.push(gap);
+    }
+
     /// The verdict on what is part of the kernel.
     pub(super) fn built_in(module: ModuleName) -> Self {
         Self { notes: vec![Note::BuiltIn], ..Self::empty(module) }

@@ -47,8 +47,8 @@ fn in_words(gap: &Gap) -> (&'static str, Option<String>) {
             "These symbols may be in a namespace that it does not import:",
             Some(format!("{}: {}", printable(name), printable(namespace))),
         ),
-        Gap::Vermagic => ("The kernel's vermagic is not known: no module of it is installed.", None),
-        Gap::Machine => ("The kernel's machine is not known: no module of it is installed.", None),
+        Gap::Vermagic => ("The kernel's vermagic is not known: no module of it was read.", None),
+        Gap::Machine => ("The kernel's machine is not known: no module of it was read.", None),
         Gap::Key(signer) => {
             ("Whether the kernel has the signer's key is not known:", Some(printable(signer)))
         }
