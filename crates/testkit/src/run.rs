@@ -220,6 +220,16 @@ impl Run {
         self
     }
 
+    /// Returns itself if the exit code is this.
+    ///
+    /// # Panics
+    /// If it is not.
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Run {
+        assert!(self.code == Some(code), "expected exit code {code}: {self:?}");
+        self
+    }
+
     /// Returns itself if the exit code is 1.
     ///
     /// # Panics

@@ -32,9 +32,10 @@ pub fn parse(command_line: &[u8]) -> Vec<Setting> {
 /// The modules that the kernel itself refuses: those in `module_blacklist=`. The last such word counts
 /// (`kernel/module/main.c`).
 pub fn refused_by_kernel(command_line: &[u8]) -> Vec<BString> {
-    let mut values =
-        words(command_line).into_iter().filter_map(|word| word.strip_prefix(b"module_blacklist="));
-    values.next_back().map(names).unwrap_or_default()
+    let mut values = words(command_line)
+        .into_iter()
+        .filter_map(|word| without_quotes(word).strip_prefix(b"module_blacklist="));
+    values.next_back().map(|value| names(without_quotes(value))).unwrap_or_default()
 }
 
 /// The words; one whose quote is never closed is none.
@@ -77,11 +78,20 @@ fn setting(word: &[u8]) -> Option<Setting> {
         (value, false) => value.map(<[u8]>::to_vec),
     };
     Some(match value {
-        Some(modules) if (module, name) == (b"modprobe", b"blacklist") => Setting::Blacklist(names(&modules)),
-        Some(modules) if (module, name) == (b"modutils", b"deny") => Setting::Deny(names(&modules)),
+        Some(modules) if (module, name) == (b"modprobe", b"blacklist") => {
+            Setting::Blacklist(names(without_quotes(&modules)))
+        }
+        Some(modules) if (module, name) == (b"modutils", b"deny") => {
+            Setting::Deny(names(without_quotes(&modules)))
+        }
         Some(value) => parameter_of(module, [name, b"=", &value].concat()),
         None => parameter_of(module, name.to_vec()),
     })
+}
+
+/// A word or value without the quotes around it, which `next_arg` in the kernel's `lib/cmdline.c` removes.
+fn without_quotes(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\"").map_or(text, |inner| inner.strip_suffix(b"\"").unwrap_or(inner))
 }
 
 fn names(list: &[u8]) -> Vec<BString> {
@@ -105,6 +115,22 @@ mod tests {
             Setting::Parameter { module, parameter } => format!("{module} {parameter}"),
         };
         parse(command_line.as_bytes()).into_iter().map(show).collect()
+    }
+
+    #[test]
+    fn quotes_around_lists_are_no_part_of_the_names() {
+        for line in ["modprobe.blacklist=\"a,b\"", "\"modprobe.blacklist=a,b\"", "modprobe.blacklist=a,b"] {
+            assert_eq!(shown(line), ["blacklist [\"a\", \"b\"]"], "{line}");
+        }
+        assert_eq!(
+            shown("modutils.deny=\"a,b\" \"modutils.deny=c d\""),
+            ["deny [\"a\", \"b\"]", "deny [\"c d\"]"]
+        );
+        for line in ["module_blacklist=\"a,b\"", "\"module_blacklist=a,b\"", "module_blacklist=a,b"] {
+            assert_eq!(refused_by_kernel(line.as_bytes()), ["a", "b"], "{line}");
+        }
+        // The kernel gets the options of a module with their quotes.
+        assert_eq!(shown("\"m.p=x y\" m.q=\"x y\""), ["m p=\"x y\"", "m q=\"x y\""]);
     }
 
     #[test]

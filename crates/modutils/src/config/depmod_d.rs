@@ -11,7 +11,7 @@ use regex::bytes::RegexBuilder;
 
 use super::{
     Files,
-    lines::{Line, lines, word, words},
+    lines::{Line, binary_kind, lines, shown, word, words},
     read,
 };
 use crate::{Error, Level, Notice, Release, Sink};
@@ -21,12 +21,21 @@ use crate::{Error, Level, Notice, Release, Sink};
 pub struct DepmodConfig {
     /// Where to prefer copies of a module from, the best place first.
     pub search: Vec<Place>,
-    /// Copies that are preferred to any other: paths in the module directory, without `.ko`.
-    pub overrides: Vec<BString>,
+    /// Copies that are preferred to any other.
+    pub overrides: Vec<Override>,
     /// Directories outside the module directory that hold modules, too.
     pub externals: Vec<PathBuf>,
     /// Names of files and directories that are skipped wherever they are.
     pub excludes: Vec<BString>,
+}
+
+/// An `override` line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Override {
+    /// The path of the copy in the module directory, without `.ko`.
+    pub path: BString,
+    /// The file and line.
+    pub place: String,
 }
 
 /// A word of a `search` line.
@@ -93,6 +102,9 @@ impl DepmodConfig {
 
     /// Adds the lines of one file.
     fn add(&mut self, file: &Path, bytes: &[u8], release: &Release, sink: &mut Sink) {
+        if let Some(kind) = binary_kind(bytes) {
+            return sink(Notice::error(format!("{} is {kind}, not configuration", file.display())));
+        }
         for line in lines(bytes) {
             let mut notice = |level, what: &[u8]| {
                 let place = format!("{}:{}: ", file.display(), line.number);
@@ -101,25 +113,28 @@ impl DepmodConfig {
             match Directive::parse(&line) {
                 Ok(Directive::Search(places)) => self.search.extend(places),
                 Ok(Directive::Exclude(names)) => self.excludes.extend(names),
-                Ok(Directive::Override { module, kernel, directory }) => {
-                    if applies(kernel, release) {
-                        self.overrides.push([directory, b"/", module].concat().into());
-                    } else {
-                        notice(Level::Info, &[b"override kernel did not match ", kernel].concat());
+                Ok(Directive::Override { module, kernel, directory }) => match applies(kernel, release) {
+                    Ok(true) => {
+                        let place = format!("{}:{}", file.display(), line.number);
+                        let path = [directory, b"/", module].concat().into();
+                        self.overrides.push(Override { path, place });
                     }
-                }
-                Ok(Directive::External { kernel, directory }) => {
-                    if applies(kernel, release) {
-                        self.externals.push(PathBuf::from(OsStr::from_bytes(directory)));
-                    } else {
+                    Ok(false) => notice(Level::Info, &[b"override kernel did not match ", kernel].concat()),
+                    Err(why) => notice(Level::Warning, why.as_bytes()),
+                },
+                Ok(Directive::External { kernel, directory }) => match applies(kernel, release) {
+                    Ok(true) => self.externals.push(PathBuf::from(OsStr::from_bytes(directory))),
+                    Ok(false) => {
                         notice(Level::Info, &[b"external directory did not match ", kernel].concat());
                     }
-                }
+                    Err(why) => notice(Level::Warning, why.as_bytes()),
+                },
                 Ok(Directive::Ignored(name)) => {
                     notice(Level::Info, &[b"command ", name, b" not implemented yet"].concat());
                 }
                 Err(BadLine(name)) => {
-                    notice(Level::Error, &[b"ignoring bad line starting with '", name, b"'"].concat());
+                    let name = shown(name);
+                    notice(Level::Error, format!("ignoring bad line starting with '{name}'").as_bytes());
                 }
             }
         }
@@ -134,6 +149,8 @@ impl<'a> Directive<'a> {
         let (name, rest) = word(&line.text).unwrap_or_default();
         let mut arguments = words(rest);
         match name {
+            // A name with such a byte is no file's that anybody meant.
+            _ if line.text.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') => Err(BadLine(name)),
             b"search" => Ok(Self::Search(arguments.map(place).collect())),
             b"exclude" => Ok(Self::Exclude(arguments.map(BString::from).collect())),
             b"include" | b"make_map_files" => Ok(Self::Ignored(name)),
@@ -161,14 +178,15 @@ fn place(word: &[u8]) -> Place {
 }
 
 /// Whether a line for `kernel`, an extended regular expression or `*`, applies to a release. An
-/// expression that is none applies to no kernel.
-fn applies(kernel: &[u8], release: &Release) -> bool {
+/// expression that is none applies to no kernel, which is an error in words.
+fn applies(kernel: &[u8], release: &Release) -> Result<bool, String> {
     if kernel == b"*" {
-        return true;
+        return Ok(true);
     }
-    let Ok(pattern) = kernel.to_str() else { return false };
+    let bad = || format!("ignoring the line: '{}' is no regular expression", shown(kernel));
+    let pattern = kernel.to_str().map_err(|_| bad())?;
     let regex = RegexBuilder::new(pattern).unicode(false).size_limit(1 << 20).build();
-    regex.is_ok_and(|regex| regex.is_match(release.as_os_str().as_encoded_bytes()))
+    Ok(regex.map_err(|_| bad())?.is_match(release.as_os_str().as_encoded_bytes()))
 }
 
 #[cfg(test)]
@@ -207,11 +225,13 @@ mod tests {
             "override a * extra\noverride b 6\\.1[0-9]\\. weak/updates\noverride c ^5 extra\n\
              external amd64$ /opt/modules\nexternal [ /x\n",
         );
-        assert_eq!(config.overrides, ["extra/a", "weak/updates/b"]);
+        let overrides: Vec<_> = config.overrides.iter().map(|line| line.path.to_string()).collect();
+        assert_eq!(overrides, ["extra/a", "weak/updates/b"]);
+        assert!(config.overrides[1].place.ends_with(":2"));
         assert_eq!(config.externals, [Path::new("/opt/modules")]);
         let expected = [
             "Info FILE:3: override kernel did not match ^5",
-            "Info FILE:5: external directory did not match [",
+            "Warning FILE:5: ignoring the line: '[' is no regular expression",
         ];
         assert_eq!(notices, expected);
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::bytes;
+use crate::{bytes, file::Compression};
 
 /// A line with content: neither blank nor a comment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,10 +16,11 @@ pub struct Line<'a> {
 /// Splits a file into its lines.
 ///
 /// A backslash before the end of a line joins the next one to it; before any other byte it only
-/// disappears. A `#` is a comment in the first column alone, and a comment too goes on after a
+/// disappears. Files from other systems may end lines with CR LF and begin with a byte order mark, which are no
+/// part of the text. A `#` is a comment in the first column alone, and a comment too goes on after a
 /// backslash. A NUL ends a line's text, as it does for every reader of these files.
 pub fn lines(bytes: &[u8]) -> impl Iterator<Item = Line<'_>> {
-    let mut rest = bytes;
+    let mut rest = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut next = 1_u32;
     std::iter::from_fn(move || {
         while !rest.is_empty() {
@@ -69,7 +70,7 @@ fn take_line(bytes: &[u8]) -> (Cow<'_, [u8]>, u32, &[u8]) {
         append(&mut text, plain);
         rest = match special {
             [] => &[],
-            [b'\\', b'\n', after @ ..] => {
+            [b'\\', b'\n', after @ ..] | [b'\\', b'\r', b'\n', after @ ..] => {
                 newlines = newlines.saturating_add(1);
                 after
             }
@@ -80,6 +81,7 @@ fn take_line(bytes: &[u8]) -> (Cow<'_, [u8]>, u32, &[u8]) {
             [b'\\'] => &[],
             [_, after @ ..] => {
                 newlines = newlines.saturating_add(1);
+                cut_carriage_return(&mut text);
                 rest = after;
                 break;
             }
@@ -95,6 +97,41 @@ fn take_line(bytes: &[u8]) -> (Cow<'_, [u8]>, u32, &[u8]) {
         }
     }
     (text, newlines, rest)
+}
+
+fn cut_carriage_return(text: &mut Cow<'_, [u8]>) {
+    if let Some(len) = text.strip_suffix(b"\r").map(<[u8]>::len) {
+        match text {
+            Cow::Borrowed(text) => *text = text.get(..len).unwrap_or_default(),
+            Cow::Owned(text) => text.truncate(len),
+        }
+    }
+}
+
+/// The first word of a line as messages show it, without control characters.
+pub fn shown_start(text: &[u8]) -> String {
+    word(text).map_or_else(String::new, |(keyword, _)| shown(keyword))
+}
+
+/// A word as messages show it: control characters escaped, the rest as it is.
+pub fn shown(word: &[u8]) -> String {
+    let mut shown = String::new();
+    for letter in String::from_utf8_lossy(word).chars() {
+        match letter.is_control() {
+            true => shown.extend(letter.escape_default()),
+            false => shown.push(letter),
+        }
+    }
+    shown
+}
+
+/// What a file is that people pass for text by mistake: modules and other binary files.
+pub fn binary_kind(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0x7f, b'E', b'L', b'F', ..] => Some("an ELF file"),
+        _ if Compression::of(bytes) != Compression::None => Some("a compressed file"),
+        _ => None,
+    }
 }
 
 /// Adds bytes to a text: it is copied where it is of several pieces only.
@@ -120,6 +157,23 @@ mod tests {
     fn a_backslash_joins_lines_and_otherwise_disappears() {
         assert_eq!(texts(b"a b\\\nc\nd\\te\\\\f\n"), [(1, "a bc".into()), (3, "dte\\f".into())]);
         assert_eq!(texts(b"last\\"), [(1, "last".into())]);
+    }
+
+    #[test]
+    fn ends_of_lines_and_marks_of_other_systems_are_no_part_of_the_text() {
+        assert_eq!(
+            texts(b"\xef\xbb\xbfa b\r\nc\\\r\nd\r\n\r\n# e\r\nf\rg\r\n"),
+            [(1, "a b".into()), (2, "cd".into()), (6, "f\rg".into())]
+        );
+        assert_eq!(texts(b"a\r"), [(1, "a\r".into())]);
+    }
+
+    #[test]
+    fn words_of_messages_have_no_control_characters() {
+        assert_eq!(shown(b"a\x1b[1m\r\xff"), "a\\u{1b}[1m\\r\u{fffd}");
+        assert_eq!(binary_kind(b"\x7fELF\x02"), Some("an ELF file"));
+        assert_eq!(binary_kind(b"\xfd7zXZ\0x"), Some("a compressed file"));
+        assert_eq!(binary_kind(b"alias a b\n"), None);
     }
 
     #[test]

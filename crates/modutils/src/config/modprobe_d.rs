@@ -5,14 +5,14 @@ use std::{
     sync::Arc,
 };
 
-use bstr::{BString, ByteSlice};
+use bstr::BString;
 
 use super::{
     DenyLine, ExplainLine, Family, Files, Origin, Statement,
     by_name::LinesByName,
     cmdline::{self, Setting},
     entries::{AliasLine, BlacklistLine, CommandLine, OptionsLine, SoftdepLine, WeakdepLine},
-    lines::{self, word, words},
+    lines::{self, binary_kind, shown_start, words},
     modutils_d::{self, ModutilsLines},
     read,
 };
@@ -107,12 +107,15 @@ impl ModprobeConfig {
         parse: fn(&[u8]) -> Result<Statement, String>,
         sink: &mut Sink,
     ) {
+        if let Some(kind) = binary_kind(bytes) {
+            return sink(Notice::error(format!("{} is {kind}, not configuration", file.display())));
+        }
         for line in lines::lines(bytes) {
             let origin = Origin { file: file.clone(), line: line.number };
             match parse(&line.text) {
                 Ok(statement) => self.add(statement, origin),
                 Err(fault) => {
-                    let start = word(&line.text).map_or(&b""[..], |(keyword, _)| keyword).as_bstr();
+                    let start = shown_start(&line.text);
                     sink(Notice::error(format!(
                         "{origin}: ignoring bad line starting with '{start}': {fault}"
                     )));

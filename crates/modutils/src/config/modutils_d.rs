@@ -10,7 +10,7 @@ use bstr::{BString, ByteSlice};
 
 use super::{
     DenyLine, Explain, ExplainLine, Family, Files, Origin,
-    lines::{self, word},
+    lines::{self, binary_kind, shown_start, word},
     read,
 };
 use crate::{Alias, Error, Notice, Root, Sink, stamp::Seen};
@@ -49,13 +49,16 @@ pub(super) fn load(root: &Root, sink: &mut Sink) -> (ModutilsLines, Seen) {
 impl ModutilsLines {
     /// Adds the lines of a file.
     pub fn add_file(&mut self, file: &Arc<Path>, bytes: &[u8], sink: &mut Sink) {
+        if let Some(kind) = binary_kind(bytes) {
+            return sink(Notice::error(format!("{} is {kind}, not configuration", file.display())));
+        }
         for line in lines::lines(bytes) {
             let origin = Origin { file: file.clone(), line: line.number };
             match parse(&line.text) {
                 Ok(Parsed::Deny(pattern, reason)) => self.denies.push(DenyLine { pattern, reason, origin }),
                 Ok(Parsed::Explain(when)) => self.explains.push(ExplainLine { when, origin }),
                 Err(fault) => {
-                    let start = word(&line.text).map_or(&b""[..], |(keyword, _)| keyword).as_bstr();
+                    let start = shown_start(&line.text);
                     let message = format!("{origin}: ignoring bad line starting with '{start}': {fault}");
                     sink(Notice::error(message));
                 }

@@ -2,7 +2,7 @@
 
 use bstr::{BString, ByteSlice};
 
-use super::lines::{word, words};
+use super::lines::{shown, word, words};
 use crate::{Alias, glob::is_special};
 
 /// The content of a line, without its place.
@@ -59,7 +59,7 @@ impl Statement {
             b"include" | b"config" => {
                 return Err(format!("command {} is deprecated and not parsed anymore", keyword.as_bstr()));
             }
-            _ => return Err(format!("no such command: '{}'", keyword.as_bstr())),
+            _ => return Err(format!("no such command: '{}'", shown(keyword))),
         };
         Ok(directive)
     }
@@ -82,6 +82,9 @@ impl Statement {
 }
 
 fn normal(name: &[u8]) -> Result<Alias, String> {
+    if name.iter().any(u8::is_ascii_control) {
+        return Err(format!("'{}': a control character in a name", shown(name)));
+    }
     Alias::new(name).map_err(|fault| format!("'{}': {fault}", name.as_bstr()))
 }
 

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     Malformed, ModuleName, Notice, Sink,
-    config::{DepmodConfig, depmod_d::Place},
+    config::{DepmodConfig, depmod_d::Place, lines::shown},
     formats::extension,
 };
 
@@ -45,6 +45,12 @@ pub fn choose(
     let mut places: HashMap<ModuleName, usize, RandomState> = HashMap::default();
     places.reserve(found.len());
     let mut chosen: Vec<(Rank, TreeFile)> = Vec::with_capacity(found.len());
+    for line in &config.overrides {
+        if !found.iter().any(|found| !found.external && is_file_of(&found.listed, &line.path)) {
+            let what = format!("override has no effect: there is no {}.ko", shown(&line.path));
+            sink(Notice::warning(format!("{}: {what}", line.place)));
+        }
+    }
     for found in found {
         let Some(name) = ModuleName::from_path(&found.path) else {
             omissions.report(nameless(found.path), sink);
@@ -62,15 +68,25 @@ pub fn choose(
                 chosen.push((rank, file));
             }
             Entry::Occupied(place) => {
-                if let Some(other) = chosen.get_mut(*place.get())
-                    && rank < other.0
-                {
-                    *other = (rank, file);
+                if let Some(other) = chosen.get_mut(*place.get()) {
+                    if other.1.path.parent() == file.path.parent() && other.0 == rank {
+                        sink(beside(&file, &other.1));
+                    }
+                    if rank < other.0 {
+                        *other = (rank, file);
+                    }
                 }
             }
         }
     }
     chosen.into_iter().map(|(_, file)| file).collect()
+}
+
+/// Two files of one module in one directory are an accident, such as a module that was installed plain over a
+/// compressed one: which of them counts is for the reader to know.
+fn beside(unused: &TreeFile, used: &TreeFile) -> Notice {
+    let [unused, used] = [unused, used].map(|file| shown(&file.listed));
+    Notice::warning(format!("{unused} is not listed: {used} is the same module in the same directory"))
 }
 
 fn nameless(path: PathBuf) -> Omission {
@@ -90,7 +106,7 @@ fn rank(found: &Found, config: &DepmodConfig) -> Rank {
         let external = config.search.iter().position(|place| *place == Place::External);
         return external.map_or(Rank::External, Rank::Searched);
     }
-    if config.overrides.iter().any(|module| is_file_of(&found.listed, module)) {
+    if config.overrides.iter().any(|line| is_file_of(&found.listed, &line.path)) {
         return Rank::Override;
     }
     let directory = config.search.iter().position(|place| match place {
@@ -164,10 +180,45 @@ mod tests {
 
     #[test]
     fn an_override_counts_before_any_search_but_must_be_spelt_as_the_file() {
-        let overrides = vec!["kernel/x/a".into(), "extra/u_v".into()];
+        let line =
+            |path: &str| crate::config::depmod_d::Override { path: path.into(), place: "d.conf:1".into() };
+        let overrides = vec![line("kernel/x/a"), line("extra/u_v")];
         let config = DepmodConfig { overrides, ..DepmodConfig::default() };
         let copies = [&COPIES[..], &["extra/u-v.ko", "updates/u-v.ko"]].concat();
         assert_eq!(chosen(&copies, &config), ["kernel/x/a.ko.xz", "updates/dkms/b.ko", "updates/u-v.ko"]);
+    }
+
+    #[test]
+    fn what_cannot_be_listed_or_has_no_effect_is_reported() {
+        let line =
+            |path: &str| crate::config::depmod_d::Override { path: path.into(), place: "d.conf:7".into() };
+        let config = DepmodConfig {
+            overrides: vec![line("extra/nothing"), line("extra/a")],
+            ..DepmodConfig::default()
+        };
+        let copies =
+            ["extra/a.ko", "extra/a.ko.xz", "updates/New Driver/b.ko", "k/c:d.ko", "k/\te.ko", "kernel/a.ko"];
+        let found = copies.iter().map(|copy| Found {
+            path: format!("/m/{copy}").into(),
+            listed: (*copy).into(),
+            external: false,
+        });
+        let (mut notices, mut omissions) = (Vec::new(), Omissions::default());
+        let chosen = choose(found.collect(), &config, &mut omissions, &mut |notice: Notice| {
+            notices.push(notice.message.to_string());
+        });
+        assert_eq!(chosen.iter().map(|file| file.listed.to_string()).collect::<Vec<_>>(), ["extra/a.ko"]);
+        assert!(!omissions.has_unread());
+        assert_eq!(
+            notices,
+            [
+                "d.conf:7: override has no effect: there is no extra/nothing.ko",
+                "extra/a.ko.xz is not listed: extra/a.ko is the same module in the same directory",
+                "/m/updates/New Driver/b.ko: the indexes cannot list a path with a blank",
+                "/m/k/c:d.ko: the indexes cannot list a path with a colon",
+                "/m/k/\te.ko: the indexes cannot list a path with a control character",
+            ]
+        );
     }
 
     #[test]

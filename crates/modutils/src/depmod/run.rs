@@ -27,7 +27,7 @@ use super::{
     preview::Preview,
     quick, read_facts,
     report::Report,
-    symvers::{self, Source},
+    symvers::{self, KernelSymbols, Source},
     tree::{Configuration, Tree, TreeFile},
     write::OutputDirectory,
 };
@@ -236,7 +236,7 @@ impl Run {
         }
         let Modules { files, facts, stamps, omissions } = self.read(tree, &known, observer)?;
         let kernel_symbols = self.read_kernel_symbols(observer)?;
-        let checks = self.checks(&kernel_symbols);
+        let checks = self.checks(kernel_symbols.as_ref());
         self.show_needs(&files, &facts, &checks, observer);
 
         // What needs no graph is made beside it.
@@ -276,7 +276,7 @@ impl Run {
         }
         let Modules { files, facts, omissions, .. } = self.read(tree, &known, observer)?;
         let kernel_symbols = self.read_kernel_symbols(observer)?;
-        let checks = self.checks(&kernel_symbols);
+        let checks = self.checks(kernel_symbols.as_ref());
         self.show_needs(&files, &facts, &checks, observer);
         let analysis = analyse(&files, &facts, &checks, &mut sink)
             .map_err(|cycles| Failure::of_cycles(&cycles, &files))?;
@@ -362,18 +362,20 @@ impl Run {
         Ok(Modules { files, facts, stamps, omissions })
     }
 
-    fn read_kernel_symbols(&self, observer: &dyn Observer) -> Result<Vec<(Vec<u8>, u64)>, Failure> {
-        let Some((source, path)) = &self.kernel_symbols else { return Ok(Vec::new()) };
+    /// The kernel's symbols; `None` where no file was named, or it has none.
+    fn read_kernel_symbols(&self, observer: &dyn Observer) -> Result<Option<KernelSymbols>, Failure> {
+        let Some((source, path)) = &self.kernel_symbols else { return Ok(None) };
         let sink = &mut |notice| observer.notice(notice);
         symvers::read(*source, path, self.symbol_prefix, sink).map_err(Failure::KernelSymbols)
     }
 
-    fn checks<'a>(&self, kernel_symbols: &'a [(Vec<u8>, u64)]) -> Checks<'a> {
-        let check = match &self.kernel_symbols {
+    fn checks<'a>(&self, kernel_symbols: Option<&'a KernelSymbols>) -> Checks<'a> {
+        let check = match self.kernel_symbols.as_ref().filter(|_| kernel_symbols.is_some()) {
             Some((Source::Symvers, _)) if self.check_symbols => Check::UnknownAndVersions,
             Some((Source::SystemMap, _)) if self.check_symbols => Check::Unknown,
             _ => Check::Nothing,
         };
+        let kernel_symbols = kernel_symbols.map(Vec::as_slice).unwrap_or_default();
         Checks { kernel_symbols, symbol_prefix: self.symbol_prefix, check }
     }
 

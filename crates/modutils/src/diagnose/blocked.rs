@@ -63,7 +63,9 @@ enum Kind {
 /// What would load a module although something blocks it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ways {
+    is_there: bool,
     by_name: bool,
+    command: Option<BString>,
     aliases: Vec<BString>,
     dependents: Vec<ModuleName>,
     softdeps: Vec<Mention>,
@@ -125,7 +127,12 @@ pub fn ways(context: &Context, module: &ModuleName) -> Result<Ways> {
     if config.denied(module).is_some() || refused(context).1.contains(module) {
         return Ok(Ways::default());
     }
-    let mut ways = Ways { by_name: true, ..Ways::default() };
+    let command = config.install(module).map(|line| line.command.clone());
+    let is_there = has(&names(context)?, module.as_bytes());
+    let mut ways = Ways { by_name: is_there && command.is_none(), command, is_there, ..Ways::default() };
+    if !is_there {
+        return Ok(ways);
+    }
     if config.blacklisted(module).is_none() {
         ways.aliases = aliases(context, module)?;
     }
@@ -215,10 +222,21 @@ impl Block {
 }
 
 impl Ways {
-    /// Whether it is loaded when asked for by its name, or by its file. Where it is not, nothing else
-    /// loads it either.
+    /// Whether this kernel has a module of that name, in a file or built in.
+    pub fn is_there(&self) -> bool {
+        self.is_there
+    }
+
+    /// Whether it is loaded when asked for by its name. Where it is not, and no [command](Self::command) is run,
+    /// nothing else loads it either.
     pub fn by_name(&self) -> bool {
         self.by_name
+    }
+
+    /// The command that is run when the module would be loaded, by whatever way: what that does nobody knows. With
+    /// `--ignore-install` the module is loaded by its name.
+    pub fn command(&self) -> Option<&BStr> {
+        self.command.as_ref().map(|command| command.as_bstr())
     }
 
     /// The aliases that lead to it: configured ones, and the ones it declares itself.

@@ -217,7 +217,7 @@ fn head_of(file: &File, path: &Path) -> Result<Vec<u8>> {
     match len {
         // The kernel would report no more than that the format is wrong.
         0 => Err(Malformed::file("the file is empty").at(path)),
-        1..Compression::MAGIC_LEN => {
+        1..Compression::MAGIC_LEN if Compression::of(&head) == Compression::None => {
             Err(Malformed::file(format!("the file ends after {len} bytes: not a module")).at(path))
         }
         _ => Ok(head),

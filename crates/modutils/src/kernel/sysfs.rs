@@ -64,7 +64,11 @@ impl Kernel {
     /// `/sys/module` without a state, and does not list it among the loaded ones.
     pub fn is_built_in(&self, module: &ModuleName) -> bool {
         let has_state = || self.module_file(module, "initstate").exists();
-        self.is_in_sysfs(module) && !has_state() && self.has_list() && self.listed(module).is_none()
+        !module.as_bytes().is_empty()
+            && self.is_in_sysfs(module)
+            && !has_state()
+            && self.has_list()
+            && self.listed(module).is_none()
     }
 
     /// Whether a module cannot be unloaded, because it has no exit function.

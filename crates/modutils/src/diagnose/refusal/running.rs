@@ -6,7 +6,8 @@ use bstr::{BString, ByteSlice};
 
 use super::view::Running;
 use crate::{
-    ModuleName, Root, config::read, diagnose::rights, kernel::Kernel, kernel::modules::parse_modules,
+    ModuleName, Root, config::cmdline::refused_by_kernel, config::read, diagnose::rights, kernel::Kernel,
+    kernel::modules::parse_modules,
 };
 
 /// Reads it.
@@ -36,11 +37,9 @@ pub fn state(root: &Root) -> Running {
     }
 }
 
-/// The names of `module_blacklist=`, which the kernel compares as they stand.
+/// The names of `module_blacklist=`, which the kernel compares as they are.
 fn blacklist(command_line: &[u8]) -> Vec<ModuleName> {
-    let lists = command_line.fields().filter_map(|word| word.strip_prefix(b"module_blacklist="));
-    // Of several the last counts, as for every early parameter that sets a pointer.
-    let names = lists.last().unwrap_or_default().split(|&byte| byte == b',');
+    let names = refused_by_kernel(command_line).into_iter();
     names.filter(|name| !name.is_empty()).map(ModuleName::new).collect()
 }
 
