@@ -61,7 +61,7 @@ fn verbose_prints_what_depends_on_what() {
 #[test]
 fn a_base_directory_is_shown_as_it_is_written() {
     let root = little_kernel();
-    for base in ["/", "", ".", "//"] {
+    for base in ["/", ".", "//"] {
         same_verbose(&root, &["-nv", "-b", base]);
         same_verbose(&root, &["-nv", "-b", base, "-m", "lib/modules"]);
     }

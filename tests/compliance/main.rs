@@ -14,4 +14,5 @@ mod modinfo_options;
 mod modprobe_basic;
 mod modprobe_config;
 mod other_tools;
+mod scripts;
 mod trees;

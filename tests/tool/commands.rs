@@ -107,13 +107,25 @@ fn blocks_are_listed_with_file_and_line() {
         assert!(text.lines().any(|one| one == line), "no \"{line}\" in:\n{text}");
     }
     assert_eq!(
-        root.ours("kmod", &["blocked", "helper"]).succeeds().out(),
+        root.ours("kmod", &["blocked", "helper"]).exits(4).out(),
         "helper\n  helper is not loaded by its aliases (blacklist)  /etc/modprobe.d/test.conf line 1\n  \
          It is loaded all the same\n    by name: modprobe helper\n    with what needs it: top\n"
     );
-    let denied = root.ours("kmod", &["blocked", "my-dash"]).succeeds().out();
+    let denied = root.ours("kmod", &["blocked", "my-dash"]).exits(4).out();
     assert!(denied.contains("Nothing loads it but insmod"), "{denied}");
+    root.ours("kmod", &["blocked", "top"]).succeeds();
     root.ours("kmod", &["blocked", "nothing"]).fails();
+    // What an install line does, and that it blocks nothing where there is no such module.
+    assert_eq!(
+        root.ours("kmod", &["blocked", "extra"]).exits(4).out(),
+        "extra\n  extra is not loaded, a command is run: /bin/false  /etc/modprobe.d/test.conf line 3\n  \
+         Instead of loading it this command is run: /bin/false\n    but not by: modprobe -i extra\n  \
+         The command is run\n    by name: modprobe extra\n    by an alias: char_major_10_200, devname:extra/node\n    \
+         with top, a soft dependency: /lib/modules/VERSION/modules.softdep line 2\n"
+            .replace("VERSION", root.version())
+    );
+    let gone = root.ours("kmod", &["blocked", "gone"]).exits(4).out();
+    assert!(gone.ends_with("There is nothing to load: this kernel has no module of that name.\n"), "{gone}");
 }
 
 /// The exit code and standard output of `kmod status`.

@@ -136,6 +136,12 @@ pub fn value_of(matches: &ArgMatches, id: &str) -> Option<OsString> {
     matches.get_one::<OsString>(id).cloned()
 }
 
+/// The last value given for an option whose value is a path or a kernel release. An empty one counts as not given, in
+/// every tool: makefiles pass `-b "$UNSET"`.
+pub fn place_of(matches: &ArgMatches, id: &str) -> Option<OsString> {
+    value_of(matches, id).filter(|value| !value.is_empty())
+}
+
 /// All values given for an option, or the positional arguments, in order.
 pub fn values_of(matches: &ArgMatches, id: &str) -> Vec<OsString> {
     matches.get_many::<OsString>(id).into_iter().flatten().cloned().collect()
@@ -151,9 +157,15 @@ pub fn from_current_directory(path: &OsStr) -> PathBuf {
     OsString::from_vec([directory.as_os_str().as_bytes(), b"/", path.as_bytes()].concat()).into()
 }
 
-/// Whether modprobe treats an argument as a path: only if it begins with `/` or `./`.
+/// Whether an argument is a path and not a name: if it begins with `/` or `./`, or has a slash and there is such a
+/// file. No module's name has a slash.
 pub fn is_path(argument: &[u8]) -> bool {
-    argument.starts_with(b"/") || argument.starts_with(b"./")
+    argument.starts_with(b"/") || argument.starts_with(b"./") || names_file(argument)
+}
+
+/// Whether an argument has a slash and there is a regular file of that path.
+pub fn names_file(argument: &[u8]) -> bool {
+    argument.contains(&b'/') && Path::new(os_str(argument)).is_file()
 }
 
 /// Parses the arguments.

@@ -4,6 +4,7 @@ mod document;
 mod observer;
 
 use std::{
+    ffi::OsStr,
     num::NonZeroUsize,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -13,9 +14,10 @@ use clap::{ArgAction, ArgMatches, Command};
 use modutils::{
     Level, Release, Root,
     depmod::{Failure, Run},
+    module_file::has_module_extension,
 };
 
-use crate::{Invocation, cli, report::Report, status::Status};
+use crate::{Invocation, cause::indented, cli, report::Report, status::Status};
 use observer::RunObserver;
 
 /// Runs the tool.
@@ -91,26 +93,26 @@ fn options(matches: &ArgMatches, report: &mut Report) -> Result<Options, Status>
     });
     let symbol_prefix = symbol_prefix(matches, report)?;
     let threads = threads(matches, report)?;
-    let [symvers, system_map] = ["symvers", "filesyms"].map(|id| cli::value_of(matches, id));
+    let [symvers, system_map] = ["symvers", "filesyms"].map(|id| cli::place_of(matches, id));
     let check_symbols = matches.get_flag("errsyms");
     if check_symbols && symvers.is_none() && system_map.is_none() {
         report.warning("-e needs -E or -F");
     }
-    let (release, files) = release_and_files(matches, report)?;
-
-    let base = cli::value_of(matches, "basedir");
+    let base = cli::place_of(matches, "basedir");
     let base = base.map(|directory| cli::from_current_directory(&directory)).unwrap_or_default();
     let mut root = Root::default().with_base(&base);
-    if let Some(directory) = cli::value_of(matches, "moduledir") {
+    if let Some(directory) = cli::place_of(matches, "moduledir") {
         root = root.with_module_directory(directory);
     }
-    let output = cli::value_of(matches, "outdir").map_or_else(|| base.clone(), PathBuf::from);
+    let (release, files) = release_and_files(matches, &root, report)?;
+    let output = cli::place_of(matches, "outdir").map_or_else(|| base.clone(), PathBuf::from);
     warn_of_link(&base, &root.modules(&release), report);
     if output != base {
         warn_of_link(&output, &root.modules_below(&output, &release), report);
     }
     let quick = matches.get_flag("quick");
-    let config_paths = cli::values_of(matches, "config");
+    let mut config_paths = cli::values_of(matches, "config");
+    config_paths.retain(|path| !path.is_empty());
 
     let mut run = Run::of_release(&root, &release)
         .output(root.modules_below(&output, &release))
@@ -179,13 +181,21 @@ fn warn_of_link(base: &Path, directory: &Path, report: &mut Report) {
 }
 
 /// `VERSION` and the files after it. Without arguments, the running kernel and no files, which means all.
-fn release_and_files(matches: &ArgMatches, report: &mut Report) -> Result<(Release, Vec<PathBuf>), Status> {
+fn release_and_files(
+    matches: &ArgMatches,
+    root: &Root,
+    report: &mut Report,
+) -> Result<(Release, Vec<PathBuf>), Status> {
     let mut arguments = cli::values_of(matches, cli::ARGUMENTS).into_iter();
     let release = match arguments.next() {
         None => Release::running().map_err(|error| report.fail(error.to_string()))?,
-        Some(version) if is_version(version.as_encoded_bytes()) => Release::new(version),
+        Some(version) if is_version(version.as_encoded_bytes()) || is_installed(root, &version) => {
+            Release::new(version)
+        }
         Some(other) => {
-            return Err(report.fail([b"Bad version passed ", other.as_encoded_bytes()].concat()));
+            let why = indented(&bad_version(&other));
+            let message = [b"Bad version passed ", other.as_encoded_bytes(), why.as_bytes()].concat();
+            return Err(report.fail(message));
         }
     };
     let files: Vec<PathBuf> = arguments.map(PathBuf::from).collect();
@@ -201,6 +211,25 @@ fn release_and_files(matches: &ArgMatches, report: &mut Report) -> Result<(Relea
 fn is_version(word: &[u8]) -> bool {
     let digits = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
     digits > 0 && matches!(word.get(digits..), Some([b'.', digit, ..]) if digit.is_ascii_digit())
+}
+
+/// Whether a word is the name of a module directory, whatever it looks like: `linux-custom`.
+fn is_installed(root: &Root, word: &OsStr) -> bool {
+    let name = word.as_encoded_bytes();
+    let is_name = !name.is_empty() && !name.contains(&b'/') && !name.starts_with(b".");
+    is_name && root.modules(&Release::new(word)).is_dir()
+}
+
+/// What depmod takes, for a caller that passed something else.
+fn bad_version(word: &OsStr) -> Vec<String> {
+    let mut lines =
+        vec!["The first argument is a kernel release, the name of a directory in /lib/modules.".into()];
+    if has_module_extension(word.as_encoded_bytes()) {
+        lines.push(
+            "  For a new module, copy its file below that directory and run depmod without arguments.".into(),
+        );
+    }
+    lines
 }
 
 fn symbol_prefix(matches: &ArgMatches, report: &mut Report) -> Result<Option<u8>, Status> {
@@ -224,10 +253,10 @@ fn cache(matches: &ArgMatches) -> Option<PathBuf> {
     if matches.get_flag("no-cache") || !nix::unistd::geteuid().is_root() {
         return None;
     }
-    if let Some(directory) = cli::value_of(matches, "cache") {
+    if let Some(directory) = cli::place_of(matches, "cache") {
         return Some(cli::from_current_directory(&directory));
     }
-    let elsewhere = ["basedir", "outdir"].iter().any(|id| cli::value_of(matches, id).is_some());
+    let elsewhere = ["basedir", "outdir"].iter().any(|id| cli::place_of(matches, id).is_some());
     (!elsewhere).then(|| CACHE.into())
 }
 

@@ -5,6 +5,7 @@ use std::{path::Path, process::ExitCode};
 use modutils::{
     Errno, Error, Level, Root,
     kernel::{Force, Kernel},
+    module_file::ModuleFile,
 };
 
 use crate::{
@@ -33,7 +34,15 @@ pub fn run(invocation: &Invocation) -> ExitCode {
     let status = match arguments.split_first() {
         None => report.fail("missing filename."),
         Some((file, _)) if file == "-" => report.fail("this tool does not support loading from stdin!"),
-        Some((file, given)) => insert(Path::new(file), &parameters::join(given), force, &mut report),
+        Some((file, given)) => {
+            let file = Path::new(file);
+            let given = parameters::join(given, || {
+                let module = ModuleFile::open(file).ok();
+                let info = module.as_ref().and_then(|module| module.modinfo().ok());
+                info.map(|info| parameters::names_in(&info)).unwrap_or_default()
+            });
+            insert(file, &given, force, &mut report)
+        }
     };
     report.finish(status)
 }

@@ -76,8 +76,8 @@ impl Options {
             rendering: Rendering { field: chosen_field(options), null: options.get_flag("null") },
             json: options.get_flag("json"),
             names_only: options.get_flag("modname"),
-            release: cli::value_of(options, "set-version"),
-            base: cli::value_of(options, "basedir"),
+            release: cli::place_of(options, "set-version"),
+            base: cli::place_of(options, "basedir"),
             arguments: cli::values_of(options, cli::ARGUMENTS),
         }
     }
@@ -85,8 +85,8 @@ impl Options {
     /// The context in which names are looked up.
     fn context(&self) -> Result<Context, Error> {
         let root = match &self.base {
-            Some(base) if !base.is_empty() => Root::default().with_base(cli::from_current_directory(base)),
-            _ => Root::default(),
+            Some(base) => Root::default().with_base(cli::from_current_directory(base)),
+            None => Root::default(),
         };
         let builder = Context::builder().root(root).without_configuration();
         match &self.release {
@@ -172,9 +172,10 @@ impl Wanted for Rendering {
     }
 }
 
-/// Whether an argument is a file and not a name: it exists and ends as module files do.
+/// Whether an argument is a file and not a name: it exists, and has a slash or ends as module files do.
 fn is_module_file(argument: &OsStr) -> bool {
-    has_module_extension(argument.as_bytes()) && Path::new(argument).is_file()
+    let name = argument.as_bytes();
+    cli::names_file(name) || (has_module_extension(name) && Path::new(argument).is_file())
 }
 
 /// Resolves an argument: to a file, or to all modules with this name or alias.

@@ -61,9 +61,27 @@ pub(crate) fn listings(of: &'static str, argv: &str) -> Vec<Case> {
             .chain()
             .delete("sys/module/lower/refcnt")
             .delete("sys/module/lower/coresize")
-            .quietly(),
-        fails(of, "a module without a directory", argv).file("proc/modules", "ghost 4096 0 - Live 0x0\\n"),
-        combined(of, "without refcnt", argv).loaded("alone").delete("sys/module/alone/refcnt"),
+            .differs(
+                Row::ListOfModules,
+                &[Claim::Exit(0), Claim::PrintsLine("lower                  16384  1 middle")],
+                &[Claim::Exit(0), Claim::PrintsLine("lower                  16384  -2 middle")],
+            ),
+        fails(of, "a module without a directory", argv)
+            .file("proc/modules", "ghost 4096 0 - Live 0x0\\n")
+            .differs(
+                Row::ListOfModules,
+                &[Claim::Exit(0), Claim::Silent, Claim::PrintsLine("ghost                   4096  0")],
+                &[
+                    Claim::Exit(0),
+                    Claim::Reports("could not open"),
+                    Claim::PrintsLine("ghost                     -2  -2"),
+                ],
+            ),
+        combined(of, "without refcnt", argv).loaded("alone").delete("sys/module/alone/refcnt").differs(
+            Row::ListOfModules,
+            &[Claim::Exit(0), Claim::PrintsLine("alone                  16384  0")],
+            &[Claim::Exit(0), Claim::PrintsLine("alone                  16384  -2")],
+        ),
         combined(of, "without coresize", argv).loaded("alone").delete("sys/module/alone/coresize"),
         combined(of, "a size that fills its column", argv)
             .loaded("alone")
@@ -75,10 +93,22 @@ pub(crate) fn listings(of: &'static str, argv: &str) -> Vec<Case> {
             .loaded("alone")
             .file("proc/modules", "alone 16384 0 - Live 0x0 (OE)\\n"),
         combined(of, "bytes that are not UTF-8", argv)
-            .file("proc/modules", "\\xff\\xfe 16384 0 - Live 0x0\\n"),
-        combined(of, "a line of 5,000 characters", argv).loaded("alone").file(
-            "proc/modules",
-            &format!("alone 16384 0 {} Live 0x0\\nlower 4096 0 - Live 0x0\\n", "x,".repeat(2500)),
-        ),
+            .file("proc/modules", "\\xff\\xfe 16384 0 - Live 0x0\\n")
+            .differs(
+                Row::ListOfModules,
+                &[Claim::Exit(0), Claim::Silent, Claim::PrintsLine("16384  0")],
+                &[Claim::Exit(0), Claim::PrintsLine("-2  -2")],
+            ),
+        combined(of, "a line of 5,000 characters", argv)
+            .loaded("alone")
+            .file(
+                "proc/modules",
+                &format!("alone 16384 0 {} Live 0x0\\nlower 4096 0 - Live 0x0\\n", "x,".repeat(2500)),
+            )
+            .differs(
+                Row::ListOfModules,
+                &[Claim::Exit(0), Claim::PrintsLine("lower                   4096  0")],
+                &[Claim::Exit(0), Claim::PrintsLine("lower                     -2  -2")],
+            ),
     ]
 }

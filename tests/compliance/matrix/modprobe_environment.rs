@@ -165,9 +165,18 @@ fn cmdline() -> Vec<Case> {
             &[Claim::Exit(0), Claim::Loaded("")],
             &[Claim::Exit(0), Claim::Loaded("dash_ed")],
         ),
-        combined(blacklist, "quoted", "-c").cmdline("modprobe.blacklist=\"alone,lower\" alone.x=1"),
+        combined(blacklist, "quoted", "-c").cmdline("modprobe.blacklist=\"alone,lower\" alone.x=1").differs(
+            Row::CmdlineQuotes,
+            &[Claim::Exit(0), Claim::PrintsLine("blacklist alone\n")],
+            &[Claim::Exit(0), Claim::PrintsLine("blacklist \"alone\n")],
+        ),
         combined(blacklist, "quoted as grub writes", "-c")
-            .cmdline("\"modprobe.blacklist=alone,lower\" alone.x=1"),
+            .cmdline("\"modprobe.blacklist=alone,lower\" alone.x=1")
+            .differs(
+                Row::CmdlineQuotes,
+                &[Claim::Exit(0), Claim::PrintsLine("blacklist alone\n")],
+                &[Claim::Exit(0), Claim::PrintsLine("blacklist \"alone\n")],
+            ),
         combined(blacklist, "empty ones between", "-c").cmdline("modprobe.blacklist=,alone,,lower,"),
         combined(blacklist, "with -C", "-C /dev/null alone-alias").cmdline("modprobe.blacklist=alone"),
         combined(blacklist, "another parameter of modprobe", "-c").cmdline("modprobe.something=1"),

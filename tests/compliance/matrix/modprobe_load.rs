@@ -295,8 +295,13 @@ fn names() -> Vec<Case> {
         fails("modprobe path", "missing, relative", "./alone.ko"),
         fails("modprobe path", "parent directory", "../alone.ko")
             .step(Step::Directory("/lib/modules/6.12.0-fake")),
-        fails("modprobe path", "no dot before the slash", "kernel/alone.ko")
-            .step(Step::Directory("/lib/modules/6.12.0-fake")),
+        combined("modprobe path", "no dot before the slash", "kernel/alone.ko")
+            .step(Step::Directory("/lib/modules/6.12.0-fake"))
+            .differs(
+                Row::SlashIsFile,
+                &[Claim::Exit(0), Claim::Loaded("alone")],
+                &[Claim::Exit(1), Claim::Reports("Module kernel/alone.ko not found in directory")],
+            ),
         fails("modprobe path", "a directory", "/tmp"),
         fails("modprobe path", "a text", "@/broken.ko"),
         fails("modprobe path", "not UTF-8", "/tmp/\\xff.ko"),

@@ -129,9 +129,21 @@ fn holders() -> Vec<Case> {
             ],
         ),
         fails(of, "unknown", "-r --remove-holders unheard-of"),
-        fails(of, "unknown, without -r", "--remove-holders unheard-of"),
-        pair(combined(of, "without -r it loads", "--remove-holders alone")),
-        pair(combined(of, "without -r, loaded", "--remove-holders lower")),
+        fails(of, "unknown, without -r", "--remove-holders unheard-of").differs(
+            Row::HoldersAlone,
+            &[Claim::Exit(1), Claim::Reports("Module unheard-of not found.")],
+            &[Claim::Exit(1), Claim::Reports("Module unheard-of not found in directory")],
+        ),
+        pair(combined(of, "without -r it removes", "--remove-holders alone").differs(
+            Row::HoldersAlone,
+            &[Claim::Exit(0), Claim::Loaded("middle lower")],
+            &[Claim::Exit(0), Claim::Loaded("alone middle lower")],
+        )),
+        pair(combined(of, "without -r, loaded", "--remove-holders lower").differs(
+            Row::HoldersAlone,
+            &WELL,
+            &[Claim::Exit(0), Claim::Loaded("middle lower")],
+        )),
         pair(combined(of, "with -v", "-r --remove-holders -v lower").differs(
             Row::RemoveHolders,
             &[Claim::Exit(0), Claim::Silent, Claim::Loaded(""), Claim::Prints("rmmod middle\nrmmod lower\n")],
@@ -188,7 +200,9 @@ fn holders() -> Vec<Case> {
             .chain()
             .differs(Row::RemoveHolders, &WELL, &[Claim::Exit(1), Claim::Loaded("upper middle lower")]),
         fails("modprobe --remove-dependencies", "unknown", "-r --remove-dependencies unheard-of"),
-        combined("modprobe --remove-dependencies", "without -r", "--remove-dependencies lower").chain(),
+        combined("modprobe --remove-dependencies", "without -r", "--remove-dependencies lower")
+            .chain()
+            .differs(Row::HoldersAlone, &WELL, &[Claim::Exit(0), Claim::Loaded("upper middle lower")]),
         combined("modprobe --remove-dependencies", "with -q", "-q -r --remove-dependencies lower")
             .chain()
             .differs(Row::RemoveHolders, &WELL, &[Claim::Exit(1), Claim::Loaded("upper middle lower")]),
@@ -220,7 +234,11 @@ fn wait() -> Vec<Case> {
         fails("modprobe --wait", "what is not loaded", "-r -w 100 unheard-of"),
         fails("modprobe --wait", "too large a number", "-r -w 99999999999999999999999 alone")
             .loaded("alone")
-            .quietly(),
+            .differs(
+                Row::WaitNumber,
+                &[Claim::Exit(1), Claim::Reports("unexpected wait value"), Claim::Loaded("alone")],
+                &[Claim::Exit(0), Claim::Loaded("")],
+            ),
         combined("modprobe --wait", "without -r", "-w 1000 alone"),
         combined("modprobe --wait", "with a number in another base", "-r -w 0x10 alone").loaded("alone"),
         combined("modprobe --wait", "used by modules", "-r -w 100 lower")

@@ -52,12 +52,26 @@ pub(crate) enum Row {
     ClosedStderr,
     /// `modules.softdep` and `modules.weakdep` can only have dependencies of their module.
     DepmodLists,
+    /// Quotes around a list on the kernel command line.
+    CmdlineQuotes,
+    /// CR LF and byte order marks.
+    OtherLineEnds,
+    /// A binary file as configuration.
+    BinaryConfig,
+    /// A word with a slash that is a file.
+    SlashIsFile,
+    /// What /sys does not have of a module, /proc/modules has.
+    ListOfModules,
+    /// A `--wait` that is no number of milliseconds.
+    WaitNumber,
+    /// `--remove-holders` implies `-r`.
+    HoldersAlone,
     /// `--remove-holders` also removes holders of holders, and accepts that the module was removed with the last holder.
     RemoveHolders,
 }
 
 impl Row {
-    pub(crate) const ALL: [Row; 25] = [
+    pub(crate) const ALL: [Row; 32] = [
         Row::CmdlineBlacklistDash,
         Row::KilledCommand,
         Row::MissingDependency,
@@ -82,6 +96,13 @@ impl Row {
         Row::ToolCommand,
         Row::ClosedStderr,
         Row::DepmodLists,
+        Row::CmdlineQuotes,
+        Row::OtherLineEnds,
+        Row::BinaryConfig,
+        Row::SlashIsFile,
+        Row::ListOfModules,
+        Row::WaitNumber,
+        Row::HoldersAlone,
         Row::RemoveHolders,
     ];
 }

@@ -19,6 +19,9 @@ use crate::{
     status::Status,
 };
 
+/// The exit code if something blocks a module that was named.
+const BLOCKED: u8 = 4;
+
 /// How many names of a list are printed.
 const MAX_SHOWN: usize = 8;
 
@@ -44,6 +47,7 @@ pub(super) struct BlockItem<'a> {
 #[derive(Serialize)]
 struct WaysItem<'a> {
     by_name: bool,
+    command: Option<Text<'a>>,
     aliases: Vec<Text<'a>>,
     dependents: Vec<Text<'a>>,
     softdeps: Vec<MentionItem<'a>>,
@@ -77,13 +81,18 @@ pub(super) fn run(invocation: &Invocation, mut report: Report) -> ExitCode {
     if arguments.is_empty() {
         status = show_all_blocks(&context, &mut document, &mut report);
     }
+    let mut is_blocked = false;
     for argument in &arguments {
-        status = status.and(show_module(&context, argument.as_encoded_bytes(), &mut document, &mut report));
+        let name = argument.as_encoded_bytes();
+        status = status.and(show_module(&context, name, &mut is_blocked, &mut document, &mut report));
     }
     if let Some(document) = document {
         document.end(&mut report);
     }
-    report.finish(status)
+    match status {
+        Status::Success if is_blocked => report.finish(ExitCode::from(BLOCKED)),
+        status => report.finish(status),
+    }
 }
 
 pub(super) fn command() -> clap::Command {
@@ -118,6 +127,7 @@ fn show_all_blocks(context: &Context, document: &mut Option<Document>, report: &
 fn show_module(
     context: &Context,
     name: &[u8],
+    is_blocked: &mut bool,
     document: &mut Option<Document>,
     report: &mut Report,
 ) -> Status {
@@ -144,10 +154,15 @@ fn show_module(
     for module in &modules {
         let found = blocked::blocks(context, Some(module));
         match found.and_then(|blocks| Ok((blocks, blocked::ways(context, module)?))) {
-            Ok((blocks, ways)) => match document {
-                Some(document) => document.item(&blocked_item(Some(module), &blocks, Some(&ways)), report),
-                None => print_module(module, &blocks, &ways, report),
-            },
+            Ok((blocks, ways)) => {
+                *is_blocked |= !blocks.is_empty();
+                match document {
+                    Some(document) => {
+                        document.item(&blocked_item(Some(module), &blocks, Some(&ways)), report);
+                    }
+                    None => print_module(module, &blocks, &ways, report),
+                }
+            }
             Err(error) => status = report.fail(error.to_string()),
         }
     }
@@ -164,16 +179,30 @@ fn print_module(module: &ModuleName, blocks: &[Block], ways: &Ways, report: &mut
         report.print("  ");
         print_block(block, report);
     }
-    if !ways.by_name() {
-        report
-            .print_styled_line("  Nothing loads it but insmod, where the kernel itself does not refuse it.");
+    if !ways.is_there() && blocks.iter().all(|block| !matches!(block.kind(), "deny" | "kernel")) {
+        report.print_styled_line("  There is nothing to load: this kernel has no module of that name.");
         return;
     }
-    report.print_styled_line(if blocks.is_empty() {
-        "  It is loaded"
-    } else {
-        "  It is loaded all the same"
-    });
+    match ways.command() {
+        Some(command) => {
+            report.print_styled_line(
+                [b"  Instead of loading it this command is run: ", command.trim_ascii()].concat(),
+            );
+            report.print_styled_line([b"    but not by: modprobe -i ", module.as_bytes()].concat());
+            report.print_styled_line("  The command is run");
+        }
+        None if !ways.by_name() => {
+            report.print_styled_line(
+                "  Nothing loads it but insmod, where the kernel itself does not refuse it.",
+            );
+            return;
+        }
+        None => report.print_styled_line(if blocks.is_empty() {
+            "  It is loaded"
+        } else {
+            "  It is loaded all the same"
+        }),
+    }
     report.print_styled_line([b"    by name: modprobe ", module.as_bytes()].concat());
     let aliases: Vec<&[u8]> = ways.aliases().iter().map(|alias| alias.as_slice()).collect();
     print_names(b"by an alias: ", &aliases, report);
@@ -220,6 +249,7 @@ fn blocked_item<'a>(
         blocks: blocks.iter().map(block_item).collect(),
         ways: ways.map(|ways| WaysItem {
             by_name: ways.by_name(),
+            command: ways.command().map(|command| Text(command)),
             aliases: ways.aliases().iter().map(Text::from).collect(),
             dependents: json::names(ways.dependents()),
             softdeps: ways.softdeps().iter().map(mention_item).collect(),

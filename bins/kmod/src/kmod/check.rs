@@ -96,13 +96,12 @@ impl TargetKernel {
 }
 
 fn check(options: &ArgMatches, report: &mut Report) -> Prediction {
-    let given = cli::value_of(options, "set-version").map(Release::new);
+    let given = cli::place_of(options, "set-version").map(Release::new);
     let release = match given.map_or_else(Release::running, Ok) {
         Ok(release) => release,
         Err(error) => return cannot_check(report, &error.to_string()),
     };
-    let directory = cli::value_of(options, "dirname").filter(|directory| !directory.is_empty());
-    let root = match directory {
+    let root = match cli::place_of(options, "dirname") {
         Some(directory) => Root::default().with_base(cli::from_current_directory(&directory)),
         None => Root::default(),
     };
@@ -116,10 +115,22 @@ fn check(options: &ArgMatches, report: &mut Report) -> Prediction {
     match arguments.split_first() {
         _ if options.get_flag("all") => check_all(&target, options.get_flag("verbose"), json, report),
         Some((module, given)) => {
-            check_one(&target, &cli::bytes(module.clone()), &parameters::join(given), json, report)
+            let module = cli::bytes(module.clone());
+            let given = parameters::join(given, || parameter_names(&target, &module));
+            check_one(&target, &module, &given, json, report)
         }
         None => cannot_check(report, "missing module, or --all. See -h."),
     }
+}
+
+/// The parameters of the module that an argument names; none if it cannot be read.
+fn parameter_names(target: &TargetKernel, module: &[u8]) -> Vec<Vec<u8>> {
+    let path = PathBuf::from(cli::os_str(module));
+    let found = match module.contains(&b'/') || path.is_file() {
+        true => target.context.module_in_file(&path).ok(),
+        false => target.context.lookup(module).ok().and_then(|found| found.into_iter().next()),
+    };
+    parameters::names_of(found.as_ref())
 }
 
 fn cannot_check(report: &mut Report, message: &str) -> Prediction {

@@ -22,14 +22,14 @@ pub(super) fn add_to(command: Command) -> Command {
 /// # Errors
 /// If they cannot be opened. That has been reported; the error is the status for [`Report::finish`].
 pub(super) fn context(options: &ArgMatches, report: &mut Report) -> Result<Context, Status> {
-    let release = cli::value_of(options, "set-version");
+    let release = cli::place_of(options, "set-version");
     let release = release.map_or_else(Release::running, |release| Ok(Release::new(release)));
     let release = release.map_err(|error| report.fail(error.to_string()))?;
-    let root = match cli::value_of(options, "dirname").filter(|directory| !directory.is_empty()) {
+    let root = match cli::place_of(options, "dirname") {
         Some(directory) => Root::default().with_base(cli::from_current_directory(&directory)),
         None => Root::default(),
     };
-    let paths: Option<Vec<PathBuf>> = cli::value_of(options, "config").map(|path| vec![path.into()]);
+    let paths: Option<Vec<PathBuf>> = cli::place_of(options, "config").map(|path| vec![path.into()]);
     let builder = Context::builder().root(root).release(release);
     let builder = match paths {
         Some(paths) => builder.config_paths(paths),

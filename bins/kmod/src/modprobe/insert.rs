@@ -21,7 +21,11 @@ use crate::{
 pub(super) fn all(tool: &Tool, report: &mut Report) -> Status {
     let arguments = &tool.options.arguments;
     let (names, parameters) = match arguments.split_first() {
-        Some((name, given)) if !tool.options.all => (std::slice::from_ref(name), parameters::join(given)),
+        Some((name, given)) if !tool.options.all => {
+            let given =
+                parameters::join(given, || parameters::names_of(first_module(tool, bytes(name)).as_ref()));
+            (std::slice::from_ref(name), given)
+        }
         _ => (arguments.as_slice(), BString::default()),
     };
     let load = LoadOptions::default()
@@ -98,6 +102,14 @@ fn plan_each(
         });
     }
     status
+}
+
+/// The first module that an argument resolves to, for what it says of itself.
+fn first_module(tool: &Tool, name: &[u8]) -> Option<Module> {
+    if cli::is_path(name) {
+        return tool.context.module_in_file(Path::new(cli::os_str(name))).ok();
+    }
+    tool.context.lookup(name).ok()?.into_iter().next()
 }
 
 /// The modules that an argument resolves to; `None` after reporting that there are none.

@@ -158,10 +158,8 @@ impl Options {
 
     fn root(&self) -> Root {
         match &self.dirname {
-            Some(directory) if !directory.as_os_str().is_empty() => {
-                Root::default().with_base(cli::from_current_directory(directory.as_os_str()))
-            }
-            _ => Root::default(),
+            Some(directory) => Root::default().with_base(cli::from_current_directory(directory.as_os_str())),
+            None => Root::default(),
         }
     }
 

@@ -67,7 +67,7 @@ pub(super) fn command(in_use: OptionsInUse) -> Command {
     add(old("remove-dependencies"));
     add(cli::long_flag(
         "remove-holders",
-        "With -r, also remove the modules that use it, and their users in turn",
+        "Remove modules with the modules that use them, and their users in turn",
     ));
     add(cli::value('w', "wait", "MSEC", "With -r, wait up to MSEC milliseconds for a module in use"));
     add(cli::flag('R', "show-alias", "Print the modules that a name or alias resolves to")
@@ -145,7 +145,7 @@ impl Options {
             Task::ShowModversions
         } else if any(&["show-exports"]) {
             Task::ShowExports
-        } else if any(&["remove"]) {
+        } else if any(&["remove", "remove-holders", "remove-dependencies"]) {
             Task::Remove
         } else if any(&["show-alias"]) {
             Task::ResolveAlias
@@ -165,9 +165,9 @@ impl Options {
             wait: wait.filter(|wait| !wait.is_zero()),
             jobs,
             force,
-            config: paths(given.values("config")),
-            dirname: given.value("dirname").map(PathBuf::from),
-            release: given.value("set-version"),
+            config: paths(given.values("config").into_iter().filter(|path| !path.is_empty()).collect()),
+            dirname: given.place("dirname").map(PathBuf::from),
+            release: given.place("set-version"),
             syslog: !given.positions("syslog").is_empty(),
             quiet: !given.positions("quiet").is_empty(),
             verbose: given.positions("verbose").len(),
@@ -191,6 +191,11 @@ impl GivenOptions {
         self.values(name).pop()
     }
 
+    /// Like [`cli::place_of`].
+    fn place(&self, name: &str) -> Option<OsString> {
+        self.value(name).filter(|value| !value.is_empty())
+    }
+
     /// All values of an option, or the positional arguments.
     fn values(&self, name: &str) -> Vec<OsString> {
         self.0.try_get_many(name).ok().flatten().into_iter().flatten().cloned().collect()
@@ -207,6 +212,7 @@ impl GivenOptions {
 fn inherited(given: &GivenOptions) -> Vec<Vec<u8>> {
     let mut words: Vec<(usize, Vec<u8>)> = Vec::new();
     let paths = given.positions("config").into_iter().zip(given.values("config"));
+    let paths = paths.filter(|(_, path)| !path.is_empty());
     words.extend(paths.map(|(position, path)| (position, [b"-C ", path.as_encoded_bytes()].concat())));
     for (name, word) in [("syslog", "-s"), ("quiet", "-q"), ("verbose", "-v")] {
         words.extend(given.positions(name).into_iter().map(|position| (position, word.into())));
@@ -222,8 +228,8 @@ fn jobs(text: &OsStr) -> Option<NonZeroUsize> {
     NonZeroUsize::new(text.to_str()?.parse::<usize>().ok()?.min(MAX_JOBS))
 }
 
-/// Parses a wait as strtol(3) does with base 0. A negative number means no wait; one that is too large is
-/// the largest.
+/// Parses a wait as strtol(3) does with base 0. A negative number means no wait; one that strtol(3) could not
+/// return is an error.
 fn milliseconds(text: &OsStr) -> Option<Duration> {
     let text = text.to_str()?.trim_start();
     let (negative, digits) = match text.as_bytes().first()? {
@@ -239,8 +245,7 @@ fn milliseconds(text: &OsStr) -> Option<Duration> {
     if digits.is_empty() || !digits.chars().all(|digit| digit.is_digit(base)) {
         return None;
     }
-    // Only an overflow can fail here.
-    let number = u64::from_str_radix(digits, base).unwrap_or(u64::MAX).min(i64::MAX.unsigned_abs());
+    let number = i64::from_str_radix(digits, base).ok()?.unsigned_abs();
     Some(Duration::from_millis(if negative { 0 } else { number }))
 }
 
@@ -294,7 +299,12 @@ mod tests {
         let read = |text: &str| milliseconds(OsStr::new(text)).map(|wait| wait.as_millis());
         let good = [("10", 10), ("0", 0), ("-5", 0), ("0x10", 16), ("010", 8), (" 5", 5), ("+5", 5)];
         assert!(good.iter().all(|&(text, wait)| read(text) == Some(wait)));
-        assert_eq!(read("99999999999999999999"), Some(9_223_372_036_854_775_807));
+        assert_eq!(read("0x7fffffffffffffff"), Some(9_223_372_036_854_775_807));
+        assert!(
+            ["99999999999999999999", "9223372036854775808", "-0x8000000000000000"]
+                .iter()
+                .all(|text| read(text).is_none())
+        );
         assert!(["", "x", "1s", "5 ", "0x", "08", "--1"].iter().all(|text| read(text).is_none()));
     }
 }
