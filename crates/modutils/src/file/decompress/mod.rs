@@ -476,7 +476,10 @@ mod tests {
         huge[16] = 36;
         huge[20..24].copy_from_slice(&[0x5e, 0x1f, 0xc7, 0xf9]);
         let fault = decompress(Compression::Xz, huge).unwrap_err();
-        assert_eq!(fault.to_string(), "the xz stream needs more memory to decompress than there is");
+        assert_eq!(
+            fault.to_string(),
+            "offset 0x18: the xz stream takes more than 256 MiB of memory to decompress"
+        );
     }
 
     #[test]
