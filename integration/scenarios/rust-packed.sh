@@ -14,6 +14,7 @@ done
 expect_unlogged "ecompress"
 
 # What the module itself answers is final: it was decompressed, and does not run again.
+forget_log
 expect_error "Invalid parameters" /sbin/insmod /packed/zst-size/hello.ko.zst ret=-22
 expect_logged_times 1 "io 0x"
 expect_absent hello

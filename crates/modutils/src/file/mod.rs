@@ -210,11 +210,11 @@ impl Contents {
     /// As [`Contents::open`].
     pub(crate) fn read_from(path: &Path, file: File, len: u64, scratch: &mut Scratch) -> Result<Self> {
         scratch.exceeded = len > scratch.limit;
-        if scratch.exceeded {
-            let limit = scratch.limit;
-            return Err(Malformed::file(format!("the file holds more than {limit} bytes"))
-                .of_kind(ErrorKind::TooLarge)
-                .at(path));
+        // A plain file is not read whole, but for those that are to wait for a time when nothing else is read.
+        if scratch.exceeded
+            && (scratch.limit < SIZE_LIMIT || compression_of(&file, path)? != Compression::None)
+        {
+            return Err(beyond(scratch.limit).at(path));
         }
         if len == 0 {
             return Err(Malformed::file("the file is empty").at(path));
@@ -313,7 +313,7 @@ impl Contents {
     /// The plain bytes of a range.
     ///
     /// # Errors
-    /// When the range is not within the file, or reading fails.
+    /// When the range is not within the file, or has more than [`SIZE_LIMIT`] bytes; when reading fails.
     pub fn read(&self, offset: u64, len: u64) -> Result<Cow<'_, [u8]>> {
         let past_end = || {
             let what = format!("{len} bytes are wanted here, but the file ends at {:#x}", self.len);
@@ -326,6 +326,10 @@ impl Contents {
                 let bytes =
                     range.and_then(|(start, end)| plain.bytes().get(start..end)).ok_or_else(past_end)?;
                 Ok(Cow::Borrowed(bytes))
+            }
+            (Source::File, Some(_)) if len > SIZE_LIMIT => {
+                let what = format!("{len} bytes are more than are read at once");
+                Err(Malformed::offset(offset, what).of_kind(ErrorKind::TooLarge).at(&self.path))
             }
             (Source::File, Some(file)) => {
                 let mut bytes = zeroed(len).ok_or_else(|| self.out_of_memory())?;
@@ -354,6 +358,17 @@ impl Contents {
         }
         Error::io("read", &self.path)(error)
     }
+}
+
+/// The compression by the first bytes of a file.
+fn compression_of(file: &File, path: &Path) -> Result<Compression> {
+    let mut magic = [0; Compression::MAGIC_LEN];
+    let len = file.read_at(&mut magic, 0).map_err(Error::io("read", path))?;
+    Ok(Compression::of(magic.get(..len).unwrap_or_default()))
+}
+
+fn beyond(limit: u64) -> Malformed {
+    Malformed::file(format!("the file holds more than {limit} bytes")).of_kind(ErrorKind::TooLarge)
 }
 
 /// Opens a regular file.
@@ -526,15 +541,32 @@ mod tests {
         assert!(text(&pipe).ends_with("pipe.ko: not a regular file"));
     }
 
+    fn with_len(magic: &[u8], len: u64) -> (tempfile::TempDir, PathBuf) {
+        let (directory, path) = written(magic);
+        File::options().write(true).open(&path).unwrap().set_len(len).unwrap();
+        (directory, path)
+    }
+
     #[test]
-    fn a_file_beyond_the_limit_is_refused_before_it_is_read() {
+    fn a_compressed_file_beyond_the_limit_is_refused_before_it_is_read() {
         testkit::surroundings::settle();
-        for magic in [&b"\x7fELF"[..], b"\x28\xb5\x2f\xfd"] {
-            let (_directory, path) = written(magic);
-            File::options().write(true).open(&path).unwrap().set_len(SIZE_LIMIT + 1).unwrap();
-            let error = Contents::open(&path).unwrap_err().to_string();
-            assert!(error.ends_with("m.ko: the file holds more than 1073741824 bytes"), "{error}");
-        }
+        let (_directory, path) = with_len(b"\x28\xb5\x2f\xfd", SIZE_LIMIT + 1);
+        let error = Contents::open(&path).unwrap_err().to_string();
+        assert!(error.ends_with("m.ko: the file holds more than 1073741824 bytes"), "{error}");
+    }
+
+    #[test]
+    fn a_plain_file_beyond_the_limit_is_read_in_pieces() {
+        testkit::surroundings::settle();
+        let (_directory, path) = with_len(b"\x7fELF", 3 * SIZE_LIMIT);
+        let contents = Contents::open(&path).unwrap();
+        assert_eq!(*contents.read(0, 4).unwrap(), *b"\x7fELF");
+        assert_eq!(*contents.read(3 * SIZE_LIMIT - 2, 2).unwrap(), [0; 2]);
+        let error = contents.read(0, SIZE_LIMIT + 1).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TooLarge);
+        // One that waits for its turn.
+        let mut scratch = Scratch::with_limit(100);
+        assert!(Contents::open_with(&path, &mut scratch).is_err() && scratch.was_exceeded());
     }
 
     #[test]

@@ -4,22 +4,18 @@ use std::io;
 #[cfg(feature = "gzip")]
 use std::io::Read;
 
-#[cfg(any(feature = "gzip", feature = "zstd"))]
+#[cfg(feature = "gzip")]
 use crate::file::pages::Pages;
 
 /// The most that a header's word for the plain size is believed: so many times the file's own size.
 /// Modules come to five times, seldom to ten, `test_bpf` to 77. What claims more is decoded as far as
 /// it goes.
-#[cfg(any(feature = "gzip", feature = "zstd"))]
+#[cfg(feature = "gzip")]
 const BELIEVED_RATIO: usize = 256;
-
-/// A claim that costs too little to doubt it.
-#[cfg(any(feature = "gzip", feature = "zstd"))]
-const ALWAYS_BELIEVED: usize = 256 << 10;
 
 /// Room for as much as the file claims to hold; `None` where the claim is not to be believed, or too
 /// much.
-#[cfg(any(feature = "gzip", feature = "zstd"))]
+#[cfg(feature = "gzip")]
 pub(super) fn for_claim<'a>(
     plain: &'a mut Pages,
     claimed: u64,
@@ -27,7 +23,7 @@ pub(super) fn for_claim<'a>(
     limit: u64,
 ) -> Option<&'a mut [u8]> {
     let claimed = usize::try_from(claimed).ok().filter(|claimed| *claimed as u64 <= limit)?;
-    if claimed > bytes.len().saturating_mul(BELIEVED_RATIO).max(ALWAYS_BELIEVED) {
+    if claimed > bytes.len().saturating_mul(BELIEVED_RATIO) {
         return None;
     }
     plain.room(claimed).ok()

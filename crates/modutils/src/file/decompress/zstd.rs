@@ -7,7 +7,7 @@ use zstd::zstd_safe::{
     get_frame_content_size,
 };
 
-use super::room::{finish, for_claim, make_more_room};
+use super::room::{finish, make_more_room};
 use crate::file::pages::Pages;
 
 /// The room made at least for what the decoder gives next.
@@ -32,10 +32,13 @@ impl Decoder {
             return None;
         }
         let stated = get_frame_content_size(bytes).ok()?;
-        let most = stated.or_else(|| largest_content(bytes))?;
-        let room = for_claim(plain, most, bytes, limit)?;
+        let largest = largest_content(bytes)?;
+        // What the blocks can hold bounds what the header claims: then only pages that are filled take memory.
+        let most = stated.map_or(largest, |stated| stated.min(largest));
+        let len = usize::try_from(most).ok().filter(|_| most <= limit)?;
+        let room = plain.room(len).ok()?;
         let len = self.ready().ok()?.decompress(&mut *room, bytes).ok()?;
-        let fits = stated.is_none() || len == room.len();
+        let fits = stated.is_none_or(|stated| stated == len as u64);
         plain.truncate(len);
         fits.then_some(())
     }
