@@ -129,14 +129,16 @@ impl Runner {
     }
 }
 
-/// For each line, a limit of seconds, a root and a command, prints the seconds, the KiB and the exit code; that is 255 after a signal.
+/// For each line, a limit of seconds, a root and a command, prints the seconds, the KiB and the exit code; that is 255
+/// after a signal.
 fn serve() {
     for line in std::io::stdin().lines() {
         let line = line.expect("a line");
+        let (limit, words) = line.split_once('\t').expect("a limit and a command");
         let mut process = Command::new("prlimit");
         process
-            .args([&format!("--cpu={LIMIT}"), "--as=4294967296", "/usr/sbin/chroot"])
-            .args(line.split('\t'));
+            .args([&format!("--cpu={limit}"), "--as=4294967296", "/usr/sbin/chroot"])
+            .args(words.split('\t'));
         process.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
         process.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let used =
