@@ -54,9 +54,9 @@ pub struct Context(Arc<Inner>);
 
 struct Inner {
     root: Root,
-    config: ModprobeConfig,
+    config: Arc<ModprobeConfig>,
     indexes: Indexes,
-    sink: Box<NoticeSink>,
+    sink: Arc<NoticeSink>,
 }
 
 type NoticeSink = dyn Fn(Notice) + Send + Sync;
@@ -82,7 +82,7 @@ pub struct ContextBuilder {
     root: Root,
     directory: Option<Directory>,
     config: ConfigChoice,
-    sink: Box<NoticeSink>,
+    sink: Arc<NoticeSink>,
 }
 
 enum Directory {
@@ -104,7 +104,7 @@ impl Context {
             root: Root::default(),
             directory: None,
             config: ConfigChoice::OfSystem,
-            sink: Box::new(drop),
+            sink: Arc::new(drop),
         }
     }
 
@@ -140,6 +140,34 @@ impl Context {
     /// When an index cannot be read. One that is missing is no error: it has no keys.
     pub fn load_indexes(&self) -> Result<()> {
         self.0.indexes.open_all()
+    }
+
+    /// Reads all indexes into memory. As with [`Context::load_indexes`], all questions are answered from
+    /// them; but no file stays open, for a process whose descriptors another part of it may close. An index
+    /// that is open already stays as it is.
+    ///
+    /// # Errors
+    /// When an index cannot be read. One that is missing is no error: it has no keys.
+    pub fn read_indexes(&self) -> Result<()> {
+        self.0.indexes.read_all()
+    }
+
+    /// Whether the module directory has an index. That one is missing does not make any other question
+    /// fail.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn has_index(&self, index: Index) -> Result<bool> {
+        self.0.indexes.open(index).map(|index| index.is_some())
+    }
+
+    /// A context with the same configuration, for which no index is open: questions to it are answered
+    /// from the files that are there now.
+    #[must_use]
+    pub fn reopened(&self) -> Self {
+        let Inner { root, config, indexes, sink } = &*self.0;
+        let indexes = Indexes::new(indexes.directory().to_owned());
+        Self(Arc::new(Inner { root: root.clone(), config: config.clone(), indexes, sink: sink.clone() }))
     }
 
     /// Whether files that this context has read are others now, or such as it found missing have
@@ -181,7 +209,7 @@ impl Context {
 
     #[cfg(test)]
     pub(crate) fn of_parts(root: Root, config: ModprobeConfig, indexes: Indexes) -> Self {
-        Self(Arc::new(Inner { root, config, indexes, sink: Box::new(drop) }))
+        Self(Arc::new(Inner { root, config: Arc::new(config), indexes, sink: Arc::new(drop) }))
     }
 }
 
@@ -230,7 +258,7 @@ impl ContextBuilder {
     /// Where notices go: faulty lines of configuration, and similar. Without it they are dropped.
     #[must_use]
     pub fn on_notice(self, sink: impl Fn(Notice) + Send + Sync + 'static) -> Self {
-        Self { sink: Box::new(sink), ..self }
+        Self { sink: Arc::new(sink), ..self }
     }
 
     /// Reads the configuration; an index is opened when it is first asked for.
@@ -253,7 +281,7 @@ impl ContextBuilder {
             let sources = ConfigPaths { paths, modules: Some(directory.clone()) };
             ModprobeConfig::load(&root, &sources, &mut |notice| sink(notice))
         });
-        let (config, indexes) = (config.unwrap_or_default(), Indexes::new(directory));
+        let (config, indexes) = (Arc::new(config.unwrap_or_default()), Indexes::new(directory));
         Ok(Context(Arc::new(Inner { root, config, indexes, sink })))
     }
 }

@@ -128,6 +128,19 @@ impl Module {
         &self.0.context
     }
 
+    /// The same module in another context, of which nothing has been asked yet.
+    #[must_use]
+    pub fn within(&self, context: &Context) -> Self {
+        Self::listed(context, self.candidate().clone(), self.0.listed.clone())
+    }
+
+    /// The same module with its file at this path, whatever `modules.dep` names.
+    #[must_use]
+    pub fn with_file(&self, path: impl Into<PathBuf>) -> Self {
+        let candidate = Candidate { file: Some(path.into()), ..self.candidate().clone() };
+        Self::listed(self.context(), candidate, None)
+    }
+
     /// What plans begin with.
     pub(crate) fn candidate(&self) -> &Candidate {
         &self.0.candidate

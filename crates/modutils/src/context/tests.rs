@@ -110,6 +110,38 @@ fn loaded_indexes_answer_whatever_becomes_of_their_files() {
 }
 
 #[test]
+fn indexes_in_memory_answer_whatever_becomes_of_their_files() {
+    let system = System::new();
+    let context = system.context();
+    context.read_indexes().unwrap();
+    assert_eq!(context.changed_on_disk(), UNCHANGED);
+    // Cut short where it is: one that is mapped, or read piece by piece, would be lost.
+    fs::write(system.path("m/modules.dep.bin"), "").unwrap();
+    assert_eq!(context.lookup(b"a").unwrap().len(), 1);
+    assert_eq!(context.changed_on_disk(), INDEXES);
+    let open: Vec<PathBuf> = fs::read_dir("/proc/self/fd")
+        .unwrap()
+        .filter_map(|entry| fs::read_link(entry.unwrap().path()).ok())
+        .collect();
+    assert!(open.iter().all(|path| !path.starts_with(system.0.path())), "{open:?}");
+    system.write("m/modules.alias.bin", "not an index");
+    assert!(system.context().read_indexes().is_err());
+}
+
+#[test]
+fn a_reopened_context_reads_indexes_again_and_keeps_the_configuration() {
+    let system = System::new();
+    let context = system.context();
+    assert!(context.has_index(Index::Dependencies).unwrap() && !context.has_index(Index::Aliases).unwrap());
+    system.write("m/modules.dep.bin", testkit::index([("b", "b.ko:")]));
+    system.write("etc/modprobe.d/a.conf", "options a b=3\n");
+    let again = context.reopened();
+    assert_eq!((context.lookup(b"b").unwrap().len(), again.lookup(b"b").unwrap().len()), (0, 1));
+    assert_eq!(again.module(crate::ModuleName::new("a")).options(), "b=1");
+    assert_eq!(again.changed_on_disk(), CONFIGURATION);
+}
+
+#[test]
 fn an_index_that_cannot_be_read_is_tried_again() {
     let system = System::new();
     let context = system.context();

@@ -177,6 +177,11 @@ impl Elf {
         }))
     }
 
+    /// Whether the file has a symbol table.
+    pub fn has_symbols(&self) -> bool {
+        self.sections.iter().any(|section| section.header.sh_type == SHT_SYMTAB)
+    }
+
     /// The symbol table; empty where the file has none.
     ///
     /// # Errors

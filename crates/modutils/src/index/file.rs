@@ -10,7 +10,7 @@ use crate::{
     Errno, Malformed,
     bytes::find,
     error_text,
-    file::{TREE_FILE_LIMIT, open_bounded},
+    file::{TREE_FILE_LIMIT, open_bounded, read_bounded_with_metadata},
     stamp::Stamp,
 };
 
@@ -51,9 +51,22 @@ impl IndexFile {
         Ok(Self { file: Some(file), stamp, len, blocks, long_blocks, whole: OnceLock::new() })
     }
 
+    /// Reads a file as a whole; it is not open afterwards.
+    ///
+    /// # Errors
+    /// As [`crate::file::read_bounded`].
+    pub(super) fn read_whole(path: &Path) -> io::Result<Self> {
+        let (bytes, metadata) = read_bounded_with_metadata(path, TREE_FILE_LIMIT)?;
+        Ok(Self { stamp: Some(Stamp::of(&metadata)), ..Self::in_memory(bytes) })
+    }
+
     /// The same of bytes in memory.
     #[cfg(any(test, feature = "internals"))]
     pub(super) fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self::in_memory(bytes)
+    }
+
+    fn in_memory(bytes: Vec<u8>) -> Self {
         let len = bytes.len();
         let whole = OnceLock::from(bytes);
         Self { file: None, stamp: None, len, blocks: Vec::new(), long_blocks: OnceLock::new(), whole }

@@ -152,7 +152,11 @@ impl Indexes {
     /// # Errors
     /// As for [`Indexes::dep`].
     pub fn open(&self, index: Index) -> Result<Option<&Trie>> {
-        let open = || match Trie::open(&self.directory.join(index.file_name())) {
+        self.open_by(index, Trie::open)
+    }
+
+    fn open_by(&self, index: Index, open: fn(&Path) -> Result<Trie>) -> Result<Option<&Trie>> {
+        let open = || match open(&self.directory.join(index.file_name())) {
             Err(error) if error.is_not_found() => Ok(None),
             other => other.map(Some),
         };
@@ -164,7 +168,19 @@ impl Indexes {
     /// # Errors
     /// As for [`Indexes::dep`]; what can be opened is open all the same.
     pub fn open_all(&self) -> Result<()> {
-        let opened = Index::ALL.map(|index| self.open(index).map(drop));
+        self.open_all_by(Trie::open)
+    }
+
+    /// The same, with all bytes in memory and no file open.
+    ///
+    /// # Errors
+    /// As for [`Indexes::open_all`].
+    pub fn read_all(&self) -> Result<()> {
+        self.open_all_by(Trie::read)
+    }
+
+    fn open_all_by(&self, open: fn(&Path) -> Result<Trie>) -> Result<()> {
+        let opened = Index::ALL.map(|index| self.open_by(index, open).map(drop));
         opened.into_iter().collect::<Result<()>>().and(self.builtin_info().map(drop))
     }
 

@@ -47,6 +47,14 @@ impl Trie {
         Self::new(path, IndexFile::open(path).map_err(Error::io("read", path))?)
     }
 
+    /// Reads an index file as a whole.
+    ///
+    /// # Errors
+    /// As [`Trie::open`].
+    pub fn read(path: &Path) -> Result<Self> {
+        Self::new(path, IndexFile::read_whole(path).map_err(Error::io("read", path))?)
+    }
+
     /// An index from the bytes of its file; the path is for messages. An empty file is an index
     /// without keys: depmod leaves one where its input is missing.
     ///

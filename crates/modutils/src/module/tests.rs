@@ -46,6 +46,20 @@ fn names(modules: &[Module]) -> Vec<String> {
 }
 
 #[test]
+fn a_module_keeps_what_it_was_found_by_in_another_context() {
+    let world = World::new("options al:x a=1\n");
+    let context = world.context();
+    let found = &context.lookup(b"al:x").unwrap()[0];
+    assert_eq!(found.path().unwrap(), Some(world.0.path().join("m/k/mid.ko").as_path()));
+    world.write("m/modules.dep.bin", testkit::index([("mid", "new/mid.ko:")]));
+    let again = found.within(&context.reopened());
+    assert_eq!((again.alias(), again.options()), (found.alias(), "a=1".into()));
+    assert_eq!(again.path().unwrap(), Some(world.0.path().join("m/new/mid.ko").as_path()));
+    assert_eq!(again.with_file("/x/mid.ko").path().unwrap(), Some(Path::new("/x/mid.ko")));
+    assert_eq!(again.with_file("/x/mid.ko").alias(), found.alias());
+}
+
+#[test]
 fn a_module_has_a_path_and_dependencies_in_the_order_of_loading() {
     let world = World::new("");
     let mid = world.module("mid");

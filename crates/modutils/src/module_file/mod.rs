@@ -174,6 +174,12 @@ impl ModuleFile {
         Ok(versions.into_iter().map(SymbolVersion::without_dot).collect())
     }
 
+    /// Whether the file has a symbol table. Without one it was stripped: it is unknown which symbols the module
+    /// needs, but for those of its version table, and the kernel does not load it.
+    pub fn has_symbols(&self) -> bool {
+        self.elf.has_symbols()
+    }
+
     /// The symbols that the module offers to others.
     ///
     /// # Errors

@@ -26,6 +26,7 @@ pub struct LoadOptions {
     parameters: BString,
     ignore_commands: bool,
     use_blacklist: bool,
+    omit_blacklisted: bool,
 }
 
 impl LoadOptions {
@@ -46,6 +47,13 @@ impl LoadOptions {
     #[must_use]
     pub fn use_blacklist(self, use_blacklist: bool) -> Self {
         Self { use_blacklist, ..self }
+    }
+
+    /// Whether modules on a blacklist are omitted from the plan, also those that others need. A caller
+    /// looks first whether the module itself is on one: the plan has no step for it then.
+    #[must_use]
+    pub fn omit_blacklisted(self, omit_blacklisted: bool) -> Self {
+        Self { omit_blacklisted, ..self }
     }
 }
 
@@ -162,6 +170,9 @@ impl<'a> Planner<'a> {
 
     fn place(&mut self, candidate: Candidate) {
         if self.places.contains_key(&candidate.module) {
+            return;
+        }
+        if self.options.omit_blacklisted && self.config.blacklisted(&candidate.module).is_some() {
             return;
         }
         let is_target = candidate.module == self.target.module;
@@ -506,6 +517,15 @@ mod tests {
             lines(&plan_with(&world, &named("mid"), &options)),
             ["install bcmd ", "insmod /m/mid.ko "]
         );
+    }
+
+    #[test]
+    fn blacklisted_modules_are_omitted_when_that_is_asked_for() {
+        let world = World::new(&MODULES, "blacklist base\nblacklist pre\nsoftdep mid pre: pre pre2\n");
+        let omitting = LoadOptions::default().omit_blacklisted(true);
+        assert_eq!(order(&plan_with(&world, &named("mid"), &omitting)), ["pre2", "mid"]);
+        assert_eq!(order(&plan(&world, "mid")), ["base", "pre", "pre2", "mid"]);
+        assert_eq!(order(&plan_with(&world, &named("base"), &omitting)), [""; 0]);
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub enum Mode {
 pub struct ExecuteOptions {
     pub(super) mode: Mode,
     pub(super) first_time: bool,
+    pub(super) ignore_loaded: bool,
     pub(super) force: Force,
     pub(super) force_removal: bool,
     pub(super) wait: Option<Duration>,
@@ -42,6 +43,13 @@ impl ExecuteOptions {
     #[must_use]
     pub fn first_time(self, first_time: bool) -> Self {
         Self { first_time, ..self }
+    }
+
+    /// Whether the steps are carried out whatever is loaded: the kernel is asked to load modules again, and
+    /// commands run again.
+    #[must_use]
+    pub fn ignore_loaded(self, ignore_loaded: bool) -> Self {
+        Self { ignore_loaded, ..self }
     }
 
     /// Checks that the kernel is to skip when it loads a module.

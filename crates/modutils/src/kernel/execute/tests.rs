@@ -186,6 +186,23 @@ fn a_dry_run_calls_nothing_and_a_listing_ignores_what_is_loaded() {
 }
 
 #[test]
+fn what_is_loaded_is_loaded_again_when_that_is_asked_for() {
+    let machine = Machine::new(&MODULES, "").loaded("base", 0).loaded("mid", 0);
+    let plan = machine.load_plan("mid");
+    let options = machine.options(Mode::Run).ignore_loaded(true);
+    let begun = vec!["begin base".to_owned(), "begin mid".to_owned()];
+    assert_eq!(machine.execute(&plan, &options), (Outcome::Done, begun));
+    assert_eq!(machine.calls(), 2);
+}
+
+#[test]
+fn a_listing_shows_a_module_without_a_file() {
+    let machine = Machine::new(&MODULES, "");
+    assert_eq!(machine.load("none", Mode::Show), (Outcome::Done, vec!["begin none".into()]));
+    assert_eq!(machine.load("none", Mode::Run).0, Outcome::Failed);
+}
+
+#[test]
 fn a_dependencys_failure_ends_it_and_a_soft_ones_does_not() {
     let machine = Machine::new(&MODULES, "softdep top pre: soft\n").refusing("finit_module", Errno::EPERM);
     let (outcome, events) = machine.load("top", Mode::Run);

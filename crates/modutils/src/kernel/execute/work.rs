@@ -99,7 +99,7 @@ impl<'a> Worker<'a> {
 
     /// Whether a step's condition holds now.
     pub(super) fn holds(&self, step: &Step) -> bool {
-        let shown = self.options.mode == Mode::Show;
+        let shown = self.options.mode == Mode::Show || self.options.ignore_loaded;
         match step.condition {
             Condition::Always => true,
             Condition::Never => shown,
@@ -127,7 +127,7 @@ impl<'a> Worker<'a> {
         match &step.action {
             Action::Check => Ok(Work::Nothing),
             Action::NoFile if self.options.mode != Mode::Show => Err(Failure::NoFile),
-            Action::NoFile => Ok(Work::Nothing),
+            Action::NoFile => Ok(Work::Show),
             Action::Denied { origin, reason } => Err(denied(origin, reason)),
             Action::Unload { builtin } => self.prepare_unload(step, *builtin),
             Action::Builtin => Ok(Work::Show),
