@@ -19,6 +19,42 @@ pub fn kmod() -> &'static Path {
     PATH.get_or_init(|| env::var_os("MODUTILS_KMOD").map_or_else(build, PathBuf::from))
 }
 
+/// Our `libkmod.so.2`: the one `$MODUTILS_LIBKMOD` names, else the workspace's own, rebuilt once in each test program,
+/// without optimisation.
+///
+/// # Panics
+/// When it cannot be built.
+pub fn libkmod() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| env::var_os("MODUTILS_LIBKMOD").map_or_else(build_libkmod, PathBuf::from))
+}
+
+fn build_libkmod() -> PathBuf {
+    surroundings::settle();
+    let target = profile_dir();
+    let target = target.parent().expect("a target directory");
+    let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+        .args([
+            "run",
+            "--quiet",
+            "--profile",
+            "xtask",
+            "--package",
+            "xtask",
+            "--",
+            "libkmod",
+            "--profile",
+            "dev",
+        ])
+        .env("CARGO_TARGET_DIR", target)
+        .stdout(std::process::Stdio::null())
+        .status()
+        .expect("cargo runs");
+    assert!(status.success(), "the library under test does not build");
+    target.join("debug/shared/libkmod.so.2.5.1")
+}
+
 /// The directory of the build's own temporary files, most likely on one file system with the cache.
 pub(crate) fn scratch() -> PathBuf {
     let scratch = profile_dir().parent().expect("a target directory").join("tmp");

@@ -1,10 +1,14 @@
-//! `cargo xtask deb`: a Debian package that takes over the tools while kmod stays installed.
+//! `cargo xtask deb`: a Debian package that takes over the tools while kmod stays installed, and one of the C library.
 //!
 //! kmod must stay: other packages depend on it, and its library and hooks are used. So our binary is in a separate
 //! directory, the package's scripts replace kmod's programs by links to it, and dpkg-divert(1) records the new paths of
 //! kmod's files. Pages and completions of the same paths are diverted too. The scripts are in `deb/`.
 //!
-//! The package is called `modutils-rs`: Debian had a `modutils` for Linux 2.4, and other packages still conflict with it.
+//! The C library is a separate package, `libkmod2-modutils`, which replaces `libkmod2`: it provides that package in the
+//! version whose behaviour it has, and conflicts with it. Nothing is diverted for it.
+//!
+//! The other package is called `modutils-rs`: Debian had a `modutils` for Linux 2.4, and other packages still conflict with
+//! it.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -16,7 +20,7 @@ use clap::Args;
 
 use crate::install::{self, Places};
 use crate::packages::{self, DPKG_DEB, GZIP};
-use crate::{binary, process, reference};
+use crate::{binary, libkmod, process, reference, workspace};
 
 /// The options of `cargo xtask deb`.
 #[derive(Args)]
@@ -27,6 +31,9 @@ pub(crate) struct Options {
     /// The static binary to pack (default: built now)
     #[arg(long)]
     binary: Option<PathBuf>,
+    /// The C library to pack (default: built now)
+    #[arg(long)]
+    libkmod: Option<PathBuf>,
 }
 
 /// The package's scripts. `@ASIDE@` in them is the list of diversions: lines of a path and its new path.
@@ -48,7 +55,68 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     };
     let package = build(&binary, &options.output, env!("CARGO_PKG_VERSION"))?;
     println!("{}", package.display());
+    let library = match &options.libkmod {
+        Some(library) => library.clone(),
+        None => libkmod::build()?,
+    };
+    let package = build_library(&library, &options.output, env!("CARGO_PKG_VERSION"))?;
+    println!("{}", package.display());
     Ok(())
+}
+
+/// Packs the C library as a package of a version, into a directory.
+///
+/// # Errors
+/// When something can't be read or written, or dpkg-deb fails.
+pub(crate) fn build_library(library: &Path, output: &Path, version: &str) -> Result<PathBuf> {
+    packages::need(&[DPKG_DEB])?;
+    let stage = tempfile::tempdir()?;
+    let root = stage.path();
+    fs::set_permissions(root, fs::Permissions::from_mode(0o755))?;
+    let places = Places { libdir: Some("/usr/lib/x86_64-linux-gnu".into()), ..Places::default() };
+    install::install_library(root, &places, library)?;
+    // These are of a package for compiling programs.
+    for not_ours in ["usr/include", "usr/lib/x86_64-linux-gnu/pkgconfig"] {
+        fs::remove_dir_all(root.join(not_ours)).with_context(|| not_ours.to_owned())?;
+    }
+    fs::remove_file(root.join("usr/lib/x86_64-linux-gnu").join(libkmod::LINK))?;
+    let documents = root.join("usr/share/doc/libkmod2-modutils");
+    fs::create_dir_all(&documents)?;
+    fs::write(documents.join("copyright"), include_str!("deb/copyright"))?;
+    for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
+        fs::copy(workspace::root().join(licence), documents.join(licence)).context(licence)?;
+    }
+    let control = root.join("DEBIAN");
+    fs::create_dir(&control)?;
+    fs::write(control.join("control"), library_control_file(version))?;
+    fs::write(control.join("triggers"), "activate-noawait ldconfig\n")?;
+    fs::create_dir_all(output)?;
+    let package = output.join(format!("libkmod2-modutils_{version}_amd64.deb"));
+    process::output(
+        Command::new("dpkg-deb").args(["--root-owner-group", "--build"]).arg(root).arg(&package),
+    )?;
+    Ok(package)
+}
+
+/// The version of libkmod2 that the library provides: kmod of Debian 13 wants just this.
+const PROVIDED: &str = "34.2-2";
+
+fn library_control_file(version: &str) -> String {
+    format!(
+        "Package: libkmod2-modutils\n\
+         Version: {version}\n\
+         Architecture: amd64\n\
+         Multi-Arch: same\n\
+         Maintainer: The modutils developers <modutils@localhost>\n\
+         Depends: libc6 (>= 2.36)\n\
+         Provides: libkmod2 (= {PROVIDED})\n\
+         Conflicts: libkmod2\n\
+         Replaces: libkmod2\n\
+         Section: libs\n\
+         Priority: optional\n\
+         Description: libkmod.so.2 in Rust, in the place of kmod's\n \
+         The library by which udev, systemd and others find and load kernel modules.\n"
+    )
 }
 
 /// Packs a binary as a package of a version, into a directory.

@@ -1,5 +1,5 @@
 //! `cargo xtask dist`: the release binaries, and an archive for each target with the static binary, pages and
-//! completions.
+//! completions; that for amd64 has the C library as well.
 
 mod smoke;
 
@@ -11,7 +11,7 @@ use clap::Args;
 
 use crate::binary::{self, Target};
 use crate::install::{self, Places};
-use crate::{cargo, process};
+use crate::{cargo, libkmod, process};
 
 /// The options of `cargo xtask dist`.
 #[derive(Args)]
@@ -57,7 +57,13 @@ fn show(kind: &str, binary: &Path, version: &str) -> Result<()> {
 fn archive(target: Target, binary: &Path) -> Result<PathBuf> {
     let name = format!("modutils-{}-{}", env!("CARGO_PKG_VERSION"), target.name());
     let stage = tempfile::tempdir()?;
-    install::install(&stage.path().join(&name), &Places::default(), binary)?;
+    let root = stage.path().join(&name);
+    install::install(&root, &Places::default(), binary)?;
+    if target == Target::Amd64 {
+        let library = libkmod::build()?;
+        println!("library  {:>6} KiB  {}", std::fs::metadata(&library)?.len() / 1024, library.display());
+        install::install_library(&root, &Places::default(), &library)?;
+    }
     let directory = cargo::target_directory().join("dist");
     std::fs::create_dir_all(&directory)?;
     let archive = directory.join(format!("{name}.tar.gz"));

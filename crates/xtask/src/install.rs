@@ -1,5 +1,5 @@
-//! `cargo xtask install`: installs the binary, a link for each tool, pages, completions, configuration directories and
-//! the data for pkg-config, at the paths where a distribution has kmod's.
+//! `cargo xtask install`: installs the binary, a link for each tool, pages, completions, configuration directories, the
+//! data for pkg-config, and the C library with its header, at the paths where a distribution has kmod's.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
-use crate::{binary, man, reference, workspace};
+use crate::{binary, libkmod, man, reference, workspace};
 
 /// The options of `cargo xtask install`.
 #[derive(Args)]
@@ -24,6 +24,12 @@ pub(crate) struct Options {
     /// Install this binary instead of building one
     #[arg(long)]
     binary: Option<PathBuf>,
+    /// Install this libkmod.so.2 instead of building one
+    #[arg(long)]
+    libkmod: Option<PathBuf>,
+    /// Install the tools only
+    #[arg(long, conflicts_with = "libkmod")]
+    without_libkmod: bool,
 }
 
 /// The installation directories, as the installed system sees them.
@@ -38,11 +44,14 @@ pub(crate) struct Places {
     /// The directory of the machine's configuration
     #[arg(long, default_value = "/etc")]
     pub(crate) sysconfdir: PathBuf,
+    /// The directory of libraries (default: PREFIX/lib)
+    #[arg(long)]
+    pub(crate) libdir: Option<PathBuf>,
 }
 
 impl Default for Places {
     fn default() -> Self {
-        Self { prefix: "/usr".into(), sbindir: None, sysconfdir: "/etc".into() }
+        Self { prefix: "/usr".into(), sbindir: None, sysconfdir: "/etc".into(), libdir: None }
     }
 }
 
@@ -65,7 +74,15 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         (None, Linkage::Static) => binary::build_static()?,
         (None, Linkage::Dynamic) => binary::build_dynamic()?,
     };
-    let written = install(&options.destdir, &options.places, &binary)?;
+    let library = match &options.libkmod {
+        _ if options.without_libkmod => None,
+        Some(library) => Some(library.clone()),
+        None => Some(libkmod::build()?),
+    };
+    let mut written = install(&options.destdir, &options.places, &binary)?;
+    if let Some(library) = library {
+        written += install_library(&options.destdir, &options.places, &library)?;
+    }
     println!("{written} files, links and directories below {}", options.destdir.display());
     Ok(())
 }
@@ -104,6 +121,35 @@ pub(crate) fn install(destdir: &Path, places: &Places, binary: &Path) -> Result<
         let name = Path::new(document).file_name().context("a document has a name")?;
         into.file(&share.join("doc/modutils").join(name), 0o644, &bytes)?;
     }
+    Ok(into.count)
+}
+
+/// Installs the C library with its header and its data for pkg-config, and returns how many files and links that were.
+///
+/// # Errors
+/// When something can't be read or written.
+pub(crate) fn install_library(destdir: &Path, places: &Places, library: &Path) -> Result<usize> {
+    let mut into = Destination { destdir, count: 0 };
+    let libraries = places.libdir.clone().unwrap_or_else(|| places.prefix.join("lib"));
+    let bytes = fs::read(library).with_context(|| library.display().to_string())?;
+    into.file(&libraries.join(libkmod::FILE), 0o644, &bytes)?;
+    into.link(&libraries.join(libkmod::SONAME), Path::new(libkmod::FILE))?;
+    into.link(&libraries.join(libkmod::LINK), Path::new(libkmod::SONAME))?;
+    into.file(&places.prefix.join("include/libkmod.h"), 0o644, &libkmod::header()?)?;
+    let data = format!(
+        "prefix={prefix}\n\
+         includedir=${{prefix}}/include\n\
+         libdir={libraries}\n\
+         \n\
+         Name: libkmod\n\
+         Description: Library to deal with kernel modules\n\
+         Version: {COMPATIBLE}\n\
+         Libs: -L${{libdir}} -lkmod\n\
+         Cflags: -I${{includedir}}\n",
+        prefix = places.prefix.display(),
+        libraries = libraries.display(),
+    );
+    into.file(&libraries.join("pkgconfig/libkmod.pc"), 0o644, data.as_bytes())?;
     Ok(into.count)
 }
 
@@ -229,8 +275,7 @@ mod tests {
         let binary = directory.path().join("built");
         fs::write(&binary, "binary").unwrap();
         let root = directory.path().join("root");
-        let places =
-            Places { prefix: "/usr".into(), sbindir: Some("/sbin".into()), sysconfdir: "/etc".into() };
+        let places = Places { sbindir: Some("/sbin".into()), ..Places::default() };
         let first = install(&root, &places, &binary).unwrap();
         assert_eq!(install(&root, &places, &binary).unwrap(), first);
         for tool in reference::TOOLS {
@@ -254,5 +299,21 @@ mod tests {
         }
         assert!(root.join("etc/modprobe.d").is_dir() && root.join("usr/lib/depmod.d").is_dir());
         assert!(root.join("usr/share/doc/modutils/modutils.schema.json").is_file());
+    }
+
+    #[test]
+    fn the_library_has_its_links_and_what_compilers_need() {
+        let directory = tempfile::tempdir().unwrap();
+        let library = directory.path().join("built");
+        fs::write(&library, "library").unwrap();
+        let root = directory.path().join("root");
+        let places = Places { libdir: Some("/usr/lib/x86_64-linux-gnu".into()), ..Places::default() };
+        assert_eq!(install_library(&root, &places, &library).unwrap(), 5);
+        let libraries = root.join("usr/lib/x86_64-linux-gnu");
+        assert_eq!(fs::read(libraries.join("libkmod.so.2")).unwrap(), b"library");
+        assert_eq!(fs::read(libraries.join("libkmod.so")).unwrap(), b"library");
+        let data = fs::read_to_string(libraries.join("pkgconfig/libkmod.pc")).unwrap();
+        assert!(data.contains("\nlibdir=/usr/lib/x86_64-linux-gnu\n") && data.contains("-lkmod\n"));
+        assert!(root.join("usr/include/libkmod.h").is_file());
     }
 }

@@ -21,6 +21,7 @@ mod guest;
 mod initramfs;
 mod install;
 mod kernel;
+mod libkmod;
 mod man;
 mod materials;
 mod minimal;
@@ -78,6 +79,8 @@ enum Task {
     Man,
     /// Regenerate the tour of README.md, from a run in QEMU
     Tour,
+    /// Build the C library libkmod.so.2 and check what it exports
+    Libkmod(libkmod::Options),
     /// Make a Debian package that takes over kmod's programs while kmod stays installed
     Deb(deb::Options),
     /// Test the Debian package, and the programs that call the tools, in roots of Debian 12 and 13
@@ -111,6 +114,7 @@ fn main() -> ExitCode {
         Task::Dist(options) => dist::run(&options),
         Task::Man => man::run(),
         Task::Tour => tour::run(),
+        Task::Libkmod(options) => libkmod::run(&options),
         Task::Deb(options) => deb::run(&options),
         Task::Packaging(options) => packaging::run(&options),
         Task::Install(options) => install::run(&options),

@@ -5,9 +5,9 @@
 //! contributors between changes: it boots no machine and downloads only crates.
 //!
 //! The tests of the tools run the static release binary, the one that users get. Environment variables configure them:
-//! `MODUTILS_KMOD` names the binary, `MODUTILS_CACHE` the cache, `MODUTILS_FULL=1` requests every module tree completely,
-//! `MODUTILS_MISSING` names the list of what is unavailable, and `MODUTILS_SKIPPED` the file in which tests record that
-//! they were skipped, see `testkit::cache`.
+//! `MODUTILS_KMOD` names the binary, `MODUTILS_LIBKMOD` the C library, `MODUTILS_CACHE` the cache, `MODUTILS_FULL=1`
+//! requests every module tree completely, `MODUTILS_MISSING` names the list of what is unavailable, and
+//! `MODUTILS_SKIPPED` the file in which tests record that they were skipped, see `testkit::cache`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,8 +23,8 @@ use crate::packages::{
 };
 use crate::stages::{Count, Stages};
 use crate::{
-    binary, cargo, features, fuzz, kernel, man, outside, packaging, process, scenarios, surface, tour, vm,
-    workspace,
+    binary, cargo, features, fuzz, kernel, libkmod, man, outside, packaging, process, scenarios, surface,
+    tour, vm, workspace,
 };
 
 /// The options of `cargo xtask test`.
@@ -64,11 +64,16 @@ fn run_all_stages(full: bool) -> Result<()> {
     });
     stages.check("formatting", formatting);
     let binary = stages.value("the static binary", binary::build_static);
+    let library = stages.value("the C library", libkmod::build);
     let materials = Materials::gather(&cache, &mut stages)?;
-    let tests = Tests { binary: binary.as_deref(), materials: &materials, full };
+    let tests = Tests { binary: binary.as_deref(), library: library.as_deref(), materials: &materials, full };
     stages.check("compiling the tests", compile_tests);
     // They are the most useful stage if there is no binary to test.
     stages.tests("unit tests", || tests.run_units());
+    match &library {
+        Some(_) => stages.tests("the C library beside the packaged one", || tests.run_of("libkmod")),
+        None => stages.not_run("the C library beside the packaged one", "there is no C library"),
+    }
     match &binary {
         Some(binary) => {
             stages.tests("tool tests", || tests.run_of("tool"));
@@ -181,7 +186,7 @@ fn quick() -> Result<()> {
         cargo::check("binaries", cargo::command().args(["build", "--workspace", "--bins"]))?;
         Ok(cargo::target_directory().join("debug/kmod"))
     });
-    let tests = Tests { binary: binary.as_deref(), materials: &materials, full: false };
+    let tests = Tests { binary: binary.as_deref(), library: None, materials: &materials, full: false };
     let lacking = if !absent.is_empty() {
         Some(format!("not installed: {} (`cargo xtask test` installs them)", absent.join(", ")))
     } else if materials.missing_of(&["kmod34"]).is_some() {
@@ -214,6 +219,10 @@ fn quick() -> Result<()> {
         }
     }
     stages.omit("compliance tests", "minutes, on module trees (`cargo test --workspace --test compliance`)");
+    stages.omit(
+        "the C library beside the packaged one",
+        "a minute for building it (`cargo test --workspace --test libkmod`)",
+    );
     stages.omit("damaged files", "a minute (`cargo test --workspace --test damage`)");
     stages.omit("scenarios in QEMU, the README's tour", "`cargo xtask vm`, `cargo xtask tour`");
     stages.omit(
@@ -226,6 +235,7 @@ fn quick() -> Result<()> {
 /// `cargo test` with the available materials.
 struct Tests<'a> {
     binary: Option<&'a Path>,
+    library: Option<&'a Path>,
     materials: &'a Materials<'a>,
     full: bool,
 }
@@ -259,6 +269,9 @@ impl Tests<'_> {
         command.env("MODUTILS_CACHE", self.materials.cache().root());
         if let Some(binary) = self.binary {
             command.env("MODUTILS_KMOD", binary);
+        }
+        if let Some(library) = self.library {
+            command.env("MODUTILS_LIBKMOD", library);
         }
         if self.full {
             command.env("MODUTILS_FULL", "1");
