@@ -9,6 +9,7 @@ mod binary;
 mod busybox;
 mod cache;
 mod cargo;
+mod consumers;
 mod damage;
 mod deb;
 mod demo;
@@ -81,6 +82,8 @@ enum Task {
     Tour,
     /// Build the C library libkmod.so.2 and check what it exports
     Libkmod(libkmod::Options),
+    /// Run Debian's programs that use libkmod.so.2 with the packaged library and with ours
+    Consumers(consumers::Options),
     /// Make a Debian package that takes over kmod's programs while kmod stays installed
     Deb(deb::Options),
     /// Test the Debian package, and the programs that call the tools, in roots of Debian 12 and 13
@@ -115,6 +118,7 @@ fn main() -> ExitCode {
         Task::Man => man::run(),
         Task::Tour => tour::run(),
         Task::Libkmod(options) => libkmod::run(&options),
+        Task::Consumers(options) => consumers::run(&options),
         Task::Deb(options) => deb::run(&options),
         Task::Packaging(options) => packaging::run(&options),
         Task::Install(options) => install::run(&options),

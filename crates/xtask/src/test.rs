@@ -23,8 +23,8 @@ use crate::packages::{
 };
 use crate::stages::{Count, Stages};
 use crate::{
-    binary, cargo, features, fuzz, kernel, libkmod, man, outside, packaging, process, scenarios, surface,
-    tour, vm, workspace,
+    binary, cargo, consumers, features, fuzz, kernel, libkmod, man, outside, packaging, process, scenarios,
+    surface, tour, vm, workspace,
 };
 
 /// The options of `cargo xtask test`.
@@ -121,6 +121,12 @@ fn run_all_stages(full: bool) -> Result<()> {
         match &binary {
             Some(binary) => stages.tests("packaging", || Ok(packaging::run_all(&cache, binary)?.into())),
             None => stages.not_run("packaging", "there is no static binary"),
+        }
+        match (&library, &binary) {
+            (Some(library), Some(binary)) => stages.check("programs that use the C library", || {
+                consumers::compare(&cache, library, binary).map(drop)
+            }),
+            _ => stages.not_run("programs that use the C library", "there is no C library"),
         }
         stages.tests("fuzz targets, half a minute each", || {
             let (passed, failed) = fuzz::smoke()?;
