@@ -156,6 +156,10 @@ fn the_status_of_a_module_is_a_word_and_an_exit_code() {
         "{out}"
     );
     assert_eq!(status(&root, &["-q", "helper"]), (Some(3), String::new()));
+    // No module is called so, whatever is at that path.
+    for name in ["", "/tmp", "base/holders"] {
+        assert_eq!(status(&root, &[name]).0, Some(1), "{name:?}");
+    }
 }
 
 #[test]

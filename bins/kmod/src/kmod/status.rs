@@ -185,6 +185,10 @@ impl<'a> Query<'a> {
     /// What the kernel has, or that it does not have it ([`Standing::Absent`]); `None` if that cannot be determined.
     fn in_kernel(&self, module: &ModuleName) -> Option<Standing> {
         let Some(kernel) = &self.kernel else { return Some(Standing::Absent) };
+        // No module is called so, and a path is no directory of /sys/module.
+        if module.as_bytes().is_empty() || module.as_bytes().contains(&b'/') {
+            return Some(Standing::Absent);
+        }
         let sysfs = self.context.root().system("/sys/module");
         let is_shown = sysfs.join(cli::os_str(module.as_bytes())).is_dir();
         match (&self.loaded, kernel.state(module)) {
@@ -194,8 +198,8 @@ impl<'a> Query<'a> {
                 _ => Some(Standing::Loaded),
             },
             // The kernel shows built-in modules without listing them.
+            (Some(_), _) if kernel.is_built_in(module) => Some(Standing::BuiltIn),
             (Some(_), State::Live | State::Going) => None,
-            (Some(_), _) if is_shown => Some(Standing::BuiltIn),
             (Some(_), _) => Some(Standing::Absent),
             (None, State::Live) => Some(Standing::Loaded),
             (None, _) if is_shown || !sysfs.is_dir() => None,

@@ -64,7 +64,9 @@ impl Kernel {
     /// `/sys/module` without a state, and does not list it among the loaded ones.
     pub fn is_built_in(&self, module: &ModuleName) -> bool {
         let has_state = || self.module_file(module, "initstate").exists();
-        !module.as_bytes().is_empty()
+        // Any other path below or outside of /sys/module is no module.
+        let is_name = |name: &[u8]| !name.is_empty() && !name.contains(&b'/') && !name.starts_with(b".");
+        is_name(module.as_bytes())
             && self.is_in_sysfs(module)
             && !has_state()
             && self.has_list()
