@@ -219,7 +219,10 @@ fn getopt_text(error: &clap::Error, command: &Command, arguments: &[OsString]) -
     let rejected = rejected.split([' ', '=']).next().unwrap_or_default().trim_end_matches("...");
     match error.kind() {
         ErrorKind::UnknownArgument => unknown(rejected, command, arguments),
-        ErrorKind::TooManyValues => format!("option '{rejected}' doesn't allow an argument").into_bytes(),
+        ErrorKind::TooManyValues => {
+            let option = as_given(rejected, command, arguments);
+            format!("option '{option}' doesn't allow an argument").into_bytes()
+        }
         ErrorKind::InvalidValue => missing_value(rejected, arguments),
         // No option of ours can fail in another way; if one does, clap's own text is good enough.
         _ => error.to_string().into_bytes(),
@@ -246,6 +249,18 @@ fn similar_option(error: &clap::Error, command: &Command) -> Cause {
             Cause::line(format!("Did you mean {}?", names.join(" or ")))
         }
     }
+}
+
+/// The name by which an option was given, where it has several.
+fn as_given(option: &str, command: &Command, arguments: &[OsString]) -> String {
+    let Some(long) = option.strip_prefix("--") else { return option.to_owned() };
+    let arg = command.get_arguments().find(|arg| arg.get_long() == Some(long));
+    let names = || std::iter::once(long).chain(arg.and_then(Arg::get_all_aliases).unwrap_or_default());
+    let mut given = arguments.iter().filter_map(|word| {
+        let (typed, _) = word.to_str()?.strip_prefix("--")?.split_once('=')?;
+        names().find(|name| name.starts_with(typed))
+    });
+    format!("--{}", given.next().unwrap_or(long))
 }
 
 fn unknown(rejected: &str, command: &Command, arguments: &[OsString]) -> Vec<u8> {

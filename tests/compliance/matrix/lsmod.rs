@@ -12,7 +12,9 @@ fn of_lsmod() -> Vec<Case> {
     vec![
         works("lsmod --syslog", "lists", "--syslog").chain(),
         fails("lsmod --syslog", "logs the error", "--syslog argument"),
-        combined("lsmod --syslog", "without /proc/modules", "-s").delete("proc/modules"),
+        combined("lsmod --syslog", "without /proc/modules", "-s")
+            .delete("proc/modules")
+            .log_explains("could not get list of modules: ", "lsmod:   /proc is not mounted."),
         works("lsmod --verbose", "lists", "--verbose").chain(),
         fails("lsmod --verbose", "and fails", "--verbose argument").compare(Compare::HelpAfterError),
         combined("lsmod --verbose", "with -s", "-v -s").chain(),

@@ -48,6 +48,10 @@ pub(crate) enum Row {
     OtherName,
     /// `kmod TOOL` runs the tool.
     ToolCommand,
+    /// Control characters are escaped in messages.
+    ControlCharacters,
+    /// An option with an empty value is as if it were not given.
+    EmptyValue,
     /// With standard error closed every tool logs; kmod's modprobe does, from when it has read its configuration.
     ClosedStderr,
     /// `modules.softdep` and `modules.weakdep` can only have dependencies of their module.
@@ -71,7 +75,7 @@ pub(crate) enum Row {
 }
 
 impl Row {
-    pub(crate) const ALL: [Row; 32] = [
+    pub(crate) const ALL: [Row; 34] = [
         Row::CmdlineBlacklistDash,
         Row::KilledCommand,
         Row::MissingDependency,
@@ -94,6 +98,8 @@ impl Row {
         Row::QuietConfig,
         Row::OtherName,
         Row::ToolCommand,
+        Row::ControlCharacters,
+        Row::EmptyValue,
         Row::ClosedStderr,
         Row::DepmodLists,
         Row::CmdlineQuotes,
