@@ -108,8 +108,9 @@ impl DamageRoot {
         }
         let mut outcomes: BTreeMap<usize, ToolRun> = BTreeMap::new();
         let seconds = if side == Side::Ours { SECONDS } else { SECONDS_OF_REFERENCE };
-        let mut script =
-            format!("ulimit -c 0; ulimit -t {seconds}; ulimit -v {MEMORY}; ulimit -f {BLOCKS}\n");
+        let mut script = format!(
+            "export MODUTILS_EXPLAIN=always; ulimit -c 0; ulimit -t {seconds}; ulimit -v {MEMORY}; ulimit -f {BLOCKS}\n"
+        );
         for (number, laid) in laid.iter().enumerate() {
             let action = &self.subjects[laid.setting.subject].actions[laid.setting.action];
             if action.loads {
@@ -201,6 +202,7 @@ impl DamageRoot {
             .args(["-c", &bounds, "sh"])
             .args(self.words(number, laid, side))
             .env("PATH", "/bin")
+            .env("MODUTILS_EXPLAIN", "always")
             .deadline(Duration::from_secs(6 * SECONDS));
         let run = kernel.run(&start);
         ToolRun {
