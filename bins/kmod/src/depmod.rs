@@ -17,7 +17,7 @@ use modutils::{
     module_file::has_module_extension,
 };
 
-use crate::{Invocation, cause::indented, cli, report::Report, status::Status};
+use crate::{Invocation, cli, report::Report, status::Status};
 use observer::RunObserver;
 
 /// Runs the tool.
@@ -193,9 +193,8 @@ fn release_and_files(
             Release::new(version)
         }
         Some(other) => {
-            let why = indented(&bad_version(&other));
-            let message = [b"Bad version passed ", other.as_encoded_bytes(), why.as_bytes()].concat();
-            return Err(report.fail(message));
+            let message = [b"Bad version passed ", other.as_encoded_bytes()].concat();
+            return Err(report.fail_because(message, bad_version(&other).into()));
         }
     };
     let files: Vec<PathBuf> = arguments.map(PathBuf::from).collect();
