@@ -11,4 +11,5 @@ mod loading;
 mod memory;
 mod misuse;
 mod running;
+mod tree;
 mod world;

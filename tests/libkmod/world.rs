@@ -137,14 +137,7 @@ impl<'a> Script<'a> {
             root.remove(path);
         }
         root.write("script", &self.text);
-        place(driver(), &root.path().join("drive"));
-        let mut start =
-            Start::new("/drive").arg("/script").env("PATH", "/bin").deadline(Duration::from_secs(20));
-        if side == Side::Ours {
-            root.create_dir("ours-lib");
-            place(under_test::libkmod(), &root.path().join("ours-lib/libkmod.so.2"));
-            start = start.env("LD_LIBRARY_PATH", "/ours-lib");
-        }
+        let mut start = start(&root, side, "/script");
         for (name, value) in &self.variables {
             start = start.env(name, value);
         }
@@ -164,6 +157,17 @@ impl<'a> Script<'a> {
     }
 }
 
+/// The program about to run a script in a root, with the library of a side.
+pub(crate) fn start(root: &TestRoot, side: Side, script: &str) -> Start {
+    if !root.exists("drive") {
+        place(driver(), &root.path().join("drive"));
+        root.create_dir("ours-lib");
+        place(under_test::libkmod(), &root.path().join("ours-lib/libkmod.so.2"));
+    }
+    let start = Start::new("/drive").arg(script).env("PATH", "/bin").deadline(Duration::from_secs(120));
+    if side == Side::Ours { start.env("LD_LIBRARY_PATH", "/ours-lib") } else { start }
+}
+
 /// What stands before and behind some whole lines.
 fn split_at_lines<'a>(text: &'a str, lines: &str) -> Option<(&'a str, &'a str)> {
     let at = text.match_indices(lines).map(|(at, _)| at);
@@ -173,7 +177,7 @@ fn split_at_lines<'a>(text: &'a str, lines: &str) -> Option<(&'a str, &'a str)> 
 }
 
 /// What diff(1) shows of two outputs.
-fn difference(expected: &str, ours: &str) -> String {
+pub(crate) fn difference(expected: &str, ours: &str) -> String {
     let directory = tempfile::tempdir().expect("a temporary directory");
     for (name, text) in [("expected", expected), ("ours", ours)] {
         fs::write(directory.path().join(name), text).expect("a file of our own");
