@@ -9,7 +9,10 @@ use std::path::{Path, PathBuf};
 use modutils_tests::{add_ordered, little_kernel, module};
 use serde_json::Value;
 use testkit::damage::{self, Rng};
-use testkit::{Compression, Crc, FakeKernel, Run, Side, Start, TestRoot, cache, patch, surroundings};
+use testkit::{
+    Compression, Crc, Export, ExportTables, FakeKernel, Run, Side, Start, TestRoot, cache, patch,
+    surroundings,
+};
 
 /// A fault in a module that every tree has.
 struct PlantedFault {
@@ -80,6 +83,38 @@ fn s390x_by_agreement() {
 fn armhf_by_agreement() {
     if cache::tree_or_skip("trixie-armhf", "6.12").is_some() {
         sound_and_faulty("trixie-armhf");
+    }
+}
+
+#[test]
+fn amd64_without_crcs() {
+    if let Some(tree) = cache::tree_or_skip("sid-cloud", "7") {
+        let root = TestRoot::with_version(&tree.version);
+        bring(&root, &tree);
+        let run = root.ours("kmod", &["check", "--all", "-S", &tree.version]).succeeds();
+        assert!(run.out().contains(" would load, 0 would not, 0 unknown\n"), "{}", run.out());
+    }
+}
+
+/// In a kernel without CRCs the names of exports are known by their entries alone: namespaces stand among them.
+#[test]
+fn a_namespace_that_two_modules_share_is_no_symbol_of_both() {
+    let root = TestRoot::new();
+    let sound = |name: &str| module(name).modinfo("vermagic", "1.0 SMP ").modinfo("license", "GPL");
+    let export = |name: &str| Export::new(name).gpl().namespace("SHARED");
+    for tables in [ExportTables::ByLicence, ExportTables::Flags] {
+        let base = sound("base").export_tables(tables).export_as(export("base_fn"));
+        root.add_module("kernel/base.ko", &base);
+        let user = sound("user").export_tables(tables).export_as(export("user_fn"));
+        let user = user.modinfo("import_ns", "SHARED").needs("base_fn", None);
+        root.add_module("kernel/user.ko", &user);
+        let run = root.ours("kmod", &["check", "--all"]);
+        assert!(run.out().starts_with("2 modules for ") && run.out().contains(": 2 would load,"), "{run:?}");
+        // What both export is one all the same.
+        root.add_module("kernel/user.ko", &user.export_as(export("base_fn")));
+        let run = root.ours("kmod", &["check", "--all"]);
+        let expected = "  It exports symbols that the module base exports already:\n    base_fn\n";
+        assert!(run.out().contains(expected), "{run:?}");
     }
 }
 

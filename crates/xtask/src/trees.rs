@@ -34,13 +34,16 @@ enum Origin {
     },
 }
 
-/// The trees of other architectures are optional: the tests only compare bytes there, so any kernel series is accepted.
-const RECIPES: [Recipe; 8] = [
+/// The trees of other architectures and of the newest kernel are optional: any kernel series is accepted there.
+const RECIPES: [Recipe; 11] = [
     debian("bookworm-cloud", BOOKWORM, "amd64", "cloud-amd64"),
     debian("trixie-cloud", TRIXIE, "amd64", "cloud-amd64"),
     debian("trixie-amd64", TRIXIE, "amd64", "amd64"),
     optional("trixie-s390x", TRIXIE, "s390x", "s390x"),
     optional("trixie-armhf", TRIXIE, "armhf", "armmp"),
+    optional("trixie-arm64", TRIXIE, "arm64", "arm64"),
+    optional("sid-cloud", SID, "amd64", "cloud-amd64"),
+    optional("sid-amd64", SID, "amd64", "amd64"),
     derived("trixie-amd64-plain", "trixie-amd64", ".ko.xz", XZ, &["--decompress", "--quiet"]),
     derived("trixie-amd64-zst", "trixie-amd64-plain", ".ko", ZSTD, &["--rm", "--quiet"]),
     derived("trixie-amd64-gz", "trixie-amd64-plain", ".ko", GZIP, &["--no-name"]),
@@ -51,6 +54,8 @@ type Release = (&'static str, &'static str);
 
 const BOOKWORM: Release = ("bookworm", "6.1");
 const TRIXIE: Release = ("trixie", "6.12");
+/// The newest kernel, which has no CONFIG_MODVERSIONS.
+const SID: Release = ("sid", "7");
 
 /// A kernel's files in the cache.
 pub(crate) struct KernelTree {

@@ -4,7 +4,7 @@
 //! with CONFIG_MODVERSIONS, a symbol `__crc_NAME` (`include/linux/export.h`,
 //! `scripts/mod/modpost.c`). That symbol's value is the CRC, or, since Linux 4.9 on some
 //! architectures and since 6.4 on all, the place of the CRC in `__kcrctab`. Where there are no CRCs
-//! the strings give the names. That only GPL modules may use a symbol follows from the section of its
+//! the strings give the names, of exports and of namespaces. That only GPL modules may use a symbol follows from the section of its
 //! entry (`__ksymtab_gpl`) or, since Linux 7.0, by a byte of flags (`__flags_NAME`).
 
 use std::collections::HashMap;
@@ -38,11 +38,15 @@ pub struct ExportedSymbol<'a> {
     pub gpl_only: bool,
     /// The namespace that a user must import; `None` for most symbols.
     pub namespace: Option<&'a BStr>,
+    /// Whether the symbol table names its entry in the kernel's table of exports. Where a file has no CRCs its names
+    /// come from the strings of that table, and these include namespaces, which have no entry.
+    pub has_entry: bool,
 }
 
 /// What the symbol table records of each exported symbol besides its CRC.
 #[derive(Default)]
 struct Details<'a> {
+    /// Of the symbols that have an entry.
     gpl_only: HashMap<&'a [u8], bool, RandomState>,
     namespaces: HashMap<&'a [u8], &'a BStr, RandomState>,
 }
@@ -108,6 +112,8 @@ impl<'a> Details<'a> {
                 |name: &&[u8]| symbol.section().is_some_and(|index| elf.section_is_named(index, name));
             let gpl_only = GPL_SECTIONS.iter().any(is_in);
             *self.gpl_only.entry(name).or_default() |= gpl_only;
+        } else if let Some(name) = marker.strip_prefix(b"kstrtab_") {
+            self.gpl_only.entry(name).or_default();
         } else if let Some(name) = marker.strip_prefix(b"flags_") {
             let gpl_only = bytes_at(elf, symbol)?.first().is_some_and(|flags| flags & GPL_ONLY != 0);
             *self.gpl_only.entry(name).or_default() |= gpl_only;
@@ -122,8 +128,9 @@ impl<'a> Details<'a> {
     }
 
     fn complete(&self, name: &'a [u8], crc: Option<u64>) -> ExportedSymbol<'a> {
-        let gpl_only = self.gpl_only.get(name).copied().unwrap_or_default();
+        let entry = self.gpl_only.get(name).copied();
         let namespace = self.namespaces.get(name).copied();
-        ExportedSymbol { name: name.as_bstr(), crc, gpl_only, namespace }
+        let (gpl_only, has_entry) = (entry.unwrap_or_default(), entry.is_some());
+        ExportedSymbol { name: name.as_bstr(), crc, gpl_only, namespace, has_entry }
     }
 }

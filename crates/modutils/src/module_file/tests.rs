@@ -105,6 +105,18 @@ fn licence_and_namespace_of_an_export_are_told_by_any_kernels_tables() {
 }
 
 #[test]
+fn a_namespace_is_no_export_although_it_stands_among_their_names() {
+    for tables in [ExportTables::ByLicence, ExportTables::Flags] {
+        let builder = ModuleBuilder::new("m").export_tables(tables);
+        let module = module(&builder.export_as(Export::new("fn").namespace("NS")));
+        let symbols = module.exported_symbols().unwrap();
+        let found: Vec<_> = symbols.iter().map(|one| (one.name.to_string(), one.has_entry)).collect();
+        // The same as kmod lists, where there are no CRCs.
+        assert_eq!(found, [("fn".to_owned(), true), ("NS".to_owned(), false)], "{tables:?}");
+    }
+}
+
+#[test]
 fn a_crc_outside_its_section_agrees_with_nothing() {
     let section = testkit::Section::new(".crcs", vec![1, 0, 0, 0]);
     let place = testkit::Place::Section(b".crcs".to_vec());

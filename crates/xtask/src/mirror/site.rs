@@ -27,6 +27,10 @@ impl Archive {
 
     /// The archives that have packages of a release, in the order in which they are tried.
     pub(super) fn of_release(suite: &str) -> Vec<Archive> {
+        if suite == "sid" {
+            // It has no others; what it has passes into the backports of the release before it.
+            return vec![Archive::main(suite), Archive::main("trixie-backports")];
+        }
         let beside = |ending: &str| Archive::main(&format!("{suite}-{ending}"));
         let security = Archive { is_security: true, ..beside("security") };
         vec![Archive::main(suite), beside("updates"), security, beside("backports")]
@@ -161,5 +165,8 @@ mod tests {
         let suites: Vec<String> =
             Archive::of_release("trixie").into_iter().map(|archive| archive.suite).collect();
         assert_eq!(suites, ["trixie", "trixie-updates", "trixie-security", "trixie-backports"]);
+        let suites: Vec<String> =
+            Archive::of_release("sid").into_iter().map(|archive| archive.suite).collect();
+        assert_eq!(suites, ["sid", "trixie-backports"]);
     }
 }

@@ -170,7 +170,7 @@ fn duplicates(subject: &ExaminedModule, view: &KernelView, result: &mut Examinat
         loaded.is_some_and(|loaded| loaded.contains_key(module)) || result.dependencies.contains(module)
     };
     let mut found = Vec::new();
-    for export in &subject.exports {
+    for export in subject.exports.iter().filter(|export| export.is_certain) {
         let listed = view.table.as_ref().and_then(|table| table.offers.get(&export.name));
         let kernel = listed.filter(|offer| offer.owner == Owner::Kernel);
         let others = view.exports_of_others(&export.name, subject).find(|offer| match &offer.owner {

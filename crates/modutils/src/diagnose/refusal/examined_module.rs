@@ -67,6 +67,8 @@ pub struct Export {
     pub gpl_only: bool,
     /// The namespace that a user must import.
     pub namespace: Option<BString>,
+    /// Whether it is one for sure, and not perhaps the name of a namespace.
+    pub is_certain: bool,
 }
 
 /// A parameter that the module takes.
@@ -214,14 +216,19 @@ fn needs(module: &ModuleFile) -> Result<Vec<Need>> {
     Ok(wanted.map(need).filter(is_exported).collect())
 }
 
+/// What it exports: what has an entry in the table of exports. Names without any are the strings of that table, some of
+/// them namespaces: they count only where a tool has removed the symbols of all entries, and are then uncertain.
 fn exports(module: &ModuleFile) -> Result<Vec<Export>> {
+    let symbols = module.exported_symbols()?;
+    let has_entries = symbols.iter().any(|symbol| symbol.has_entry);
     let export = |symbol: crate::module_file::ExportedSymbol<'_>| Export {
         name: symbol.name.into(),
         crc: symbol.crc.map(low_word),
         gpl_only: symbol.gpl_only,
         namespace: symbol.namespace.map(BString::from),
+        is_certain: symbol.has_entry || symbol.crc.is_some(),
     };
-    Ok(module.exported_symbols()?.into_iter().map(export).collect())
+    Ok(symbols.into_iter().filter(|symbol| symbol.has_entry || !has_entries).map(export).collect())
 }
 
 fn signed(module: &ModuleFile) -> Result<Signed> {
