@@ -22,7 +22,7 @@ fuzz_target!(|text: &[u8]| {
             assert_eq!(split::split(&quoted.join(&b' ')), words);
         }
         let arguments: Vec<OsString> = words.iter().cloned().map(OsString::from_vec).collect();
-        let joined = parameters::join(&arguments);
+        let joined = parameters::join(&arguments, Vec::new);
         let length: usize = words.iter().map(|word| word.len() + 3).sum();
         assert!(joined.len() <= length);
         for word in words.iter().filter(|word| !word.contains(&b'=')) {
