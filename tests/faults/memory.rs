@@ -1,4 +1,4 @@
-//! What becomes of the tools when memory is short: the same run under one limit of address space after the other, from
+//! The tools when memory is short: the same run under one limit of address space after the other, from
 //! one under which nothing starts to one that suffices.
 //!
 //! depmod leaves the old indexes or complete new ones, and its exit code shows which. The tools that read are right or
@@ -156,34 +156,34 @@ impl MemoryWorld {
         };
         let wrong = |what: &str| Some(format!("{what}: {:?}: {}", run.code, run.err()));
         match (run.code, are(&self.old), are(&self.new)) {
-            (Some(0), _, true) => accused(&run.err()).and_then(|what| wrong(&what)),
+            (Some(0), _, true) => false_cause(&run.err()).and_then(|what| wrong(&what)),
             (Some(0), ..) => wrong("exit 0 without new indexes"),
             (_, false, _) => wrong("it failed and the old indexes are not there"),
             (Some(code), ..) if code < 126 && !is_explained(&run.err()) => wrong("no cause"),
-            _ => accused(&run.err()).and_then(|what| wrong(&what)),
+            _ => false_cause(&run.err()).and_then(|what| wrong(&what)),
         }
     }
 }
 
 fn judge_reader(run: &Run, undisturbed: &Run) -> Option<String> {
-    let (said, wrong) = (run.err() + &run.out(), |what: &str| Some(format!("{what}: {run:?}")));
+    let (output, wrong) = (run.err() + &run.out(), |what: &str| Some(format!("{what}: {run:?}")));
     match run.code {
         code if code == undisturbed.code && run.stdout == undisturbed.stdout => None,
         Some(0) => wrong("exit 0, and something else than without a limit"),
-        Some(code) if code < 126 && !is_explained(&said) => wrong("no cause"),
-        _ => accused(&said).and_then(|what| wrong(&what)),
+        Some(code) if code < 126 && !is_explained(&output) => wrong("no cause"),
+        _ => false_cause(&output).and_then(|what| wrong(&what)),
     }
 }
 
-fn is_explained(said: &str) -> bool {
-    CAUSES.iter().any(|cause| said.contains(cause))
+fn is_explained(output: &str) -> bool {
+    CAUSES.iter().any(|cause| output.contains(cause))
 }
 
 /// What is held against a file that is sound.
-fn accused(said: &str) -> Option<String> {
-    let accusations =
+fn false_cause(output: &str) -> Option<String> {
+    let causes =
         ["damaged", "cut short", "not found", "No such file", "not an ELF", "panicked", "would be refused"];
-    accusations.iter().find(|what| said.contains(**what)).map(|what| format!("a false cause, {what}"))
+    causes.iter().find(|what| output.contains(**what)).map(|what| format!("a false cause, {what}"))
 }
 
 /// One line for a ladder: a letter for each step, then what the limits were.

@@ -209,7 +209,7 @@ impl Malformed {
     }
 
     /// What a parser returns when the system gives no memory: [`Malformed::at`] makes of it what it is, an
-    /// error of the system that says nothing about the file.
+    /// error of the system that does not concern the file.
     pub(crate) fn out_of_memory() -> Self {
         Self::file(OUT_OF_MEMORY).with_errno(Errno::ENOMEM).of_kind(ErrorKind::OutOfMemory)
     }

@@ -260,10 +260,10 @@ impl Case {
         self.env("MODUTILS_EXPLAIN", "always")
     }
 
-    /// Ours logs the cause as well, in records of its own; both log the message.
+    /// Ours logs the cause as well, in separate records; both log the message.
     pub(crate) fn log_explains(self, message: &'static str, cause: &'static str) -> Case {
-        let said = [Claim::Logs(message)];
-        self.differs(Row::Cause, &[said[0], Claim::Logs(cause)], &said)
+        let logged = [Claim::Logs(message)];
+        self.differs(Row::Cause, &[logged[0], Claim::Logs(cause)], &logged)
     }
 
     /// The reference fails without a message and without an exit code.

@@ -82,6 +82,7 @@ pub(crate) fn cases() -> Vec<Case> {
 /// Not found, for a reason that ours reports in the next line.
 fn explained(case: Case) -> Case {
     let case = case.explained();
-    let said = [Claim::Exit(1), Claim::Reports("FATAL: Module alone not found in directory /lib/modules/")];
-    case.differs(Row::Cause, &[said[0], said[1], Claim::Explains], &said)
+    let reported =
+        [Claim::Exit(1), Claim::Reports("FATAL: Module alone not found in directory /lib/modules/")];
+    case.differs(Row::Cause, &[reported[0], reported[1], Claim::Explains], &reported)
 }

@@ -1,6 +1,6 @@
 //! The lines after an error message: why it happened, and what to do.
 //!
-//! The message itself is kmod's. The cause is worked out after the failure, and only where [`Report::explains`] says
+//! The message itself is kmod's. The cause is worked out after the failure, and only where [`Report::explains`] allows
 //! that somebody gets it.
 //!
 //! [`Report::explains`]: crate::report::Report::explains

@@ -104,7 +104,7 @@ fn plan_each(
     status
 }
 
-/// The first module that an argument resolves to, for what it says of itself.
+/// The first module that an argument resolves to, for its own description.
 fn first_module(tool: &Tool, name: &[u8]) -> Option<Module> {
     if cli::is_path(name) {
         return tool.context.module_in_file(Path::new(cli::os_str(name))).ok();

@@ -64,7 +64,7 @@ impl Closure {
     /// Copies the modules, the firmware that was found, and the configuration that concerns the modules into a root,
     /// and writes the indexes of its module directory. Modes are kept, and links between firmware files.
     ///
-    /// Everything is made in a directory of its own inside of the root first. A failure leaves the root as it was; so
+    /// Everything is made in a separate directory inside of the root first. A failure leaves the root as it was; so
     /// does a file that is there already with other content, and a module directory that is not empty.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use crate::{Context, Module, Notice, Result, config::read};
 /// Directories of /sys are nested by device; no machine comes near this depth.
 const MAX_DEPTH: usize = 64;
 
-/// The loaded modules, and those that match the modalias of a device of this machine and are not blacklisted: what
+/// The loaded modules, and the modules that match the modalias of a device of this machine and are not blacklisted: what
 /// an image for this machine needs.
 ///
 /// # Errors

@@ -35,7 +35,7 @@ pub(super) struct Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Those that wait see that what they have locked has no name any more.
+        // Processes that wait see that the file they have locked has no name any more.
         let _ = self.directory.remove(NAME);
     }
 }
@@ -104,7 +104,7 @@ fn attempt(directory: &Directory) -> io::Result<Attempt> {
             return Ok(Attempt::Gone);
         }
         Err(TryLockError::Error(error)) => {
-            // No lock is to be had here, so nobody has one.
+            // This file system has no locks, so nobody has one.
             directory.remove(NAME)?;
             return Err(error);
         }

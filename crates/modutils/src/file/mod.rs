@@ -166,7 +166,7 @@ impl OneLarge {
     /// Reads a file with what [`OneLarge::scratch`] gave; with other memory, and while no other thread does so, where it
     /// turns out to be a large one. When `read` returns, it must not have kept the contents.
     pub fn read<R>(&self, scratch: &mut Scratch, read: impl Fn(&mut Scratch) -> R) -> R {
-        // What cannot be opened says nothing about the size.
+        // A file that cannot be opened has no known size.
         scratch.exceeded = false;
         let result = read(scratch);
         if !scratch.was_exceeded() {
@@ -210,7 +210,7 @@ impl Contents {
     /// As [`Contents::open`].
     pub(crate) fn read_from(path: &Path, file: File, len: u64, scratch: &mut Scratch) -> Result<Self> {
         scratch.exceeded = len > scratch.limit;
-        // A plain file is not read whole, but for those that are to wait for a time when nothing else is read.
+        // A plain file is not read whole, except one that has to wait until nothing else is read.
         if scratch.exceeded
             && (scratch.limit < SIZE_LIMIT || compression_of(&file, path)? != Compression::None)
         {

@@ -32,7 +32,7 @@ impl Side {
 /// The softdep lines that concern a module, in order.
 pub(super) type SoftLines<'a> = Rc<[&'a SoftdepLine]>;
 
-/// How far a walk has come.
+/// How far a walk has got.
 #[derive(Debug, Default)]
 pub(super) struct Progress<'a> {
     /// How many names of a side of a line mean nothing any more that was not returned.

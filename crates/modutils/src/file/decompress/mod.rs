@@ -225,7 +225,7 @@ fn without_padding(compression: Compression, rest: &[u8]) -> &[u8] {
 }
 
 /// The fault that a decoder stopped at. That there was no memory for it, or not as much as it asked
-/// for, says nothing about the stream.
+/// for, is not about the stream.
 fn fault(name: &str, offset: u64, error: &io::Error) -> Malformed {
     match error.kind() {
         io::ErrorKind::OutOfMemory => Malformed::out_of_memory(),
