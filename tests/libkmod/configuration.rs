@@ -1,4 +1,4 @@
-//! Walks over the configuration, and what it says of modules.
+//! Walks over the configuration, and what it sets for modules.
 
 use crate::world::script;
 

@@ -141,7 +141,7 @@ static int by_text(const void *one, const void *other)
 	return strcmp(*(char *const *)one, *(char *const *)other);
 }
 
-/* What a list says, line by line; sorted where its order is nobody's promise. */
+/* The content of a list, line by line; sorted where its order is nobody's promise. */
 static void show_entries(char kind, struct kmod_list *list, bool sorted)
 {
 	struct kmod_list *entry;

@@ -168,7 +168,7 @@ pub(crate) fn start(root: &TestRoot, side: Side, script: &str) -> Start {
     if side == Side::Ours { start.env("LD_LIBRARY_PATH", "/ours-lib") } else { start }
 }
 
-/// What stands before and behind some whole lines.
+/// The text before and after some whole lines.
 fn split_at_lines<'a>(text: &'a str, lines: &str) -> Option<(&'a str, &'a str)> {
     let at = text.match_indices(lines).map(|(at, _)| at);
     let mut whole = at.filter(|&at| at == 0 || text.as_bytes()[at - 1] == b'\n');

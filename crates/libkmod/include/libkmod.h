@@ -12,7 +12,7 @@
  *   returns as new. ..._unref() returns its argument while others hold the object, else NULL.
  * - Strings belong to their object: those of modules and contexts stay as long as it, those of list entries as long
  *   as the list.
- * - Where a list is stored through a pointer, the pointer must be NULL before, unless a comment says otherwise.
+ * - Where a list is stored through a pointer, the pointer must be NULL before, unless a comment states otherwise.
  * - Different threads may use different contexts at the same time. One context is for one thread at a time.
  */
 #ifndef MODUTILS_LIBKMOD_H
@@ -44,7 +44,7 @@ struct kmod_module;
  * Reads the configuration for the modules in a directory: /lib/modules/RELEASE of the running kernel for NULL; a
  * relative one is below the current directory. The configuration is in the system's directories for NULL, else in the
  * files and directories of an array that NULL ends; the directory's modules.softdep and modules.weakdep, and the kernel
- * command line, always count. NULL if the release or the current directory cannot be had.
+ * command line, always count. NULL if the release or the current directory is unavailable.
  */
 struct kmod_ctx *kmod_new(const char *dirname, const char *const *config_paths);
 struct kmod_ctx *kmod_ref(struct kmod_ctx *ctx);

@@ -11,7 +11,7 @@ use modutils::config::Directive;
 
 use crate::text::c_string;
 
-/// A line: what it is about, and what it says of that.
+/// A line: its subject and its content.
 pub(crate) struct Entry {
     key: CString,
     value: Option<CString>,
@@ -110,7 +110,7 @@ impl ConfigIterator {
         self.present().map(|entry| entry.key.as_c_str())
     }
 
-    /// What it says.
+    /// Its content.
     pub(crate) fn value(&self) -> Option<&CStr> {
         self.present()?.value.as_deref()
     }

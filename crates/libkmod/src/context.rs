@@ -54,7 +54,7 @@ impl KmodContext {
     /// from the system's directories, or from these files and directories.
     ///
     /// # Errors
-    /// When the release or the current directory are needed and cannot be had.
+    /// When the release or the current directory are needed and unavailable.
     pub(crate) fn new(directory: Option<&[u8]>, paths: Option<Vec<PathBuf>>, log: Log) -> Result<Arc<Self>> {
         let log = Arc::new(log);
         let directory = match directory {
@@ -169,7 +169,7 @@ impl KmodContext {
     ) -> Result<Arc<KmodModule>, Errno> {
         let path = Path::new(OsStr::from_bytes(path));
         let failed = |error: Error| match error {
-            // What is not there is no fault: the number says it.
+            // A file that does not exist is no fault to log: the number reports it.
             error if error.is_not_found() => error.errno(),
             error => self.log.failed(function, &error),
         };

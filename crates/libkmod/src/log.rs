@@ -54,7 +54,7 @@ const NAMES: [(&str, c_int); 11] = [
 ];
 
 impl Log {
-    /// Messages go to standard error; which, `KMOD_LOG` says.
+    /// Messages go to standard error; `KMOD_LOG` sets which.
     pub(crate) fn new(variable: Option<&[u8]>) -> Self {
         let priority = variable.and_then(priority).unwrap_or(ERROR);
         Self(Mutex::new(Settings { priority, target: Target::StandardError }))
@@ -85,7 +85,7 @@ impl Log {
         error.errno()
     }
 
-    /// Logs a message of an error that the number says enough of to most callers, and returns that.
+    /// Logs an error, for which the number is enough to most callers, and returns that number.
     pub(crate) fn refused(&self, function: &CStr, error: &Error) -> Errno {
         self.message(WARNING, function, error.to_string().as_bytes());
         error.errno()

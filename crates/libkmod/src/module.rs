@@ -25,7 +25,7 @@ pub(crate) struct KmodModule {
     module: modutils::Module,
     key: Key,
     name: CString,
-    /// Where its file is, as C was told or has told.
+    /// The path of its file, as C gave or received it.
     path: OnceLock<CString>,
     options: OnceLock<Option<CString>>,
     install_command: OnceLock<Option<CString>>,

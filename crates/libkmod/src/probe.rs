@@ -36,7 +36,7 @@ const FUNCTION: &CStr = c"kmod_module_probe_insert_module";
 
 /// What a caller does itself.
 pub(crate) trait Caller {
-    /// Is told of a step: the module, whether a command is run for it, and its options.
+    /// Called for a step: the module, whether a command is run for it, and its options.
     fn announce(&mut self, module: &Arc<KmodModule>, is_command: bool, options: &CStr);
 
     /// Runs an install command, and returns what became of it; `None` where the caller has no function for

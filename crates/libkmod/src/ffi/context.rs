@@ -57,7 +57,7 @@ extern "C" fn kmod_load_resources(context: Borrowed<KmodContext>) -> c_int {
     number(|| {
         let context = context.get().ok_or(NO_OBJECT)?;
         context.load().map_err(|error| {
-            // A system without modules is no fault: the number says it.
+            // A system without modules is no fault to log: the number reports it.
             let text = error.to_string();
             context.log().message(INFO, c"kmod_load_resources", text.as_bytes());
             error.errno()
