@@ -10,8 +10,8 @@ use modutils_tests::{add_ordered, little_kernel, module};
 use serde_json::Value;
 use testkit::damage::{self, Rng};
 use testkit::{
-    Compression, Crc, Export, ExportTables, FakeKernel, Run, Side, Start, TestRoot, cache, patch,
-    surroundings,
+    Compression, Crc, Export, ExportTables, FakeKernel, ModuleBuilder, Run, Side, Signature, Start, TestRoot,
+    cache, patch, surroundings,
 };
 
 /// A fault in a module that every tree has.
@@ -115,6 +115,65 @@ fn a_namespace_that_two_modules_share_is_no_symbol_of_both() {
         let run = root.ours("kmod", &["check", "--all"]);
         let expected = "  It exports symbols that the module base exports already:\n    base_fn\n";
         assert!(run.out().contains(expected), "{run:?}");
+    }
+}
+
+/// What a kernel's configuration says decides what is refused; where it is not to be had, that is not known.
+#[test]
+fn the_kernels_configuration_decides_what_it_takes() {
+    const SIGNED_SO: [(&str, u8, u32); 3] = [("form", 3, 40), ("length", 2, u32::MAX), ("message", 2, 40)];
+    let root = TestRoot::new();
+    let sound = |name: &str| module(name).modinfo("license", "GPL");
+    let vermagic = |name: &str| sound(name).modinfo("vermagic", "1.0 SMP mod_unload modversions ");
+    root.add_module("kernel/base.ko", &vermagic("base").version("module_layout", 7));
+    root.write("tmp/vermagic.ko", sound("vermagic").version("module_layout", 7).build());
+    root.write("tmp/modinfo.ko", ModuleBuilder::new("modinfo").version("module_layout", 7).build());
+    root.write("tmp/versions.ko", vermagic("versions").build());
+    root.write("tmp/unsigned.ko", vermagic("unsigned").version("module_layout", 7).build());
+    for (name, id_type, len) in SIGNED_SO {
+        let signature =
+            Signature { id_type, signature: vec![0x30; 40], claimed_len: Some(len), ..Signature::default() };
+        let signed = vermagic(name).version("module_layout", 7).signature(signature);
+        root.write(&format!("tmp/{name}.ko"), signed.build());
+    }
+    let config = format!("boot/config-{}", root.version());
+    let verdict = |name: &str, options: &[&str]| {
+        let on = |option: &&str| match option.strip_prefix('-') {
+            Some(off) => format!("# CONFIG_{off} is not set\n"),
+            None => format!("CONFIG_{option}=y\n"),
+        };
+        let text: String = options.iter().map(on).collect();
+        root.write(&config, format!("CONFIG_MODULES=y\n{text}"));
+        let run = root.ours("kmod", &["check", "--json", "-S", root.version(), &format!("/tmp/{name}.ko")]);
+        let document: Value = serde_json::from_slice(&run.stdout).expect("JSON");
+        let item = &document["modules"][0];
+        let kinds = |list: &str| -> Vec<String> {
+            let kind = |one: &Value| one["kind"].as_str().expect("a kind").to_owned();
+            item[list].as_array().expect("a list").iter().map(kind).collect()
+        };
+        let all = [kinds("reasons"), kinds("unknowns"), kinds("notes")].concat();
+        format!("{} {}", item["outcome"].as_str().expect("an outcome"), all.join(" "))
+    };
+    for (name, options, expected) in [
+        ("vermagic", &["MODULE_FORCE_LOAD"][..], "would_load taints"),
+        ("vermagic", &["-MODULE_FORCE_LOAD"], "would_not_load no_vermagic"),
+        ("vermagic", &[], "cannot_tell force_load"),
+        ("modinfo", &["MODULE_FORCE_LOAD"], "would_load taints"),
+        ("modinfo", &["-MODULE_FORCE_LOAD"], "would_not_load no_vermagic"),
+        ("versions", &["MODULE_FORCE_LOAD", "MODVERSIONS"], "would_load taints"),
+        ("versions", &["-MODULE_FORCE_LOAD", "MODVERSIONS"], "would_not_load no_versions"),
+        ("versions", &["-MODULE_FORCE_LOAD", "-MODVERSIONS"], "would_load "),
+        ("unsigned", &["MODULE_SIG", "-MODULE_SIG_FORCE"], "would_load "),
+        ("unsigned", &["MODULE_SIG", "MODULE_SIG_FORCE"], "would_not_load not_signed"),
+        ("form", &["MODULE_SIG", "-MODULE_SIG_FORCE"], "would_load "),
+        ("form", &["MODULE_SIG", "MODULE_SIG_FORCE"], "would_not_load signature_unsupported"),
+        ("length", &["MODULE_SIG"], "would_not_load signature_unreadable"),
+        ("length", &["-MODULE_SIG"], "would_load "),
+        ("length", &[], "cannot_tell signature"),
+        ("message", &["MODULE_SIG"], "cannot_tell signature"),
+        ("message", &["-MODULE_SIG"], "would_load "),
+    ] {
+        assert_eq!(verdict(name, options), expected, "{name} {options:?}");
     }
 }
 
@@ -226,12 +285,14 @@ fn check_all_as_nobody(root: &TestRoot) -> (String, Option<i32>) {
     (String::from_utf8(run.stdout).expect("UTF-8"), run.status.code())
 }
 
-/// Adds a kernel's whole tree, and its image.
+/// Adds a kernel's whole tree, its image and its configuration.
 fn bring(root: &TestRoot, tree: &cache::ModuleTree) {
     root.add_tree(tree, &|_| true);
-    let image = format!("boot/vmlinuz-{}", tree.version);
-    let cached = tree.modules.ancestors().nth(3).expect("lib/modules/VERSION in a root").join(&image);
-    root.write(&image, fs::read(cached).expect("the kernel's image"));
+    for kind in ["vmlinuz", "config"] {
+        let file = format!("boot/{kind}-{}", tree.version);
+        let cached = tree.modules.ancestors().nth(3).expect("lib/modules/VERSION in a root").join(&file);
+        root.write(&file, fs::read(cached).expect("the kernel's image and configuration"));
+    }
 }
 
 /// The module files of a tree.

@@ -108,6 +108,13 @@ fn blocks_are_listed_with_file_and_line() {
     }
     assert_eq!(
         root.ours("kmod", &["blocked", "helper"]).exits(4).out(),
+        "helper\n  base is refused by the kernel (module_blacklist=)  /proc/cmdline line 1\n  \
+         helper is not loaded by its aliases (blacklist)  /etc/modprobe.d/test.conf line 1\n  \
+         Nothing loads it but insmod, where the kernel itself does not refuse it.\n"
+    );
+    root.write("proc/cmdline", "module_blacklist=some-dash\n");
+    assert_eq!(
+        root.ours("kmod", &["blocked", "helper"]).exits(4).out(),
         "helper\n  helper is not loaded by its aliases (blacklist)  /etc/modprobe.d/test.conf line 1\n  \
          It is loaded all the same\n    by name: modprobe helper\n    with what needs it: top\n"
     );

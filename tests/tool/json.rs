@@ -233,9 +233,16 @@ fn what_blocks_and_what_loads_a_module_is_listed() {
     assert_eq!(of("net_pf_10").expect("a block")["text"], "off");
     let helper =
         document(&root.ours("kmod", &["blocked", "--json", "helper"]).exits(4))["modules"][0].clone();
+    // It needs the one that the kernel refuses.
+    assert_eq!(helper["blocks"].as_array().map(Vec::len), Some(2));
+    assert_eq!(helper["ways"]["by_name"], false);
+    root.write("proc/cmdline", "module_blacklist=some-dash\n");
+    let helper =
+        document(&root.ours("kmod", &["blocked", "--json", "helper"]).exits(4))["modules"][0].clone();
     assert_eq!(helper["blocks"].as_array().map(Vec::len), Some(1));
     assert_eq!(helper["ways"]["dependents"], json!(["top"]));
     assert_eq!(helper["ways"]["softdeps"][0]["subject"], "extra");
+    root.write("proc/cmdline", "module_blacklist=base\n");
     let base = document(&root.ours("kmod", &["blocked", "--json", "base"]).exits(4))["modules"][0].clone();
     assert_eq!(base["ways"]["by_name"], false);
 }

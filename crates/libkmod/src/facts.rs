@@ -54,7 +54,7 @@ fn signature_fields(signature: &Signature) -> Vec<(&'static str, Vec<u8>)> {
     let Some(details) = &signature.details else { return Vec::new() };
     vec![
         ("sig_id", signature.id_type.name().into()),
-        ("signer", details.signer.to_vec()),
+        ("signer", details.signer.clone().unwrap_or_default().into()),
         ("sig_key", hexadecimal(&details.key_id, usize::MAX)),
         ("sig_hashalgo", details.hash.into()),
         ("signature", hexadecimal(&details.bytes, 20)),

@@ -14,6 +14,7 @@ use clap::{Arg, ArgMatches};
 use modutils::{
     Context, Error, Level, Notice, Release, Root,
     diagnose::{
+        Finding,
         check::{Check, Counts, Prediction, TreeVerdict, Verdict},
         printable,
     },
@@ -209,6 +210,12 @@ fn check_all(target: &TargetKernel, verbose: bool, json: bool, report: &mut Repo
     let found = tree.examine(&|| progress.step());
     drop(progress);
     let mut document = json.then(|| begin_document(target, report));
+    if !json && !found.obstacles().is_empty() {
+        report.print_line(format!(
+            "At present no module can be loaded:{}",
+            cause::indented(&obstacles(&found))
+        ));
+    }
     for verdict in found.verdicts() {
         match &mut document {
             Some(document) => document.item(&VerdictItem::from(verdict), report),
@@ -223,6 +230,11 @@ fn check_all(target: &TargetKernel, verbose: bool, json: bool, report: &mut Repo
         None => print_summary(target, &found, report),
     }
     found.outcome()
+}
+
+/// What keeps all modules out, in words.
+fn obstacles(found: &TreeVerdict) -> Vec<String> {
+    found.obstacles().iter().flat_map(Finding::text).collect()
 }
 
 /// The cause, if the kernel has no module directory.

@@ -41,6 +41,8 @@ struct SignatureItem<'a> {
     key_id: Option<String>,
     hash: Option<&'a str>,
     signature: Option<String>,
+    /// The algorithm of the signer's key.
+    key_algorithm: Option<Text<'a>>,
 }
 
 impl<'a> ModinfoItem<'a> {
@@ -86,10 +88,13 @@ impl<'a> From<&'a Signature> for SignatureItem<'a> {
         let details = signature.details.as_ref();
         Self {
             id_type: signature.id_type.name(),
-            signer: details.map(|details| Text::from(&details.signer)),
+            signer: details.and_then(|details| details.signer.as_ref()).map(Text::from),
             key_id: details.map(|details| hex(&details.key_id)),
             hash: details.map(|details| details.hash),
             signature: details.map(|details| hex(&details.bytes)),
+            key_algorithm: details
+                .and_then(|details| details.key_algorithm)
+                .map(|name| Text(name.as_bytes())),
         }
     }
 }

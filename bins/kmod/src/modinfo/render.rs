@@ -162,7 +162,7 @@ fn signature_fields(signature: &Signature) -> Vec<(&'static str, Vec<u8>)> {
     let lines: Vec<String> = details.bytes.chunks(SIGNATURE_LINE).map(hex).collect();
     let values = [
         signature.id_type.name().into(),
-        details.signer.to_vec(),
+        details.signer.clone().unwrap_or_default().into(),
         hex(&details.key_id).into_bytes(),
         details.hash.into(),
         lines.join(":\n\t\t").into_bytes(),

@@ -87,15 +87,23 @@ pub fn blocks(context: &Context, module: Option<&ModuleName>) -> Result<Vec<Bloc
     let config = context.modprobe_config();
     let concerns =
         |pattern: &Alias| module.is_none_or(|module| fnmatch(pattern.as_bytes(), module.as_bytes()));
+    // What keeps out a module that it needs keeps it out as well.
+    let needed = match module {
+        Some(module) => dependencies(context, module)?,
+        None => Vec::new(),
+    };
+    let touches = |pattern: &Alias| {
+        concerns(pattern) || needed.iter().any(|module| fnmatch(pattern.as_bytes(), module.as_bytes()))
+    };
     let is = |name: &[u8]| module.is_none_or(|module| module.as_bytes() == name);
     let names = names(context)?;
     let mut blocks = Vec::new();
-    for line in config.denies.iter().filter(|line| concerns(&line.pattern)) {
+    for line in config.denies.iter().filter(|line| touches(&line.pattern)) {
         let block = Block::new(Kind::Deny, line.pattern.as_bytes(), &line.reason, &line.origin);
         blocks.push(Block { matches: any_matches(&names, &line.pattern), ..block });
     }
     let (origin, refused) = refused(context);
-    for module in refused.iter().filter(|module| is(module.as_bytes())) {
+    for module in refused.iter().filter(|module| is(module.as_bytes()) || needed.contains(module)) {
         let block = Block::new(Kind::Kernel, module.as_bytes(), b"", &origin);
         blocks.push(Block { matches: has(&names, module.as_bytes()), ..block });
     }
@@ -103,7 +111,7 @@ pub fn blocks(context: &Context, module: Option<&ModuleName>) -> Result<Vec<Bloc
         let block = Block::new(Kind::Blacklist, line.module.as_bytes(), b"", &line.origin);
         blocks.push(Block { matches: has(&names, line.module.as_bytes()), ..block });
     }
-    for line in config.installs.iter().filter(|line| concerns(&line.pattern)) {
+    for line in config.installs.iter().filter(|line| touches(&line.pattern)) {
         let block = Block::new(Kind::Install, line.pattern.as_bytes(), &line.command, &line.origin);
         blocks.push(Block { matches: any_matches(&names, &line.pattern), ..block });
     }
@@ -124,7 +132,10 @@ pub fn blocks(context: &Context, module: Option<&ModuleName>) -> Result<Vec<Bloc
 /// When an index cannot be read.
 pub fn ways(context: &Context, module: &ModuleName) -> Result<Ways> {
     let config = context.modprobe_config();
-    if config.denied(module).is_some() || refused(context).1.contains(module) {
+    let refused = refused(context).1;
+    let mut all = dependencies(context, module)?;
+    all.push(module.clone());
+    if all.iter().any(|module| config.denied(module).is_some() || refused.contains(module)) {
         return Ok(Ways::default());
     }
     let command = config.install(module).map(|line| line.command.clone());
@@ -276,11 +287,19 @@ impl Mention {
     }
 }
 
+/// The modules that a module needs, by the index.
+fn dependencies(context: &Context, module: &ModuleName) -> Result<Vec<ModuleName>> {
+    let line = context.indexes().dependency_line(module)?;
+    let paths = line.into_iter().flat_map(|line| line.dependencies);
+    Ok(paths.filter_map(|path| ModuleName::from_path(&path)).collect())
+}
+
 /// What the kernel refuses, by its command line, and the location of that.
 fn refused(context: &Context) -> (Origin, Vec<ModuleName>) {
     let path: Arc<Path> = context.root().system("/proc/cmdline").into();
     let modules = read(&path).map(|line| refused_by_kernel(&line)).unwrap_or_default();
-    let modules = modules.into_iter().filter(|module| !module.is_empty());
+    // The kernel compares them as they stand with names that have no dash.
+    let modules = modules.into_iter().filter(|module| !module.is_empty() && !module.contains(&b'-'));
     (Origin { file: path, line: 1 }, modules.map(ModuleName::new).collect())
 }
 

@@ -47,12 +47,18 @@ impl Finding {
             Cause::Damaged(_) => "damaged",
             Cause::NotRelocatable => "not_a_module",
             Cause::Machine { .. } => "machine",
+            Cause::Stripped => "stripped",
             Cause::NoVermagic => "no_vermagic",
+            Cause::NoVersions => "no_versions",
+            Cause::NotForced => "not_forced",
+            Cause::Btf => "btf",
             Cause::Vermagic { .. } => "vermagic",
             Cause::StructSize { .. } => "struct_size",
             Cause::Symbol { fault, .. } => match fault {
                 SymbolFault::Missing { .. } => "missing_symbol",
                 SymbolFault::NotLoaded(_) => "symbol_not_loaded",
+                SymbolFault::NotReady(_) => "symbol_not_ready",
+                SymbolFault::Proprietary(_) => "proprietary",
                 SymbolFault::Version { .. } | SymbolFault::Disagrees { .. } => "symbol_version",
                 SymbolFault::NoVersion { .. } => "symbol_without_version",
                 SymbolFault::GplOnly { .. } => "gpl_only",
@@ -62,17 +68,24 @@ impl Finding {
             Cause::Value { .. } => "parameter",
             Cause::Signature(fault) => match fault {
                 SignatureFault::Missing(_) => "not_signed",
-                SignatureFault::Unreadable => "signature_unreadable",
+                SignatureFault::Malformed => "signature_unreadable",
+                SignatureFault::Unsupported(_) => "signature_unsupported",
+                SignatureFault::Ignored(_) => "signature_ignored",
                 SignatureFault::UnknownKey { .. } => "signature_key",
                 SignatureFault::Wrong { .. } => "signature_wrong",
             },
             Cause::ModulesDisabled => "modules_disabled",
-            Cause::NotPermitted => "not_permitted",
+            Cause::NotPermitted { .. } => "not_permitted",
+            Cause::Filtered => "filtered",
+            Cause::OpenForWriting { .. } => "open_for_writing",
+            Cause::Appraisal => "appraisal",
+            Cause::Denied { .. } => "denied",
             Cause::Blacklisted => "blacklisted",
             Cause::Present(_) => "present",
             Cause::BuiltIn => "built_in",
             Cause::Decompression => "decompression",
             Cause::NoMemory => "no_memory",
+            Cause::NoPerCpuMemory => "no_percpu_memory",
             Cause::Dependency { .. } => "dependency",
         }
     }
@@ -94,7 +107,9 @@ impl Finding {
             Cause::Duplicate { owner, .. } => owner,
             Cause::Symbol { fault, .. } => match fault {
                 SymbolFault::Missing { listed } => return Some(listed.as_ref()?.as_bytes().as_bstr()),
-                SymbolFault::NotLoaded(module) => return Some(module.as_bytes().as_bstr()),
+                SymbolFault::NotLoaded(module)
+                | SymbolFault::NotReady(module)
+                | SymbolFault::Proprietary(module) => return Some(module.as_bytes().as_bstr()),
                 SymbolFault::Version { owner, .. }
                 | SymbolFault::NoVersion { owner }
                 | SymbolFault::GplOnly { owner, .. } => owner,

@@ -32,7 +32,15 @@ impl Remark {
             Gap::Vermagic => ("vermagic", None),
             Gap::Machine => ("machine", None),
             Gap::Key(signer) => ("signature_key", Some(signer.as_bytes())),
+            Gap::Enforcement => ("signature_enforcement", None),
+            Gap::Signature => ("signature", None),
+            Gap::ForceLoad => ("force_load", None),
+            Gap::Btf => ("btf", None),
+            Gap::Appraisal => ("appraisal", None),
+            Gap::Filter => ("filter", None),
+            Gap::Moving(module) => ("moving", Some(module.as_bytes())),
             Gap::Dependency(module) => ("dependency", Some(module.as_bytes())),
+            Gap::Command(_) => ("command", None),
             Gap::Contents(_) => ("contents", None),
         };
         let subject = subject.map(BString::from);
@@ -46,6 +54,8 @@ impl Remark {
             Note::Present(_) => ("present", None),
             Note::BuiltIn => ("built_in", None),
             Note::Packing { .. } => ("packing", None),
+            Note::AsIfForced => ("taints", None),
+            Note::ParameterFrom { name, .. } => ("parameter_from", Some(name.clone())),
         };
         Self { kind, subject, text: vec![text::note(note)] }
     }

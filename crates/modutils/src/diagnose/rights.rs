@@ -17,6 +17,22 @@ pub fn modules_disabled(root: &Root) -> Option<bool> {
     }
 }
 
+/// Whether this process lives in a user namespace other than the first one, by `/proc/self/uid_map`: that one maps all
+/// numbers to themselves. What CAP_SYS_MODULE it has there does not count (user_namespaces(7)).
+pub fn in_user_namespace(root: &Root) -> bool {
+    let map = read(&root.system("/proc/self/uid_map")).unwrap_or_default();
+    let mut words = map.fields();
+    let first = (words.next(), words.next(), words.next());
+    !map.trim().is_empty() && first != (Some(b"0".as_slice()), Some(b"0"), Some(b"4294967295"))
+}
+
+/// Whether a filter of system calls is on this process, by `/proc/self/status` (seccomp(2)).
+pub fn is_filtered(root: &Root) -> bool {
+    let status = read(&root.system("/proc/self/status")).unwrap_or_default();
+    let mode = status.lines().find_map(|line| line.strip_prefix(b"Seccomp:"));
+    mode.is_some_and(|mode| mode.trim() != b"0")
+}
+
 /// Whether this process has CAP_SYS_MODULE, by `/proc/self/status`. `None` where that does not show it.
 pub fn is_permitted(root: &Root) -> Option<bool> {
     let status = read(&root.system("/proc/self/status")).ok()?;

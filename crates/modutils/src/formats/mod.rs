@@ -2,6 +2,8 @@
 //! it: each format is parsed here and nowhere else, each list is here once.
 
 pub mod extension;
+#[cfg(feature = "diagnose")]
+pub mod kernel_config;
 pub mod signature;
 pub mod symbol;
 #[cfg(feature = "depmod")]

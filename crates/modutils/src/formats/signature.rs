@@ -23,6 +23,8 @@ pub struct Trailer {
     pub signer_len: u8,
     /// The length of the key's identifier.
     pub key_id_len: u8,
+    /// Bytes without a meaning, zero in all that the kernel takes.
+    pub padding: [u8; 3],
     /// The length of the signature, or of the PKCS#7 message that holds all.
     pub signature_len: u32,
 }
@@ -31,9 +33,10 @@ impl Trailer {
     /// Parses the last [`TRAILER_LEN`] bytes of a file; `None` where it is not signed.
     pub fn parse(tail: &[u8]) -> Option<Self> {
         let fields: [u8; STRUCT_LEN] = tail.strip_suffix(MAGIC)?.try_into().ok()?;
-        let [algorithm, hash, id_type, signer_len, key_id_len, _, _, _, len @ ..] = fields;
+        let [algorithm, hash, id_type, signer_len, key_id_len, a, b, c, len @ ..] = fields;
         let signature_len = u32::from_be_bytes(len);
-        Some(Self { algorithm, hash, id_type, signer_len, key_id_len, signature_len })
+        let padding = [a, b, c];
+        Some(Self { algorithm, hash, id_type, signer_len, key_id_len, padding, signature_len })
     }
 
     /// The length of the fields before the structure: the signer's name, the key's identifier, the
@@ -52,8 +55,15 @@ mod tests {
         let tail = [&[1, 4, 2, 5, 6, 0, 0, 0, 0, 0, 1, 2], MAGIC].concat();
         assert_eq!(tail.len(), TRAILER_LEN);
         let trailer = Trailer::parse(&tail).unwrap();
-        let expected =
-            Trailer { algorithm: 1, hash: 4, id_type: 2, signer_len: 5, key_id_len: 6, signature_len: 0x102 };
+        let expected = Trailer {
+            algorithm: 1,
+            hash: 4,
+            id_type: 2,
+            signer_len: 5,
+            key_id_len: 6,
+            padding: [0; 3],
+            signature_len: 0x102,
+        };
         assert_eq!((trailer, trailer.block_len()), (expected, 0x102 + 11));
         for wrong in [&tail[1..], &tail[..tail.len() - 1], MAGIC, b"", &[&b"\0"[..], &tail].concat()] {
             assert_eq!(Trailer::parse(wrong), None);

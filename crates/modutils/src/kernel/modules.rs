@@ -55,6 +55,22 @@ fn parse_line(line: &[u8]) -> Option<LoadedModule> {
     Some(LoadedModule { name, size, references, holders, permanent, state })
 }
 
+/// The names as they stand and the states of the modules in the text of `/proc/modules`; kernels that show none have
+/// only live ones.
+#[cfg(feature = "diagnose")]
+pub(crate) fn states(text: &[u8]) -> impl Iterator<Item = (&[u8], super::State)> {
+    text.split(|&byte| byte == b'\n').filter_map(|line| {
+        let mut words = lines::words(line);
+        let name = words.next()?;
+        let state = match words.nth(3) {
+            Some(b"Loading") => super::State::Coming,
+            Some(b"Unloading") => super::State::Going,
+            _ => super::State::Live,
+        };
+        Some((name, state))
+    })
+}
+
 fn number<N: std::str::FromStr>(digits: &[u8]) -> Option<N> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }

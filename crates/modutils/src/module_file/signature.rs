@@ -57,12 +57,14 @@ pub struct Signature {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SignatureDetails {
-    /// The name of the signer.
-    pub signer: BString,
-    /// The key's identifier, for PKCS#7 the serial number of its certificate.
+    /// The name of the signer; `None` where the signature has only its key's identifier.
+    pub signer: Option<BString>,
+    /// The key's identifier, for PKCS#7 the serial number of its certificate, or else its subject key identifier.
     pub key_id: Vec<u8>,
     /// The digest's name as the kernel spells it, or `unknown`.
     pub hash: &'static str,
+    /// The algorithm of the key, such as `RSA`, `ECDSA` or `ML-DSA-65`; `None` where it is unknown.
+    pub key_algorithm: Option<&'static str>,
     /// The signature proper.
     pub bytes: Vec<u8>,
 }
@@ -123,9 +125,11 @@ impl Form {
             return Ok(Some(Signature { id_type: self.id_type, details }));
         }
         let details = SignatureDetails {
-            signer: signer.into(),
+            signer: Some(signer.into()),
             key_id: key_id.to_owned(),
             hash: self.hash,
+            // enum pkey_algo.
+            key_algorithm: ["DSA", "RSA"].get(usize::from(self.trailer.algorithm)).copied(),
             bytes: signature.to_owned(),
         };
         Ok(Some(Signature { id_type: self.id_type, details: Some(details) }))

@@ -134,7 +134,7 @@ fn a_pkcs7_signature_names_issuer_and_serial_number() {
     let signature = signed.signature().unwrap().unwrap();
     assert_eq!(signature.id_type, IdType::Pkcs7);
     let details = signature.details.unwrap();
-    assert_eq!(details.signer, "Some key");
+    assert_eq!(details.signer.unwrap(), "Some key");
     assert_eq!(details.key_id, [0xff, 0, 0xaa]);
     assert_eq!(details.hash, "sha512");
     assert!(details.bytes.len() > 100);
@@ -153,7 +153,7 @@ fn the_fields_of_older_signatures_are_plain() {
     let signature = module(&ModuleBuilder::new("m").signature(new)).signature().unwrap().unwrap();
     let details = signature.details.unwrap();
     assert_eq!((signature.id_type, details.hash), (IdType::X509, "sha256"));
-    assert_eq!(details.signer, "Signer");
+    assert_eq!(details.signer.unwrap(), "Signer");
     assert_eq!((details.key_id, details.bytes), (vec![1, 2], vec![9; 30]));
 }
 

@@ -36,13 +36,14 @@
 //! # }
 //! ```
 
+mod by_name;
 mod one;
 mod tree;
 mod verdict;
 
-use std::path::Path;
+use std::{collections::HashMap, path::Path};
 
-use crate::{Context, ModuleName, Notice, Release, Result, Root, lookup, plan};
+use crate::{Context, ModuleName, Notice, Release, Result, Root};
 
 use super::refusal::examined_module::ExaminedModule;
 
@@ -61,10 +62,13 @@ pub struct Check {
 
 impl Check {
     /// For the kernel of this release that is installed in a root. Its state counts, too, where it is the
-    /// running one: the release is that, and the root has no base.
+    /// running one: the release is that, the root has no base, and /proc is there.
     pub fn new(root: Root, release: Release) -> Self {
-        // Another root's kernel of the same release is another kernel.
-        let is_running = !root.has_base() && Release::running().is_ok_and(|running| running == release);
+        // Another root's kernel of the same release is another kernel, and one whose state cannot be seen is as one
+        // that was not booted.
+        let is_running = !root.has_base()
+            && root.system("/proc/modules").exists()
+            && Release::running().is_ok_and(|running| running == release);
         Self { root, release, is_running, threads: 0, sink: Box::new(drop) }
     }
 
@@ -81,36 +85,35 @@ impl Check {
         Self { sink: Box::new(sink), ..self }
     }
 
-    /// Whether the kernel would take the module in this file, with these parameters.
+    /// Whether the kernel would take the module in this file, with these parameters, as `insmod` gives it: alone. Where
+    /// the kernel is the running one, what it needs must be loaded, and it must not be.
     ///
     /// # Errors
     /// When there is no such file. One that cannot be read, or is damaged, has a verdict.
     pub fn file(&self, path: &Path, parameters: &[u8]) -> Result<Verdict> {
+        self.opened(path, &one::Asked { parameters, alone: true, options: HashMap::new() })
+    }
+
+    /// Whether `modprobe` would load the module that a name or alias means, with what it needs and with what the
+    /// configuration says of them. `None` where it means none.
+    ///
+    /// # Errors
+    /// When an index cannot be read, or the module's file is not there.
+    pub fn module(&self, name: &[u8], parameters: &[u8]) -> Result<Option<Verdict>> {
+        let context = Context::builder().root(self.root.clone()).release(self.release.clone()).build()?;
+        by_name::verdict(self, &context, name, parameters)
+    }
+
+    /// The verdict on a file, in the place of which others may be examined as well.
+    fn opened(&self, path: &Path, asked: &one::Asked) -> Result<Verdict> {
         match ExaminedModule::open(path) {
-            Ok(subject) => Ok(one::verdict(self, &subject, parameters)),
+            Ok(subject) => Ok(one::verdict(self, &subject, asked)),
             Err(error) if error.is_not_found() => Err(error),
             Err(error) => {
                 let name = ModuleName::from_path(path)
                     .unwrap_or_else(|| ModuleName::new(path.as_os_str().as_encoded_bytes()));
                 Ok(Verdict::unread(name, path, &error))
             }
-        }
-    }
-
-    /// The same of the module that a name or alias means. `None` where it means none.
-    ///
-    /// # Errors
-    /// When an index cannot be read, or the module's file is not there.
-    pub fn module(&self, name: &[u8], parameters: &[u8]) -> Result<Option<Verdict>> {
-        let context = Context::builder().root(self.root.clone()).release(self.release.clone());
-        let context = context.without_configuration().build()?;
-        let candidates = lookup::lookup(&context, name)?;
-        let known = plan::inputs::gather(&context, &candidates)?;
-        let facts = candidates.first().and_then(|candidate| known.modules.get(&candidate.module));
-        match facts {
-            Some(plan::inputs::PlanFacts { file: Some(path), .. }) => self.file(path, parameters).map(Some),
-            Some(facts) if facts.builtin => Ok(Some(Verdict::built_in(ModuleName::new(name)))),
-            _ => Ok(None),
         }
     }
 

@@ -5,32 +5,48 @@
 
 use std::{collections::HashMap, path::PathBuf};
 
+use bstr::BString;
+
 use super::{Check, Tree, Verdict, tree::Modules};
 use crate::{
     Error, ModuleName, Result,
     diagnose::refusal::{examination::Question, examined_module::ExaminedModule, gather},
     index::Indexes,
+    kernel::State,
 };
 
 /// How many modules are followed: more than any set of dependencies has.
 const MOST: usize = 512;
 
+/// How a module is asked for.
+pub(super) struct Asked<'a> {
+    /// Its parameters.
+    pub(super) parameters: &'a [u8],
+    /// Whether nothing is loaded with it.
+    pub(super) alone: bool,
+    /// The parameters of the modules that are loaded with it.
+    pub(super) options: HashMap<ModuleName, BString>,
+}
+
 /// Whether a kernel would take a module.
-pub(super) fn verdict(check: &Check, subject: &ExaminedModule, parameters: &[u8]) -> Verdict {
+pub(super) fn verdict(check: &Check, subject: &ExaminedModule, asked: &Asked) -> Verdict {
+    let Asked { parameters, alone, options } = asked;
     let Check { root, release, is_running, threads, .. } = check;
     let directory = root.modules(release);
     let list = gather::build_list(&directory);
     let listed = subject.path.strip_prefix(&directory).map(|path| path.as_os_str().as_encoded_bytes());
     let is_of_build = listed.is_ok_and(|listed| list.contains(listed));
-    let question = Question { parameters, is_of_build, ..Question::default() };
+    let question = Question { parameters, is_of_build, alone: *alone, ..Question::default() };
     let indexes = Indexes::new(directory);
     let has_indexes = indexes.symbols().is_ok_and(|index| index.is_some())
         && indexes.dep().is_ok_and(|index| index.is_some());
     let mut view = gather::for_one(root, release, subject, *is_running);
-    if view.table.as_ref().is_none_or(|table| !table.has_crcs) || !has_indexes {
+    // A list of names alone is enough for a module that needs no more than names.
+    let needs_more = !subject.is_gpl_compatible() || subject.needs.iter().any(|need| need.crc.is_some());
+    if view.table.as_ref().is_none_or(|table| !table.has_crcs && needs_more) || !has_indexes {
         // Without a tree only the module itself can be looked at.
         let files = Tree::find(check).map(Tree::into_files).unwrap_or_default();
-        return Modules::read(check, &files, &|| ()).examine_one(subject, &question, *threads);
+        return Modules::read(check, &files, &|| ()).examine_one(subject, &question, options, *threads);
     }
     // Every module that is needed, with its own dependencies.
     let mut subjects: HashMap<ModuleName, Result<ExaminedModule, (PathBuf, Error)>> = HashMap::new();
@@ -50,9 +66,17 @@ pub(super) fn verdict(check: &Check, subject: &ExaminedModule, parameters: &[u8]
         order.push(module.clone());
         subjects.insert(module, facts);
     }
-    let of_others = order.iter().filter_map(|module| {
+    let live = |module: &ModuleName| {
+        view.running.as_ref().is_some_and(|running| running.loaded.get(module) == Some(&State::Live))
+    };
+    let of_others = order.iter().filter(|module| !live(module)).filter_map(|module| {
+        let parameters = options.get(module).map_or(&b""[..], |options| options);
         let verdict = match subjects.get(module)? {
-            Ok(facts) => Verdict::of(facts, &view, &Question { is_of_build: true, ..Question::default() }),
+            Ok(facts) => {
+                let question =
+                    Question { is_of_build: true, of_tree: true, parameters, ..Question::default() };
+                Verdict::of(facts, &view, &question)
+            }
             Err((path, error)) => Verdict::unread(module.clone(), path, error),
         };
         Some((module, verdict))

@@ -7,18 +7,25 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use bstr::BString;
+
 use super::{Check, Counts, Prediction, Verdict};
 use crate::{
     ErrorKind, ModuleName, Result,
     depmod::tree::{self, TreeFile},
-    diagnose::refusal::{
-        cause::Gap,
-        examination::Question,
-        examined_module::ExaminedModule,
-        gather::{self, BuildList},
-        view::KernelView,
+    diagnose::{
+        Finding,
+        refusal::{
+            cause::{Cause, Gap},
+            examination::{Examination, Question},
+            examine,
+            examined_module::ExaminedModule,
+            gather::{self, BuildList},
+            view::KernelView,
+        },
     },
     file::{OneLarge, Scratch},
+    kernel::State,
     threads::{Pool, beside, processors},
 };
 
@@ -32,6 +39,7 @@ pub struct Tree<'a> {
 #[derive(Clone, Debug)]
 pub struct TreeVerdict {
     verdicts: Vec<Verdict>,
+    obstacles: Vec<Finding>,
     kernel_list: Option<PathBuf>,
     is_complete: bool,
 }
@@ -63,7 +71,10 @@ impl<'a> Tree<'a> {
         let modules = Modules::read(self.check, self.tree.files(), read_one);
         let kernel_list = modules.view.table.as_ref().map(|table| table.source.clone());
         let verdicts = modules.examine(self.check.threads);
-        TreeVerdict { verdicts, kernel_list, is_complete: self.tree.is_complete() }
+        let mut of_all = Examination::default();
+        examine::state(&modules.view, &mut of_all);
+        let (obstacles, is_complete) = (of_all.findings, self.tree.is_complete());
+        TreeVerdict { verdicts, obstacles, kernel_list, is_complete }
     }
 }
 
@@ -73,8 +84,17 @@ impl TreeVerdict {
         &self.verdicts
     }
 
+    /// What keeps all of them out at present, be they as they may: that loading is switched off, or not for this
+    /// process. The verdicts are about the modules.
+    pub fn obstacles(&self) -> &[Finding] {
+        &self.obstacles
+    }
+
     /// The outcome for the worst of them. That all would load cannot be determined of an incomplete tree.
     pub fn outcome(&self) -> Prediction {
+        if self.obstacles.iter().any(|obstacle| matches!(obstacle.cause, Cause::ModulesDisabled)) {
+            return Prediction::WouldNotLoad;
+        }
         let of_all = self.verdicts.iter().map(Verdict::outcome).max();
         match of_all.unwrap_or(Prediction::WouldLoad) {
             Prediction::WouldLoad if !self.is_complete => Prediction::CannotTell,
@@ -153,6 +173,7 @@ impl<'a> Modules<'a> {
         &self,
         subject: &ExaminedModule,
         question: &Question,
+        options: &HashMap<ModuleName, BString>,
         threads: usize,
     ) -> Verdict {
         let mut own = Verdict::of(subject, &self.view, question);
@@ -162,9 +183,20 @@ impl<'a> Modules<'a> {
             own.add_gap(Gap::Contents(error.to_string()));
         }
         if !own.dependencies().is_empty() {
-            let verdicts = self.examine(threads);
+            let mut verdicts = self.examine(threads);
             let places = self.places();
-            for module in own.dependencies().to_vec() {
+            // Those that are given parameters, again.
+            for (module, parameters) in options.iter().filter(|(_, parameters)| !parameters.is_empty()) {
+                let Some(place) = places.get(module) else { continue };
+                if let (Some(verdict), Some(member)) = (verdicts.get_mut(*place), self.members.get(*place)) {
+                    verdict.take_findings(member.verdict_with(&self.view, parameters));
+                }
+            }
+            let is_live = |module: &ModuleName| {
+                let running = self.view.running.as_ref();
+                running.is_some_and(|running| running.loaded.get(module) == Some(&State::Live))
+            };
+            for module in own.dependencies().to_vec().into_iter().filter(|module| !is_live(module)) {
                 let place = places.get(&module);
                 if let Some(verdict) = place.and_then(|place| verdicts.get(*place)) {
                     own.add_dependency(&module, verdict);
@@ -224,10 +256,15 @@ impl<'a> Member<'a> {
     }
 
     fn verdict(&self, view: &KernelView) -> Verdict {
+        self.verdict_with(view, b"")
+    }
+
+    fn verdict_with(&self, view: &KernelView, parameters: &[u8]) -> Verdict {
         let verdict = match &self.facts {
             Err(error) => Verdict::unread(self.file.name.clone(), &self.file.path, error),
             Ok(subject) => {
-                let question = Question { is_of_build: self.is_of_build, ..Question::default() };
+                let is_of_build = self.is_of_build;
+                let question = Question { is_of_build, parameters, of_tree: true, ..Question::default() };
                 Verdict::of(subject, view, &question)
             }
         };

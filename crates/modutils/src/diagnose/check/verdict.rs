@@ -15,6 +15,7 @@ use crate::{
             view::KernelView,
         },
     },
+    kernel::State,
 };
 
 /// How it would go. The order is that of how bad it is.
@@ -157,17 +158,46 @@ impl Verdict {
         verdict
     }
 
-    /// Adds what would have to be known.
-    pub(super) fn add_gap(&mut self, gap: Gap) {
-        self.gaps.push(gap);
-    }
-
     /// The verdict on what is part of the kernel.
     pub(super) fn built_in(module: ModuleName) -> Self {
         Self { notes: vec![Note::BuiltIn], ..Self::empty(module) }
     }
 
-    fn empty(module: ModuleName) -> Self {
+    /// The verdict on a module that the kernel has: nothing is to be loaded.
+    pub(super) fn present(module: ModuleName, path: &Path) -> Self {
+        let notes = vec![Note::Present(State::Live)];
+        Self { notes, path: Some(path.to_owned()), ..Self::empty(module) }
+    }
+
+    pub(super) fn add_finding(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    /// Adds a fact that would have to be known.
+    pub(super) fn add_gap(&mut self, gap: Gap) {
+        self.gaps.push(gap);
+    }
+
+    pub(super) fn add_note(&mut self, note: Note) {
+        self.notes.push(note);
+    }
+
+    /// Takes over what another verdict on the same module found besides.
+    pub(super) fn take_findings(&mut self, other: Self) {
+        let unknown = other.findings.into_iter().filter(|finding| !self.findings.contains(finding));
+        let unknown: Vec<Finding> = unknown.collect();
+        self.findings.extend(unknown);
+    }
+
+    /// The parameters that are refused, with their values.
+    pub(super) fn refused_parameters(&self) -> impl Iterator<Item = (BString, BString)> + '_ {
+        self.findings.iter().filter_map(|finding| match &finding.cause {
+            Cause::Value { name, value, .. } => Some((name.clone(), value.clone())),
+            _ => None,
+        })
+    }
+
+    pub(super) fn empty(module: ModuleName) -> Self {
         Self {
             module,
             path: None,

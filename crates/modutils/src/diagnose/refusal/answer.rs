@@ -8,13 +8,15 @@ use crate::Errno;
 use bstr::BString;
 
 use super::{
-    cause::{Cause, Certainty, Enforcement, Note, SignatureFault, SymbolFault},
+    cause::{Cause, Certainty, Enforcement, Gap, Note, SignatureFault, SymbolFault},
     examination::{Examination, Question},
-    examine::{enforcement, examine},
+    examine::examine,
     examined_module::{ExaminedModule, Signed},
     explanation::{Conclusion, Explanation},
-    exports::Owner,
+    exports::{KernelTable, Owner},
     log::{self, Message},
+    policy::Insistence,
+    signed,
     view::KernelView,
 };
 use crate::{ModuleName, diagnose::Finding, file::Compression, kernel::State};
@@ -28,6 +30,8 @@ pub struct Refused<'a> {
     pub log: &'a [BString],
     /// How the file is compressed.
     pub compression: Compression,
+    /// A process that has the file open for writing, where that was asked.
+    pub writer: Option<(u32, BString)>,
 }
 
 /// Explains a refusal of a module that could be read.
@@ -37,16 +41,38 @@ pub fn explain(
     question: &Question,
     refused: &Refused,
 ) -> Explanation {
-    let quotes: Vec<BString> = log::about(refused.log, subject).into_iter().cloned().collect();
-    let messages: Vec<Message> = quotes.iter().filter_map(|line| log::parse(line)).collect();
+    let messages: Vec<Message> = refused.log.iter().filter_map(|line| log::parse(line)).collect();
     let examination = examine(subject, view, question);
-    let mut findings = by_number(subject, view, refused);
+    let mut findings = by_number(subject, view, question, refused, &messages);
     let possible = |finding: &Finding| errors_of(&finding.cause).contains(&refused.errno);
-    let Examination { findings: examined, notes, .. } = examination;
-    findings.extend(examined.into_iter().filter(possible));
-    for message in messages {
-        confirm(subject, view, &message, &mut findings);
+    let Examination { findings: examined, notes, gaps, .. } = examination;
+    let is_known = |findings: &[Finding], cause: &Cause| findings.iter().any(|one| one.cause == *cause);
+    for finding in examined.into_iter().filter(possible) {
+        if !is_known(&findings, &finding.cause) && !is_second_signature(&findings, &finding.cause) {
+            findings.push(finding);
+        }
     }
+    let mut waited_for = None;
+    for message in messages {
+        match message {
+            Message::GaveUp(module) => waited_for = Some(ModuleName::new(&module)),
+            message => confirm(subject, view, &message, waited_for.as_ref(), refused, &mut findings),
+        }
+    }
+    // What another cause follows from in the kernel is the one.
+    if findings.iter().any(|finding| matches!(finding.certainty, Certainty::Confirmed)) {
+        let is_guess = |finding: &Finding| {
+            matches!(finding.certainty, Certainty::Unverified(_))
+                && !matches!(finding.cause, Cause::Symbol { .. })
+        };
+        findings.retain(|finding| !is_guess(finding));
+    }
+    if findings.is_empty() && refused.errno == Errno::ENOEXEC && gaps.contains(&Gap::ForceLoad) {
+        let cause = if subject.vermagic.is_none() { Cause::NoVermagic } else { Cause::NoVersions };
+        let why = "whether this kernel takes such modules (CONFIG_MODULE_FORCE_LOAD) is not known";
+        findings.push(Finding { cause, certainty: Certainty::Unverified(why.into()) });
+    }
+    let quotes = log::quotes(refused.log, Some(subject), !findings.is_empty());
     let is_unknown_parameter = |note: &Note| matches!(note, Note::UnknownParameter { .. });
     let notes = notes.into_iter().filter(is_unknown_parameter).collect();
     let conclusion = findings.is_empty().then(|| {
@@ -70,11 +96,12 @@ pub fn explain_damaged(fault: String, view: &KernelView, refused: &Refused) -> E
         findings.push(damaged);
     }
     let conclusion = findings.is_empty().then_some(Conclusion::NothingFound(refused.errno));
-    Explanation { findings, conclusion, ..Explanation::default() }
+    let quotes = log::quotes(refused.log, None, !findings.is_empty());
+    Explanation { findings, conclusion, quotes, ..Explanation::default() }
 }
 
 /// The numbers that `load_module` returns before the module runs.
-const LOADERS: [Errno; 22] = [
+const LOADERS: [Errno; 21] = [
     Errno::EPERM,
     Errno::ENOENT,
     Errno::ENOEXEC,
@@ -95,7 +122,6 @@ const LOADERS: [Errno; 22] = [
     Errno::EKEYREJECTED,
     Errno::EKEYEXPIRED,
     Errno::EKEYREVOKED,
-    Errno::EOPNOTSUPP,
     Errno::EINTR,
 ];
 
@@ -105,32 +131,53 @@ fn errors_of(cause: &Cause) -> &'static [Errno] {
         Cause::Damaged(_) => &[Errno::ENOEXEC, Errno::EINVAL, Errno::EBADMSG],
         Cause::NotRelocatable
         | Cause::Machine { .. }
+        | Cause::Stripped
+        | Cause::NotForced
+        | Cause::NoVersions
         | Cause::NoVermagic
         | Cause::Vermagic { .. }
         | Cause::StructSize { .. }
         | Cause::Duplicate { .. } => &[Errno::ENOEXEC],
         Cause::Symbol { name, .. } if *name == "module_layout" => &[Errno::ENOEXEC],
         Cause::Symbol { fault, .. } => match fault {
-            SymbolFault::Missing { .. } | SymbolFault::NotLoaded(_) | SymbolFault::GplOnly { .. } => {
-                &[Errno::ENOENT]
-            }
+            SymbolFault::Missing { .. }
+            | SymbolFault::NotLoaded(_)
+            | SymbolFault::Proprietary(_)
+            | SymbolFault::GplOnly { .. } => &[Errno::ENOENT],
+            SymbolFault::NotReady(_) => &[Errno::EBUSY],
             _ => &[Errno::EINVAL],
         },
         Cause::Value { .. } => &[Errno::EINVAL, Errno::ERANGE, Errno::ENOSPC],
-        Cause::Signature(SignatureFault::Unreadable) => {
+        Cause::Signature(SignatureFault::Malformed) => {
             &[Errno::EBADMSG, Errno::ENOPKG, Errno::EKEYREJECTED, Errno::EINVAL, Errno::EPERM]
         }
+        Cause::Btf => &[Errno::EINVAL],
+        Cause::OpenForWriting { .. } => &[Errno::ETXTBSY],
+        Cause::Appraisal => &[Errno::EACCES, Errno::EPERM],
+        Cause::Filtered => &[Errno::EPERM, Errno::ENOSYS],
         Cause::Signature(_) => &[Errno::EKEYREJECTED, Errno::EPERM, Errno::ENOKEY, Errno::ENODATA],
-        Cause::ModulesDisabled | Cause::NotPermitted | Cause::Blacklisted => &[Errno::EPERM],
+        Cause::ModulesDisabled | Cause::NotPermitted { .. } | Cause::Blacklisted => &[Errno::EPERM],
         Cause::Present(_) => &[Errno::EEXIST, Errno::EBUSY],
         Cause::BuiltIn => &[Errno::EEXIST],
-        Cause::NoMemory => &[Errno::ENOMEM],
-        Cause::Decompression | Cause::Dependency { .. } => &[],
+        Cause::NoMemory | Cause::NoPerCpuMemory => &[Errno::ENOMEM],
+        Cause::Decompression | Cause::Dependency { .. } | Cause::Denied { .. } => &[],
     }
 }
 
-/// What the number itself means, with the kernel's state.
-fn by_number(subject: &ExaminedModule, view: &KernelView, refused: &Refused) -> Vec<Finding> {
+/// Whether a cause is a signature's while another of these is known already: the kernel has one.
+fn is_second_signature(findings: &[Finding], cause: &Cause) -> bool {
+    let is_signature = |cause: &Cause| matches!(cause, Cause::Signature(_));
+    is_signature(cause) && findings.iter().any(|finding| is_signature(&finding.cause))
+}
+
+/// What the number itself means, with the kernel's state and what it logged.
+fn by_number(
+    subject: &ExaminedModule,
+    view: &KernelView,
+    question: &Question,
+    refused: &Refused,
+    messages: &[Message],
+) -> Vec<Finding> {
     let verified = |cause| vec![Finding::verified(cause)];
     let running = view.running.as_ref();
     let state = running.and_then(|running| running.loaded.get(&subject.name)).copied();
@@ -141,15 +188,76 @@ fn by_number(subject: &ExaminedModule, view: &KernelView, refused: &Refused) -> 
             Some(state @ (State::Coming | State::Going)) => verified(Cause::Present(state)),
             _ => Vec::new(),
         },
-        Errno::ENOMEM => verified(Cause::NoMemory),
-        Errno::EPERM => {
-            // A file's causes are found by its examination.
-            let permitted = running.and_then(|running| running.is_permitted);
-            if permitted == Some(false) { verified(Cause::NotPermitted) } else { Vec::new() }
+        Errno::EPERM if running.is_some_and(|running| running.is_permitted != Some(false)) => {
+            match logged_signature(subject, view, messages) {
+                Some(fault) => signed::refused(subject, view, question, refused.errno, Some(&fault)),
+                None => filtered(view),
+            }
         }
-        Errno::EKEYREJECTED | Errno::EBADMSG => wrong_signature(subject, view),
-        Errno::EOPNOTSUPP if refused.compression != Compression::None => verified(Cause::Decompression),
+        Errno::EKEYREJECTED | Errno::EBADMSG => {
+            let logged = logged_signature(subject, view, messages);
+            signed::refused(subject, view, question, refused.errno, logged.as_ref())
+        }
+        Errno::ETXTBSY => {
+            let cause = Cause::OpenForWriting { by: refused.writer.clone() };
+            match refused.writer {
+                Some(_) => verified(cause),
+                None => vec![Finding {
+                    cause,
+                    certainty: Certainty::Unverified(
+                        "no process has it open any more that can be seen".into(),
+                    ),
+                }],
+            }
+        }
+        Errno::ENOSYS => filtered(view),
+        // The kernel answers so to a compressed file where it was built without decompression.
+        Errno::EOPNOTSUPP
+            if refused.compression != Compression::None && view.decompresses() == Some(false) =>
+        {
+            verified(Cause::Decompression)
+        }
         _ => Vec::new(),
+    }
+}
+
+/// A filter of system calls may answer in the kernel's place; which calls it forbids cannot be read.
+fn filtered(view: &KernelView) -> Vec<Finding> {
+    if !view.running.as_ref().is_some_and(|running| running.is_filtered) {
+        return Vec::new();
+    }
+    let why = "the kernel or the module itself may have answered so as well";
+    vec![Finding { cause: Cause::Filtered, certainty: Certainty::Unverified(why.into()) }]
+}
+
+/// What the kernel says of a signature that it does not take, with the reason why it wants one.
+fn logged_signature(
+    subject: &ExaminedModule,
+    view: &KernelView,
+    messages: &[Message],
+) -> Option<SignatureFault> {
+    let enforcement = match view.insistence() {
+        Insistence::By(enforcement) => enforcement,
+        _ => Enforcement::SigEnforce,
+    };
+    let by = match &subject.signed {
+        Signed::By(signature) => {
+            Some((signature.signer.clone().unwrap_or_default(), signature.key_id.clone()))
+        }
+        _ => None,
+    };
+    let has = |wanted: &Message| messages.contains(wanted);
+    if has(&Message::UnavailableKey) {
+        let (signer, key_id) = by.unwrap_or_default();
+        return Some(SignatureFault::UnknownKey { signer, key_id, enforcement });
+    }
+    if has(&Message::UnsupportedSignature) {
+        return Some(SignatureFault::Unsupported(enforcement));
+    }
+    // A locked-down kernel says this of a signature too that it cannot verify, or ignores.
+    match (has(&Message::Unsigned), &subject.signed) {
+        (true, Signed::No) => Some(SignatureFault::Missing(enforcement)),
+        _ => None,
     }
 }
 
@@ -158,42 +266,39 @@ fn system_state(view: &KernelView) -> Vec<Finding> {
     let Some(running) = &view.running else { return Vec::new() };
     let mut findings = Vec::new();
     if running.is_permitted == Some(false) {
-        findings.push(Finding::verified(Cause::NotPermitted));
+        let in_user_namespace = running.in_user_namespace;
+        findings.push(Finding::verified(Cause::NotPermitted { in_user_namespace }));
     }
     if running.modules_disabled == Some(true) {
         findings.push(Finding::verified(Cause::ModulesDisabled));
     }
-    findings
-}
-
-/// A signature that was tried: where the kernel does not insist on one, a missing signature or key would not
-/// have been refused.
-fn wrong_signature(subject: &ExaminedModule, view: &KernelView) -> Vec<Finding> {
-    let Signed::By(signature) = &subject.signed else { return Vec::new() };
-    let (signer, key_id) = (signature.signer.clone(), signature.key_id.clone());
-    let cause = Cause::Signature(SignatureFault::Wrong { signer: signer.clone(), key_id });
-    let Some(running) = &view.running else { return Vec::new() };
-    let certainty = match (enforcement(view), &running.keys) {
-        (None, _) if running.enforces_signatures.is_some() => Certainty::Verified,
-        (Some(Enforcement::SigEnforce | Enforcement::Lockdown(_)), Some(keys))
-            if !keys.iter().any(|key| super::examine::names(key, &signer)) =>
-        {
-            // The examination found that the key is unknown.
-            return Vec::new();
-        }
-        _ => Certainty::Unverified("the kernel's keys cannot be compared with the signer's".into()),
-    };
-    vec![Finding { cause, certainty }]
+    if findings.is_empty() { filtered(view) } else { findings }
 }
 
 /// Takes the kernel's words: they confirm what was found, or supply what could not be found out.
-fn confirm(subject: &ExaminedModule, view: &KernelView, message: &Message, findings: &mut Vec<Finding>) {
+fn confirm(
+    subject: &ExaminedModule,
+    view: &KernelView,
+    message: &Message,
+    waited_for: Option<&ModuleName>,
+    refused: &Refused,
+    findings: &mut Vec<Finding>,
+) {
     if matches!(message, Message::Vermagic { .. }) {
         // The kernel's own is better than that of its modules.
         findings.retain(|finding| !matches!(finding.cause, Cause::Vermagic { .. }));
     }
-    let finding = in_causes(subject, view, message);
+    let Some(finding) = in_causes(subject, view, message, waited_for) else { return };
+    // The log may have lines about other modules, or about what did not matter in the end.
+    let numbers = errors_of(&finding.cause);
+    if matches!(message, Message::Btf | Message::Damaged(_) | Message::PerCpu | Message::Memory)
+        && !numbers.contains(&refused.errno)
+    {
+        return;
+    }
     match findings.iter_mut().find(|found| is_about_the_same(&found.cause, &finding.cause)) {
+        // That a symbol is unknown follows from what is wrong with it.
+        Some(_) if matches!(message, Message::UnknownSymbol { errno: Some(errno), .. } if *errno != 2) => {}
         Some(found) => found.certainty = Certainty::Confirmed,
         None => findings.push(finding),
     }
@@ -205,18 +310,34 @@ fn is_about_the_same(one: &Cause, other: &Cause) -> bool {
         (Cause::Symbol { name: one, .. }, Cause::Symbol { name: other, .. })
         | (Cause::Duplicate { name: one, .. }, Cause::Duplicate { name: other, .. })
         | (Cause::Value { name: one, .. }, Cause::Value { name: other, .. }) => one == other,
-        _ => false,
+        (Cause::Damaged(_), Cause::Damaged(_)) => true,
+        (one, other) => one == other,
     }
 }
 
-/// The cause that the kernel logged.
-fn in_causes(subject: &ExaminedModule, view: &KernelView, message: &Message) -> Finding {
+/// The cause that the kernel logged; none where a message only follows from another.
+fn in_causes(
+    subject: &ExaminedModule,
+    view: &KernelView,
+    message: &Message,
+    waited_for: Option<&ModuleName>,
+) -> Option<Finding> {
     let symbol = |name: &BString, fault| Cause::Symbol { name: name.clone(), fault };
-    Finding::confirmed(match message {
+    Some(Finding::confirmed(match message {
         Message::Vermagic { module, kernel } => {
             Cause::Vermagic { module: module.clone(), kernel: kernel.clone(), whole: !subject.has_versions }
         }
-        Message::UnknownSymbol(name) => return unknown(subject, view, name),
+        Message::UnknownSymbol { symbol: name, errno } => match (errno, waited_for) {
+            (None | Some(2), _) => return Some(unknown(subject, view, name)),
+            (Some(_), Some(module)) if *errno == Some(Errno::EBUSY.raw()) => {
+                symbol(name, SymbolFault::NotReady(module.clone()))
+            }
+            _ => return None,
+        },
+        Message::GaveUp(_) => return None,
+        Message::Proprietary { symbol: name, module } => {
+            symbol(name, SymbolFault::Proprietary(ModuleName::new(module)))
+        }
         Message::Disagrees(name) => {
             let need = subject.needs.iter().find(|need| need.name == *name);
             symbol(name, SymbolFault::Disagrees { module: need.and_then(|need| need.crc) })
@@ -234,13 +355,24 @@ fn in_causes(subject: &ExaminedModule, view: &KernelView, message: &Message) -> 
             let about = subject.about(parameter);
             Cause::Value { name: parameter.clone(), value: value.clone(), fault: None, about }
         }
-    })
+        Message::Damaged(line) => Cause::Damaged(line.to_string()),
+        Message::Btf => Cause::Btf,
+        Message::Stripped => Cause::Stripped,
+        Message::PerCpu => Cause::NoPerCpuMemory,
+        Message::Memory => Cause::NoMemory,
+        Message::Appraisal => Cause::Appraisal,
+        // Taken into account with the error number.
+        Message::Unsigned | Message::UnsupportedSignature | Message::UnavailableKey => return None,
+    }))
 }
 
 /// Why a symbol is unknown to the kernel. One that other modules of its build have from it is kept from
 /// this module alone, which then lacks the licence for it.
 fn unknown(subject: &ExaminedModule, view: &KernelView, name: &BString) -> Finding {
-    let others_have_it = view.agreement.others(name, None, false).is_some();
+    let has_it =
+        |table: &KernelTable| table.offers.get(name).is_some_and(|offer| offer.owner == Owner::Kernel);
+    let others_have_it =
+        view.agreement.others(name, None, false).is_some() || view.table.as_ref().is_some_and(has_it);
     let fault = if others_have_it && !subject.is_gpl_compatible() {
         SymbolFault::GplOnly { owner: Owner::Kernel, license: subject.license.clone() }
     } else {
@@ -254,4 +386,146 @@ fn unknown(subject: &ExaminedModule, view: &KernelView, name: &BString) -> Findi
         Certainty::Confirmed
     };
     Finding { cause: Cause::Symbol { name: name.clone(), fault }, certainty }
+}
+
+#[cfg(test)]
+mod tests {
+    use testkit::ModuleBuilder;
+
+    use super::*;
+    use crate::{diagnose::refusal::view::Running, elf::Elf, file::Contents, module_file::ModuleFile};
+
+    /// The kinds of what is found, each with whether it is verified, and of the notes.
+    struct Case<'a> {
+        module: ModuleBuilder,
+        running: Running,
+        errno: Errno,
+        log: &'a [&'a str],
+        compression: Compression,
+        writer: Option<(u32, BString)>,
+    }
+
+    fn case(errno: Errno) -> Case<'static> {
+        let module = ModuleBuilder::new("m").modinfo("license", "GPL").modinfo("vermagic", "1 SMP ");
+        let running = Running { has_sys: true, is_permitted: Some(true), ..Running::default() };
+        Case { module, running, errno, log: &[], compression: Compression::None, writer: None }
+    }
+
+    impl Case<'_> {
+        fn explained(&self) -> Explanation {
+            let contents = Contents::from_bytes("m.ko".as_ref(), self.module.build()).unwrap();
+            let module = ModuleFile::from_elf(Elf::parse(contents).unwrap()).unwrap();
+            let subject = ExaminedModule::of(&module).unwrap();
+            let view = KernelView { running: Some(self.running.clone()), ..KernelView::default() };
+            let log: Vec<BString> = self.log.iter().map(|line| BString::from(*line)).collect();
+            let (compression, writer) = (self.compression, self.writer.clone());
+            let refused = Refused { errno: self.errno, log: &log, compression, writer };
+            explain(&subject, &view, &Question { alone: true, ..Question::default() }, &refused)
+        }
+
+        fn words(&self) -> String {
+            let explanation = self.explained();
+            let doubt = |finding: &Finding| if finding.is_verified() { "" } else { "?" };
+            let findings = explanation.findings().iter();
+            let words = findings.map(|finding| format!("{}{}", finding.kind(), doubt(finding)));
+            let notes = explanation.notes();
+            words.chain(notes.iter().map(|note| note.kind().to_owned())).collect::<Vec<_>>().join(" ")
+        }
+    }
+
+    #[test]
+    fn a_number_that_the_module_may_have_returned_is_no_cause_by_itself() {
+        let compressed = Case { compression: Compression::Xz, ..case(Errno::EOPNOTSUPP) };
+        assert_eq!(compressed.words(), "decompression");
+        let mut decompresses = Case { compression: Compression::Xz, ..case(Errno::EOPNOTSUPP) };
+        decompresses.running.decompresses = true;
+        assert_eq!(decompresses.words(), "own_error");
+        assert_eq!(case(Errno::EOPNOTSUPP).words(), "own_error");
+        assert_eq!(case(Errno::ENOMEM).words(), "nothing_found");
+        let log = &["m: Could not allocate 65536 bytes percpu data"];
+        assert_eq!(Case { log, ..case(Errno::ENOMEM) }.words(), "no_percpu_memory");
+        assert_eq!(Case { log, ..case(Errno::EINVAL) }.words(), "nothing_found");
+        let log = &["insmod: vmalloc error: size 12288, failed to allocate pages"];
+        assert_eq!(Case { log, ..case(Errno::ENOMEM) }.words(), "no_memory");
+    }
+
+    #[test]
+    fn what_stands_between_the_process_and_the_kernel_is_named() {
+        assert_eq!(case(Errno::ETXTBSY).words(), "open_for_writing?");
+        let writer = Some((7, "vi".into()));
+        let written = Case { writer, ..case(Errno::ETXTBSY) };
+        assert_eq!(written.words(), "open_for_writing");
+        assert!(written.explained().lines()[1].contains("by the process 7 (vi)"));
+        assert_eq!(case(Errno::ENOSYS).words(), "own_error");
+        for errno in [Errno::ENOSYS, Errno::EPERM] {
+            let mut filtered = case(errno);
+            filtered.running.is_filtered = true;
+            assert_eq!(filtered.words(), "filtered?");
+        }
+        let mut inside = case(Errno::EPERM);
+        inside.running.is_permitted = Some(false);
+        inside.running.in_user_namespace = true;
+        assert_eq!(inside.words(), "not_permitted");
+        assert!(inside.explained().lines()[0].contains("user namespace"));
+    }
+
+    #[test]
+    fn an_unknown_symbol_has_the_cause_that_the_kernel_gives() {
+        let with = |errno, log| Case { module: case(errno).module.needs("fn", None), log, ..case(errno) };
+        let log = &["m: Unknown symbol fn (err -2)"];
+        assert_eq!(with(Errno::ENOENT, log).words(), "missing_symbol");
+        let log = &["m: gave up waiting for init of module slow.", "m: Unknown symbol fn (err -16)"];
+        let waited = with(Errno::EBUSY, log);
+        assert_eq!(waited.words(), "symbol_not_ready");
+        assert_eq!(waited.explained().findings()[0].provider(), Some("slow".into()));
+        let log = &[
+            "m: module using GPL-only symbols uses symbols fn from proprietary module closed.",
+            "m: Unknown symbol fn (err -2)",
+        ];
+        assert_eq!(with(Errno::ENOENT, log).words(), "proprietary");
+        let log = &[
+            "m: module uses symbol fn from namespace module:a,b, but does not import it.",
+            "m: Unknown symbol fn (err -22)",
+        ];
+        let reserved = with(Errno::EINVAL, log);
+        assert_eq!(reserved.words(), "namespace");
+        let lines = reserved.explained().lines();
+        assert!(
+            lines[0].ends_with("only these modules may use: a,b")
+                && !lines.join("").contains("MODULE_IMPORT_NS")
+        );
+    }
+
+    #[test]
+    fn a_module_that_is_there_is_said_to_be_there() {
+        let mut present = case(Errno::EEXIST);
+        present.running.loaded.insert(ModuleName::new("m"), State::Absent);
+        assert_eq!(present.words(), "present");
+        assert!(present.explained().lines()[0].contains("has a module of this name already"));
+    }
+
+    #[test]
+    fn the_loaders_words_are_the_cause_where_they_fit_the_number() {
+        for (errno, line, expected) in [
+            (Errno::EINVAL, "failed to validate module [m] BTF: -22", "btf"),
+            (Errno::ENOEXEC, "Exactly one .gnu.linkonce.this_module section must exist.", "damaged"),
+            (Errno::ENOEXEC, "x86/modules: Invalid relocation target, existing value is nonzero", "damaged"),
+            (Errno::EKEYREJECTED, "Loading of module with unavailable key is rejected", "signature_key"),
+            (
+                Errno::EKEYREJECTED,
+                "Loading of module with unsupported crypto is rejected",
+                "signature_unsupported",
+            ),
+            (Errno::EPERM, "Lockdown: insmod: unsigned module loading is restricted", "not_signed"),
+        ] {
+            let log = &[line];
+            let refused = Case { log, ..case(errno) };
+            assert_eq!(refused.words(), expected, "{line}");
+            assert!(refused.explained().quotes().iter().any(|quote| *quote == line), "{line}");
+        }
+        // A driver's own complaint is quoted where nothing else is known.
+        let log = &["bonding: Invalid bonding mode \"x\"", "m: loading out-of-tree module taints kernel."];
+        let complaint = Case { log, ..case(Errno::EINVAL) }.explained();
+        assert_eq!(complaint.quotes(), ["bonding: Invalid bonding mode \"x\""]);
+    }
 }

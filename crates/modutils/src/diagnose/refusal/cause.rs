@@ -5,6 +5,7 @@ use bstr::BString;
 use super::{examined_module::Machine, exports::Owner, value::ValueFault};
 use crate::{
     ModuleName,
+    config::Origin,
     file::{Compression, kernel_decoder::Obstacle},
     kernel::State,
 };
@@ -23,8 +24,16 @@ pub enum Cause {
         /// The kernel's.
         kernel: Machine,
     },
-    /// It does not record which kernel it was built for.
+    /// Its symbol table was removed.
+    Stripped,
+    /// It does not record which kernel it was built for, and the kernel takes no module as if forced.
     NoVermagic,
+    /// It does not say which versions of symbols it was built against, and the kernel takes no module as if forced.
+    NoVersions,
+    /// The kernel takes no module as if forced, which it was asked to.
+    NotForced,
+    /// Its type information (BTF) does not fit that of the kernel.
+    Btf,
     /// It was built for another kernel, or for one with other features.
     Vermagic {
         /// The module's.
@@ -70,8 +79,27 @@ pub enum Cause {
     Signature(SignatureFault),
     /// `kernel.modules_disabled` is set: nothing is loaded until the next boot.
     ModulesDisabled,
-    /// The process lacks CAP_SYS_MODULE.
-    NotPermitted,
+    /// The process lacks CAP_SYS_MODULE, which it cannot have in a user namespace.
+    NotPermitted {
+        /// Whether it lives in one.
+        in_user_namespace: bool,
+    },
+    /// A filter of system calls is on the process (seccomp).
+    Filtered,
+    /// A process has the file open for writing.
+    OpenForWriting {
+        /// Its id and name, where one was found.
+        by: Option<(u32, BString)>,
+    },
+    /// The system's integrity policy (IMA) refuses the file.
+    Appraisal,
+    /// A line of the configuration denies it, whoever asks.
+    Denied {
+        /// The line.
+        origin: Origin,
+        /// The reason that it gives.
+        reason: BString,
+    },
     /// `module_blacklist=` on the kernel command line names it.
     Blacklisted,
     /// The kernel has it: live, or on its way in or out.
@@ -82,6 +110,8 @@ pub enum Cause {
     Decompression,
     /// The kernel has not enough memory.
     NoMemory,
+    /// The kernel has not enough memory of the kind that each processor has its own of.
+    NoPerCpuMemory,
     /// A module that it needs would be refused.
     Dependency {
         /// That module.
@@ -102,6 +132,10 @@ pub enum SymbolFault {
     },
     /// A module that is not loaded exports it.
     NotLoaded(ModuleName),
+    /// The module that exports it is still being initialised, and the kernel gave up waiting for that.
+    NotReady(ModuleName),
+    /// A proprietary module exports it, and this one uses symbols for GPL modules.
+    Proprietary(ModuleName),
     /// It has another CRC: it was built against another version of it.
     Version {
         /// The CRC that the module was built against.
@@ -145,8 +179,12 @@ pub enum SignatureFault {
     /// There is none, and the kernel insists on one.
     Missing(Enforcement),
     /// It is malformed.
-    Unreadable,
-    /// The kernel has no key of the signer's name.
+    Malformed,
+    /// It is in a form that the kernel does not verify, and the kernel insists on one.
+    Unsupported(Enforcement),
+    /// The kernel ignores it because it is asked to skip checks, and insists on one.
+    Ignored(Enforcement),
+    /// The kernel does not have the signer's key.
     UnknownKey {
         /// The signer.
         signer: BString,
@@ -199,10 +237,26 @@ pub enum Gap {
     Vermagic,
     /// The kernel's machine.
     Machine,
-    /// The kernel's keys, or whether one of them is the signer's.
-    Key(BString),
+    /// Whether the kernel, which insists on it, can verify the signature: it is described.
+    Key(String),
+    /// Whether the kernel insists on a signature, which there is not.
+    Enforcement,
+    /// What the signature is, which cannot be read here.
+    Signature,
+    /// Whether the kernel takes a module as if forced.
+    ForceLoad,
+    /// Whether the kernel looks at the type information, which is malformed.
+    Btf,
+    /// Whether the system's integrity policy lets the file be loaded.
+    Appraisal,
+    /// Whether the filter of system calls on this process lets it load modules.
+    Filter,
+    /// Whether the module is on its way in or out, or stuck on it.
+    Moving(ModuleName),
     /// Whether a module that it needs would load.
     Dependency(ModuleName),
+    /// What a command does that is run in the place of loading a module: the module, the command and its line.
+    Command(String),
     /// What is in the file: the system did not let it be read, for this reason.
     Contents(String),
 }
@@ -228,4 +282,13 @@ pub enum Note {
         /// What the kernel does not read of it.
         obstacle: Obstacle,
     },
+    /// A parameter that is refused comes from this line.
+    ParameterFrom {
+        /// The parameter.
+        name: BString,
+        /// The line.
+        origin: Origin,
+    },
+    /// It does not say what it was built for: the kernel takes it as if forced, and is tainted.
+    AsIfForced,
 }

@@ -14,6 +14,8 @@ pub struct Question<'a> {
     pub alone: bool,
     /// Whether the module was made by the kernel's own build.
     pub is_of_build: bool,
+    /// Whether it is one of many: what keeps any module out is then examined once, for all.
+    pub of_tree: bool,
 }
 
 /// By what the needed symbols were verified.

@@ -3,31 +3,28 @@
 //!
 //! The checks and their order are those of `load_module` in the kernel's `kernel/module/main.c`.
 
-use bstr::BString;
-
 use super::{
-    cause::{Cause, Certainty, Enforcement, Gap, Note, SignatureFault},
+    cause::{Cause, Gap, Note},
     examination::{Examination, Question},
-    examined_module::{ExaminedModule, Signed},
+    examined_module::ExaminedModule,
     exports::Owner,
-    symbols,
+    signed, symbols,
     value::{self, BadParameter},
     vermagic,
     view::KernelView,
 };
-use crate::{
-    ModuleName,
-    diagnose::Finding,
-    kernel::{Force, State},
-};
+use crate::{ModuleName, diagnose::Finding, kernel::State};
 
 /// Examines a module.
 pub fn examine(subject: &ExaminedModule, view: &KernelView, question: &Question) -> Examination {
     let mut result = Examination::default();
-    presence(subject, view, &mut result);
+    presence(subject, view, question, &mut result);
     packing(subject, view, &mut result);
+    if !question.of_tree {
+        state(view, &mut result);
+    }
     kind(subject, view, question, &mut result);
-    signature(subject, view, question, &mut result);
+    signed::check(subject, view, question, &mut result);
     symbols::check(subject, view, question, &mut result);
     duplicates(subject, view, &mut result);
     parameters(subject, question, &mut result);
@@ -39,26 +36,49 @@ pub fn examine(subject: &ExaminedModule, view: &KernelView, question: &Question)
 fn packing(subject: &ExaminedModule, view: &KernelView, result: &mut Examination) {
     let Some(obstacle) = subject.obstacle.filter(|obstacle| obstacle.is_final()) else { return };
     // A kernel that leaves this compression to the tools anyway has no decoder that matters.
-    let decodes =
-        view.running.as_ref().is_none_or(|running| running.decompresses == Some(subject.compression));
+    let decodes = view.running.as_ref().is_none_or(|running| running.decoder == Some(subject.compression));
     if decodes {
         result.notes.push(Note::Packing { compression: subject.compression, obstacle });
     }
 }
 
-fn presence(subject: &ExaminedModule, view: &KernelView, result: &mut Examination) {
+/// What keeps any module out of the running kernel, or this process from loading one.
+pub fn state(view: &KernelView, result: &mut Examination) {
+    let Some(running) = &view.running else { return };
+    match running.is_permitted {
+        Some(false) => {
+            let in_user_namespace = running.in_user_namespace;
+            result.findings.push(Finding::verified(Cause::NotPermitted { in_user_namespace }));
+        }
+        _ if running.is_filtered => result.gaps.push(Gap::Filter),
+        _ => {}
+    }
+    if running.modules_disabled == Some(true) {
+        result.findings.push(Finding::verified(Cause::ModulesDisabled));
+    }
+}
+
+fn presence(subject: &ExaminedModule, view: &KernelView, question: &Question, result: &mut Examination) {
     if view.builtin.contains(&subject.name) {
         result.notes.push(Note::BuiltIn);
     }
     let Some(running) = &view.running else { return };
     match running.loaded.get(&subject.name) {
         Some(State::Absent | State::Unknown) | None => {}
-        Some(state) => result.notes.push(Note::Present(*state)),
+        Some(State::Live) if question.alone => {
+            result.findings.push(Finding::verified(Cause::Present(State::Live)));
+        }
+        Some(state) => {
+            result.notes.push(Note::Present(*state));
+            if *state != State::Live {
+                result.gaps.push(Gap::Moving(subject.name.clone()));
+            }
+        }
     }
-    if running.modules_disabled == Some(true) {
-        result.findings.push(Finding::verified(Cause::ModulesDisabled));
+    if running.appraises {
+        result.gaps.push(Gap::Appraisal);
     }
-    if running.blacklist.contains(&subject.name) {
+    if running.blacklist.contains(&subject.raw_name) {
         result.findings.push(Finding::verified(Cause::Blacklisted));
     }
 }
@@ -78,11 +98,23 @@ fn kind(subject: &ExaminedModule, view: &KernelView, question: &Question, result
         None => result.gaps.push(Gap::Machine),
     }
     let mut refuse = |cause| result.findings.push(Finding::verified(cause));
-    if !question.force.vermagic {
+    if subject.is_stripped {
+        refuse(Cause::Stripped);
+    }
+    if let Some(fault) = subject.fault {
+        refuse(Cause::Damaged(fault.into()));
+    }
+    let compares = view.compares_versions();
+    if question.force.vermagic {
+        if view.forces() == Some(false) {
+            refuse(Cause::NotForced);
+        }
+    } else {
         match (&subject.vermagic, &view.vermagic) {
-            (None, _) => refuse(Cause::NoVermagic),
+            (None, _) => as_if_forced(Cause::NoVermagic, view, result),
             (Some(module), Some(kernel)) => {
-                let has_versions = subject.has_versions && !question.force.modversions;
+                let has_versions =
+                    subject.has_versions && !question.force.modversions && compares != Some(false);
                 if !vermagic::same(module, &kernel.value, has_versions) {
                     let (module, kernel) = (module.clone(), kernel.value.clone());
                     refuse(Cause::Vermagic { module, kernel, whole: !has_versions });
@@ -90,6 +122,21 @@ fn kind(subject: &ExaminedModule, view: &KernelView, question: &Question, result
             }
             (Some(_), None) => result.gaps.push(Gap::Vermagic),
         }
+    }
+    // The kernel asks for a version of `module_layout` first, whatever else the module needs.
+    if compares == Some(true) {
+        if question.force.modversions {
+            if view.forces() == Some(false) {
+                result.findings.push(Finding::verified(Cause::NotForced));
+            }
+        } else if !subject.has_versions && subject.vermagic.is_some() {
+            as_if_forced(Cause::NoVersions, view, result);
+        }
+    }
+    match view.validates_btf() {
+        Some(true) if subject.has_odd_btf => result.findings.push(Finding::verified(Cause::Btf)),
+        None if subject.has_odd_btf => result.gaps.push(Gap::Btf),
+        _ => {}
     }
     if let (Some(module), Some(kernel)) = (subject.struct_size, &view.struct_size)
         && module != kernel.value
@@ -99,68 +146,22 @@ fn kind(subject: &ExaminedModule, view: &KernelView, question: &Question, result
     }
 }
 
+/// What lets a module in only where the kernel takes modules by force (`try_to_force_load`).
+fn as_if_forced(cause: Cause, view: &KernelView, result: &mut Examination) {
+    match view.forces() {
+        Some(true) if result.notes.contains(&Note::AsIfForced) => {}
+        Some(true) => result.notes.push(Note::AsIfForced),
+        Some(false) => result.findings.push(Finding::verified(cause)),
+        None => result.gaps.push(Gap::ForceLoad),
+    }
+}
+
 /// Whether a kernel compares the size itself: since Linux 6.4. Earlier ones rely on the CRC of
 /// `module_layout`.
 fn checks_struct_size(release: &[u8]) -> bool {
     let mut numbers = release.split(|byte| !byte.is_ascii_digit());
     let mut number = || bstr::ByteSlice::to_str(numbers.next()?).ok()?.parse::<u32>().ok();
     (number(), number()) >= (Some(6), Some(4))
-}
-
-/// `module_sig_check`: a signature that is missing or of an unknown key matters only where the kernel
-/// insists on one.
-fn signature(subject: &ExaminedModule, view: &KernelView, question: &Question, result: &mut Examination) {
-    let running = view.running.as_ref();
-    let enforcement = enforcement(view);
-    // Force changes what was signed, as the kernel takes it.
-    let forced = question.force != Force::default();
-    match &subject.signed {
-        Signed::Unreadable => {
-            let checks = running.is_some_and(|running| running.enforces_signatures.is_some());
-            let certainty = if checks {
-                Certainty::Verified
-            } else {
-                Certainty::Unverified("whether this kernel checks signatures is not known".into())
-            };
-            let cause = Cause::Signature(SignatureFault::Unreadable);
-            result.findings.push(Finding { cause, certainty });
-        }
-        Signed::By(signature) if !forced => {
-            let signer = signature.signer.clone();
-            let keys = running.and_then(|running| running.keys.as_ref());
-            let known = keys.map(|keys| keys.iter().any(|key| names(key, &signer)));
-            match (known, enforcement) {
-                (Some(false), Some(enforcement)) => {
-                    let key_id = signature.key_id.clone();
-                    let fault = SignatureFault::UnknownKey { signer, key_id, enforcement };
-                    result.findings.push(Finding::verified(Cause::Signature(fault)));
-                }
-                (None, Some(_)) => result.gaps.push(Gap::Key(signer)),
-                _ => {}
-            }
-        }
-        _ => {
-            if let Some(enforcement) = enforcement {
-                let cause = Cause::Signature(SignatureFault::Missing(enforcement));
-                result.findings.push(Finding::verified(cause));
-            }
-        }
-    }
-}
-
-/// Why the kernel insists on signatures, if it does.
-pub(super) fn enforcement(view: &KernelView) -> Option<Enforcement> {
-    let running = view.running.as_ref()?;
-    if running.enforces_signatures == Some(true) {
-        return Some(Enforcement::SigEnforce);
-    }
-    let level = running.lockdown.as_ref().filter(|level| *level != "none")?;
-    Some(Enforcement::Lockdown(level.clone()))
-}
-
-/// Whether a key's description begins with this name, as `x509_key_preparse` makes it.
-pub(super) fn names(key: &[u8], signer: &BString) -> bool {
-    !signer.is_empty() && bstr::ByteSlice::contains_str(key, signer)
 }
 
 /// A symbol must have one owner: the kernel, or one of the modules that are loaded by then.

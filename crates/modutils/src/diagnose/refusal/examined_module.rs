@@ -11,15 +11,22 @@ use std::{
 use bstr::BString;
 use goblin::{
     container::Endian,
-    elf::header::{ET_REL, machine_to_str},
+    elf::{
+        header::{ET_REL, machine_to_str},
+        section_header::SHT_SYMTAB,
+    },
 };
 
+use super::{btf, structure};
 use crate::{
     ModuleName, Result,
     elf::Class,
     file::{Compression, Scratch, kernel_decoder::Obstacle},
-    formats::{signature, symbol},
-    module_file::{Binding, ModuleFile, SignatureDetails, parameters},
+    formats::{
+        signature::{MAGIC, TRAILER_LEN, Trailer},
+        symbol,
+    },
+    module_file::{Binding, ModInfo, ModuleFile, SignatureDetails, parameters},
 };
 
 /// What a file is compiled for.
@@ -87,7 +94,11 @@ pub struct ModuleParameter {
 pub enum Signed {
     /// No signature.
     No,
-    /// A malformed signature.
+    /// A malformed signature, in this way: the kernel refuses it before it looks for a key.
+    Malformed(&'static str),
+    /// A signature in a form that kernels do not verify: for them it is none.
+    Unsupported,
+    /// A message that cannot be read here.
     Unreadable,
     /// A signature; only the kernel can verify it.
     By(Box<SignatureDetails>),
@@ -100,8 +111,14 @@ pub struct ExaminedModule {
     pub path: PathBuf,
     /// The name that the kernel will know it by.
     pub name: ModuleName,
+    /// The same as it stands in the file.
+    pub raw_name: BString,
     /// What it is compiled for.
     pub machine: Machine,
+    /// Whether it has no symbol table.
+    pub is_stripped: bool,
+    /// What else is wrong with the file, if anything is.
+    pub fault: Option<&'static str>,
     /// Whether it is a relocatable file, as modules are.
     pub is_relocatable: bool,
     /// The kernel it was built for, and that kernel's features.
@@ -120,6 +137,8 @@ pub struct ExaminedModule {
     pub exports: Vec<Export>,
     /// Whether it records the CRCs of the symbols it needs.
     pub has_versions: bool,
+    /// Whether it has type information (BTF) of a wrong shape.
+    pub has_odd_btf: bool,
     /// Its signature.
     pub signed: Signed,
     /// How the file is compressed.
@@ -134,10 +153,23 @@ impl ExaminedModule {
     /// # Errors
     /// As [`ModuleFile::open`] and [`ExaminedModule::of`].
     pub fn open(path: &Path) -> Result<Self> {
-        Self::open_with(path, &mut Scratch::default())
+        Self::thoroughly(&ModuleFile::open(path)?)
     }
 
-    /// As [`ExaminedModule::open`], with memory that serves for one file after the other.
+    /// As [`ExaminedModule::of`], with a look at each symbol and relocation.
+    ///
+    /// # Errors
+    /// As [`ExaminedModule::of`].
+    pub fn thoroughly(module: &ModuleFile) -> Result<Self> {
+        let subject = Self::of(module)?;
+        let fault = match subject.fault {
+            None => structure::of_relocations(module.elf())?,
+            fault => fault,
+        };
+        Ok(Self { fault, ..subject })
+    }
+
+    /// Opens a file and reads the facts, but for each relocation, with memory that serves for one file after the other.
     ///
     /// # Errors
     /// As [`ExaminedModule::open`].
@@ -159,7 +191,8 @@ impl ExaminedModule {
             is_little: elf.endian() == Endian::Little,
             number: elf.machine(),
         };
-        let info = module.modinfo()?;
+        // The kernel takes a module without any such section as it takes one without the entries.
+        let info = ModInfo::parse(elf.section(b".modinfo")?.unwrap_or_default());
         let this = module.this_module()?;
         let parameters = info.parameters();
         let parameter = |parameter: parameters::Parameter<'_>| ModuleParameter {
@@ -170,7 +203,10 @@ impl ExaminedModule {
         Ok(Self {
             path: module.path().to_owned(),
             name: this.map_or_else(|| module.name().clone(), |this| ModuleName::new(this.name)),
+            raw_name: this.map_or_else(|| module.name().as_bytes().into(), |this| this.name.into()),
             machine,
+            is_stripped: elf.sections().all(|(_, section)| section.sh_type != SHT_SYMTAB),
+            fault: structure::of_sections(elf),
             is_relocatable: elf.header().e_type == ET_REL,
             vermagic: info.value("vermagic").map(BString::from),
             struct_size: this.map(|this| this.size),
@@ -180,6 +216,7 @@ impl ExaminedModule {
             needs: needs(module)?,
             exports: exports(module)?,
             has_versions: !module.versions()?.is_empty(),
+            has_odd_btf: elf.section(btf::SECTION)?.is_some_and(|bytes| !btf::is_sound(bytes, elf.endian())),
             signed: signed(module)?,
             compression: elf.contents().compression(),
             obstacle: elf.contents().obstacle(),
@@ -231,15 +268,32 @@ fn exports(module: &ModuleFile) -> Result<Vec<Export>> {
     Ok(symbols.into_iter().filter(|symbol| symbol.has_entry || !has_entries).map(export).collect())
 }
 
+/// What `mod_check_sig` of `kernel/module_signature.c` makes of the end of the file.
 fn signed(module: &ModuleFile) -> Result<Signed> {
-    if let Some(signature) = module.signature()? {
-        return Ok(signature.details.map_or(Signed::Unreadable, |details| Signed::By(Box::new(details))));
-    }
-    // The text alone makes the kernel look for a signature before it.
+    const PKCS7: u8 = 2;
     let contents = module.elf().contents();
-    let len = contents.len().min(signature::MAGIC.len() as u64);
-    let tail = contents.read(contents.len() - len, len)?;
-    Ok(if *tail == *signature::MAGIC { Signed::Unreadable } else { Signed::No })
+    let magic = MAGIC.len() as u64;
+    let Some(len) = contents.len().checked_sub(magic) else { return Ok(Signed::No) };
+    if *contents.read(len, magic)? != *MAGIC {
+        return Ok(Signed::No);
+    }
+    let trailer = TRAILER_LEN as u64;
+    let Some(start) = contents.len().checked_sub(trailer) else {
+        return Ok(Signed::Malformed("it is cut short"));
+    };
+    let Some(fields) = Trailer::parse(&contents.read(start, trailer)?) else { return Ok(Signed::No) };
+    if u64::from(fields.signature_len) >= start {
+        return Ok(Signed::Malformed("it is longer than the file"));
+    }
+    if fields.id_type != PKCS7 {
+        return Ok(Signed::Unsupported);
+    }
+    let others = [fields.algorithm, fields.hash, fields.signer_len, fields.key_id_len];
+    if others != [0; 4] || fields.padding != [0; 3] {
+        return Ok(Signed::Malformed("its fields are not those of a PKCS#7 message"));
+    }
+    let details = module.signature().ok().flatten().and_then(|signature| signature.details);
+    Ok(details.map_or(Signed::Unreadable, |details| Signed::By(Box::new(details))))
 }
 
 /// CRCs have 32 bits; some tables keep them in longer words.

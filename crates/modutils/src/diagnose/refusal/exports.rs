@@ -35,6 +35,7 @@ pub struct KernelTable {
     pub source: PathBuf,
     /// By name. Those of modules may be there as well.
     pub offers: HashMap<BString, KnownExport>,
-    /// Whether the list has CRCs; a `System.map` has none.
+    /// Whether the list says all that the kernel knows of its exports: CRCs where that has any, licences and namespaces.
+    /// A `System.map` has nothing but names.
     pub has_crcs: bool,
 }

@@ -11,7 +11,8 @@ use std::{
 use bstr::{BString, ByteSlice};
 
 use super::{
-    examined_module::ExaminedModule, exports::Owner, image::Names, running, table, view::KernelView,
+    configuration, examined_module::ExaminedModule, exports::Owner, image::Names, running, table,
+    view::KernelView,
 };
 use crate::{ModuleName, Release, Root, config::read, formats::extension, index::Indexes};
 
@@ -52,13 +53,15 @@ pub fn add_providers(indexes: &Indexes, view: &mut KernelView, subject: &Examine
 
 /// What needs no module: the kernel's list and its state.
 pub fn beginnings(root: &Root, release: &Release, is_running: bool) -> KernelView {
-    let table = table::find(root, release);
-    let names = if table.is_none() { Names::read(&root.boot("vmlinuz", release)) } else { None };
+    let table = table::find(root, release, is_running);
+    let names = || table::images(root, release).iter().find_map(|path| Names::read(path));
+    let names = if table.is_none() { names() } else { None };
     KernelView {
         release: release.as_os_str().as_encoded_bytes().into(),
         table,
         names,
         running: is_running.then(|| running::state(root)),
+        config: configuration::find(root, release, is_running),
         ..KernelView::default()
     }
 }

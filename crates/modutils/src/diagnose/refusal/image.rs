@@ -23,7 +23,8 @@ const ENTRY: usize = 12;
 /// `KSYM_FLAG_GPL_ONLY`.
 const GPL_ONLY: u8 = 1;
 
-/// The kernel's exports by the image at this path; `None` where it is not one that can be read.
+/// The kernel's exports by the image at this path; `None` where it is not one that can be read. One without any table of
+/// CRCs is of a kernel that has none (CONFIG_MODVERSIONS).
 pub fn read(path: &Path) -> Option<KernelTable> {
     let image = read_bounded(path, TREE_FILE_LIMIT).ok()?;
     let kernel = kernel_in(&image)?;
@@ -41,7 +42,7 @@ pub fn read(path: &Path) -> Option<KernelTable> {
         let crcs = Section::of(&elf, crcs.as_bytes()).map_or(&[][..], |crcs| crcs.bytes);
         // Since Linux 7.0 one table has all symbols, and another a byte of flags for each.
         let flags = Section::of(&elf, b"__kflagstab").map_or(&[][..], |flags| flags.bytes);
-        table.has_crcs &= crcs.len() == entries.bytes.len() / ENTRY * 4;
+        table.has_crcs &= crcs.is_empty() || crcs.len() == entries.bytes.len() / ENTRY * 4;
         for (place, entry) in entries.bytes.chunks_exact(ENTRY).enumerate() {
             let at = |field: usize| entries.address.checked_add((place * ENTRY + field) as u64);
             let text = |field: usize| {

@@ -18,7 +18,39 @@ pub enum Message {
         kernel: BString,
     },
     /// `Unknown symbol S (err E)`.
-    UnknownSymbol(BString),
+    UnknownSymbol {
+        /// The symbol.
+        symbol: BString,
+        /// The number; most kernels print it.
+        errno: Option<i32>,
+    },
+    /// `gave up waiting for init of module M`: the symbol that is unknown next is one of that module.
+    GaveUp(BString),
+    /// `module using GPL-only symbols uses symbols S from proprietary module M`.
+    Proprietary {
+        /// The symbol.
+        symbol: BString,
+        /// The proprietary module.
+        module: BString,
+    },
+    /// The loader found fault with the file, in these words.
+    Damaged(BString),
+    /// `failed to validate module [M] BTF: -22`.
+    Btf,
+    /// `module has no symbols (stripped?)`.
+    Stripped,
+    /// `Could not allocate N bytes percpu data`.
+    PerCpu,
+    /// Memory could not be had.
+    Memory,
+    /// The integrity policy's audit line.
+    Appraisal,
+    /// `Loading of unsigned module is rejected`, or the same of a locked-down kernel.
+    Unsigned,
+    /// `Loading of module with unsupported crypto is rejected`.
+    UnsupportedSignature,
+    /// `Loading of module with unavailable key is rejected`.
+    UnavailableKey,
     /// `disagrees about version of symbol S`.
     Disagrees(BString),
     /// `no symbol version for S`.
@@ -54,7 +86,19 @@ pub fn parse(line: &[u8]) -> Option<Message> {
         return Some(Message::Vermagic { module: module.into(), kernel: kernel.strip_suffix(b"'")?.into() });
     }
     if let Some(rest) = after("Unknown symbol ") {
-        return Some(Message::UnknownSymbol(first_word(rest)));
+        let errno = rest.split_once_str("(err ").and_then(|(_, rest)| {
+            rest.strip_suffix(b")")?.to_str().ok()?.parse::<i32>().ok().map(i32::saturating_abs)
+        });
+        return Some(Message::UnknownSymbol { symbol: first_word(rest), errno });
+    }
+    if let Some(rest) = after("gave up waiting for init of module ") {
+        return Some(Message::GaveUp(rest.strip_suffix(b".").unwrap_or(rest).into()));
+    }
+    if let Some((symbol, module)) = after("module using GPL-only symbols uses symbols ")
+        .and_then(|rest| rest.split_once_str(" from proprietary module "))
+    {
+        let module = module.strip_suffix(b".").unwrap_or(module);
+        return Some(Message::Proprietary { symbol: symbol.into(), module: module.into() });
     }
     if let Some(rest) = after("disagrees about version of symbol ") {
         return Some(Message::Disagrees(first_word(rest)));
@@ -81,31 +125,81 @@ pub fn parse(line: &[u8]) -> Option<Message> {
             return Some(Message::Value { value: unquoted(value), parameter: unquoted(after) });
         }
     }
-    None
+    let (_, message) = FIXED.iter().find(|(words, _)| words.iter().all(|part| line.contains_str(part)))?;
+    Some(match message {
+        Message::Damaged(_) => Message::Damaged(line.into()),
+        message => message.clone(),
+    })
 }
 
-/// The lines about one module, and the lines that name none: while it was loaded the log may have had others.
-pub fn about<'a>(lines: &'a [BString], subject: &ExaminedModule) -> Vec<&'a BString> {
-    let own = [subject.name.as_bytes(), b": "].concat();
-    let is_about = |line: &&BString| {
-        line.starts_with(&own)
-            || LOADER.iter().any(|words| line.contains_str(words))
-            || (line.starts_with(b"module") && line.contains_str(subject.name.as_bytes()))
-    };
-    lines.iter().filter(is_about).collect()
-}
+const DAMAGED: Message = Message::Damaged(BString::new(Vec::new()));
 
-/// How the loader's messages begin that are not about a module by name.
-const LOADER: [&str; 8] = [
-    "Invalid ELF header",
-    "Module has invalid ELF",
-    "Loading of ",
-    "Lockdown: ",
-    "is blacklisted",
-    "module verification failed",
-    "module decompression",
-    "decompression failed",
+/// Messages by words that are always in them.
+static FIXED: [(&[&str], Message); 28] = [
+    (&["failed to validate module [", "] BTF:"], Message::Btf),
+    (&["module has no symbols (stripped?)"], Message::Stripped),
+    (&["Could not allocate ", " bytes percpu data"], Message::PerCpu),
+    (&["percpu: allocation failed"], Message::PerCpu),
+    (&["page allocation failure"], Message::Memory),
+    (&["vmalloc error"], Message::Memory),
+    (&["vmap allocation for size", "failed"], Message::Memory),
+    (&["op=appraise_data", "res=0"], Message::Appraisal),
+    (&["Loading of unsigned module is rejected"], Message::Unsigned),
+    (&["unsigned module loading is restricted"], Message::Unsigned),
+    (&["Loading of module with unsupported crypto is rejected"], Message::UnsupportedSignature),
+    (&["Loading of module with unavailable key is rejected"], Message::UnavailableKey),
+    (&["Invalid ELF"], DAMAGED),
+    (&["invalid ELF"], DAMAGED),
+    (&["Invalid architecture in ELF header"], DAMAGED),
+    (&["nvalid relocation target"], DAMAGED),
+    (&["Unknown rel", "relocation"], DAMAGED),
+    (&["unsupported RELA relocation"], DAMAGED),
+    (&["overflow in relocation type"], DAMAGED),
+    (&[".gnu.linkonce.this_module"], DAMAGED),
+    (&["__this_module", "exist"], DAMAGED),
+    (&["Only one .modinfo section"], DAMAGED),
+    (&["out of bounds"], DAMAGED),
+    (&["No module found in object"], DAMAGED),
+    (&["section header", "overflow"], DAMAGED),
+    (&["Section .gnu.linkonce"], DAMAGED),
+    (&["decompression failed"], DAMAGED),
+    (&["PKCS#7 signature info has unexpected non-zero params"], DAMAGED),
 ];
+
+/// The lines that say why a module was refused: those about it that mean no more than a taint are left aside. Where no
+/// cause is known, everything that was logged meanwhile may be it.
+pub fn quotes(lines: &[BString], subject: Option<&ExaminedModule>, has_cause: bool) -> Vec<BString> {
+    let own = subject.map(|subject| [subject.raw_name.as_slice(), b":"].concat());
+    let is_about = |line: &BString| {
+        parse(line).is_some()
+            || own.as_ref().is_some_and(|own| line.starts_with(own))
+            || subject.is_some_and(|subject| {
+                line.starts_with(b"module") && line.contains_str(subject.raw_name.as_slice())
+            })
+            || ["Loading of ", "Lockdown: ", "is blacklisted", "module decompression"]
+                .iter()
+                .any(|words| line.contains_str(words))
+    };
+    let lines = lines.iter().filter(|line| !line.is_empty() && !is_noise(line));
+    lines.filter(|line| !has_cause || is_about(line)).cloned().collect()
+}
+
+/// What the kernel logs of modules that it takes as well.
+fn is_noise(line: &[u8]) -> bool {
+    const TAINTS: [&str; 10] = [
+        "taints kernel",
+        "tainting kernel",
+        "module verification failed",
+        "retpoline",
+        "Spectre V2",
+        "Disabling lock debugging due to kernel taint",
+        "inheriting taint",
+        "unknown parameter",
+        "BTF mismatch detected",
+        "random: ",
+    ];
+    TAINTS.iter().any(|words| line.contains_str(words))
+}
 
 fn first_word(text: &[u8]) -> BString {
     text.fields().next().unwrap_or_default().into()
@@ -128,7 +222,27 @@ mod tests {
                 "dummy: version magic '6.1 SMP ' should be '6.2 SMP '",
                 Message::Vermagic { module: symbol("6.1 SMP "), kernel: symbol("6.2 SMP ") },
             ),
-            ("vfat: Unknown symbol fat_x (err -2)", Message::UnknownSymbol(symbol("fat_x"))),
+            (
+                "vfat: Unknown symbol fat_x (err -2)",
+                Message::UnknownSymbol { symbol: symbol("fat_x"), errno: Some(2) },
+            ),
+            ("vfat: Unknown symbol fat_x", Message::UnknownSymbol { symbol: symbol("fat_x"), errno: None }),
+            ("vfat: gave up waiting for init of module fat.", Message::GaveUp(symbol("fat"))),
+            (
+                "a: module using GPL-only symbols uses symbols b from proprietary module c.",
+                Message::Proprietary { symbol: symbol("b"), module: symbol("c") },
+            ),
+            ("BPF: failed to validate module [x] BTF: -22", Message::Btf),
+            ("module: x: module has no symbols (stripped?)", Message::Stripped),
+            ("x: Could not allocate 65536 bytes percpu data", Message::PerCpu),
+            ("Lockdown: insmod: unsigned module loading is restricted; see man", Message::Unsigned),
+            ("Loading of module with unavailable key is rejected", Message::UnavailableKey),
+            (
+                "x86/modules: Invalid relocation target, existing value is nonzero for type 1",
+                Message::Damaged(
+                    "x86/modules: Invalid relocation target, existing value is nonzero for type 1".into(),
+                ),
+            ),
             ("a: disagrees about version of symbol b", Message::Disagrees(symbol("b"))),
             ("a: no symbol version for b", Message::NoVersion(symbol("b"))),
             (
@@ -147,5 +261,24 @@ mod tests {
             assert_eq!(parse(line.as_bytes()), Some(message), "{line}");
         }
         assert_eq!(parse(b"hello: hello world"), None);
+    }
+
+    #[test]
+    fn the_lines_of_the_cause_are_quoted_or_else_all_but_noise() {
+        let lines: Vec<BString> = [
+            "bonding: loading out-of-tree module taints kernel.",
+            "BPF: [11] Invalid name",
+            "failed to validate module [bonding] BTF: -22",
+            "x: module verification failed: signature and/or required key missing - tainting kernel",
+            "",
+        ]
+        .iter()
+        .map(|line| BString::from(*line))
+        .collect();
+        assert_eq!(quotes(&lines, None, true), ["failed to validate module [bonding] BTF: -22"]);
+        assert_eq!(
+            quotes(&lines, None, false),
+            ["BPF: [11] Invalid name", "failed to validate module [bonding] BTF: -22"]
+        );
     }
 }

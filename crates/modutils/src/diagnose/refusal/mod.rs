@@ -34,7 +34,9 @@
 
 mod agreement;
 mod answer;
+mod btf;
 pub(super) mod cause;
+mod configuration;
 pub(super) mod examination;
 pub(super) mod examine;
 pub(super) mod examined_module;
@@ -43,7 +45,10 @@ pub(super) mod exports;
 pub(super) mod gather;
 pub(crate) mod image;
 pub(crate) mod log;
+mod policy;
 mod running;
+mod signed;
+mod structure;
 mod symbols;
 pub(crate) mod table;
 pub(super) mod text;
@@ -110,12 +115,13 @@ impl Attempt {
 /// what cannot be read is not known.
 pub fn explain(root: &Root, release: &Release, attempt: &Attempt) -> Explanation {
     let Attempt { path, parameters, force, errno, log } = attempt;
-    let question = Question { parameters, force: *force, alone: true, is_of_build: false };
+    let question = Question { parameters, force: *force, alone: true, ..Question::default() };
     let module = Contents::open(path).and_then(Elf::parse).and_then(ModuleFile::from_elf);
     let compression =
         module.as_ref().map_or(Compression::None, |module| module.elf().contents().compression());
-    let refused = Refused { errno: *errno, log, compression };
-    match module.and_then(|module| ExaminedModule::of(&module)) {
+    let writer = (*errno == Errno::ETXTBSY).then(|| running::writer(root, path)).flatten();
+    let refused = Refused { errno: *errno, log, compression, writer };
+    match module.and_then(|module| ExaminedModule::thoroughly(&module)) {
         Ok(subject) => {
             let view = gather::for_one(root, release, &subject, true);
             answer::explain(&subject, &view, &question, &refused)

@@ -45,6 +45,7 @@ impl Checker<'_> {
         let listed = offer.owner == Owner::Kernel;
         if listed && !self.view.table.as_ref().is_some_and(|table| table.has_crcs) {
             self.version_by_agreement(need);
+            self.licence_by_agreement(need);
         } else {
             let counts = &mut self.result.counts;
             *(if listed { &mut counts.listed } else { &mut counts.exported }) += 1;
@@ -161,9 +162,7 @@ impl Checker<'_> {
     /// Whether the kernel keeps a symbol from modules like this one, as far as its users show.
     fn restrictions_by_agreement(&mut self, need: &Need) {
         let agreement = &self.view.agreement;
-        if !self.subject.is_gpl_compatible() && !agreement.is_used_without_gpl(&need.name) {
-            self.result.gaps.push(Gap::GplOnly(need.name.clone()));
-        }
+        self.licence_by_agreement(need);
         let namespaces = agreement.namespaces(&need.name);
         if let Some(first) = namespaces.first()
             && !namespaces.iter().any(|namespace| self.subject.imports.contains(namespace))
@@ -172,10 +171,26 @@ impl Checker<'_> {
         }
     }
 
+    /// Whether the kernel keeps a symbol for GPL modules, as far as its users show.
+    fn licence_by_agreement(&mut self, need: &Need) {
+        let gap = Gap::GplOnly(need.name.clone());
+        // The kernel itself looks at that one, for any module.
+        let is_open =
+            self.subject.is_gpl_compatible() || self.question.is_of_build || need.name == "module_layout";
+        if !is_open
+            && !self.view.agreement.is_used_without_gpl(&need.name)
+            && !self.result.gaps.contains(&gap)
+        {
+            self.result.gaps.push(gap);
+        }
+    }
+
     /// Whether the module may use the symbols of a namespace. `module:a,b*` is for modules of these names.
     fn may_use(&self, namespace: &[u8]) -> bool {
-        let imported = self.subject.imports.iter().any(|import| *import == namespace);
-        let Some(list) = namespace.strip_prefix(b"module:") else { return imported };
+        let imported = || self.subject.imports.iter().any(|import| *import == namespace);
+        let Some(list) = namespace.strip_prefix(b"module:") else {
+            return imported() || self.view.allows_missing_imports();
+        };
         let name = self.subject.name.as_bytes();
         list.split(|&byte| byte == b',').any(|pattern| {
             let pattern = ModuleName::new(pattern);

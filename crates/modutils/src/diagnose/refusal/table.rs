@@ -16,13 +16,19 @@ use crate::{
 };
 
 /// The first list that is there and has something in it.
-pub fn find(root: &Root, release: &Release) -> Option<KernelTable> {
+pub fn find(root: &Root, release: &Release, is_running: bool) -> Option<KernelTable> {
     let symvers = places(root, release).into_iter().find_map(|path| read_symvers(&path));
-    let image = || image::read(&root.boot("vmlinuz", release));
+    let image = || images(root, release).iter().find_map(|path| image::read(path));
     symvers.or_else(image).or_else(|| {
         let maps = [root.modules(release).join("System.map"), root.boot("System.map", release)];
-        maps.iter().find_map(|path| read_system_map(path))
+        let symbols = is_running.then(|| root.system("/proc/kallsyms"));
+        maps.into_iter().chain(symbols).find_map(|path| read_system_map(&path))
     })
+}
+
+/// Where the kernel's image may be: Debian has it with the modules since Linux 7.2.
+pub fn images(root: &Root, release: &Release) -> [PathBuf; 2] {
+    [root.boot("vmlinuz", release), root.modules(release).join("vmlinuz")]
 }
 
 /// Where distributions put it.
@@ -64,10 +70,14 @@ fn offer(line: &symvers::Line) -> Option<KnownExport> {
     })
 }
 
-/// A `System.map`. Some distributions install a file that only names the real one's location.
+/// A `System.map`. Some distributions install a file that only names the real one's location. `/proc/kallsyms` has the
+/// same lines, and after the symbols of modules their names in brackets.
 pub fn read_system_map(path: &Path) -> Option<KernelTable> {
     let bytes = read_bounded(path, TREE_FILE_LIMIT).ok()?;
-    let names = bytes.lines().filter_map(|line| system_map::exported(system_map::name(line)?));
+    let names = bytes
+        .lines()
+        .filter_map(|line| system_map::exported(system_map::name(line)?))
+        .filter(|name| !name.contains(&b'['));
     let offer = |name: &[u8]| {
         (name.into(), KnownExport { owner: Owner::Kernel, crc: None, gpl_only: false, namespace: None })
     };
@@ -102,19 +112,26 @@ mod tests {
     fn lists_are_found_where_distributions_put_them_also_compressed() {
         let base = tempfile::tempdir().unwrap();
         let release = Release::new("6.1");
-        let root = Root::default().with_base(base.path());
+        let root = Root::default().with_base(base.path()).with_system(base.path());
         std::fs::create_dir_all(base.path().join("boot")).unwrap();
         std::fs::write(base.path().join("boot/System.map-6.1"), "ffffffff B the-real-one-is-elsewhere\n")
             .unwrap();
-        assert!(find(&root, &release).is_none());
+        assert!(find(&root, &release, false).is_none());
         std::fs::write(base.path().join("boot/System.map-6.1"), "ff r __ksymtab_kfree\nff T kfree\n")
             .unwrap();
-        let table = find(&root, &release).unwrap();
+        let symbols = "0 r __ksymtab_kmalloc\n0 r __ksymtab_of_module\t[fat]\n0 T kmalloc\n";
+        std::fs::create_dir_all(base.path().join("proc")).unwrap();
+        std::fs::write(base.path().join("proc/kallsyms"), symbols).unwrap();
+        let table = find(&root, &release, false).unwrap();
         assert!(!table.has_crcs && table.offers.contains_key(b"kfree".as_bstr()) && table.offers.len() == 1);
+        std::fs::remove_file(base.path().join("boot/System.map-6.1")).unwrap();
+        assert!(find(&root, &release, false).is_none());
+        let table = find(&root, &release, true).unwrap();
+        assert!(table.offers.contains_key(b"kmalloc".as_bstr()) && table.offers.len() == 1);
         let text = b"0x5\tkfree\tvmlinux\tEXPORT_SYMBOL\t\n";
         let packed = testkit::Compression::Xz.compress(text);
         std::fs::write(base.path().join("boot/symvers-6.1.xz"), packed).unwrap();
-        assert_eq!(find(&root, &release).unwrap().offers[b"kfree".as_bstr()].crc, Some(5));
+        assert_eq!(find(&root, &release, false).unwrap().offers[b"kfree".as_bstr()].crc, Some(5));
         // An absolute link in a base leads into that base.
         std::fs::create_dir_all(base.path().join("lib/modules/6.1")).unwrap();
         std::fs::create_dir_all(base.path().join("usr/src/headers")).unwrap();
@@ -124,6 +141,6 @@ mod tests {
             "0x6\tkfree\tvmlinux\tEXPORT_SYMBOL\t\n",
         )
         .unwrap();
-        assert_eq!(find(&root, &release).unwrap().offers[b"kfree".as_bstr()].crc, Some(6));
+        assert_eq!(find(&root, &release, false).unwrap().offers[b"kfree".as_bstr()].crc, Some(6));
     }
 }

@@ -57,6 +57,20 @@ fn cause(cause: &Cause, lines: &mut Vec<String>) {
         Cause::NoVermagic => {
             add("It does not record which kernel it was built for: it has no vermagic.".into());
         }
+        Cause::Stripped => {
+            add("It has no symbol table: it was stripped too far.".into());
+            add("  Modules may be stripped with --strip-debug only.".into());
+        }
+        Cause::NoVersions => {
+            add("It does not say which versions of symbols it was built against, and this kernel takes no module without.".into());
+        }
+        Cause::NotForced => {
+            add("This kernel does not load modules by force (CONFIG_MODULE_FORCE_LOAD is not set).".into());
+        }
+        Cause::Btf => {
+            add("Its type information (BTF) is malformed, or of another build of this kernel.".into());
+            add("  Build it again for this kernel, or remove it: objcopy --remove-section=.BTF".into());
+        }
         Cause::Vermagic { module, kernel, whole } => {
             vermagic_differs(module, kernel, *whole, &mut add);
         }
@@ -76,8 +90,30 @@ fn cause(cause: &Cause, lines: &mut Vec<String>) {
             add("Loading modules is switched off (kernel.modules_disabled is 1).".into());
             add("  Only a reboot switches it on again.".into());
         }
-        Cause::NotPermitted => {
+        Cause::NotPermitted { in_user_namespace: false } => {
             add("Only root, with CAP_SYS_MODULE, may load modules.".into());
+        }
+        Cause::NotPermitted { in_user_namespace: true } => {
+            add("This process lives in a user namespace: nobody there may load modules.".into());
+        }
+        Cause::Filtered => {
+            add("A filter of system calls (seccomp) on this process does not let it load modules.".into());
+        }
+        Cause::OpenForWriting { by } => {
+            add("The file is open for writing: the kernel does not read it as long as it is.".into());
+            if let Some((id, name)) = by {
+                add(format!("  by the process {id} ({})", printable(name)));
+            }
+        }
+        Cause::Appraisal => {
+            add("The system's integrity policy (IMA) refuses the file: it has no signature that the policy wants.".into());
+        }
+        Cause::Denied { origin, reason } => {
+            let line = printable(origin.to_string());
+            add(match reason.is_empty() {
+                true => format!("The configuration denies it: {line}."),
+                false => format!("The configuration denies it: {line}: {}", printable(reason)),
+            });
         }
         Cause::Blacklisted => {
             add("The kernel command line forbids it: module_blacklist= names it (see /proc/cmdline).".into());
@@ -89,6 +125,10 @@ fn cause(cause: &Cause, lines: &mut Vec<String>) {
             add("  Decompress the file and load it plain.".into());
         }
         Cause::NoMemory => add("The kernel has not enough memory for it.".into()),
+        Cause::NoPerCpuMemory => {
+            add("The kernel has not enough memory left of the kind that each processor has its own of (percpu).".into());
+            add("  Unload modules that use much of it, or boot with a larger percpu_alloc=.".into());
+        }
         Cause::Dependency { module, why } => {
             add(format!("It needs {}, which would not load:", printable(module)));
             why.iter().for_each(|line| add(format!("  {line}")));
@@ -174,17 +214,35 @@ fn signature(fault: &SignatureFault, add: &mut dyn FnMut(String)) {
             add(format!("It is not signed, and {}.", why(enforcement)));
             add("  Sign it with a key that the kernel has (scripts/sign-file), or enrol one (mokutil --import).".into());
         }
-        SignatureFault::Unreadable => add("Its signature is malformed.".into()),
+        SignatureFault::Malformed => add("Its signature is malformed.".into()),
+        SignatureFault::Unsupported(enforcement) => {
+            add(format!(
+                "Its signature is of a kind that this kernel does not verify, and {}.",
+                why(enforcement)
+            ));
+        }
+        SignatureFault::Ignored(enforcement) => {
+            add(format!("By force the kernel ignores its signature, and {}.", why(enforcement)));
+            add("  Load it without force.".into());
+        }
         SignatureFault::UnknownKey { signer, key_id, enforcement } => {
             add(format!("It is signed with a key that this kernel does not have, and {}.", why(enforcement)));
-            add(format!("  signer: {}, key {}", printable(signer), hex(key_id)));
+            signed_by(signer, key_id, add);
             add("  Sign it with a key that the kernel has (see /proc/keys), or enrol this one (mokutil --import).".into());
         }
         SignatureFault::Wrong { signer, key_id } => {
             add("Its signature is not right: the file was changed after it was signed, or was not signed with the key it names.".into());
-            add(format!("  signer: {}, key {}", printable(signer), hex(key_id)));
+            signed_by(signer, key_id, add);
             add("  Reinstall the module, or sign it again.".into());
         }
+    }
+}
+
+fn signed_by(signer: &BString, key_id: &[u8], add: &mut dyn FnMut(String)) {
+    match (signer.is_empty(), key_id) {
+        (true, []) => {}
+        (true, key_id) => add(format!("  key {}", hex(key_id))),
+        (false, key_id) => add(format!("  signer: {}, key {}", printable(signer), hex(key_id))),
     }
 }
 
@@ -198,7 +256,8 @@ fn present(state: State) -> &'static str {
         State::Live => "The kernel has a module of this name already.",
         State::Coming => "A module of this name is being loaded at this moment.",
         State::Going => "A module of this name is being unloaded at this moment.",
-        State::Absent => "The kernel has no module of this name.",
+        // Not shown in /sys, and there all the same.
+        State::Absent => "The kernel has a module of this name already.",
         State::Unknown => "Whether the kernel has a module of this name is not known.",
     }
 }
@@ -228,6 +287,13 @@ pub fn note(note: &Note) -> String {
             format!(
                 "The kernel's own decoder does not read this {name} file ({obstacle}): insmod and modprobe decompress it."
             )
+        }
+        Note::ParameterFrom { name, origin } => {
+            format!("The parameter {} comes from {}.", printable(name), printable(origin.to_string()))
+        }
+        Note::AsIfForced => {
+            "It does not record what it was built for: the kernel takes it as if forced, and is tainted."
+                .into()
         }
     }
 }

@@ -12,11 +12,11 @@ use bstr::{BString, ByteSlice};
 
 use super::{
     agreement::Agreement,
-    examined_module::{ExaminedModule, Machine},
+    examined_module::{ExaminedModule, Machine, Signed},
     exports::{KernelTable, KnownExport, Owner},
     image::Names,
 };
-use crate::{ModuleName, file::Compression, kernel::State};
+use crate::{ModuleName, file::Compression, formats::kernel_config::KernelConfig, kernel::State};
 
 /// Something known, and how many modules of the kernel's build agree on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,18 +34,34 @@ pub struct Running {
     pub loaded: BTreeMap<ModuleName, State>,
     /// `/proc/sys/kernel/modules_disabled`.
     pub modules_disabled: Option<bool>,
-    /// `module_blacklist=` of its command line.
-    pub blacklist: Vec<ModuleName>,
-    /// `/sys/module/module/parameters/sig_enforce`.
+    /// `module_blacklist=` of its command line, as it stands: the kernel compares that with the name in the module.
+    pub blacklist: Vec<BString>,
+    /// `/sys/module/module/parameters/sig_enforce`, which kernels with CONFIG_MODULE_SIG have.
     pub enforces_signatures: Option<bool>,
-    /// The word in brackets of `/sys/kernel/security/lockdown`.
+    /// Whether its command line sets that.
+    pub sig_enforce_at_boot: bool,
+    /// Whether /proc is that of the kernel.
+    pub has_proc: bool,
+    /// Whether `/sys/module` shows what a kernel has: what is not there it has not.
+    pub has_sys: bool,
+    /// Whether it decompresses module files: `/sys/module/compression` is there.
+    pub decompresses: bool,
+    /// The word in brackets of `/sys/kernel/security/lockdown`, or else what the command line says.
     pub lockdown: Option<BString>,
+    /// Whether it may be locked down although nothing shows that.
+    pub may_be_locked_down: bool,
+    /// Whether its integrity policy may ask for a signature of the file besides (IMA).
+    pub appraises: bool,
+    /// Whether a filter of system calls is on this process, which may forbid to load modules (seccomp).
+    pub is_filtered: bool,
     /// The descriptions of its keys, `/proc/keys`; `None` where that cannot be read.
     pub keys: Option<Vec<BString>>,
     /// Whether this process may load modules at all.
     pub is_permitted: Option<bool>,
     /// The compression of module files that it decompresses itself.
-    pub decompresses: Option<Compression>,
+    pub decoder: Option<Compression>,
+    /// Whether it lives in a user namespace, where nobody may.
+    pub in_user_namespace: bool,
 }
 
 /// A kernel as far as it is known.
@@ -67,10 +83,14 @@ pub struct KernelView {
     pub exports: HashMap<BString, Vec<KnownExport>>,
     /// What modules of its build need of it.
     pub agreement: Agreement,
+    /// Whether modules of its build are signed: it then has support for signatures.
+    pub signs: bool,
     /// Built-in modules.
     pub builtin: HashSet<ModuleName>,
     /// Its state, when it is the running one.
     pub running: Option<Running>,
+    /// The configuration it was built with, where that is to be had.
+    pub config: Option<KernelConfig>,
 }
 
 impl KernelView {
@@ -101,6 +121,7 @@ impl KernelView {
         let vermagic = self.vermagic.as_ref().map(|agreed| agreed.value.clone());
         let witnesses = witnesses.filter(move |one| one.vermagic == vermagic);
         self.struct_size = most_frequent(witnesses.clone().filter_map(|one| one.struct_size));
+        self.signs = witnesses.clone().any(|one| matches!(one.signed, Signed::By(_)));
         self.agreement = Agreement::of(witnesses);
     }
 

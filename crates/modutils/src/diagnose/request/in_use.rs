@@ -14,7 +14,10 @@ use std::fmt::Write;
 use bstr::BString;
 
 use crate::{
-    ModuleName, Release, Root, diagnose::words::printable, index::Indexes, kernel::Kernel,
+    ModuleName, Release, Root,
+    diagnose::words::printable,
+    index::Indexes,
+    kernel::{Kernel, State},
     module_file::ModuleFile,
 };
 use devices::Devices;
@@ -90,6 +93,8 @@ pub struct InUse {
     references: Option<i64>,
     /// Whether there are processes that we may not look into.
     hidden: bool,
+    /// Whether it is on its way in or out, when the kernel itself holds it.
+    state: State,
 }
 
 /// Looks for all that uses a module of the running kernel.
@@ -105,7 +110,7 @@ pub fn in_use(root: &Root, module: &ModuleName) -> InUse {
     network::algorithms(root, module, &mut users);
     network::interfaces(root, module, aliases, &mut users);
     devices::bound(root, module, &mut users);
-    InUse { users, references: kernel.references(module), hidden }
+    InUse { users, references: kernel.references(module), hidden, state: kernel.state(module) }
 }
 
 /// The aliases that the module gives itself, by which device numbers and file systems are known to be its
@@ -195,6 +200,17 @@ impl InUse {
             }
         }
         if !self.users.iter().any(User::holds) {
+            match self.state {
+                State::Coming => {
+                    lines.push("It is still being loaded.".into());
+                    return lines;
+                }
+                State::Going => {
+                    lines.push("It is being unloaded already.".into());
+                    return lines;
+                }
+                State::Live | State::Absent | State::Unknown => {}
+            }
             let times = match self.references {
                 Some(1) => "once".into(),
                 Some(count) if count > 0 => format!("{count} times"),

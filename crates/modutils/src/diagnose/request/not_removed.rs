@@ -29,9 +29,10 @@ pub fn not_removed(root: &Root, module: &ModuleName, errno: Errno) -> Vec<Remark
         Errno::EPERM if rights::is_permitted(root) == Some(false) => {
             ("not_permitted", "Only root, with CAP_SYS_MODULE, may unload modules.")
         }
-        Errno::EBUSY if kernel.is_permanent(module) => {
-            ("permanent", "It has no exit function, or must not run it: it stays until the machine stops.")
-        }
+        Errno::EBUSY if kernel.is_permanent(module) => (
+            "permanent",
+            "It has no exit function, or must not run it: the kernel removes it by force at most (rmmod -f).",
+        ),
         Errno::EBUSY if kernel.state(module) == State::Coming => ("coming", "It is still being loaded."),
         Errno::EBUSY if kernel.state(module) == State::Going => ("going", "It is being unloaded already."),
         _ => return Vec::new(),

@@ -20,17 +20,23 @@ pub(super) fn parse(message: &[u8]) -> der::Result<SignatureDetails> {
     if signer.signature.as_bytes().is_empty() {
         return Err(ErrorKind::Failed.into());
     }
-    let SignerIdentifier::IssuerAndSerialNumber(id) = &signer.sid else {
-        return Err(ErrorKind::Failed.into());
+    let (name, key_id) = match &signer.sid {
+        SignerIdentifier::IssuerAndSerialNumber(id) => {
+            let attributes = || id.issuer.0.iter().flat_map(|name| name.0.iter());
+            let common_name = attributes().find(|attribute| attribute.oid == COMMON_NAME);
+            // kmod shows the last part of a name without a common name.
+            let name = common_name.or_else(|| attributes().last());
+            let name = name.map_or_else(BString::default, |attribute| attribute.value.value().into());
+            (Some(name), magnitude(id.serial_number.as_bytes()))
+        }
+        // `sign-file -k`: the key alone, without a name.
+        SignerIdentifier::SubjectKeyIdentifier(id) => (None, id.0.as_bytes().to_owned()),
     };
-    let attributes = || id.issuer.0.iter().flat_map(|name| name.0.iter());
-    let common_name = attributes().find(|attribute| attribute.oid == COMMON_NAME);
-    // kmod shows the last part of a name without a common name.
-    let name = common_name.or_else(|| attributes().last());
     Ok(SignatureDetails {
-        signer: name.map_or_else(BString::default, |attribute| attribute.value.value().into()),
-        key_id: magnitude(id.serial_number.as_bytes()),
+        signer: name,
+        key_id,
         hash: hash_by_oid(&signer.digest_alg.oid),
+        key_algorithm: algorithm_by_oid(&signer.signature_algorithm.oid),
         bytes: signer.signature.as_bytes().to_owned(),
     })
 }
@@ -103,9 +109,36 @@ fn hash_by_oid(oid: &ObjectIdentifier) -> &'static str {
         "2.16.840.1.101.3.4.2.8" => "sha3-256",
         "2.16.840.1.101.3.4.2.9" => "sha3-384",
         "2.16.840.1.101.3.4.2.10" => "sha3-512",
+        "2.16.840.1.101.3.4.2.11" => "shake128",
+        "2.16.840.1.101.3.4.2.12" => "shake256",
+        "1.3.6.1.4.1.1722.12.2.1.16" => "blake2b512",
+        "1.3.6.1.4.1.1722.12.2.2.8" => "blake2s256",
+        "1.2.643.2.2.9" => "GOST R 34.11-94",
+        "1.2.643.7.1.1.2.2" => "GOST R 34.11-2012 with 256 bit hash",
+        "1.2.643.7.1.1.2.3" => "GOST R 34.11-2012 with 512 bit hash",
         "1.2.156.10197.1.401" => "sm3",
         _ => "undefined",
     }
+}
+
+/// The algorithm of a key, by the algorithm of what it signed.
+fn algorithm_by_oid(oid: &ObjectIdentifier) -> Option<&'static str> {
+    let oid = oid.to_string();
+    Some(match oid.as_str() {
+        "2.16.840.1.101.3.4.3.17" => "ML-DSA-44",
+        "2.16.840.1.101.3.4.3.18" => "ML-DSA-65",
+        "2.16.840.1.101.3.4.3.19" => "ML-DSA-87",
+        // ecdsa-with-SHA3-224 and the three longer ones.
+        "2.16.840.1.101.3.4.3.9"
+        | "2.16.840.1.101.3.4.3.10"
+        | "2.16.840.1.101.3.4.3.11"
+        | "2.16.840.1.101.3.4.3.12" => "ECDSA",
+        "1.2.156.10197.1.501" => "SM2",
+        other if other.starts_with("1.2.840.113549.1.1.") => "RSA",
+        other if other.starts_with("1.2.840.10045.") => "ECDSA",
+        other if other.starts_with("1.2.643.") => "GOST",
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

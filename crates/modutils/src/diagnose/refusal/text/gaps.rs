@@ -50,10 +50,36 @@ fn in_words(gap: &Gap) -> (&'static str, Option<String>) {
         Gap::Vermagic => ("The kernel's vermagic is not known: no module of it was read.", None),
         Gap::Machine => ("The kernel's machine is not known: no module of it was read.", None),
         Gap::Key(signer) => {
-            ("Whether the kernel has the signer's key is not known:", Some(printable(signer)))
+            ("Whether the kernel can verify its signature is not known:", Some(signer.clone()))
         }
         Gap::Dependency(module) => {
             ("It needs modules of which it is unknown whether they would load:", Some(printable(module)))
+        }
+        Gap::Enforcement => {
+            ("It is not signed, and whether the kernel insists on signatures cannot be seen.", None)
+        }
+        Gap::Signature => ("Its signature cannot be read here; the kernel may refuse it.", None),
+        Gap::ForceLoad => (
+            "It does not say what it was built for. Whether the kernel takes such modules (CONFIG_MODULE_FORCE_LOAD) is not known.",
+            None,
+        ),
+        Gap::Btf => (
+            "Its type information (BTF) is malformed. Whether the kernel looks at that (CONFIG_DEBUG_INFO_BTF_MODULES) is not known.",
+            None,
+        ),
+        Gap::Appraisal => {
+            ("The system's integrity policy (IMA) may refuse the file: that cannot be verified here.", None)
+        }
+        Gap::Filter => (
+            "A filter of system calls (seccomp) is on this process: whether it may load modules cannot be seen.",
+            None,
+        ),
+        Gap::Moving(module) => (
+            "These modules are being loaded or unloaded at this moment, or are stuck since an error of the kernel:",
+            Some(printable(module)),
+        ),
+        Gap::Command(command) => {
+            ("A command is run in the place of loading; what it does is not known:", Some(command.clone()))
         }
         Gap::Contents(why) => ("The file cannot be read:", Some(printable(why))),
     }

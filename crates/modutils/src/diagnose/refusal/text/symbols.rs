@@ -3,10 +3,13 @@
 use bstr::BString;
 
 use super::{MOST, owned_by, unverified};
-use crate::diagnose::{
-    Finding,
-    refusal::cause::{Cause, Certainty, SymbolFault},
-    words::printable,
+use crate::{
+    ModuleName,
+    diagnose::{
+        Finding,
+        refusal::cause::{Cause, Certainty, SymbolFault},
+        words::printable,
+    },
 };
 
 /// A symbol with what is wrong with it, in one line each, under one heading for each kind.
@@ -27,6 +30,18 @@ pub(super) fn symbols(findings: &[Finding], lines: &mut Vec<String>) {
             None => groups.push((heading, vec![line], advice, &finding.certainty)),
         }
     }
+    // Several modules to be loaded first are one advice.
+    let absent: Vec<&ModuleName> =
+        findings.iter().filter_map(not_loaded).fold(Vec::new(), |mut seen, module| {
+            if !seen.contains(&module) {
+                seen.push(module);
+            }
+            seen
+        });
+    if absent.len() > 1 {
+        let is_load = |advice: &String| advice.starts_with(LOAD_FIRST);
+        groups.iter_mut().for_each(|(_, _, advice, _)| *advice = advice.take().filter(|one| !is_load(one)));
+    }
     for (heading, listed, advice, certainty) in groups {
         lines.push(heading);
         lines.extend(listed.iter().take(MOST).map(|line| format!("  {line}")));
@@ -35,6 +50,20 @@ pub(super) fn symbols(findings: &[Finding], lines: &mut Vec<String>) {
         }
         lines.extend(advice.map(|advice| format!("  {advice}")));
         unverified(certainty, lines);
+    }
+    if absent.len() > 1 {
+        let names: Vec<String> = absent.iter().take(MOST).map(printable).collect();
+        lines.push(format!("  Load these first: modprobe -a {}", names.join(" ")));
+    }
+}
+
+/// How the advice begins to load a module that exports what another needs.
+const LOAD_FIRST: &str = "Load that first: ";
+
+fn not_loaded(finding: &Finding) -> Option<&ModuleName> {
+    match &finding.cause {
+        Cause::Symbol { fault: SymbolFault::NotLoaded(module), .. } => Some(module),
+        _ => None,
     }
 }
 
@@ -55,7 +84,23 @@ fn symbol(name: &BString, fault: &SymbolFault) -> (String, String, Option<String
         SymbolFault::NotLoaded(module) => (
             format!("It needs symbols of the module {}, which is not loaded:", printable(module)),
             plain,
-            Some(format!("Load that first: modprobe {}", printable(module))),
+            Some(format!("{LOAD_FIRST}modprobe {}", printable(module))),
+        ),
+        SymbolFault::NotReady(module) => (
+            format!(
+                "It needs symbols of the module {}, which is still being initialised; the kernel gave up waiting:",
+                printable(module)
+            ),
+            plain,
+            None,
+        ),
+        SymbolFault::Proprietary(module) => (
+            format!(
+                "It uses symbols for GPL modules, so the kernel does not let it use those of the proprietary module {}:",
+                printable(module)
+            ),
+            plain,
+            None,
         ),
         SymbolFault::Version { module, kernel, owner, witnesses } => (
             format!("It was built against other versions of symbols of {} than this one's:", owned_by(owner)),
@@ -89,6 +134,14 @@ fn symbol(name: &BString, fault: &SymbolFault) -> (String, String, Option<String
                 "Its licence, {}, does not let it use symbols that {} exports for GPL modules only:",
                 license.as_ref().map_or("none".into(), |license| format!("\"{}\"", printable(license))),
                 owned_by(owner)
+            ),
+            plain,
+            None,
+        ),
+        SymbolFault::Namespace { namespace, .. } if namespace.starts_with(b"module:") => (
+            format!(
+                "It uses symbols that only these modules may use: {}",
+                printable(namespace.strip_prefix(b"module:").unwrap_or_default())
             ),
             plain,
             None,

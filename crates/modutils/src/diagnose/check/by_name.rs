@@ -1,0 +1,124 @@
+//! `kmod check` of a name: what modprobe would do, by the plan that it follows, and whether the kernel would let it.
+
+use std::collections::HashMap;
+
+use bstr::{BString, ByteSlice};
+
+use super::{Check, Verdict, one::Asked};
+use crate::{
+    Context, ModuleName, Result,
+    config::{Origin, lines::words},
+    diagnose::{
+        Finding,
+        refusal::cause::{Cause, Gap, Note},
+        words::printable,
+    },
+    kernel::{Kernel, State},
+    lookup::{Candidate, lookup},
+    plan::{self, Action, LoadOptions, OnError, Plan},
+};
+
+/// The verdict; `None` where the name means no module.
+pub(super) fn verdict(
+    check: &Check,
+    context: &Context,
+    name: &[u8],
+    parameters: &[u8],
+) -> Result<Option<Verdict>> {
+    let candidates = lookup(context, name)?;
+    let Some(target) = candidates.first() else { return Ok(None) };
+    let known = plan::inputs::gather(context, &candidates)?;
+    let options = LoadOptions::default().parameters(parameters);
+    let plan = plan::load(context.modprobe_config(), &known, target, &options);
+    let Some(step) = plan.steps().get(plan.target()) else { return Ok(None) };
+    let mut verdict = match &step.action {
+        Action::Load { file, options } => {
+            // What is loaded already is not loaded again, whatever its file has become.
+            if is_live(check, &target.module) {
+                return Ok(Some(Verdict::present(target.module.clone(), file)));
+            }
+            let asked = Asked { parameters: options, alone: false, options: options_of(&plan) };
+            let mut verdict = check.opened(file, &asked)?;
+            add_origins(context, target, &mut verdict);
+            verdict
+        }
+        Action::Builtin => return Ok(Some(Verdict::built_in(ModuleName::new(name)))),
+        Action::RunInstall { .. } | Action::Denied { .. } => Verdict::empty(target.module.clone()),
+        _ => return Ok(None),
+    };
+    for step in
+        plan.steps().iter().filter(|step| step.on_error == OnError::Stop || step.module == target.module)
+    {
+        if !is_live(check, &step.module) {
+            add_configured(context, &target.module, &step.module, &step.action, &mut verdict);
+        }
+    }
+    Ok(Some(verdict))
+}
+
+/// What the configuration does to a module that is to be loaded.
+fn add_configured(
+    context: &Context,
+    target: &ModuleName,
+    module: &ModuleName,
+    action: &Action,
+    verdict: &mut Verdict,
+) {
+    match action {
+        Action::Denied { origin, reason } => {
+            let denied = Cause::Denied { origin: origin.clone(), reason: reason.clone() };
+            let cause = if module == target {
+                denied
+            } else {
+                let why = Finding::verified(denied).text();
+                Cause::Dependency { module: module.clone(), why }
+            };
+            verdict.add_finding(Finding::verified(cause));
+        }
+        Action::RunInstall { command, .. } => {
+            let line = context.modprobe_config().install(module).map(|line| line.origin.to_string());
+            let (name, command) = (printable(module), printable(command.trim()));
+            verdict.add_gap(Gap::Command(format!("{name}: {command} ({})", line.unwrap_or_default())));
+        }
+        _ => {}
+    }
+}
+
+fn is_live(check: &Check, module: &ModuleName) -> bool {
+    check.is_running && Kernel::running(&check.root).state(module) == State::Live
+}
+
+/// The parameters that each module of a plan is given.
+fn options_of(plan: &Plan) -> HashMap<ModuleName, BString> {
+    let given = plan.steps().iter().filter_map(|step| match &step.action {
+        Action::Load { options, .. } => Some((step.module.clone(), options.clone())),
+        _ => None,
+    });
+    given.collect()
+}
+
+/// Says of each parameter that is refused where it was configured.
+fn add_origins(context: &Context, target: &Candidate, verdict: &mut Verdict) {
+    let refused: Vec<(BString, BString)> = verdict.refused_parameters().collect();
+    for (name, value) in refused {
+        if let Some(origin) = origin(context, target, &name, &value) {
+            verdict.add_note(Note::ParameterFrom { name, origin });
+        }
+    }
+}
+
+/// The last line of the configuration that gives a module a parameter with this value.
+fn origin(context: &Context, target: &Candidate, name: &[u8], value: &[u8]) -> Option<Origin> {
+    let plain = |name: &[u8]| -> Vec<u8> {
+        name.iter().map(|&byte| if byte == b'-' { b'_' } else { byte }).collect()
+    };
+    let gives = |word: &[u8]| {
+        let (given, text) = word.split_once_str("=").unwrap_or((word, b""));
+        plain(given) == plain(name) && text.trim_with(|letter| letter == '"') == value
+    };
+    let config = context.modprobe_config();
+    let by_name = config.options.matching(target.module.as_bytes());
+    let by_alias = target.alias.iter().flat_map(|alias| config.options.matching(alias));
+    let lines = by_name.chain(by_alias).filter(|line| words(&line.options).any(gives));
+    lines.last().map(|line| line.origin.clone())
+}
