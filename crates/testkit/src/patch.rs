@@ -83,6 +83,41 @@ pub fn other_crc(mut module: Vec<u8>, symbol: &str) -> Vec<u8> {
     module
 }
 
+/// The module with another value in a field of a section's header.
+///
+/// # Panics
+/// When it has no such section.
+pub fn section_field(mut module: Vec<u8>, name: &[u8], field: usize, width: usize, value: u64) -> Vec<u8> {
+    let (header, ..) = section(&module, name);
+    let bytes =
+        if is_little(&module) { value.to_le_bytes() } else { (value << (64 - 8 * width)).to_be_bytes() };
+    module[header + field..header + field + width].copy_from_slice(&bytes[..width]);
+    module
+}
+
+/// The value of an entry of `.modinfo`.
+pub fn modinfo(module: &[u8], key: &str) -> Option<Vec<u8>> {
+    let (_, start, size) = section(module, b".modinfo");
+    let key = format!("{key}=");
+    let mut entries = module[start..start + size].split(|byte| *byte == 0);
+    entries.find_map(|entry| entry.strip_prefix(key.as_bytes())).map(<[u8]>::to_vec)
+}
+
+/// The size of the module's `struct module`.
+pub fn struct_size(module: &[u8]) -> usize {
+    section(module, b".gnu.linkonce.this_module").2
+}
+
+/// The CRC that a module for a 64-bit little-endian kernel needs a symbol with; `None` where its version table does not
+/// have it, or it has none.
+pub fn crc(module: &[u8], symbol: &str) -> Option<u32> {
+    let (_, start, size) = find_section(module, b"__versions")?;
+    let name = [symbol.as_bytes(), b"\0"].concat();
+    let mut records = (start..start + size).step_by(VERSION);
+    let record = records.find(|record| module[record + 8..].starts_with(&name))?;
+    Some(number(module, record, 4) as u32)
+}
+
 fn is_64(module: &[u8]) -> bool {
     module[4] == 2
 }
@@ -100,6 +135,10 @@ fn number(module: &[u8], offset: usize, len: usize) -> usize {
 
 /// The offsets of a section's header and contents, and its size (System V ABI, "Sections").
 fn section(module: &[u8], wanted: &[u8]) -> (usize, usize, usize) {
+    find_section(module, wanted).unwrap_or_else(|| panic!("no section {}", String::from_utf8_lossy(wanted)))
+}
+
+fn find_section(module: &[u8], wanted: &[u8]) -> Option<(usize, usize, usize)> {
     let wide = is_64(module);
     let pick = |offset: usize, of_64: (usize, usize), of_32: (usize, usize)| {
         let (place, len) = if wide { of_64 } else { of_32 };
@@ -113,6 +152,6 @@ fn section(module: &[u8], wanted: &[u8]) -> (usize, usize, usize) {
     let wanted = [wanted, b"\0"].concat();
     let mut headers = (0..count).map(|index| table + entry * index);
     let header = headers.find(|header| module[names + number(module, *header, 4)..].starts_with(&wanted));
-    let header = header.unwrap_or_else(|| panic!("no section {}", String::from_utf8_lossy(&wanted)));
-    (header, pick(header, (0x18, 8), (0x10, 4)), pick(header, (0x20, 8), (0x14, 4)))
+    let header = header?;
+    Some((header, pick(header, (0x18, 8), (0x10, 4)), pick(header, (0x20, 8), (0x14, 4))))
 }

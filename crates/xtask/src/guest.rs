@@ -214,8 +214,63 @@ fn add_reference(root: &mut Initramfs, from: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Adds what a distribution installs with the kernel into `/boot`.
+///
+/// # Errors
+/// When a file can't be read.
+pub(crate) fn add_boot_files(root: &mut Initramfs, tree: &KernelTree) -> Result<()> {
+    for kind in ["config", "System.map"] {
+        let name = format!("boot/{kind}-{}", tree.version);
+        if tree.root.join(&name).is_file() {
+            root.copy(&tree.root.join(&name), &name)?;
+        }
+    }
+    let image = fs::read(tree.kernel()).context("the kernel's image")?;
+    root.file(&format!("boot/vmlinuz-{}", tree.version), 0o644, &quick_to_read(image)?);
+    Ok(())
+}
+
+/// A bzImage whose kernel is compressed with zstd, not with xz, which takes an emulated processor long to undo
+/// (Documentation/arch/x86/boot.rst has the fields). It is only read, not booted.
+fn quick_to_read(image: Vec<u8>) -> Result<Vec<u8>> {
+    let word = |offset: usize| {
+        let bytes = image.get(offset..offset + 4).context("the image is short")?;
+        Ok::<usize, anyhow::Error>(u32::from_le_bytes(bytes.try_into()?) as usize)
+    };
+    let start = (usize::from(*image.get(0x1f1).context("the image is short")?) + 1) * 512 + word(0x248)?;
+    let payload = image.get(start..start + word(0x24c)?).context("the image is short")?;
+    // Behind the stream stands its length when decompressed.
+    let (stream, len) = payload.split_at(payload.len() - 4);
+    if !stream.starts_with(b"\xfd7zXZ") {
+        return Ok(image);
+    }
+    packages::need(&[XZ, ZSTD])?;
+    let kernel = filter(Command::new(XZ.name).arg("--decompress"), stream)?;
+    let mut command = Command::new(ZSTD.name);
+    let packed =
+        filter(command.args(["--quiet", "-1"]).arg(format!("--stream-size={}", kernel.len())), &kernel)?;
+    let mut quick = image[..start].to_vec();
+    quick[0x24c..0x250].copy_from_slice(&u32::try_from(packed.len() + 4)?.to_le_bytes());
+    quick.extend_from_slice(&packed);
+    quick.extend_from_slice(len);
+    Ok(quick)
+}
+
+/// Bytes, compressed by a program as the kernel's build calls it.
+///
+/// # Errors
+/// When that fails.
+pub(crate) fn packed(program: &str, bytes: &[u8]) -> Result<Vec<u8>> {
+    packages::need(&[XZ, ZSTD, GZIP])?;
+    let variant = VARIANTS.iter().find(|variant| variant.program.is_some_and(|one| one.name == program));
+    variant.context("no such compression")?.pack(bytes.to_vec())
+}
+
 /// A module of a tree, uncompressed.
-fn plain_module(tree: &KernelTree, name: &str) -> Result<Vec<u8>> {
+///
+/// # Errors
+/// When the tree has no such module.
+pub(crate) fn plain_module(tree: &KernelTree, name: &str) -> Result<Vec<u8>> {
     let find = |suffix: &str| -> Result<Option<PathBuf>> {
         Ok(trees::files_below(&tree.modules(), &format!("/{name}{suffix}"))?.into_iter().next())
     };

@@ -3,6 +3,7 @@
 //! Each subcommand is one function of one file. Everything fetched or derived lives in a cache outside the
 //! checkout, see [`cache`]; nothing here knows a host name, see [`mirror`].
 
+mod agree;
 mod audit;
 mod bench;
 mod binary;
@@ -74,6 +75,8 @@ enum Task {
     Damage(damage::Options),
     /// Run the scenarios of integration/scenarios on stock Debian kernels in QEMU
     Vm(vm::Options),
+    /// Ask kmod check about many situations in QEMU, load for real, and compare
+    Agree(agree::Options),
     /// Build the release binaries, static and dynamic, and pack the static one with its pages
     Dist(dist::Options),
     /// Check the manual pages, and generate the one made from docs/differences.md
@@ -114,6 +117,7 @@ fn main() -> ExitCode {
         Task::Kernel => kernel::run(),
         Task::Damage(options) => damage::run(&options),
         Task::Vm(options) => vm::run(&options),
+        Task::Agree(options) => agree::run(&options),
         Task::Dist(options) => dist::run(&options),
         Task::Man => man::run(),
         Task::Tour => tour::run(),

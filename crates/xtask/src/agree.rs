@@ -1,0 +1,189 @@
+//! `cargo xtask agree`: whether what `kmod check` says of modules comes true.
+//!
+//! In each of many situations a guest asks `kmod check` first and then loads for real. The matrix of verdict and outcome is
+//! printed, and every verdict that is false fails the run: "would load" of what the kernel refuses, "would not load" of
+//! what it takes, a cause that is another. An error that the module's own initialisation returns counts as taken.
+
+mod list;
+mod report;
+mod situation;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::cache::Cache;
+use crate::guest::{self, Tools};
+use crate::qemu::{self, Machine};
+use crate::trees::{self, KernelTree};
+use crate::{binary, busybox, kernel, workspace};
+use list::List;
+use report::{Report, Seen, Verdict};
+use situation::Situation;
+
+/// The kernels by their trees: 6.1, 6.12, the newest, and ours with Rust.
+const KERNELS: [&str; 4] = ["bookworm-cloud", "trixie-cloud", "sid-cloud", "rust"];
+
+/// How many situations share a boot: each takes a second or two under emulation.
+const TOGETHER: usize = 110;
+
+/// The options of `cargo xtask agree`.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Boot only this kernel (default: all)
+    #[arg(long, value_parser = KERNELS)]
+    kernel: Option<String>,
+    /// The binary to test (default: the static one, built now)
+    #[arg(long)]
+    binary: Option<PathBuf>,
+    /// How many of the kernel's own modules to load
+    #[arg(long, default_value_t = 120)]
+    modules: usize,
+    /// How many seconds a boot may take (default: as many as its situations need under emulation)
+    #[arg(long)]
+    seconds: Option<u64>,
+    /// Only the situations whose names contain this
+    situation: Option<String>,
+}
+
+/// Runs it and prints the matrices.
+///
+/// # Errors
+/// When a verdict is false, too many are unknown, or a guest cannot be booted.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let cache = Cache::open()?;
+    let binary = options.binary.clone().map_or_else(binary::build_static, Ok)?;
+    let mut faults = 0;
+    for name in KERNELS.iter().filter(|name| options.kernel.as_deref().is_none_or(|only| only == **name)) {
+        let tree = match *name {
+            "rust" => kernel::provide(&cache)?.tree,
+            name => trees::provide(&cache, name)?.context("no such tree")?,
+        };
+        faults += on_kernel(&cache, &tree, &binary, options)
+            .with_context(|| format!("the guest with {}", tree.version))?;
+    }
+    if faults > 0 {
+        bail!("{faults} verdicts are false");
+    }
+    Ok(())
+}
+
+/// Runs the situations of one kernel; how many verdicts were false.
+fn on_kernel(cache: &Cache, tree: &KernelTree, binary: &Path, options: &Options) -> Result<usize> {
+    let mut list = List::of(tree, options.modules)?;
+    let only = options.situation.as_deref();
+    list.situations.retain(|situation| only.is_none_or(|part| situation.name.contains(part)));
+    let mut boots: BTreeMap<&str, Vec<&Situation>> = BTreeMap::new();
+    for situation in &list.situations {
+        boots.entry(situation.boot).or_default().push(situation);
+    }
+    let mut matrix = Matrix::default();
+    for (boot, situations) in boots {
+        for together in situations.chunks(TOGETHER) {
+            let seen = in_one_boot(cache, tree, binary, boot, together, &list, options.seconds)?;
+            for situation in together {
+                matrix.add(situation, seen.iter().find(|seen| seen.name == situation.name));
+            }
+        }
+    }
+    matrix.print(&tree.version);
+    Ok(matrix.faults + usize::from(matrix.has_too_many_unknown()))
+}
+
+fn in_one_boot(
+    cache: &Cache,
+    tree: &KernelTree,
+    binary: &Path,
+    boot: &str,
+    situations: &[&Situation],
+    list: &List,
+    seconds: Option<u64>,
+) -> Result<Vec<Seen>> {
+    let shell = busybox::provide(cache)?;
+    let mut root = guest::base(&workspace::root(), tree, &Tools::Ours(binary), &shell, None)?;
+    root.link("job", "/vm/agree.sh");
+    guest::add_boot_files(&mut root, tree)?;
+    for situation in situations {
+        root.file(&format!("agree/{}.sh", situation.name), 0o644, situation.script().as_bytes());
+    }
+    for (name, bytes) in &list.files {
+        // Not those of other boots.
+        if situations.iter().any(|situation| situation.script().contains(&format!("/{name} "))) {
+            root.file(&format!("agree/files/{name}"), 0o644, bytes);
+        }
+    }
+    let initramfs = root.finish();
+    let kernel = tree.kernel();
+    let timeout = Duration::from_secs(seconds.unwrap_or(120 + 15 * situations.len() as u64));
+    let machine = Machine { parameters: boot, timeout, ..Machine::of(&kernel, &initramfs) };
+    let mut report = Report::default();
+    if let Err(error) = qemu::boot(&machine, |line| report.line(line)) {
+        let last = report.seen.last().map_or("the first situation", |seen| seen.name.as_str());
+        println!("  {} {boot}: {error:#}, in {last}", tree.version);
+        report.noise.iter().rev().take(12).rev().for_each(|line| println!("    | {line}"));
+    }
+    Ok(report.seen)
+}
+
+/// How verdicts and outcomes came out.
+#[derive(Default)]
+struct Matrix {
+    /// Taken, then refused, by verdict.
+    counts: BTreeMap<Verdict, [usize; 2]>,
+    unknown: Vec<String>,
+    own: [usize; 2],
+    all: usize,
+    faults: usize,
+}
+
+impl Matrix {
+    fn add(&mut self, situation: &Situation, seen: Option<&Seen>) {
+        self.all += 1;
+        let fault = match seen {
+            None => Some("it was not reached".to_owned()),
+            Some(seen) => seen.fault(situation),
+        };
+        let is_own = situation.name.starts_with("own-");
+        self.own[0] += usize::from(is_own);
+        if let Some((verdict, taken)) = seen.and_then(|seen| Some((seen.verdict()?, seen.was_taken()?))) {
+            self.counts.entry(verdict).or_default()[usize::from(!taken)] += 1;
+            if verdict == Verdict::CannotTell && !situation.hides {
+                self.own[1] += usize::from(is_own);
+                self.unknown.push(situation.name.clone());
+            }
+        }
+        let Some(fault) = fault else { return };
+        self.faults += 1;
+        println!("  FALSE {}: {fault}", situation.name);
+        for line in seen.iter().flat_map(|seen| seen.check.iter().chain(&seen.error).chain(&seen.log)) {
+            println!("    | {line}");
+        }
+    }
+
+    fn print(&self, version: &str) {
+        println!("{version}: {} situations", self.all);
+        println!("  {:16} {:>8} {:>8}", "check", "taken", "refused");
+        for (verdict, name) in [
+            (Verdict::WouldLoad, "would load"),
+            (Verdict::CannotTell, "cannot tell"),
+            (Verdict::WouldNotLoad, "would not load"),
+        ] {
+            let [taken, refused] = self.counts.get(&verdict).copied().unwrap_or_default();
+            println!("  {name:16} {taken:>8} {refused:>8}");
+        }
+        println!(
+            "  false: {}; unknown where nothing is hidden: {} ({})",
+            self.faults,
+            self.unknown.len(),
+            self.unknown.join(" ")
+        );
+    }
+
+    /// At most one in twenty of all may be unknown, and one in a hundred of the kernel's own modules.
+    fn has_too_many_unknown(&self) -> bool {
+        self.unknown.len() * 20 > self.all.max(20) || self.own[1] * 100 > self.own[0].max(100)
+    }
+}

@@ -1,0 +1,155 @@
+//! What the guest reports of each situation, and what becomes of it: whether verdict and outcome agree.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::situation::Situation;
+use crate::qemu::SerialAction;
+
+/// Answers of a kernel without trace events that only a module's own initialisation gives.
+const OWN_ERRORS: [&str; 5] = [
+    "No such device",
+    "No such device or address",
+    "Operation not supported",
+    "Input/output error",
+    "Address already in use",
+];
+
+/// What `kmod check` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Verdict {
+    WouldLoad,
+    CannotTell,
+    WouldNotLoad,
+}
+
+/// What the guest saw in one situation.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Seen {
+    pub(super) name: String,
+    checked: Option<i32>,
+    loaded: Option<i32>,
+    pub(super) check: Vec<String>,
+    pub(super) error: Vec<String>,
+    pub(super) log: Vec<String>,
+    events: Option<BTreeSet<String>>,
+    live: BTreeSet<String>,
+}
+
+/// Reads the lines of the serial port.
+#[derive(Default)]
+pub(super) struct Report {
+    pub(super) seen: Vec<Seen>,
+    pub(super) noise: Vec<String>,
+}
+
+impl Report {
+    pub(super) fn line(&mut self, line: &str) -> SerialAction {
+        let Some(rest) = line.strip_prefix("@@ ") else {
+            self.noise.push(line.to_owned());
+            return SerialAction::Read;
+        };
+        let (word, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+        let names = || rest.split_whitespace().map(str::to_owned).collect();
+        match (word, self.seen.last_mut()) {
+            ("end", _) => return SerialAction::PowerOff,
+            ("begin", _) => self.seen.push(Seen { name: rest.to_owned(), ..Seen::default() }),
+            ("checked", Some(seen)) => seen.checked = rest.parse().ok(),
+            ("loaded", Some(seen)) => seen.loaded = rest.parse().ok(),
+            ("check", Some(seen)) => seen.check.push(rest.to_owned()),
+            ("error", Some(seen)) => seen.error.push(rest.to_owned()),
+            ("log", Some(seen)) => seen.log.push(rest.to_owned()),
+            ("events", Some(seen)) => seen.events = Some(names()),
+            ("live", Some(seen)) => seen.live = names(),
+            _ => self.noise.push(line.to_owned()),
+        }
+        SerialAction::Read
+    }
+}
+
+impl Seen {
+    /// The verdict, by the exit code; none where the check failed otherwise.
+    pub(super) fn verdict(&self) -> Option<Verdict> {
+        match self.checked? {
+            0 => Some(Verdict::WouldLoad),
+            1 => Some(Verdict::WouldNotLoad),
+            2 => Some(Verdict::CannotTell),
+            _ => None,
+        }
+    }
+
+    /// Whether the kernel took the module: what its own initialisation then returns is another matter. None where the
+    /// guest did not come that far.
+    pub(super) fn was_taken(&self) -> Option<bool> {
+        let failed_alone = match &self.events {
+            // It was announced, and is gone again.
+            Some(events) => events.iter().any(|module| !self.live.contains(module)),
+            None => {
+                let ends_so = |line: &String| OWN_ERRORS.iter().any(|text| line.ends_with(text));
+                self.error.iter().any(ends_so)
+            }
+        };
+        Some(self.loaded? == 0 || failed_alone)
+    }
+
+    /// The kinds of the reasons.
+    pub(super) fn kinds(&self) -> BTreeSet<String> {
+        let document: Value = serde_json::from_str(&self.check.join("\n")).unwrap_or_default();
+        let modules = document["modules"].as_array().cloned().unwrap_or_default();
+        let reasons =
+            modules.iter().flat_map(|module| module["reasons"].as_array().cloned().unwrap_or_default());
+        reasons.filter_map(|reason| reason["kind"].as_str().map(str::to_owned)).collect()
+    }
+
+    /// What is wrong with the answer, if anything is.
+    pub(super) fn fault(&self, situation: &Situation) -> Option<String> {
+        let Some(verdict) = self.verdict() else { return Some("the check itself failed".into()) };
+        let Some(taken) = self.was_taken() else { return Some("the guest did not come that far".into()) };
+        match (verdict, taken) {
+            (Verdict::WouldLoad, false) => return Some("it was refused".into()),
+            (Verdict::WouldNotLoad, true) => return Some("it was taken".into()),
+            _ => {}
+        }
+        let kinds = self.kinds();
+        match situation.cause {
+            Some(cause) if verdict == Verdict::WouldNotLoad && !kinds.contains(cause) => {
+                Some(format!("the cause is {cause}, not {kinds:?}"))
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(lines: &[&str]) -> Seen {
+        let mut report = Report::default();
+        for line in lines {
+            assert!(report.line(line) == SerialAction::Read);
+        }
+        report.seen.pop().unwrap()
+    }
+
+    #[test]
+    fn an_error_of_the_module_itself_counts_as_taken() {
+        let own = seen(&["@@ begin a", "@@ checked 0", "@@ loaded 1", "@@ events a", "@@ live b c"]);
+        assert_eq!((own.verdict(), own.was_taken()), (Some(Verdict::WouldLoad), Some(true)));
+        let refused = seen(&["@@ begin a", "@@ checked 0", "@@ loaded 1", "@@ events dep", "@@ live dep"]);
+        let situation = Situation::file("a", "/a.ko", "");
+        assert_eq!(refused.fault(&situation), Some("it was refused".into()));
+        assert_eq!(own.fault(&situation), None);
+        let without = seen(&["@@ begin a", "@@ checked 0", "@@ loaded 1", "@@ error a.ko: No such device"]);
+        assert_eq!(without.was_taken(), Some(true));
+    }
+
+    #[test]
+    fn a_cause_must_be_among_the_reasons() {
+        let json = r#"@@ check {"modules":[{"reasons":[{"kind":"vermagic"}]}]}"#;
+        let refused = seen(&["@@ begin a", "@@ checked 1", "@@ loaded 1", json, "@@ events", "@@ live"]);
+        assert_eq!(refused.fault(&Situation::file("a", "/a.ko", "").cause("vermagic")), None);
+        assert!(refused.fault(&Situation::file("a", "/a.ko", "").cause("machine")).is_some());
+    }
+}
