@@ -278,6 +278,26 @@ fn pkcs7_signatures() {
     }
 }
 
+/// A difference: a signature that names the key by its identifier, without issuer and serial number.
+#[test]
+fn a_signature_by_key_identifier_is_shown_by_ours() {
+    let root = TestRoot::new();
+    let key = Arc::new(SigningKey::new("Nobody's name", "0x5"));
+    let module = ModuleBuilder::new("signed").modinfo("license", "GPL").build();
+    let signature = Signature::pkcs7(key.pkcs7_by_key_id(&module, "sha256"));
+    root.write("tmp/signed.ko", [module, signature.to_bytes()].concat());
+    let theirs = root.reference("modinfo", &["/tmp/signed.ko"]).succeeds();
+    assert!(!theirs.out().contains("sig_id"), "{theirs:?}");
+    let ours = root.ours("modinfo", &["/tmp/signed.ko"]).succeeds();
+    assert!(ours.out().contains("sig_id:         PKCS#7\nsigner:         \nsig_key:        "), "{ours:?}");
+    assert!(ours.out().contains("sig_hashalgo:   sha256\n"), "{ours:?}");
+    let document = root.ours("modinfo", &["--json", "/tmp/signed.ko"]).succeeds().out();
+    assert!(
+        document.contains(r#""key_algorithm":"RSA""#) && document.contains(r#""signer":null"#),
+        "{document}"
+    );
+}
+
 #[test]
 fn older_and_broken_signatures() {
     let good = Signature {

@@ -55,23 +55,39 @@ impl SigningKey {
     /// # Panics
     /// When `openssl` refuses.
     pub fn pkcs7(&self, bytes: &[u8], hash: &str) -> Vec<u8> {
+        self.message(bytes, hash, &[])
+    }
+
+    /// The same with the key's identifier in the place of issuer and serial number, as `sign-file -k` makes it.
+    ///
+    /// # Panics
+    /// When `openssl` refuses.
+    pub fn pkcs7_by_key_id(&self, bytes: &[u8], hash: &str) -> Vec<u8> {
+        self.message(bytes, hash, &["-keyid"])
+    }
+
+    fn message(&self, bytes: &[u8], hash: &str, options: &[&str]) -> Vec<u8> {
         let dir = tempfile::tempdir_in(self.dir.path()).expect("a temporary directory");
         std::fs::write(dir.path().join("content"), bytes).expect("the content to sign");
         openssl(
             dir.path(),
             &["cms", "-sign", "-binary", "-noattr", "-nocerts", "-nosmimecap", "-outform", "DER"],
             &[
-                "-md",
-                hash,
-                "-signer",
-                "../certificate.pem",
-                "-inkey",
-                "../key.pem",
-                "-in",
-                "content",
-                "-out",
-                "out",
-            ],
+                options,
+                &[
+                    "-md",
+                    hash,
+                    "-signer",
+                    "../certificate.pem",
+                    "-inkey",
+                    "../key.pem",
+                    "-in",
+                    "content",
+                    "-out",
+                    "out",
+                ],
+            ]
+            .concat(),
         );
         std::fs::read(dir.path().join("out")).expect("the signature")
     }
