@@ -10,6 +10,7 @@ mod situation;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -17,9 +18,10 @@ use clap::Args;
 
 use crate::cache::Cache;
 use crate::guest::{self, Tools};
+use crate::initramfs::Initramfs;
 use crate::qemu::{self, Machine};
 use crate::trees::{self, KernelTree};
-use crate::{binary, busybox, kernel, workspace};
+use crate::{binary, busybox, kernel, process, workspace};
 use list::List;
 use report::{Report, Seen, Verdict};
 use situation::Situation;
@@ -105,6 +107,7 @@ fn in_one_boot(
     let shell = busybox::provide(cache)?;
     let mut root = guest::base(&workspace::root(), tree, &Tools::Ours(binary), &shell, None)?;
     root.link("job", "/vm/agree.sh");
+    add_indexes(&mut root, tree, binary)?;
     guest::add_boot_files(&mut root, tree)?;
     for situation in situations {
         root.file(&format!("agree/{}.sh", situation.name), 0o644, situation.script().as_bytes());
@@ -126,6 +129,23 @@ fn in_one_boot(
         report.noise.iter().rev().take(12).rev().for_each(|line| println!("    | {line}"));
     }
     Ok(report.seen)
+}
+
+/// Adds the indexes of the tree: made here, for an emulated processor takes minutes to decompress all modules.
+fn add_indexes(root: &mut Initramfs, tree: &KernelTree, binary: &Path) -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let depmod = dir.path().join("depmod");
+    std::os::unix::fs::symlink(binary.canonicalize()?, &depmod)?;
+    let out = dir.path().join("out");
+    let mut command = Command::new(&depmod);
+    command.arg("-b").arg(&tree.root).arg("-o").arg(&out).arg(&tree.version);
+    process::run(&mut command)?;
+    let directory = format!("lib/modules/{}", tree.version);
+    for file in trees::files_below(&out.join(&directory), "")? {
+        let name = file.file_name().context("a file has a name")?.to_string_lossy().into_owned();
+        root.copy(&file, &format!("{directory}/{name}"))?;
+    }
+    Ok(())
 }
 
 /// How verdicts and outcomes came out.
