@@ -45,7 +45,10 @@ use std::{collections::HashMap, path::Path};
 
 use crate::{Context, ModuleName, Notice, Release, Result, Root};
 
-use super::refusal::examined_module::ExaminedModule;
+use super::{
+    Finding,
+    refusal::{cause::Cause, examined_module::ExaminedModule, running},
+};
 
 pub use super::refusal::examination::Counts;
 pub use tree::{Tree, TreeVerdict};
@@ -107,7 +110,16 @@ impl Check {
     /// The verdict on a file, in the place of which others may be examined as well.
     fn opened(&self, path: &Path, asked: &one::Asked) -> Result<Verdict> {
         match ExaminedModule::open(path) {
-            Ok(subject) => Ok(one::verdict(self, &subject, asked)),
+            Ok(subject) => {
+                let mut verdict = one::verdict(self, &subject, asked);
+                // The kernel does not read such a file.
+                if self.is_running
+                    && let Some(writer) = running::writer(&self.root, path)
+                {
+                    verdict.add_finding(Finding::verified(Cause::OpenForWriting { by: Some(writer) }));
+                }
+                Ok(verdict)
+            }
             Err(error) if error.is_not_found() => Err(error),
             Err(error) => {
                 let name = ModuleName::from_path(path)

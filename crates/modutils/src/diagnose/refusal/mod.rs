@@ -46,7 +46,7 @@ pub(super) mod gather;
 pub(crate) mod image;
 pub(crate) mod log;
 mod policy;
-mod running;
+pub(super) mod running;
 mod signed;
 mod structure;
 mod symbols;
