@@ -15,7 +15,7 @@ use super::{
     explanation::{Conclusion, Explanation},
     exports::{KernelTable, Owner},
     log::{self, Message},
-    policy::Insistence,
+    policy::SignaturePolicy,
     signed,
     view::KernelView,
 };
@@ -236,8 +236,8 @@ fn logged_signature(
     view: &KernelView,
     messages: &[Message],
 ) -> Option<SignatureFault> {
-    let enforcement = match view.insistence() {
-        Insistence::By(enforcement) => enforcement,
+    let enforcement = match view.signature_policy() {
+        SignaturePolicy::By(enforcement) => enforcement,
         _ => Enforcement::SigEnforce,
     };
     let by = match &subject.signed {

@@ -5,7 +5,7 @@ use super::{cause::Enforcement, view::KernelView};
 
 /// Whether a kernel insists on signatures.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Insistence {
+pub enum SignaturePolicy {
     /// It does not, or not yet: an option at boot can make it.
     No,
     /// It does, for this reason.
@@ -31,12 +31,12 @@ impl KernelView {
     }
 
     /// Whether it takes modules without a signature that it can verify.
-    pub fn insistence(&self) -> Insistence {
+    pub fn signature_policy(&self) -> SignaturePolicy {
         let running = self.running.as_ref();
         let enforces = running.and_then(|running| running.enforces_signatures);
         let by_boot = running.is_some_and(|running| running.sig_enforce_at_boot);
         if enforces == Some(true) || by_boot || self.option("MODULE_SIG_FORCE") == Some(true) {
-            return Insistence::By(Enforcement::SigEnforce);
+            return SignaturePolicy::By(Enforcement::SigEnforce);
         }
         let forced = [
             ("LOCK_DOWN_KERNEL_FORCE_CONFIDENTIALITY", "confidentiality"),
@@ -48,17 +48,17 @@ impl KernelView {
             _ => forced().map(|(_, level)| (*level).into()),
         };
         match (level, running) {
-            (Some(level), _) if level != "none" => Insistence::By(Enforcement::Lockdown(level)),
+            (Some(level), _) if level != "none" => SignaturePolicy::By(Enforcement::Lockdown(level)),
             // What can only be set at boot is not set for a kernel that was not booted.
-            (_, None) => Insistence::No,
-            (None, Some(running)) if running.may_be_locked_down => Insistence::Unknown,
+            (_, None) => SignaturePolicy::No,
+            (None, Some(running)) if running.may_be_locked_down => SignaturePolicy::Unknown,
             (_, Some(running)) => match running.enforces_signatures {
-                Some(_) => Insistence::No,
+                Some(_) => SignaturePolicy::No,
                 // Where /proc is not the kernel's either, as in a root that is being made, nothing can be hidden.
                 None if running.has_sys || !running.has_proc || self.option("MODULE_SIG").is_some() => {
-                    Insistence::No
+                    SignaturePolicy::No
                 }
-                None => Insistence::Unknown,
+                None => SignaturePolicy::Unknown,
             },
         }
     }

@@ -8,7 +8,7 @@ use super::{
     cause::{Cause, Certainty, Enforcement, Gap, SignatureFault},
     examination::{Examination, Question},
     examined_module::{ExaminedModule, Signed},
-    policy::Insistence,
+    policy::SignaturePolicy,
     view::KernelView,
 };
 use crate::{Errno, diagnose::Finding, kernel::Force, module_file::SignatureDetails};
@@ -38,7 +38,7 @@ pub(super) fn check(
             result.findings.push(Finding::verified(Cause::Signature(SignatureFault::Malformed)));
         }
         Signed::Malformed(_) | Signed::Unreadable => result.gaps.push(Gap::Signature),
-        Signed::By(signature) if view.insistence() != Insistence::No => {
+        Signed::By(signature) if view.signature_policy() != SignaturePolicy::No => {
             result.gaps.push(Gap::Key(description(signature, view)));
         }
         Signed::By(_) => {}
@@ -47,7 +47,7 @@ pub(super) fn check(
 
 /// A kernel without support for signatures takes no module at all where it is locked down.
 fn lockdown_alone(view: &KernelView, result: &mut Examination) {
-    if let Insistence::By(level @ Enforcement::Lockdown(_)) = view.insistence() {
+    if let SignaturePolicy::By(level @ Enforcement::Lockdown(_)) = view.signature_policy() {
         let cause = Cause::Signature(SignatureFault::Missing(level));
         result.findings.push(Finding::verified(cause));
     }
@@ -55,12 +55,12 @@ fn lockdown_alone(view: &KernelView, result: &mut Examination) {
 
 /// What counts as no signature matters only where the kernel insists on one.
 fn missing(view: &KernelView, fault: impl FnOnce(Enforcement) -> SignatureFault, result: &mut Examination) {
-    match view.insistence() {
-        Insistence::No => {}
-        Insistence::By(enforcement) => {
+    match view.signature_policy() {
+        SignaturePolicy::No => {}
+        SignaturePolicy::By(enforcement) => {
             result.findings.push(Finding::verified(Cause::Signature(fault(enforcement))));
         }
-        Insistence::Unknown => result.gaps.push(Gap::Enforcement),
+        SignaturePolicy::Unknown => result.gaps.push(Gap::Enforcement),
     }
 }
 
@@ -127,9 +127,9 @@ pub(super) fn refused(
         return Vec::new();
     }
     let (signer, key_id) = (signature.signer.clone().unwrap_or_default(), signature.key_id.clone());
-    let certainty = match view.insistence() {
+    let certainty = match view.signature_policy() {
         // A key that it does not have would not have been an obstacle.
-        Insistence::No if view.checks_signatures() == Some(true) => Certainty::Verified,
+        SignaturePolicy::No if view.checks_signatures() == Some(true) => Certainty::Verified,
         _ => Certainty::Unverified("the kernel may also lack the signer's key".into()),
     };
     let cause = Cause::Signature(SignatureFault::Wrong { signer, key_id });
