@@ -118,7 +118,7 @@ fn a_namespace_that_two_modules_share_is_no_symbol_of_both() {
     }
 }
 
-/// What a kernel's configuration says decides what is refused; where it is not to be had, that is not known.
+/// A kernel's configuration decides what is refused; where it is unavailable, that is unknown.
 #[test]
 fn the_kernels_configuration_decides_what_it_takes() {
     const SIGNED_SO: [(&str, u8, u32); 3] = [("form", 3, 40), ("length", 2, u32::MAX), ("message", 2, 40)];

@@ -1,4 +1,4 @@
-//! `cargo xtask agree`: whether what `kmod check` says of modules comes true.
+//! `cargo xtask agree`: whether the verdicts of `kmod check` come true.
 //!
 //! In each of many situations a guest asks `kmod check` first and then loads for real. The matrix of verdict and outcome is
 //! printed, and every verdict that is false fails the run: "would load" of what the kernel refuses, "would not load" of

@@ -2,7 +2,7 @@
 //! `# CONFIG_NAME is not set`.
 //!
 //! An option that depends on another is in neither form where that one is off. So an option that the text does not name
-//! is off only where the text says that of an option it depends on: otherwise it is unknown to this kernel, or the text
+//! is off only where the text shows that for an option it depends on: otherwise it is unknown to this kernel, or the text
 //! is not whole.
 
 use std::collections::HashMap;
@@ -27,7 +27,7 @@ const PARENTS: [(&str, &str); 7] = [
 ];
 
 impl KernelConfig {
-    /// Reads the text; `None` where it says nothing about modules, and so is no kernel's configuration.
+    /// Reads the text; `None` where it has nothing about modules, and so is no kernel's configuration.
     pub fn parse(text: &[u8]) -> Option<Self> {
         let options: HashMap<BString, bool> = text.lines().filter_map(option).collect();
         options.contains_key(b"MODULES".as_bstr()).then_some(Self { options })

@@ -16,7 +16,7 @@ const OWN_ERRORS: [&str; 5] = [
     "Address already in use",
 ];
 
-/// What `kmod check` says.
+/// The verdict of `kmod check`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Verdict {
     WouldLoad,

@@ -97,7 +97,7 @@ fn options_of(plan: &Plan) -> HashMap<ModuleName, BString> {
     given.collect()
 }
 
-/// Says of each parameter that is refused where it was configured.
+/// Reports where each refused parameter was configured.
 fn add_origins(context: &Context, target: &Candidate, verdict: &mut Verdict) {
     let refused: Vec<(BString, BString)> = verdict.refused_parameters().collect();
     for (name, value) in refused {

@@ -98,7 +98,7 @@ impl Check {
     }
 
     /// Whether `modprobe` would load the module that a name or alias means, with what it needs and with what the
-    /// configuration says of them. `None` where it means none.
+    /// configuration sets for them. `None` where it means none.
     ///
     /// # Errors
     /// When an index cannot be read, or the module's file is not there.

@@ -185,7 +185,7 @@ impl<'a> Modules<'a> {
         if !own.dependencies().is_empty() {
             let mut verdicts = self.examine(threads);
             let places = self.places();
-            // Those that are given parameters, again.
+            // The modules with parameters, again.
             for (module, parameters) in options.iter().filter(|(_, parameters)| !parameters.is_empty()) {
                 let Some(place) = places.get(module) else { continue };
                 if let (Some(verdict), Some(member)) = (verdicts.get_mut(*place), self.members.get(*place)) {

@@ -230,7 +230,7 @@ fn filtered(view: &KernelView) -> Vec<Finding> {
     vec![Finding { cause: Cause::Filtered, certainty: Certainty::Unverified(why.into()) }]
 }
 
-/// What the kernel says of a signature that it does not take, with the reason why it wants one.
+/// What the kernel logs about a signature that it does not take, with the reason why it wants one.
 fn logged_signature(
     subject: &ExaminedModule,
     view: &KernelView,
@@ -254,7 +254,7 @@ fn logged_signature(
     if has(&Message::UnsupportedSignature) {
         return Some(SignatureFault::Unsupported(enforcement));
     }
-    // A locked-down kernel says this of a signature too that it cannot verify, or ignores.
+    // A locked-down kernel also logs this about a signature that it cannot verify, or ignores.
     match (has(&Message::Unsigned), &subject.signed) {
         (true, Signed::No) => Some(SignatureFault::Missing(enforcement)),
         _ => None,

@@ -28,7 +28,7 @@ pub enum Cause {
     Stripped,
     /// It does not record which kernel it was built for, and the kernel takes no module as if forced.
     NoVermagic,
-    /// It does not say which versions of symbols it was built against, and the kernel takes no module as if forced.
+    /// It does not record which versions of symbols it was built against, and the kernel takes no module as if forced.
     NoVersions,
     /// The kernel takes no module as if forced, which it was asked to.
     NotForced,
@@ -289,6 +289,6 @@ pub enum Note {
         /// The line.
         origin: Origin,
     },
-    /// It does not say what it was built for: the kernel takes it as if forced, and is tainted.
+    /// It does not record what it was built for: the kernel takes it as if forced, and is tainted.
     AsIfForced,
 }

@@ -1,4 +1,4 @@
-//! The kernel's configuration, where it is to be had: `/proc/config.gz` of the running kernel, and the files that
+//! The kernel's configuration, where it is available: `/proc/config.gz` of the running kernel, and the files that
 //! distributions install with one.
 
 use std::path::PathBuf;

@@ -111,7 +111,7 @@ pub struct ExaminedModule {
     pub path: PathBuf,
     /// The name that the kernel will know it by.
     pub name: ModuleName,
-    /// The same as it stands in the file.
+    /// The same, unchanged from the file.
     pub raw_name: BString,
     /// What it is compiled for.
     pub machine: Machine,

@@ -35,7 +35,7 @@ pub struct KernelTable {
     pub source: PathBuf,
     /// By name. Those of modules may be there as well.
     pub offers: HashMap<BString, KnownExport>,
-    /// Whether the list says all that the kernel knows of its exports: CRCs where that has any, licences and namespaces.
+    /// Whether the list has all that the kernel knows of its exports: CRCs where that has any, licences and namespaces.
     /// A `System.map` has nothing but names.
     pub has_crcs: bool,
 }

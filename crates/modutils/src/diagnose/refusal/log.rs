@@ -166,7 +166,7 @@ static FIXED: [(&[&str], Message); 28] = [
     (&["PKCS#7 signature info has unexpected non-zero params"], DAMAGED),
 ];
 
-/// The lines that say why a module was refused: those about it that mean no more than a taint are left aside. Where no
+/// The lines with the reason why a module was refused, without lines about it that mean no more than a taint. Where no
 /// cause is known, everything that was logged meanwhile may be it.
 pub fn quotes(lines: &[BString], subject: Option<&ExaminedModule>, has_cause: bool) -> Vec<BString> {
     let own = subject.map(|subject| [subject.raw_name.as_slice(), b":"].concat());

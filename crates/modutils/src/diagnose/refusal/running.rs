@@ -53,7 +53,7 @@ pub fn state(root: &Root) -> Running {
     }
 }
 
-/// A process that has a file open for writing: its id and name. Of those that may not be looked into nothing is known.
+/// A process that has a file open for writing: its id and name. Nothing is known of processes that may not be inspected.
 pub fn writer(root: &Root, path: &Path) -> Option<(u32, BString)> {
     let file = fs::metadata(path).ok()?;
     let is_it = |other: &fs::Metadata| (other.dev(), other.ino()) == (file.dev(), file.ino());

@@ -2,7 +2,7 @@
 //!
 //! Some signatures are refused whatever the kernel insists on: damaged ones (`mod_check_sig` in
 //! `kernel/module_signature.c`). Those in a form that it does not verify count as missing. Whether a sound one is right
-//! only the kernel can say, which has the keys: that is never claimed here.
+//! only the kernel, which has the keys, can verify: that is never claimed here.
 
 use super::{
     cause::{Cause, Certainty, Enforcement, Gap, SignatureFault},
@@ -64,7 +64,7 @@ fn missing(view: &KernelView, fault: impl FnOnce(Enforcement) -> SignatureFault,
     }
 }
 
-/// Who signed it, and whether a key of that name is among those that are shown. One that is need not be the signer's, and
+/// Who signed it, and whether a key of that name is among those that are shown. Such a key need not be the signer's, and
 /// the name is that of the key's issuer: it proves nothing.
 fn description(signature: &SignatureDetails, view: &KernelView) -> String {
     use crate::diagnose::words::printable;
@@ -118,7 +118,7 @@ pub(super) fn refused(
         return vec![Finding::confirmed(Cause::Signature(fault.clone()))];
     }
     let Signed::By(signature) = &subject.signed else {
-        // No other kernel says so of a module without a signature.
+        // No other kernel logs that about a module without a signature.
         let missing = Cause::Signature(SignatureFault::Missing(Enforcement::SigEnforce));
         let is_unsigned = errno == Errno::EKEYREJECTED && subject.signed == Signed::No;
         return if is_unsigned { vec![Finding::verified(missing)] } else { Vec::new() };

@@ -62,7 +62,7 @@ fn cause(cause: &Cause, lines: &mut Vec<String>) {
             add("  Modules may be stripped with --strip-debug only.".into());
         }
         Cause::NoVersions => {
-            add("It does not say which versions of symbols it was built against, and this kernel takes no module without.".into());
+            add("It does not record which versions of symbols it was built against, and this kernel takes no module without.".into());
         }
         Cause::NotForced => {
             add("This kernel does not load modules by force (CONFIG_MODULE_FORCE_LOAD is not set).".into());

@@ -34,7 +34,7 @@ pub struct Running {
     pub loaded: BTreeMap<ModuleName, State>,
     /// `/proc/sys/kernel/modules_disabled`.
     pub modules_disabled: Option<bool>,
-    /// `module_blacklist=` of its command line, as it stands: the kernel compares that with the name in the module.
+    /// `module_blacklist=` of its command line, unchanged: the kernel compares that with the name in the module.
     pub blacklist: Vec<BString>,
     /// `/sys/module/module/parameters/sig_enforce`, which kernels with CONFIG_MODULE_SIG have.
     pub enforces_signatures: Option<bool>,
@@ -46,7 +46,7 @@ pub struct Running {
     pub has_sys: bool,
     /// Whether it decompresses module files: `/sys/module/compression` is there.
     pub decompresses: bool,
-    /// The word in brackets of `/sys/kernel/security/lockdown`, or else what the command line says.
+    /// The word in brackets of `/sys/kernel/security/lockdown`, or else the level on the command line.
     pub lockdown: Option<BString>,
     /// Whether it may be locked down although nothing shows that.
     pub may_be_locked_down: bool,
@@ -89,7 +89,7 @@ pub struct KernelView {
     pub builtin: HashSet<ModuleName>,
     /// Its state, when it is the running one.
     pub running: Option<Running>,
-    /// The configuration it was built with, where that is to be had.
+    /// The configuration it was built with, where that is available.
     pub config: Option<KernelConfig>,
 }
 

@@ -60,7 +60,7 @@ fn in_words(gap: &Gap) -> (&'static str, Option<String>) {
         }
         Gap::Signature => ("Its signature cannot be read here; the kernel may refuse it.", None),
         Gap::ForceLoad => (
-            "It does not say what it was built for. Whether the kernel takes such modules (CONFIG_MODULE_FORCE_LOAD) is not known.",
+            "It does not record what it was built for. Whether the kernel takes such modules (CONFIG_MODULE_FORCE_LOAD) is not known.",
             None,
         ),
         Gap::Btf => (
