@@ -1,6 +1,6 @@
 //! libkmod.so.2: kmod's C library over the crate `modutils`.
 //!
-//! The interface is described in `include/libkmod.h` and libkmod(3). Here, [`context`], [`module`] and their
+//! The interface is described in `include/libkmod.h` and libkmod(3). Here, `context`, `module` and their
 //! neighbours hold what C has pointers to, in safe Rust; `ffi` has the 75 functions, each of which checks
 //! what it was given, catches panics, and turns errors into negative error numbers.
 //!

@@ -8,6 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use modutils_fuzz::memory;
 
 #[path = "../../../bins/kmod/src/parameters.rs"]
+#[expect(dead_code, reason = "no module's parameters are read here")]
 mod parameters;
 #[path = "../../../bins/kmod/src/modprobe/split.rs"]
 mod split;
