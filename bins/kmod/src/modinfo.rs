@@ -16,7 +16,7 @@ use modutils::{
     Alias, Context, Error, Level, Module, ModuleName, Release, Root,
     module_file::{ModInfo, ModuleFile, Signature, Wanted, has_module_extension, read_in_order},
 };
-use render::{Location, ModuleFacts, Rendering};
+use render::{BuildId, Location, ModuleFacts, Rendering};
 
 use crate::{
     Invocation,
@@ -73,7 +73,11 @@ struct Options {
 impl Options {
     fn resolve(options: &ArgMatches) -> Self {
         Self {
-            rendering: Rendering { field: chosen_field(options), null: options.get_flag("null") },
+            rendering: Rendering {
+                field: chosen_field(options),
+                null: options.get_flag("null"),
+                as_document: options.get_flag("json"),
+            },
             json: options.get_flag("json"),
             names_only: options.get_flag("modname"),
             release: cli::place_of(options, "set-version"),
@@ -148,6 +152,7 @@ struct FileFacts {
     /// The part of its `.modinfo` section that is printed.
     modinfo: Vec<u8>,
     signature: Option<Signature>,
+    build_id: Option<Vec<u8>>,
 }
 
 impl Wanted for Rendering {
@@ -164,7 +169,14 @@ impl Wanted for Rendering {
     fn take(&self, module: &ModuleFile) -> Result<FileFacts, Error> {
         let modinfo = self.part(module.modinfo_section()?);
         let signature = if self.shows_signature() { module.signature()? } else { None };
-        Ok(FileFacts { modinfo, signature })
+        let build_id = match self.build_id() {
+            BuildId::Omitted => None,
+            // Only who asks for it learns that it is damaged.
+            BuildId::BesideOthers => module.build_id().ok().flatten(),
+            BuildId::Requested => module.build_id()?,
+        };
+        let build_id = build_id.map(<[u8]>::to_vec);
+        Ok(FileFacts { modinfo, signature, build_id })
     }
 
     fn size(&self, facts: &FileFacts) -> usize {
@@ -247,8 +259,8 @@ impl Output<'_> {
         match facts {
             // Only the path was requested.
             None => Status::Success,
-            Some(Ok(FileFacts { modinfo, signature })) => {
-                self.show_facts(&name, &location, &ModInfo::parse(&modinfo), signature.as_ref(), report);
+            Some(Ok(facts)) => {
+                self.show_facts(&name, &location, &ModInfo::parse(&facts.modinfo), Some(&facts), report);
                 Status::Success
             }
             Some(Err(error)) => no_modinfo(&name, &error, report),
@@ -287,14 +299,19 @@ impl Output<'_> {
         name: &ModuleName,
         location: &Location,
         info: &ModInfo,
-        signature: Option<&Signature>,
+        file: Option<&FileFacts>,
         report: &mut Report,
     ) {
         for field in info.malformed_parameters().filter(|_| self.rendering.shows_parameters()) {
             let text: [&[u8]; 5] = [b"Found invalid \"", field.key, b"=", field.value, b"\": missing ':'"];
             report.error(text.concat());
         }
-        let facts = ModuleFacts { info, parameters: &info.parameters(), signature };
+        let facts = ModuleFacts {
+            info,
+            parameters: &info.parameters(),
+            signature: file.and_then(|file| file.signature.as_ref()),
+            build_id: file.and_then(|file| file.build_id.as_deref()),
+        };
         match &mut self.document {
             None => report.print(self.rendering.facts(&facts)),
             Some(document) => {

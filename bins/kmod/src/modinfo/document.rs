@@ -16,6 +16,8 @@ pub(super) struct ModinfoItem<'a> {
     fields: Vec<FieldItem<'a>>,
     parameters: Vec<ParameterItem<'a>>,
     signature: Option<SignatureItem<'a>>,
+    /// In hexadecimal digits; `None` also where it was not requested.
+    build_id: Option<String>,
 }
 
 /// An entry of `.modinfo`, unchanged.
@@ -54,7 +56,7 @@ impl<'a> ModinfoItem<'a> {
         facts: Option<&ModuleFacts<'a>>,
         rendering: &Rendering,
     ) -> Self {
-        let Some(ModuleFacts { info, parameters, signature }) = facts else {
+        let Some(ModuleFacts { info, parameters, signature, build_id }) = facts else {
             return Self::of_location(name, location);
         };
         let fields = info.fields().iter().filter(|field| rendering.shows(field.key));
@@ -69,6 +71,7 @@ impl<'a> ModinfoItem<'a> {
             fields: fields.collect(),
             parameters: parameters.collect(),
             signature: signature.filter(|_| rendering.shows_signature()).map(SignatureItem::from),
+            build_id: build_id.map(hex),
             ..Self::of_location(name, location)
         }
     }
@@ -79,7 +82,7 @@ impl<'a> ModinfoItem<'a> {
             Location::Builtin(_) => (None, true),
         };
         let (fields, parameters) = (Vec::new(), Vec::new());
-        Self { filename, name: Text(name), builtin, fields, parameters, signature: None }
+        Self { filename, name: Text(name), builtin, fields, parameters, signature: None, build_id: None }
     }
 }
 

@@ -17,6 +17,19 @@ pub(super) struct Rendering {
     pub field: Option<Vec<u8>>,
     /// NUL instead of a newline after each line.
     pub null: bool,
+    /// Items of a document instead of lines.
+    pub as_document: bool,
+}
+
+/// Whether the identifier of a build is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BuildId {
+    /// It is not: kmod 34 does not have it among its lines.
+    Omitted,
+    /// As a part of a document.
+    BesideOthers,
+    /// It was requested by its name.
+    Requested,
 }
 
 /// Where a module is.
@@ -35,6 +48,8 @@ pub struct ModuleFacts<'a> {
     pub parameters: &'a [Parameter<'a>],
     /// The signature of its file.
     pub signature: Option<&'a Signature>,
+    /// The identifier of the build, where it is shown.
+    pub build_id: Option<&'a [u8]>,
 }
 
 impl Rendering {
@@ -78,6 +93,15 @@ impl Rendering {
         self.field.is_none() || SIGNATURE_FIELDS.iter().any(|key| self.wants(key.as_bytes()))
     }
 
+    /// Whether the identifier of the build is shown.
+    pub(super) fn build_id(&self) -> BuildId {
+        match &self.field {
+            Some(_) if self.wants(b"build-id") => BuildId::Requested,
+            None if self.as_document => BuildId::BesideOthers,
+            _ => BuildId::Omitted,
+        }
+    }
+
     /// The first lines: where the module is.
     pub fn location(&self, location: &Location<'_>) -> Vec<u8> {
         let lines = match location {
@@ -103,6 +127,9 @@ impl Rendering {
         }
         for (key, value) in facts.signature.map(signature_fields).unwrap_or_default() {
             self.push_field(&mut output, key.as_bytes(), &value);
+        }
+        if let Some(build_id) = facts.build_id {
+            self.push_line(&mut output, &[crate::json::hex(build_id).as_bytes()]);
         }
         for parameter in facts.parameters.iter().rev() {
             self.push_parameter(&mut output, parameter);
@@ -197,8 +224,9 @@ mod tests {
 
     fn rendered(section: &[u8], field: Option<&str>, null: bool) -> String {
         let info = ModInfo::parse(section);
-        let rendering = Rendering { field: field.map(Into::into), null };
-        let facts = ModuleFacts { info: &info, parameters: &info.parameters(), signature: None };
+        let rendering = Rendering { field: field.map(Into::into), null, as_document: false };
+        let facts =
+            ModuleFacts { info: &info, parameters: &info.parameters(), signature: None, build_id: None };
         rendering.facts(&facts).to_str().unwrap().to_owned()
     }
 
@@ -236,10 +264,10 @@ mod tests {
 
     #[test]
     fn a_builtin_module_has_a_name_and_no_file() {
-        let all = Rendering { field: None, null: false };
+        let all = Rendering { field: None, null: false, as_document: false };
         let location = Location::Builtin(b"unix");
         assert_eq!(all.location(&location), b"name:           unix\nfilename:       (builtin)\n");
-        let name = Rendering { field: Some(b"name".to_vec()), null: false };
+        let name = Rendering { field: Some(b"name".to_vec()), null: false, as_document: false };
         assert_eq!(name.location(&location), b"unix\n");
         assert!(name.needs_only_location(&location) && !name.needs_only_location(&Location::File(b"/a.ko")));
     }

@@ -35,6 +35,7 @@ mod exports;
 mod in_order;
 mod modinfo;
 mod needed;
+mod notes;
 pub(crate) mod parameters;
 pub(crate) mod signature;
 mod this_module;
@@ -215,6 +216,15 @@ impl ModuleFile {
     /// kernels since Linux 4.4 take.
     pub fn signature(&self) -> Result<Option<Signature>> {
         Signature::read(self.elf.contents())
+    }
+
+    /// The identifier that the linker gave this build of the module (`ld --build-id`); `None` where it has none.
+    ///
+    /// # Errors
+    /// When the section of the note is damaged or cannot be read.
+    pub fn build_id(&self) -> Result<Option<&[u8]>> {
+        let Some(notes) = self.elf.section(notes::BUILD_ID)? else { return Ok(None) };
+        notes::build_id(notes, self.elf.endian()).map_err(|fault| self.fault(fault))
     }
 
     fn versions_as_they_stand(&self) -> Result<Vec<SymbolVersion<'_>>> {

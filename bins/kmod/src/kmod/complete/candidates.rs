@@ -21,9 +21,10 @@ pub(super) struct Candidate {
 }
 
 /// The fields of modules, as modinfo prints them.
-const FIELDS: [&str; 18] = [
+const FIELDS: [&str; 19] = [
     "alias",
     "author",
+    "build-id",
     "depends",
     "description",
     "filename",

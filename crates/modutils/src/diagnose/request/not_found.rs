@@ -105,7 +105,10 @@ pub fn listed_but_gone(context: &Context, file: &Path) -> Option<Remark> {
     let lines = || {
         vec![
             format!("{} lists it, but {} is not there.", index.display(), file.display()),
-            "  If it was removed on purpose, run depmod; else install the kernel's modules again.".into(),
+            format!(
+                "  If it was removed on purpose, run {}; else install the kernel's modules again.",
+                depmod(context)
+            ),
         ]
     };
     (line.path == *file).then(|| Remark::new("listed_but_gone", lines()).about(bytes(file)))
