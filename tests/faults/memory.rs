@@ -140,7 +140,9 @@ impl MemoryWorld {
         }
         let limit = if limit == u64::MAX { "unlimited".to_owned() } else { limit.to_string() };
         // The shell has started before the limit counts.
-        let script = format!("ulimit -c 0; ulimit -v {limit}; exec /ours/{tool} {arguments} </dev/null");
+        let script = format!(
+            "export MODUTILS_EXPLAIN=always; ulimit -c 0; ulimit -v {limit}; exec /ours/{tool} {arguments} </dev/null"
+        );
         self.root.shell(&[Side::Ours], &script)
     }
 

@@ -59,9 +59,13 @@ impl Errno {
         Self(number as i32)
     }
 
-    /// The number in an error of the standard library; `EIO` where it has none.
+    /// The number in an error of the standard library; where it has none, that of a lack of memory, or `EIO`.
     pub(crate) fn in_io(error: &io::Error) -> Self {
-        error.raw_os_error().map_or(Self::EIO, Self)
+        match error.raw_os_error() {
+            Some(number) => Self(number),
+            None if error.kind() == io::ErrorKind::OutOfMemory => Self::ENOMEM,
+            None => Self::EIO,
+        }
     }
 
     /// The text of an error number, as strerror(3) of glibc has it.

@@ -5,7 +5,7 @@ use testkit::index;
 
 use super::bounded;
 
-const NAMES: [&str; 8] = ["../../../etc/passwd", "..", ".", "/etc/passwd", "a/b", "*", "[", "a\nb"];
+const NAMES: [&str; 8] = ["../../../etc/nothing", "..", ".", "/etc/passwd", "a/b", "*", "[", "a\nb"];
 
 #[test]
 fn a_name_on_the_command_line_is_not_a_path() {

@@ -7,6 +7,9 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let system = tempfile::tempdir()?;
+//! # let modules = system.path().join("lib/modules/6.12.0");
+//! # fs::create_dir_all(&modules)?;
+//! # fs::write(modules.join("modules.dep.bin"), testkit::index([("pcspkr", "pcspkr.ko:")]))?;
 //! fs::create_dir_all(system.path().join("etc/modprobe.d"))?;
 //! fs::write(system.path().join("etc/modprobe.d/quiet.conf"), "blacklist pcspkr\nalias beep pcspkr\n")?;
 //! let root = Root::default().with_base(system.path()).with_system(system.path());
@@ -191,6 +194,11 @@ impl Block {
             Kind::Install => "install",
             Kind::Alias => "alias",
         }
+    }
+
+    /// Whether it is about this module itself, and not about one that it needs.
+    pub fn concerns(&self, module: &ModuleName) -> bool {
+        fnmatch(&self.subject, module.as_bytes())
     }
 
     /// The module, the pattern or the alias that it is about.

@@ -55,6 +55,8 @@ pub fn not_found_to_remove(context: &Context, name: &[u8], error: Option<&Error>
     }
     let module = ModuleName::new(name);
     match Kernel::running(context.root()).state(&module) {
+        // An index that cannot be read may have it.
+        _ if error.is_some() => not_found(context, name, error),
         State::Absent | State::Unknown => not_found(context, name, error),
         _ => {
             let line = format!("It is loaded, and no index has it: rmmod {} removes it.", printable(&module));
