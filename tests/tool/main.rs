@@ -11,6 +11,7 @@ mod completions;
 mod deny;
 mod depmod;
 mod depmod_cache;
+mod device;
 mod documents;
 mod durable;
 mod explain;

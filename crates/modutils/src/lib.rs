@@ -84,6 +84,8 @@ pub mod closure;
 pub mod config;
 #[cfg(feature = "depmod")]
 pub mod depmod;
+#[cfg(feature = "kernel")]
+pub mod devices;
 #[cfg(feature = "diagnose")]
 pub mod diagnose;
 #[cfg(feature = "kernel")]

@@ -4,6 +4,7 @@ mod blocked;
 mod check;
 mod closure;
 mod complete;
+mod device;
 mod graph;
 mod params;
 mod shared_options;
@@ -29,7 +30,7 @@ pub(crate) struct KnownCommand {
 }
 
 /// The commands, as the help lists them.
-pub(crate) const COMMANDS: [KnownCommand; 10] = [
+pub(crate) const COMMANDS: [KnownCommand; 11] = [
     KnownCommand {
         name: "blocked",
         about: "Show what keeps modules from being loaded",
@@ -49,6 +50,11 @@ pub(crate) const COMMANDS: [KnownCommand; 10] = [
         name: "complete",
         about: "Print the completions of a command line, for shells",
         options: || None,
+    },
+    KnownCommand {
+        name: "device",
+        about: "Show devices, their drivers, and the modules that match them",
+        options: || Some(device::command()),
     },
     KnownCommand {
         name: "graph",
@@ -102,6 +108,7 @@ pub fn run(invocation: &Invocation) -> ExitCode {
         b"list" => lsmod::list(&invocation, Report::new(c"kmod", Level::Error)),
         b"blocked" => blocked::run(&invocation, report.of_own_command()),
         b"closure" => closure::run(&invocation, report.of_own_command()),
+        b"device" => device::run(&invocation, report),
         b"graph" => graph::run(&invocation, report.of_own_command()),
         b"params" => params::run(&invocation, report.of_own_command()),
         b"static-nodes" => static_nodes::run(&invocation, report),

@@ -70,7 +70,7 @@ impl Standing {
 }
 
 /// A module, and why it is not simply loaded or available.
-struct Found {
+pub(super) struct Found {
     module: ModuleName,
     standing: Standing,
     blocks: Vec<Block>,
@@ -85,7 +85,7 @@ struct StatusItem<'a> {
 }
 
 #[derive(Serialize)]
-struct ModuleItem<'a> {
+pub(super) struct ModuleItem<'a> {
     name: Text<'a>,
     status: &'static str,
     blocks: Vec<BlockItem<'a>>,
@@ -141,7 +141,7 @@ pub(super) fn command() -> clap::Command {
 }
 
 /// What is asked of, and the state of its kernel, read once.
-struct Query<'a> {
+pub(super) struct Query<'a> {
     context: &'a Context,
     /// The running kernel; `None` if the question is about another one.
     kernel: Option<Kernel>,
@@ -150,7 +150,8 @@ struct Query<'a> {
 }
 
 impl<'a> Query<'a> {
-    fn new(context: &'a Context, release: Option<&Release>) -> Self {
+    /// A question about a kernel: the running one, unless another release is given.
+    pub(super) fn new(context: &'a Context, release: Option<&Release>) -> Self {
         let is_running =
             release.is_none_or(|release| Release::running().is_ok_and(|running| running == *release));
         let kernel = is_running.then(|| context.kernel());
@@ -208,7 +209,7 @@ impl<'a> Query<'a> {
     }
 
     /// What is known of a module of this kernel.
-    fn standing(&self, module: &Module) -> Found {
+    pub(super) fn standing(&self, module: &Module) -> Found {
         let name = module.name().clone();
         match (module.is_builtin(), self.in_kernel(&name)) {
             (Ok(true), _) => return found(name, Standing::BuiltIn),
@@ -267,6 +268,8 @@ impl<'a> Query<'a> {
     /// The lines that keep a module from being loaded by its name, or by an alias.
     fn lines(&self, module: &ModuleName, by_alias: bool) -> modutils::Result<Vec<Block>> {
         let mut blocks = blocked::blocks(self.context, Some(module))?;
+        // What blocks the modules that it needs counts only where they are not loaded.
+        blocks.retain(|block| block.concerns(module));
         blocks.retain(|block| match block.kind() {
             "deny" => true,
             "kernel" => self.kernel.is_some(),
@@ -305,32 +308,47 @@ fn because(module: ModuleName, standing: Standing, reason: String) -> Found {
 }
 
 fn item<'a>(query: &'a [u8], standing: Standing, found: &'a [Found]) -> StatusItem<'a> {
-    let module = |found: &'a Found| ModuleItem {
+    let modules = found.iter().map(module_item).collect();
+    StatusItem { query: Text(query), status: standing.kind(), modules }
+}
+
+/// A module in a document.
+pub(super) fn module_item(found: &Found) -> ModuleItem<'_> {
+    ModuleItem {
         name: Text::from(&found.module),
         status: found.standing.kind(),
         blocks: found.blocks.iter().map(block_item).collect(),
         reason: found.reason.as_deref(),
-    };
-    StatusItem { query: Text(query), status: standing.kind(), modules: found.iter().map(module).collect() }
+    }
 }
 
 /// Prints a line for the name; below it its modules if it is an alias of them, and what blocks each.
 fn print(name: &[u8], standing: Standing, found: &[Found], report: &mut Report) {
-    let style = report.output_style();
     report.print_line([name, b": ", standing.text().as_bytes()].concat());
     for one in found {
         if found.len() > 1 || one.module != ModuleName::new(name) {
-            let line = [b"  ", one.module.as_bytes(), b": ", one.standing.text().as_bytes()].concat();
-            report.print_line(line);
+            print_module(one, report);
+        } else {
+            print_reasons(one, report);
         }
-        for block in &one.blocks {
-            let origin = style.aside(format!("  {}", block.origin()).as_bytes());
-            let line = [&style.block(block.subject()), b" ".as_slice(), &block.text(), &origin].concat();
-            report.print_line([b"  ".as_slice(), &line].concat());
-        }
-        if let Some(reason) = &one.reason {
-            report.print_line(format!("  {reason}"));
-        }
+    }
+}
+
+/// Prints an indented line for a module, and below it what blocks it.
+pub(super) fn print_module(found: &Found, report: &mut Report) {
+    report.print_line([b"  ", found.module.as_bytes(), b": ", found.standing.text().as_bytes()].concat());
+    print_reasons(found, report);
+}
+
+fn print_reasons(found: &Found, report: &mut Report) {
+    let style = report.output_style();
+    for block in &found.blocks {
+        let origin = style.aside(format!("  {}", block.origin()).as_bytes());
+        let line = [&style.block(block.subject()), b" ".as_slice(), &block.text(), &origin].concat();
+        report.print_line([b"  ".as_slice(), &line].concat());
+    }
+    if let Some(reason) = &found.reason {
+        report.print_line(format!("  {reason}"));
     }
 }
 
