@@ -86,7 +86,7 @@ fn the_packaged_tools_obey_what_a_module_forges() {
     let theirs = root.reference("kmod", &["static-nodes", "--format=tmpfiles"]).out();
     assert!(theirs.contains("/dev/../../etc/cron.d/x"), "{theirs}");
     // Ours reads what the other one has written, and names the lines.
-    let ours = root.ours("kmod", &["static-nodes", "--format=tmpfiles"]);
+    let ours = root.explained("kmod", &["static-nodes", "--format=tmpfiles"]);
     assert!(ours.code == Some(1) && !ours.out().contains(".."), "{ours:?}");
     assert!(ours.err().contains("not the name of a node below /dev"), "{ours:?}");
 }

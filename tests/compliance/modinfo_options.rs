@@ -376,7 +376,7 @@ fn a_dictionary_that_takes_more_memory_than_any_module_needs_is_refused() {
         root.write("tmp/large.ko.xz", testkit::compress::xz_with_dictionary(&module, bits));
         let args = ["-F", "license", "/tmp/large.ko.xz"];
         assert_eq!(root.reference("modinfo", &args).succeeds().out(), "GPL\n");
-        let run = root.ours("modinfo", &args);
+        let run = root.explained("modinfo", &args);
         match ours_reads {
             true => assert_eq!(run.succeeds().out(), "GPL\n"),
             false => assert!(run.fails().err().contains("takes more than 256 MiB of memory to decompress")),
