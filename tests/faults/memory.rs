@@ -139,9 +139,11 @@ impl MemoryWorld {
             arguments += " --no-cache";
         }
         let limit = if limit == u64::MAX { "unlimited".to_owned() } else { limit.to_string() };
-        // The shell has started before the limit counts.
+        // The shell has started before the limit counts. A tool that the loader has no memory for has not started: 126,
+        // as 127 means that there is no such program.
         let script = format!(
-            "export MODUTILS_EXPLAIN=always; ulimit -c 0; ulimit -v {limit}; exec /ours/{tool} {arguments} </dev/null"
+            "export MODUTILS_EXPLAIN=always; ulimit -c 0; ulimit -v {limit}; /ours/{tool} {arguments} </dev/null; \
+             code=$?; [ $code -ne 127 ] || code=126; exit $code"
         );
         self.root.shell(&[Side::Ours], &script)
     }
