@@ -1,6 +1,6 @@
 //! The type information of a module, section `.BTF`: whether its header has the shape that the kernel asks for
-//! (`btf_parse_hdr` and `btf_check_sec_info` in `kernel/bpf/btf.c`). Whether the types fit those of the kernel, only that
-//! can say.
+//! (`btf_parse_hdr` and `btf_check_sec_info` in `kernel/bpf/btf.c`). Whether the types fit those of the kernel, only the
+//! kernel can verify.
 
 use goblin::container::Endian;
 use scroll::Pread;
