@@ -4,8 +4,7 @@
 //! A cause counts only where the kernel returns that number for it. Where none does, that is reported,
 //! and nothing is guessed.
 
-use crate::Errno;
-use bstr::BString;
+use bstr::{BString, ByteSlice};
 
 use super::{
     cause::{Cause, Certainty, Enforcement, Gap, Note, SignatureFault, SymbolFault},
@@ -19,7 +18,7 @@ use super::{
     signed,
     view::KernelView,
 };
-use crate::{ModuleName, diagnose::Finding, file::Compression, kernel::State};
+use crate::{Errno, ModuleName, diagnose::Finding, file::Compression, kernel::State};
 
 /// What to explain.
 #[derive(Clone, Debug)]
@@ -288,6 +287,14 @@ fn confirm(
         // The kernel's own is better than that of its modules.
         findings.retain(|finding| !matches!(finding.cause, Cause::Vermagic { .. }));
     }
+    if is_struct_size(message) && !findings.is_empty() {
+        // A module of another kernel has another size: the examination found what differs, which is more exact.
+        let sizes = findings.iter_mut().find(|found| matches!(found.cause, Cause::StructSize { .. }));
+        if let Some(found) = sizes {
+            found.certainty = Certainty::Confirmed;
+        }
+        return;
+    }
     let Some(finding) = in_causes(subject, view, message, waited_for) else { return };
     // The log may have lines about other modules, or about what did not matter in the end.
     let numbers = errors_of(&finding.cause);
@@ -302,6 +309,11 @@ fn confirm(
         Some(found) => found.certainty = Certainty::Confirmed,
         None => findings.push(finding),
     }
+}
+
+/// Whether the kernel found that `struct module` has another size in the file (`kernel/module/main.c`).
+fn is_struct_size(message: &Message) -> bool {
+    matches!(message, Message::Damaged(line) if line.contains_str("this_module section size must match"))
 }
 
 /// Whether two causes are about the same symbol or parameter.
@@ -431,6 +443,19 @@ mod tests {
             let notes = explanation.notes();
             words.chain(notes.iter().map(|note| note.kind().to_owned())).collect::<Vec<_>>().join(" ")
         }
+    }
+
+    /// The kernel's message of a module that was built for another one.
+    #[test]
+    fn another_size_of_struct_module_is_damage_only_where_nothing_else_differs() {
+        let size = "module m: .gnu.linkonce.this_module section size must match the kernel's built struct module size";
+        let alone = Case { log: &[size], ..case(Errno::ENOEXEC) };
+        assert_eq!(alone.words(), "damaged");
+        let other = Case {
+            log: &["m: disagrees about version of symbol module_layout", size],
+            ..case(Errno::ENOEXEC)
+        };
+        assert_eq!(other.words(), "symbol_version");
     }
 
     #[test]
