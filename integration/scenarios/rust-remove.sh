@@ -19,7 +19,7 @@ expect_quiet /sbin/rmmod test_square square
 # Without an exit function, only force removes it; the kernel records that.
 expect_quiet /sbin/insmod /companions/permanent.ko
 expect_error "rmmod: ERROR: could not remove module permanent: Device or resource busy" /sbin/rmmod permanent
-expect_cause "It has no exit function, or must not run it: it stays until the machine stops."
+expect_cause "It has no exit function, or must not run it: the kernel removes it by force at most (rmmod -f)."
 expect_loaded permanent
 expect_output "permanent" /sbin/lsmod
 # Bit 3: a module was removed by force (Documentation/admin-guide/tainted-kernels.rst).

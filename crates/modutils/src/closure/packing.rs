@@ -1,6 +1,6 @@
 //! Compresses module files so that the kernel's decoders read them.
 
-use std::io::{self, Write};
+use std::io;
 
 use crate::file::Compression;
 
@@ -57,6 +57,8 @@ impl Packing {
 
 #[cfg(feature = "gzip")]
 fn gzip(plain: &[u8]) -> io::Result<Vec<u8>> {
+    use std::io::Write;
+
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     encoder.write_all(plain)?;
     encoder.finish()
@@ -64,6 +66,8 @@ fn gzip(plain: &[u8]) -> io::Result<Vec<u8>> {
 
 #[cfg(feature = "xz")]
 fn xz(plain: &[u8]) -> io::Result<Vec<u8>> {
+    use std::io::Write;
+
     use liblzma::stream::{Check, Filters, LzmaOptions, Stream};
 
     let mut options = LzmaOptions::new_preset(6)?;
