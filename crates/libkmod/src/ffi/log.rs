@@ -15,6 +15,7 @@ use crate::{
     log::{Log, LogFunction},
 };
 
+// SAFETY: `c/log.c`, which is linked with this crate, defines it with these types.
 unsafe extern "C" {
     /// In `c/log.c`.
     fn modutils_call_log_function(
