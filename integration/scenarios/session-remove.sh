@@ -26,14 +26,12 @@ remove() {
 
     # Holders are removed first, if asked for.
     typed modprobe vfat
-    typed modprobe -r -v --remove-holders fat
+    differs '`--remove-holders` without `-r`' "0:rmmod fat" "0:" modprobe -v --remove-holders fat
+    start_over
     typed modprobe -a vfat msdos
     typed modprobe -r -v --remove-holders -a vfat msdos
     typed modprobe -a macvtap
     differs '`modprobe -r --remove-holders`' "0:rmmod macvtap" "1:macvlan" modprobe -r -v --remove-holders macvlan
-    start_over
-    typed modprobe vfat
-    differs '`--remove-holders` without `-r`' "0:rmmod fat" "0:" modprobe -v --remove-holders fat
     start_over
 }
 
