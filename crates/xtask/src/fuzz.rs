@@ -38,9 +38,9 @@ pub(crate) struct Options {
 /// The result of running one target.
 struct TargetResult {
     target: String,
-    executions: u64,
+    executions: Option<u64>,
     /// The places in the program that its inputs reach.
-    coverage: u64,
+    coverage: Option<u64>,
     seconds: f64,
     corpus: usize,
     /// The inputs it failed on, or the log that shows why it ended.
@@ -106,7 +106,7 @@ fn run_each(targets: &[String], share: Duration) -> Result<Vec<TargetResult>> {
         println!("{outcome}");
         outcomes.push(outcome);
     }
-    let executions: u64 = outcomes.iter().map(|outcome| outcome.executions).sum();
+    let executions: u64 = outcomes.iter().filter_map(|outcome| outcome.executions).sum();
     let seconds: f64 = outcomes.iter().map(|outcome| outcome.seconds).sum();
     println!("{:16} {executions:>12} {:>9} {seconds:>9.1}", "all", "");
     for finding in outcomes.iter().flat_map(|outcome| &outcome.findings) {
@@ -175,8 +175,8 @@ fn run_one(target: &str, program: &Path, place: &Path, time: Duration) -> Result
     let output = fs::read(&log)?;
     Ok(TargetResult {
         target: target.to_owned(),
-        executions: executions(&String::from_utf8_lossy(&output)).unwrap_or_default(),
-        coverage: coverage(&String::from_utf8_lossy(&output)).unwrap_or_default(),
+        executions: executions(&String::from_utf8_lossy(&output)),
+        coverage: coverage(&String::from_utf8_lossy(&output)),
         seconds: (used.rusage.utime + used.rusage.stime).as_secs_f64(),
         corpus: files(&corpus)?.len(),
         findings: found,
@@ -209,6 +209,8 @@ impl std::fmt::Display for TargetResult {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { target, executions, coverage, seconds, corpus, findings } = self;
         let findings = findings.len();
+        let [executions, coverage] = [executions, coverage]
+            .map(|count| count.map_or_else(|| "unknown".to_owned(), |count| count.to_string()));
         write!(f, "{target:16} {executions:>12} {coverage:>9} {seconds:>9.1} {corpus:>7} {findings:>9}")
     }
 }
