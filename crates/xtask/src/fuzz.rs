@@ -2,8 +2,9 @@
 //!
 //! cargo-fuzz builds them with stable Rust: without a sanitizer it needs no unstable flag, and the library has no
 //! unsafe code for one to watch. We run the programs it makes ourselves, to count their executions and their
-//! processor time. What they learn is kept in the cache, in `fuzz/`: `corpus/` grows, `seeds/` is rewritten from
-//! testkit, `findings/` keeps the inputs that a target failed on, `logs/` its output.
+//! processor time. What they learn is kept in the cache, in `fuzz/`: `corpus/` grows and is then reduced to the inputs
+//! that reach something no other does, `seeds/` is rewritten from testkit, `findings/` keeps the inputs that a target
+//! failed on, `logs/` its output.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -172,6 +173,9 @@ fn run_one(target: &str, program: &Path, place: &Path, time: Duration) -> Result
     if !used.status.success() && found.is_empty() {
         found.push(log.clone());
     }
+    if found.is_empty() {
+        minimise(program, &corpus, target)?;
+    }
     let output = fs::read(&log)?;
     Ok(TargetResult {
         target: target.to_owned(),
@@ -181,6 +185,22 @@ fn run_one(target: &str, program: &Path, place: &Path, time: Duration) -> Result
         corpus: files(&corpus)?.len(),
         findings: found,
     })
+}
+
+/// Keeps only those inputs of a corpus that add coverage: libFuzzer's merge into an empty directory, which then takes
+/// the place of the old one.
+fn minimise(program: &Path, corpus: &Path, target: &str) -> Result<()> {
+    let parent = corpus.parent().context("a corpus without a directory around it")?;
+    let merged = tempfile::Builder::new().prefix(".merge").tempdir_in(parent)?;
+    let mut merge = Command::new(program);
+    merge.args(["-merge=1", "-rss_limit_mb=1024", "-timeout=30", "-verbosity=0"]);
+    merge.arg(format!("-max_len={}", max_length(target))).arg(merged.path()).arg(corpus);
+    process::output(&mut merge).with_context(|| format!("the corpus of {target} cannot be minimised"))?;
+    if files(merged.path())?.is_empty() && !files(corpus)?.is_empty() {
+        bail!("the corpus of {target} would be empty");
+    }
+    let merged = merged.keep();
+    fs::remove_dir_all(corpus).and_then(|()| fs::rename(&merged, corpus)).context("cannot replace the corpus")
 }
 
 /// The maximal length of an input: enough for a module with every kind of content.

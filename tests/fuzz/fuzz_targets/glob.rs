@@ -36,7 +36,8 @@ fn has_odd_names(pattern: &[u8]) -> bool {
 }
 
 fn in_configuration(pattern: &[u8], text: &[u8]) {
-    if pattern.is_empty() || pattern.iter().any(|byte| b"\0 \t".contains(byte)) {
+    // A name with a control character is reported and ignored.
+    if pattern.is_empty() || pattern.iter().any(|byte| *byte == b' ' || byte.is_ascii_control()) {
         return;
     }
     let (Ok(alias), name) = (Alias::new(pattern), ModuleName::new(text)) else { return };
