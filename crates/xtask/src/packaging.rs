@@ -110,22 +110,25 @@ fn run_script(cache: &Cache, pristine: &Path, binary: &Path, script: &Path) -> R
         fs::copy(workspace.join(library), here.join(name)).with_context(|| library.to_owned())?;
     }
     fs::copy(script, here.join("script.sh"))?;
-    let (passed, mut log) = in_root(&root)?;
+    let (mut verdict, mut log) = in_root(&root)?;
     let image = root.join("result/initrd.img");
-    let booted = if passed && image.is_file() { boot(cache, &root, &image, &mut log) } else { Ok(()) };
-    if let Err(error) = &booted {
+    if verdict == ScenarioVerdict::Passed
+        && image.is_file()
+        && let Err(error) = boot(cache, &root, &image, &mut log)
+    {
         log.push(format!("{error:#}"));
+        verdict = ScenarioVerdict::Failed;
     }
     Ok(ScenarioResult {
         name: script.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
-        verdict: if passed && booted.is_ok() { ScenarioVerdict::Passed } else { ScenarioVerdict::Failed },
+        verdict,
         seconds: format!("{:.1}", start.elapsed().as_secs_f64()),
         log,
     })
 }
 
-/// Runs `/packaging/script.sh` in a root; returns whether it succeeded, and its output.
-fn in_root(root: &Path) -> Result<(bool, Vec<String>)> {
+/// Runs `/packaging/script.sh` in a root; returns the verdict of its exit code, and its output.
+fn in_root(root: &Path) -> Result<(ScenarioVerdict, Vec<String>)> {
     let inside = "mount -t proc proc /proc; cd /packaging; . ./vm-lib.sh; . ./lib.sh; . ./script.sh";
     let output = Command::new("unshare")
         .args(["--mount", "--pid", "--fork", "--kill-child", "chroot"])
@@ -139,7 +142,8 @@ fn in_root(root: &Path) -> Result<(bool, Vec<String>)> {
         .context("cannot start unshare")?;
     let lines = [output.stdout, output.stderr].concat();
     let lines = String::from_utf8_lossy(&lines).lines().map(str::to_owned).collect();
-    Ok((output.status.success(), lines))
+    let verdict = if output.status.success() { ScenarioVerdict::Passed } else { ScenarioVerdict::Failed };
+    Ok((verdict, lines))
 }
 
 /// Boots an initial file system with the root's kernel and a disk: it must find the root file system on it and start

@@ -14,9 +14,9 @@ use crate::process;
 pub(crate) const SUITES: [&str; 2] = ["bookworm", "trixie"];
 
 /// The packages that the scripts use: a kernel, generators of initial file systems, tools that build modules, readers of
-/// `static-nodes`.
+/// `static-nodes`, programs that audit a system.
 /// dracut itself excludes initramfs-tools; its core does not.
-const PACKAGES: [&str; 10] = [
+const PACKAGES: [&str; 12] = [
     "kmod",
     "initramfs-tools",
     "linux-image-cloud-amd64",
@@ -27,6 +27,8 @@ const PACKAGES: [&str; 10] = [
     "systemd-standalone-tmpfiles",
     "zstd",
     "man-db",
+    "lynis",
+    "chkrootkit",
 ];
 
 /// The root of a release, from the cache or made now.
