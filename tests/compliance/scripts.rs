@@ -147,6 +147,17 @@ fn a_dry_run_fails_where_the_real_run_does() {
         ours.fails().err().starts_with("modprobe: ERROR: could not remove 'base': Device or resource busy")
     );
     theirs.succeeds();
+    // Loading and removing are switched off.
+    root.write("proc/sys/kernel/modules_disabled", "1\n");
+    root.write("proc/modules", "base 4096 0 - Live 0x0000000000000000\n");
+    for (arguments, message) in [
+        (vec!["-n", "-r", "base"], "modprobe: ERROR: could not remove 'base': Operation not permitted"),
+        (vec!["-n", "top"], "modprobe: ERROR: could not insert 'top': Operation not permitted"),
+    ] {
+        let [ours, theirs] = ours_and_theirs(&root, "modprobe", &arguments);
+        assert_eq!(ours.fails().err().lines().next(), Some(message));
+        theirs.succeeds();
+    }
 }
 
 #[test]

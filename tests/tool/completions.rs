@@ -151,9 +151,13 @@ fn commands_of_kmod_are_completed() {
 #[test]
 fn files_are_completed_by_the_shell() {
     let shell = ShellFixture::new();
-    shell.root.write("here.ko", "");
+    for file in ["here.ko", "here.ko.zst", "here.txt", "herein/x"] {
+        shell.root.write(file, "");
+    }
     for (program, found) in shell.in_all("insmod her") {
-        assert_eq!(found, ["here.ko"], "{program}");
+        // Module files, and directories, which fish ends with a slash.
+        let found: Vec<_> = found.iter().map(|path| path.trim_end_matches('/')).collect();
+        assert_eq!(found, ["here.ko", "here.ko.zst", "herein"], "{program}");
     }
 }
 

@@ -10,6 +10,7 @@ use testkit::surroundings::program;
 use testkit::{Errno, FakeKernel, ModuleBuilder, Side, Start, TestRoot};
 
 const MESSAGE: &str = "modprobe: FATAL: Module hepler not found in directory @\n";
+const MISSPELLED: &str = "modinfo: WARNING: no field '@'\n  Did you mean license?\n";
 const CAUSE: &str = "  Did you mean helper?\n";
 
 fn indexed() -> TestRoot {
@@ -187,4 +188,37 @@ fn without_a_log_daemon_the_console_gets_the_messages() {
     let declined =
         || root.invoke(Side::Ours, "modprobe").args(["-s", "hepler"]).env("MODUTILS_EXPLAIN", "never");
     assert_eq!(console(&|| declined().run()), theirs);
+}
+
+#[test]
+fn a_dry_run_reports_parameters_that_the_module_does_not_have() {
+    let root = TestRoot::new();
+    let module = ModuleBuilder::new("loop").modinfo("license", "GPL").modinfo("parm", "max_loop:Maximum");
+    root.add_module("kernel/loop.ko", &module.modinfo("parmtype", "max_loop:int"));
+    root.ours("depmod", &[]).succeeds();
+    let line = format!("insmod /{}\n", root.module_path("kernel/loop.ko"));
+    let [wrong, right] = ["max_lop=8", "max_loop=8"].map(|word| ["-n", "-v", "loop", word]);
+    let step = |word: &str| line.replace('\n', &format!(" {word}\n"));
+    let run = root.explained("modprobe", &wrong).succeeds();
+    assert_eq!(run.out(), step("max_lop=8"));
+    assert_eq!(
+        run.err(),
+        "modprobe: WARNING: unknown parameters for 'loop'\n  It has no parameter max_lop (is max_loop meant?): the kernel \
+         ignores that.\n"
+    );
+    // For a script it is as it was.
+    assert_eq!(root.ours("modprobe", &wrong).succeeds().err(), "");
+    assert_eq!(root.explained("modprobe", &right).succeeds().err(), "");
+}
+
+#[test]
+fn modinfo_reports_a_misspelled_field() {
+    let root = indexed();
+    let field = |name: &str| root.explained("modinfo", &["-F", name, "helper"]).succeeds();
+    let run = field("licence");
+    assert_eq!((run.out(), run.err()), (String::new(), MISSPELLED.replace('@', "licence")));
+    for name in ["license", "LICENSE", "firmware", "anything"] {
+        assert_eq!(field(name).err(), "", "{name}");
+    }
+    assert_eq!(root.ours("modinfo", &["-F", "licence", "helper"]).succeeds().err(), "");
 }

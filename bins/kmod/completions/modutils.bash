@@ -21,6 +21,13 @@ _modutils() {
                 compopt -o filenames 2>/dev/null
                 mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -- "${current#"$kept"}")
                 ;;
+            :modules)
+                compopt -o filenames 2>/dev/null
+                mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(
+                    compgen -d -- "${current#"$kept"}"
+                    compgen -f -- "${current#"$kept"}" | grep -E '\.ko(\.(gz|xz|zst))?$'
+                )
+                ;;
             :directories)
                 compopt -o filenames 2>/dev/null
                 mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -d -- "${current#"$kept"}")

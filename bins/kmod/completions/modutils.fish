@@ -7,6 +7,8 @@ function __modutils_complete
         switch $line
             case :files
                 __fish_complete_path "$current"
+            case :modules
+                __fish_complete_path "$current" | string match -r -- '.*(?:/|\.ko(?:\.(?:gz|xz|zst))?)(?:\t.*)?$'
             case :directories
                 __fish_complete_directories "$current"
             case '*'

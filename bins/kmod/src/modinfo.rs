@@ -13,10 +13,13 @@ use std::{
 use clap::{ArgMatches, Command};
 use document::ModinfoItem;
 use modutils::{
-    Alias, Context, Error, Level, Module, ModuleName, Release, Root,
+    Alias, Context, Error, Level, Module, ModuleName, Notice, Release, Root,
+    diagnose::{printable, request},
     module_file::{ModInfo, ModuleFile, Signature, Wanted, has_module_extension, read_in_order},
 };
 use render::{BuildId, Location, ModuleFacts, Rendering};
+
+pub use render::FIELDS;
 
 use crate::{
     Invocation,
@@ -123,16 +126,38 @@ fn show_all(options: &Options, report: &mut Report) -> Status {
         Err(error) => return report.fail(error.to_string()),
     };
     let document = options.json.then(|| Document::begin("modinfo", "modinfo", "modules", report));
-    let mut output = Output { rendering: &options.rendering, document };
+    let mut output = Output { rendering: &options.rendering, document, has_printed: false };
     let mut status = Status::Success;
     let resolved = options.arguments.iter().flat_map(|argument| resolve(&context, argument, options));
     read_in_order(&options.rendering, resolved, |resolved, facts| {
         status = status.and(output.show(&context, &resolved, facts, report));
     });
-    if let Some(document) = output.document {
-        document.end(report);
+    match (output.document, &options.rendering.field) {
+        (Some(document), _) => document.end(report),
+        (None, Some(field)) if !output.has_printed && status == Status::Success => {
+            misspelled_field(field, report);
+        }
+        _ => {}
     }
     status
+}
+
+/// Warns a person that no module had a field whose name is similar to one that modules have. Scripts ask for fields
+/// that a module may lack.
+fn misspelled_field(field: &[u8], report: &mut Report) {
+    if !report.explains(Level::Warning)
+        || FIELDS.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(field))
+    {
+        return;
+    }
+    let similar = request::similar(field, FIELDS.map(str::as_bytes));
+    if similar.is_empty() {
+        return;
+    }
+    let names: Vec<String> = similar.iter().map(|name| printable(name).to_string()).collect();
+    let why = Cause::line(format!("Did you mean {}?", names.join(" or ")));
+    let message = format!("no field '{}'", printable(field));
+    report.notice_because(&Notice::new(Level::Warning, message), why);
 }
 
 /// What an argument resolves to. An alias may resolve to several of these.
@@ -225,6 +250,8 @@ struct Output<'a> {
     rendering: &'a Rendering,
     /// `None` for text.
     document: Option<Document>,
+    /// Whether any text was printed.
+    has_printed: bool,
 }
 
 impl Output<'_> {
@@ -245,6 +272,11 @@ impl Output<'_> {
                 report.fail_because(message.as_slice(), why)
             }
         }
+    }
+
+    fn print(&mut self, text: Vec<u8>, report: &mut Report) {
+        self.has_printed |= !text.is_empty();
+        report.print(text);
     }
 
     fn show_file(
@@ -286,7 +318,7 @@ impl Output<'_> {
     /// Prints where a module is. A document gets an item here only if nothing else was requested.
     fn show_location(&mut self, name: &ModuleName, location: &Location, report: &mut Report) {
         match &mut self.document {
-            None => report.print(self.rendering.location(location)),
+            None => self.print(self.rendering.location(location), report),
             Some(document) if self.rendering.needs_only_location(location) => {
                 document.item(&ModinfoItem::new(name.as_bytes(), location, None, self.rendering), report);
             }
@@ -313,7 +345,7 @@ impl Output<'_> {
             build_id: file.and_then(|file| file.build_id.as_deref()),
         };
         match &mut self.document {
-            None => report.print(self.rendering.facts(&facts)),
+            None => self.print(self.rendering.facts(&facts), report),
             Some(document) => {
                 document
                     .item(&ModinfoItem::new(name.as_bytes(), location, Some(&facts), self.rendering), report);

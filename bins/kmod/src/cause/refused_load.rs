@@ -1,15 +1,30 @@
-//! Why the kernel refused to load a module.
+//! Why the kernel refused to load a module, and what it would ignore.
 
 use std::path::Path;
 
 use modutils::{
     Errno, Level, Release, Root,
-    diagnose::refusal::{self, Attempt, LogWatch},
+    diagnose::{
+        Remark,
+        check::Check,
+        refusal::{self, Attempt, LogWatch},
+    },
     kernel::Force,
 };
 
 use super::Cause;
 use crate::report::Report;
+
+/// Which of the parameters a module does not have. Empty where all are its own, or its file cannot be read.
+pub fn unknown_parameters(root: &Root, file: &Path, parameters: &[u8]) -> Cause {
+    // Which kernel it is for does not matter to the names of parameters.
+    let Ok(release) = Release::running() else { return Cause::default() };
+    let check = Check::new(root.clone(), release);
+    let Ok(verdict) = check.file(file, parameters) else { return Cause::default() };
+    let notes = verdict.notes();
+    let unknown = notes.iter().filter(|note| note.kind() == "unknown_parameter");
+    unknown.flat_map(Remark::text).cloned().collect::<Vec<_>>().into()
+}
 
 /// Watches the kernel's log while modules are loaded, so that a refusal can be diagnosed from it.
 pub struct LoadWatch<'a> {

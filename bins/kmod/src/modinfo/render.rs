@@ -11,6 +11,29 @@ const SIGNATURE_LINE: usize = 20;
 /// The parts of a signature.
 const SIGNATURE_FIELDS: [&str; 5] = ["sig_id", "signer", "sig_key", "sig_hashalgo", "signature"];
 
+/// The fields that modules have, as they are printed.
+pub const FIELDS: [&str; 19] = [
+    "alias",
+    "author",
+    "build-id",
+    "depends",
+    "description",
+    "filename",
+    "firmware",
+    "import_ns",
+    "intree",
+    "license",
+    "name",
+    "parm",
+    "parmtype",
+    "signer",
+    "softdep",
+    "srcversion",
+    "vermagic",
+    "version",
+    "weakdep",
+];
+
 /// What is to be printed, and how.
 pub(super) struct Rendering {
     /// The values of this field only.

@@ -11,7 +11,10 @@ use modutils::{
 
 use super::{Tool, argument_failed, bytes, deny, document, options, run_command};
 use crate::{
-    cause::{Cause, failed_request, refused_load::LoadWatch},
+    cause::{
+        Cause, failed_request,
+        refused_load::{self, LoadWatch},
+    },
     cli, parameters,
     report::Report,
     status::Status,
@@ -166,6 +169,9 @@ impl Hooks for Loading<'_> {
         }
         if !listing || shown.insert(line.clone()) {
             tool.show(step, &line, report);
+            if tool.mode() == Mode::DryRun {
+                unknown_parameters(tool, step, report);
+            }
         }
         // The step itself may print, or take long.
         if !listing {
@@ -253,6 +259,19 @@ impl Loading<'_> {
             return cause;
         }
         Cause::line(format!("The kernel refused {}, which it needs.", step.module)).and(cause)
+    }
+}
+
+/// Warns a person of parameters that a module does not have. The kernel ignores them, and only its log has it.
+fn unknown_parameters(tool: &Tool, step: &Step, report: &mut Report) {
+    let Action::Load { file, options } = &step.action else { return };
+    if options.is_empty() || !report.explains(Level::Warning) {
+        return;
+    }
+    let why = refused_load::unknown_parameters(tool.context.root(), file, options);
+    if why != Cause::default() {
+        let message = format!("unknown parameters for '{}'", step.module);
+        report.notice_because(&Notice::new(Level::Warning, message), why);
     }
 }
 

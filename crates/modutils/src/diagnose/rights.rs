@@ -4,18 +4,10 @@ use bstr::ByteSlice;
 
 use crate::{Root, config::read};
 
+pub(crate) use crate::kernel::modules_disabled;
+
 /// CAP_SYS_MODULE of `include/uapi/linux/capability.h`.
 const CAP_SYS_MODULE: u32 = 16;
-
-/// `kernel.modules_disabled`: once set, nothing is loaded or removed until the next boot. `None` where it
-/// cannot be read.
-pub fn modules_disabled(root: &Root) -> Option<bool> {
-    match read(&root.system("/proc/sys/kernel/modules_disabled")).ok()?.trim() {
-        b"1" => Some(true),
-        b"0" => Some(false),
-        _ => None,
-    }
-}
 
 /// Whether this process lives in a user namespace other than the first one, by `/proc/self/uid_map`: that one maps all
 /// numbers to themselves. What CAP_SYS_MODULE it has there does not count (user_namespaces(7)).

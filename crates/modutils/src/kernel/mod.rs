@@ -80,6 +80,7 @@ pub use modules::LoadedModule;
 pub use parameters::PresentParameter;
 pub use sections::Section;
 pub use sysfs::State;
+pub(crate) use sysfs::modules_disabled;
 
 /// The kernel that this process runs on, seen through the /proc and /sys of a root.
 ///

@@ -4,10 +4,10 @@ use std::{
     collections::{HashMap, HashSet},
     io,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
-use super::Kernel;
+use super::{Kernel, modules_disabled};
 use crate::ModuleName;
 
 /// Answers that are not asked for again: a dry run of many names visits the same modules often.
@@ -15,6 +15,7 @@ use crate::ModuleName;
 pub(super) struct Seen {
     live: Mutex<HashMap<ModuleName, bool>>,
     there: Mutex<HashSet<PathBuf>>,
+    disabled: OnceLock<bool>,
 }
 
 impl Seen {
@@ -26,6 +27,11 @@ impl Seen {
         let live = kernel.is_live(module);
         lock(&self.live).insert(module.clone(), live);
         live
+    }
+
+    /// Whether loading and removing are known to be switched off.
+    pub(super) fn is_disabled(&self, kernel: &Kernel) -> bool {
+        *self.disabled.get_or_init(|| modules_disabled(kernel.root()) == Some(true))
     }
 
     /// Looks whether a module's file is there, unless it was found before.

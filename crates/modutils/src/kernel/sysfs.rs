@@ -8,7 +8,7 @@ use std::{collections::HashSet, ffi::OsStr, fs, os::unix::ffi::OsStrExt, path::P
 use bstr::ByteSlice;
 
 use super::{Kernel, LoadedModule};
-use crate::{Error, ModuleName, Result, config::read, file::Compression};
+use crate::{Error, ModuleName, Result, Root, config::read, file::Compression};
 
 /// A module's state in the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,16 @@ pub enum State {
     Going,
     /// Neither `/sys/module` nor `/proc/modules` can be read.
     Unknown,
+}
+
+/// `kernel.modules_disabled`: once set, nothing is loaded or removed until the next boot. `None` where it
+/// cannot be read.
+pub(crate) fn modules_disabled(root: &Root) -> Option<bool> {
+    match read(&root.system("/proc/sys/kernel/modules_disabled")).ok()?.trim_ascii() {
+        b"1" => Some(true),
+        b"0" => Some(false),
+        _ => None,
+    }
 }
 
 impl Kernel {
@@ -175,7 +185,6 @@ impl Kernel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Root;
 
     #[test]
     fn a_directory_without_a_state_is_a_module_coming() {

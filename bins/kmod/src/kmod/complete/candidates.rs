@@ -10,7 +10,7 @@ use clap::Command;
 use modutils::{Context, Index, ModuleName, Release, Root, kernel::Kernel, module_file::ModuleFile};
 
 use super::command_line::CommandLine;
-use crate::{cli, kmod, report::Report};
+use crate::{cli, kmod, modinfo, report::Report};
 
 /// A completion of the word.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,29 +20,6 @@ pub(super) struct Candidate {
     description: String,
 }
 
-/// The fields of modules, as modinfo prints them.
-const FIELDS: [&str; 19] = [
-    "alias",
-    "author",
-    "build-id",
-    "depends",
-    "description",
-    "filename",
-    "firmware",
-    "import_ns",
-    "intree",
-    "license",
-    "name",
-    "parm",
-    "parmtype",
-    "signer",
-    "softdep",
-    "srcversion",
-    "vermagic",
-    "version",
-    "weakdep",
-];
-
 impl Candidate {
     fn new(text: impl Into<String>) -> Self {
         Self { text: text.into(), description: String::new() }
@@ -51,6 +28,11 @@ impl Candidate {
     /// Makes the shell complete files.
     fn files() -> Self {
         Self::new(":files")
+    }
+
+    /// Makes the shell complete module files, and the directories on the way to them.
+    fn module_files() -> Self {
+        Self::new(":modules")
     }
 
     /// Makes the shell complete directories.
@@ -91,7 +73,7 @@ pub(super) fn options(command: &Command, line: &CommandLine) -> Vec<Candidate> {
 pub(super) fn values(tool: &str, line: &CommandLine, option: &str, typed: &str) -> Vec<Candidate> {
     let words: Vec<String> = match option {
         "set-version" => releases(&root(line)),
-        "field" => FIELDS.map(str::to_owned).into(),
+        "field" => modinfo::FIELDS.map(str::to_owned).into(),
         "format" if tool == "graph" => ["dot", "tree"].map(str::to_owned).into(),
         "compress" => ["gz", "none", "xz", "zst"].map(str::to_owned).into(),
         "format" => kmod::FORMATS.map(str::to_owned).into(),
@@ -117,11 +99,11 @@ pub(super) fn arguments(tool: &str, line: &CommandLine) -> Vec<Candidate> {
             let mut found: Vec<_> =
                 releases(&root(line)).into_iter().filter(begins).map(Candidate::new).collect();
             if line.current.starts_with('/') {
-                found.push(Candidate::files());
+                found.push(Candidate::module_files());
             }
             found
         }
-        ("depmod", _) | ("insmod", None) => vec![Candidate::files()],
+        ("depmod", _) | ("insmod", None) => vec![Candidate::module_files()],
         ("insmod", Some(file)) => parameters_of(Path::new(file), line),
         ("rmmod", _) => loaded_modules(line),
         ("modprobe", _) if line.has("remove") => loaded_modules(line),
@@ -131,7 +113,7 @@ pub(super) fn arguments(tool: &str, line: &CommandLine) -> Vec<Candidate> {
         ("check", Some(module)) if !line.has("all") => parameters(module, line),
         ("check" | "closure" | "modinfo" | "params", _) => {
             let mut found = modules(line, true);
-            found.push(Candidate::files());
+            found.push(Candidate::module_files());
             found
         }
         _ => Vec::new(),
@@ -150,7 +132,7 @@ fn commands(line: &CommandLine) -> Vec<Candidate> {
 /// The modules in the indexes, with or without the built-in ones.
 fn modules(line: &CommandLine, with_builtin: bool) -> Vec<Candidate> {
     if cli::is_path(line.current.as_bytes()) {
-        return vec![Candidate::files()];
+        return vec![Candidate::module_files()];
     }
     let Some(context) = context(line) else { return Vec::new() };
     let indexes = [Some(Index::Dependencies), with_builtin.then_some(Index::Builtin)];

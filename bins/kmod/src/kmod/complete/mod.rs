@@ -2,7 +2,8 @@
 //!
 //! The scripts of the shells (`bins/kmod/completions`) are a few lines each: they pass the words up to the
 //! cursor, from the program's name to the unfinished word. Each candidate is printed on a line, with a tab and a
-//! description if it has one; `:files` and `:directories` make the shell complete paths itself.
+//! description if it has one; `:files`, `:modules` (module files and directories) and `:directories` make the shell
+//! complete paths itself.
 
 mod candidates;
 mod command_line;

@@ -106,7 +106,8 @@ impl Decoder {
     }
 }
 
-/// The most bytes that the blocks of a frame can hold (RFC 8878, 3.1.1).
+/// The most bytes that the blocks of a frame can hold (RFC 8878, 3.1.1). `None` where a block is larger than blocks
+/// may be: decoded at once, one that repeats a byte would become 2 MiB.
 fn largest_content(frame: &[u8]) -> Option<u64> {
     const LARGEST_BLOCK: u64 = 128 << 10;
     let descriptor = *frame.get(4)?;
@@ -128,6 +129,9 @@ fn largest_content(frame: &[u8]) -> Option<u64> {
             2 => (LARGEST_BLOCK, size),
             _ => return None,
         };
+        if holds > LARGEST_BLOCK {
+            return None;
+        }
         content = content.checked_add(holds)?;
         if header & 1 == 1 {
             return Some(content);
@@ -165,6 +169,21 @@ pub(super) fn without_skippable(mut rest: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_block_is_not_larger_than_blocks_may_be() {
+        // One block that repeats a byte, the last one: 128 KiB, and one byte more.
+        for (size, is_whole) in [(128_u32 << 10, true), ((128 << 10) + 1, false), (1 << 20, false)] {
+            let [low, middle, high, _] = (size << 3 | 1 << 1 | 1).to_le_bytes();
+            let frame = [0x28, 0xb5, 0x2f, 0xfd, 0, 0x94, low, middle, high, 7];
+            let mut plain = Pages::default();
+            let whole = Decoder::default().whole(&frame, &mut plain, 1 << 30);
+            assert_eq!(whole.is_some(), is_whole, "{size}");
+            let mut streamed = Vec::new();
+            let rest = Decoder::default().stream(&frame, &mut streamed, 1 << 30);
+            assert_eq!(rest.is_ok(), is_whole, "{size}");
+        }
+    }
 
     #[test]
     fn a_lack_of_memory_has_its_number() {

@@ -394,6 +394,23 @@ fn commands_are_not_run_when_plans_are_only_shown() {
 }
 
 #[test]
+fn a_dry_run_fails_where_loading_is_switched_off() {
+    let machine = Machine::new(&MODULES, "").loaded("soft", 0);
+    let directory = machine.directory.path().join("proc/sys/kernel");
+    fs::create_dir_all(&directory).unwrap();
+    for (state, outcome) in [("0\n", Outcome::Done), ("1\n", Outcome::Failed)] {
+        fs::write(directory.join("modules_disabled"), state).unwrap();
+        assert_eq!(machine.load("base", Mode::DryRun).0, outcome);
+        assert_eq!(machine.unload("soft", Mode::DryRun).0, outcome);
+        // A listing shows what a plan has.
+        assert_eq!(machine.load("base", Mode::Show).0, Outcome::Done);
+        // Nothing is to be done.
+        assert_eq!(machine.load("soft", Mode::DryRun).0, Outcome::Needless);
+    }
+    assert_eq!(machine.calls(), 0);
+}
+
+#[test]
 fn a_caller_keeps_a_step_from_being_done() {
     let machine = with_commands();
     let aborting = |module| Recorder { aborts: Some(module), ..Recorder::default() };

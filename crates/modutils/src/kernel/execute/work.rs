@@ -13,7 +13,7 @@ use super::{ExecuteOptions, Failure, Hooks, Mode};
 use crate::{
     Errno, Error, ModuleName,
     config::Origin,
-    kernel::{Command, Kernel, State},
+    kernel::{Command, Kernel, State, modules_disabled},
     plan::{Action, Condition, OnError, Plan, Step, with_options},
 };
 
@@ -120,6 +120,14 @@ impl<'a> Worker<'a> {
         }
     }
 
+    /// Whether loading and removing are known to be switched off until the next boot.
+    fn is_disabled(&self) -> bool {
+        match &self.options.seen {
+            Some(seen) => seen.is_disabled(self.kernel),
+            None => modules_disabled(self.kernel.root()) == Some(true),
+        }
+    }
+
     /// What to do for a step whose condition holds.
     pub(super) fn prepare(&self, step: &'a Step) -> Result<Work<'a>, Failure> {
         let running = self.options.mode == Mode::Run;
@@ -131,6 +139,10 @@ impl<'a> Worker<'a> {
             Action::Denied { origin, reason } => Err(denied(origin, reason)),
             Action::Unload { builtin } => self.prepare_unload(step, *builtin),
             Action::Builtin => Ok(Work::Show),
+            Action::Load { file, .. } if self.options.mode == Mode::DryRun && self.is_disabled() => {
+                let refused = Error::NotLoaded { path: file.clone(), errno: Errno::EPERM };
+                Err(Failure::NotLoaded(refused))
+            }
             _ if !running => Ok(Work::Show),
             Action::Load { file, options } => Ok(Work::Load { file, parameters: options }),
             Action::RunInstall { command: text, options } => command(with_options(text, options)),
@@ -148,6 +160,10 @@ impl<'a> Worker<'a> {
         }
         if mode == Mode::DryRun && !self.options.force_removal && self.is_kept(&step.module) {
             let refused = Error::NotRemoved { module: step.module.clone(), errno: Errno::EBUSY };
+            return Err(Failure::NotRemoved(refused));
+        }
+        if mode == Mode::DryRun && self.is_disabled() {
+            let refused = Error::NotRemoved { module: step.module.clone(), errno: Errno::EPERM };
             return Err(Failure::NotRemoved(refused));
         }
         Ok(match mode {
