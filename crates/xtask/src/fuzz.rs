@@ -158,6 +158,8 @@ fn run_one(target: &str, program: &Path, place: &Path, time: Duration) -> Result
     let mut command = Command::new(program);
     command
         .arg(format!("-max_total_time={}", time.as_secs().max(1)))
+        // With the memory of a target limited, a backtrace of its panic would not end.
+        .env("RUST_BACKTRACE", "0")
         .args(["-rss_limit_mb=1024", "-timeout=30", "-print_final_stats=1"])
         .arg(format!("-max_len={}", max_length(target)))
         .arg(format!("-artifact_prefix={}/", findings.display()))
