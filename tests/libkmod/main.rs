@@ -7,6 +7,7 @@ mod configuration;
 mod contexts;
 mod facts;
 mod finding;
+mod hosts;
 mod loading;
 mod memory;
 mod misuse;

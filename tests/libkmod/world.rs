@@ -209,10 +209,20 @@ pub(crate) fn driver() -> &'static Path {
 
 /// Compiles a C program against our header, and links it with our library.
 pub(crate) fn compile(program: &Path, sources: &[&str], options: &[&str]) {
+    let library = under_test::libkmod().to_string_lossy();
+    call_compiler(program, &[sources, &[&library]].concat(), options);
+}
+
+/// Compiles a C program against our header that opens the library itself.
+pub(crate) fn compile_alone(program: &Path, source: &str) {
+    call_compiler(program, &[source], &[]);
+}
+
+fn call_compiler(program: &Path, sources: &[&str], options: &[&str]) {
     let mut gcc = surroundings::program("gcc");
     gcc.args(["-g", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-I"]);
     gcc.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/libkmod/include"));
-    gcc.args(options).arg("-o").arg(program).args(sources).arg(under_test::libkmod());
+    gcc.args(options).arg("-o").arg(program).args(sources);
     let output = gcc.output().expect("gcc starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     fs::set_permissions(program, fs::Permissions::from_mode(0o755)).expect("a file of our own");
