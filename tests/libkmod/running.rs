@@ -1,5 +1,7 @@
 //! What the running kernel has of modules.
 
+use testkit::Side;
+
 use crate::world::script;
 
 #[test]
@@ -44,4 +46,12 @@ fn the_size_may_come_from_the_list() {
 #[test]
 fn without_a_list_of_loaded_modules_there_is_an_error() {
     script("new 0 -\nloaded 0 1").without("proc/modules").compare();
+}
+
+#[test]
+fn messages_have_no_quotes_around_paths() {
+    let errors = |side| script("new 0 -\nname 0 base 1\nstate 1").run(side).errors;
+    let theirs = errors(Side::Kmod34);
+    assert!(theirs.contains("could not open '/sys/module/base/holders': No such file"), "{theirs}");
+    assert_eq!(errors(Side::Ours), theirs.replace('\'', ""));
 }
