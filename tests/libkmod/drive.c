@@ -45,10 +45,32 @@ static unsigned int bits(int word)
 	return text(word) ? (unsigned int)strtoul(text(word), NULL, 0) : 0;
 }
 
+#ifdef __GLIBC__
+#define error_name strerrorname_np
+#else
+static const char *error_name(int number)
+{
+	static const struct {
+		int number;
+		const char *name;
+	} names[] = {
+		{ EPERM, "EPERM" }, { ENOENT, "ENOENT" }, { EIO, "EIO" }, { ENOEXEC, "ENOEXEC" }, { EBADF, "EBADF" },
+		{ EEXIST, "EEXIST" }, { EISDIR, "EISDIR" }, { EINVAL, "EINVAL" }, { ENOSYS, "ENOSYS" },
+		{ ENODATA, "ENODATA" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i].number == number)
+			return names[i].name;
+	return "another error";
+}
+#endif
+
 static void show_number(const char *what, long number)
 {
 	if (number < 0 && number > -200)
-		printf("  %s %s%s\n", what, strerrorname_np((int)-number), errno == -number ? "" : " (errno differs)");
+		printf("  %s %s%s\n", what, error_name((int)-number), errno == -number ? "" : " (errno differs)");
 	else
 		printf("  %s %ld\n", what, number);
 }

@@ -3,6 +3,8 @@
 //! rustc makes an archive, and the C compiler a shared object of that. rustc's own way to a shared object passes a
 //! version script of its own to the linker, which hides the version nodes of ours without any error.
 
+mod musl;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -21,6 +23,9 @@ pub(crate) struct Options {
     /// The profile of cargo to build with: `dev` is for tests, and is not checked for its size
     #[arg(long, default_value = RELEASE)]
     profile: String,
+    /// Also build it for musl, and compare what both print
+    #[arg(long)]
+    musl: bool,
 }
 
 /// The profile of what is installed.
@@ -43,7 +48,19 @@ const GLIBC: (u32, u32) = (2, 35);
 pub(crate) fn run(options: &Options) -> Result<()> {
     let library = build_with(&options.profile)?;
     println!("{}  {} bytes", library.display(), fs::metadata(&library)?.len());
+    if options.musl {
+        let musl = musl::build(&library)?;
+        println!("{}  {} bytes", musl.display(), fs::metadata(&musl)?.len());
+    }
     Ok(())
+}
+
+/// Builds the library for musl and compares it with the one for glibc.
+///
+/// # Errors
+/// When it cannot be built, or prints something else.
+pub(crate) fn compare_musl(glibc: &Path) -> Result<()> {
+    musl::build(glibc).map(drop)
 }
 
 /// Builds and checks the library that is installed.
@@ -69,7 +86,9 @@ fn build_with(profile: &str) -> Result<PathBuf> {
     ]);
     cargo::check("the archive of libkmod", &mut archive)?;
     let directory = cargo::target_directory().join(if profile == "dev" { "debug" } else { profile });
-    let library = link(&directory.join("libkmod_c.a"), &directory.join("shared"), profile == RELEASE)?;
+    let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
+    let archive = directory.join("libkmod_c.a");
+    let library = link_with(&compiler, &[archive], &directory.join("shared"), profile == RELEASE)?;
     check(&library)?;
     let size = fs::metadata(&library)?.len();
     if profile == RELEASE && size > SIZE {
@@ -78,14 +97,17 @@ fn build_with(profile: &str) -> Result<PathBuf> {
     Ok(library)
 }
 
-/// Makes a shared object of the archive, with the links by which the loader and the linker find it.
-fn link(archive: &Path, directory: &Path, strip: bool) -> Result<PathBuf> {
+/// Makes a shared object of the first archive, with what it needs of the others, and the links by which the loader and
+/// the linker find it.
+fn link_with(compiler: &str, archives: &[PathBuf], directory: &Path, strip: bool) -> Result<PathBuf> {
     fs::create_dir_all(directory)?;
+    let (archive, others) = archives.split_first().context("an archive")?;
     // A process may have the old one mapped.
     let draft = directory.join("draft");
-    let mut linker = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
+    let mut linker = Command::new(compiler);
     linker.args(["-shared", "-static-libgcc", "-o"]).arg(&draft);
-    linker.arg("-Wl,--whole-archive").arg(archive).args(["-Wl,--no-whole-archive", "-Wl,--gc-sections"]);
+    linker.arg("-Wl,--whole-archive").arg(archive).arg("-Wl,--no-whole-archive").args(others);
+    linker.arg("-Wl,--gc-sections");
     let script = map().display().to_string();
     linker.arg(format!("-Wl,--version-script={script}")).arg(format!("-Wl,-soname,{SONAME}"));
     linker.args(["-Wl,-z,defs", "-Wl,-z,relro,-z,now", "-Wl,-z,noexecstack", "-Wl,--as-needed", "-lm"]);

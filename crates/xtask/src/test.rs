@@ -128,6 +128,10 @@ fn run_all_stages(full: bool) -> Result<()> {
             }),
             _ => stages.not_run("programs that use the C library", "there is no C library"),
         }
+        match &library {
+            Some(library) => stages.check("the C library for musl", || libkmod::compare_musl(library)),
+            None => stages.not_run("the C library for musl", "there is no C library"),
+        }
         stages.tests("fuzz targets, half a minute each", || {
             let (passed, failed) = fuzz::smoke()?;
             Ok(Count { passed, failed, ..Count::default() })
