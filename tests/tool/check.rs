@@ -100,6 +100,8 @@ fn amd64_without_crcs() {
 #[test]
 fn a_namespace_that_two_modules_share_is_no_symbol_of_both() {
     let root = TestRoot::new();
+    // A kernel that shows its parameters, among them nothing about signatures.
+    root.create_dir("sys/module/kernel/parameters");
     let sound = |name: &str| module(name).modinfo("vermagic", "1.0 SMP ").modinfo("license", "GPL");
     let export = |name: &str| Export::new(name).gpl().namespace("SHARED");
     for tables in [ExportTables::ByLicence, ExportTables::Flags] {
@@ -155,15 +157,16 @@ fn the_kernels_configuration_decides_what_it_takes() {
         format!("{} {}", item["outcome"].as_str().expect("an outcome"), all.join(" "))
     };
     for (name, options, expected) in [
-        ("vermagic", &["MODULE_FORCE_LOAD"][..], "would_load taints"),
-        ("vermagic", &["-MODULE_FORCE_LOAD"], "would_not_load no_vermagic"),
-        ("vermagic", &[], "cannot_tell force_load"),
-        ("modinfo", &["MODULE_FORCE_LOAD"], "would_load taints"),
-        ("modinfo", &["-MODULE_FORCE_LOAD"], "would_not_load no_vermagic"),
-        ("versions", &["MODULE_FORCE_LOAD", "MODVERSIONS"], "would_load taints"),
-        ("versions", &["-MODULE_FORCE_LOAD", "MODVERSIONS"], "would_not_load no_versions"),
-        ("versions", &["-MODULE_FORCE_LOAD", "-MODVERSIONS"], "would_load "),
+        ("vermagic", &["MODULE_FORCE_LOAD", "-MODULE_SIG"][..], "would_load taints"),
+        ("vermagic", &["-MODULE_FORCE_LOAD", "-MODULE_SIG"], "would_not_load no_vermagic"),
+        ("vermagic", &["-MODULE_SIG"], "cannot_tell force_load"),
+        ("modinfo", &["MODULE_FORCE_LOAD", "-MODULE_SIG"], "would_load taints"),
+        ("modinfo", &["-MODULE_FORCE_LOAD", "-MODULE_SIG"], "would_not_load no_vermagic"),
+        ("versions", &["MODULE_FORCE_LOAD", "MODVERSIONS", "-MODULE_SIG"], "would_load taints"),
+        ("versions", &["-MODULE_FORCE_LOAD", "MODVERSIONS", "-MODULE_SIG"], "would_not_load no_versions"),
+        ("versions", &["-MODULE_FORCE_LOAD", "-MODVERSIONS", "-MODULE_SIG"], "would_load "),
         ("unsigned", &["MODULE_SIG", "-MODULE_SIG_FORCE"], "would_load "),
+        ("unsigned", &["MODULE_SIG"], "cannot_tell signature_enforcement"),
         ("unsigned", &["MODULE_SIG", "MODULE_SIG_FORCE"], "would_not_load not_signed"),
         ("form", &["MODULE_SIG", "-MODULE_SIG_FORCE"], "would_load "),
         ("form", &["MODULE_SIG", "MODULE_SIG_FORCE"], "would_not_load signature_unsupported"),
@@ -247,6 +250,7 @@ fn a_partly_unreadable_tree_does_not_pass() {
 #[test]
 fn damaged_files_get_a_verdict() {
     let root = TestRoot::new();
+    root.create_dir("sys/module/kernel/parameters");
     let sound = |name: &str| module(name).modinfo("vermagic", "1.0 SMP ").modinfo("license", "GPL");
     add_ordered(&root, "kernel/base.ko", &sound("base").export("base_fn", Crc::Section(7)));
     let top = sound("top").modinfo("parmtype", "depth:int").needs("base_fn", 7);

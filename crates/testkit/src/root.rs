@@ -97,6 +97,9 @@ impl TestRoot {
         root.create_dir(&root.module_path(""));
         root.write("proc/cmdline", "BOOT_IMAGE=/vmlinuz root=/dev/vda1 quiet\n");
         root.write("proc/modules", "");
+        // Root's, without a filter of system calls, on a kernel without an integrity policy.
+        root.write("proc/self/status", "CapEff:\t000001ffffffffff\nSeccomp:\t0\n");
+        root.write("sys/kernel/security/lsm", "capability");
         root.install_system();
         root
     }

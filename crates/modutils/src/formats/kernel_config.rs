@@ -16,7 +16,7 @@ pub struct KernelConfig {
 }
 
 /// What some options depend on, in the kernel's Kconfig files.
-const PARENTS: [(&str, &str); 7] = [
+const PARENTS: [(&str, &str); 14] = [
     ("MODULE_SIG_FORCE", "MODULE_SIG"),
     ("MODULE_FORCE_UNLOAD", "MODULE_UNLOAD"),
     ("DEBUG_INFO_BTF_MODULES", "DEBUG_INFO_BTF"),
@@ -24,6 +24,14 @@ const PARENTS: [(&str, &str); 7] = [
     ("SECURITY_LOCKDOWN_LSM", "SECURITY"),
     ("LOCK_DOWN_KERNEL_FORCE_INTEGRITY", "SECURITY_LOCKDOWN_LSM"),
     ("LOCK_DOWN_KERNEL_FORCE_CONFIDENTIALITY", "SECURITY_LOCKDOWN_LSM"),
+    ("INTEGRITY", "SECURITY"),
+    ("IMA", "INTEGRITY"),
+    // It selects that one.
+    ("IMA", "SECURITYFS"),
+    ("IMA_APPRAISE", "IMA"),
+    ("IMA_READ_POLICY", "IMA"),
+    ("IMA_WRITE_POLICY", "IMA"),
+    ("IMA_APPRAISE_BOOTPARAM", "IMA_APPRAISE"),
 ];
 
 impl KernelConfig {
@@ -38,8 +46,8 @@ impl KernelConfig {
         if let Some(is_on) = self.options.get(name.as_bytes().as_bstr()) {
             return Some(*is_on);
         }
-        let (_, parent) = PARENTS.iter().find(|(option, _)| *option == name)?;
-        self.is_on(parent).filter(|is_on| !is_on)
+        let mut parents = PARENTS.iter().filter(|(option, _)| *option == name);
+        parents.any(|(_, parent)| self.is_on(parent) == Some(false)).then_some(false)
     }
 }
 

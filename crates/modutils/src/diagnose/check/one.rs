@@ -67,7 +67,7 @@ pub(super) fn verdict(check: &Check, subject: &ExaminedModule, asked: &Asked) ->
         subjects.insert(module, facts);
     }
     let live = |module: &ModuleName| {
-        view.running.as_ref().is_some_and(|running| running.loaded.get(module) == Some(&State::Live))
+        view.running.as_ref().is_some_and(|running| running.state(module) == State::Live)
     };
     let of_others = order.iter().filter(|module| !live(module)).filter_map(|module| {
         let parameters = options.get(module).map_or(&b""[..], |options| options);

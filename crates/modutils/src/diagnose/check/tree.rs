@@ -194,7 +194,7 @@ impl<'a> Modules<'a> {
             }
             let is_live = |module: &ModuleName| {
                 let running = self.view.running.as_ref();
-                running.is_some_and(|running| running.loaded.get(module) == Some(&State::Live))
+                running.is_some_and(|running| running.state(module) == State::Live)
             };
             for module in own.dependencies().to_vec().into_iter().filter(|module| !is_live(module)) {
                 let place = places.get(&module);

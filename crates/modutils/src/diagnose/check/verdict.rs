@@ -95,7 +95,8 @@ impl Verdict {
     }
 
     /// What would have to be known. The kinds are `symbol`, `symbol_version`, `gpl_only`, `namespace`,
-    /// `vermagic`, `machine`, `signature_key`, `dependency` and `contents`.
+    /// `vermagic`, `machine`, `force_load`, `btf`, `signature`, `signature_key`, `signature_enforcement`, `appraisal`,
+    /// `filter`, `permission`, `command_line`, `loaded_modules`, `moving`, `command`, `dependency` and `contents`.
     pub fn unknowns(&self) -> Vec<Remark> {
         self.gaps.iter().map(Remark::of_gap).collect()
     }

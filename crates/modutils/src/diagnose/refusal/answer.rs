@@ -179,12 +179,17 @@ fn by_number(
 ) -> Vec<Finding> {
     let verified = |cause| vec![Finding::verified(cause)];
     let running = view.running.as_ref();
-    let state = running.and_then(|running| running.loaded.get(&subject.name)).copied();
+    let state = running.map_or(State::Unknown, |running| running.state(&subject.name));
     match refused.errno {
-        Errno::EEXIST if state.is_some() => verified(Cause::Present(state.unwrap_or(State::Live))),
+        Errno::EEXIST if !matches!(state, State::Absent | State::Unknown) => verified(Cause::Present(state)),
         Errno::EEXIST if view.builtin.contains(&subject.name) => verified(Cause::BuiltIn),
+        Errno::EEXIST if state == State::Unknown => {
+            let why = "which modules the kernel has could not be read (/proc/modules)";
+            let certainty = Certainty::Unverified(why.into());
+            vec![Finding { cause: Cause::Present(State::Live), certainty }]
+        }
         Errno::EBUSY => match state {
-            Some(state @ (State::Coming | State::Going)) => verified(Cause::Present(state)),
+            State::Coming | State::Going => verified(Cause::Present(state)),
             _ => Vec::new(),
         },
         Errno::EPERM if running.is_some_and(|running| running.is_permitted != Some(false)) => {
@@ -222,7 +227,7 @@ fn by_number(
 
 /// A filter of system calls may answer in the kernel's place; which calls it forbids cannot be read.
 fn filtered(view: &KernelView) -> Vec<Finding> {
-    if !view.running.as_ref().is_some_and(|running| running.is_filtered) {
+    if !view.running.as_ref().is_some_and(|running| running.is_filtered == Some(true)) {
         return Vec::new();
     }
     let why = "the kernel or the module itself may have answered so as well";
@@ -265,7 +270,7 @@ fn system_state(view: &KernelView) -> Vec<Finding> {
     let Some(running) = &view.running else { return Vec::new() };
     let mut findings = Vec::new();
     if running.is_permitted == Some(false) {
-        let in_user_namespace = running.in_user_namespace;
+        let in_user_namespace = running.in_user_namespace == Some(true);
         findings.push(Finding::verified(Cause::NotPermitted { in_user_namespace }));
     }
     if running.modules_disabled == Some(true) {
@@ -484,12 +489,12 @@ mod tests {
         assert_eq!(case(Errno::ENOSYS).words(), "own_error");
         for errno in [Errno::ENOSYS, Errno::EPERM] {
             let mut filtered = case(errno);
-            filtered.running.is_filtered = true;
+            filtered.running.is_filtered = Some(true);
             assert_eq!(filtered.words(), "filtered?");
         }
         let mut inside = case(Errno::EPERM);
         inside.running.is_permitted = Some(false);
-        inside.running.in_user_namespace = true;
+        inside.running.in_user_namespace = Some(true);
         assert_eq!(inside.words(), "not_permitted");
         assert!(inside.explained().lines()[0].contains("user namespace"));
     }
@@ -524,7 +529,7 @@ mod tests {
     #[test]
     fn a_module_that_is_there_is_said_to_be_there() {
         let mut present = case(Errno::EEXIST);
-        present.running.loaded.insert(ModuleName::new("m"), State::Absent);
+        present.running.loaded = Some([(ModuleName::new("m"), State::Live)].into());
         assert_eq!(present.words(), "present");
         assert!(present.explained().lines()[0].contains("has a module of this name already"));
     }

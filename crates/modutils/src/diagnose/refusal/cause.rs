@@ -251,6 +251,12 @@ pub enum Gap {
     Appraisal,
     /// Whether the filter of system calls on this process lets it load modules.
     Filter,
+    /// Whether this process may load modules.
+    Permission,
+    /// Whether the command line forbids the module, which cannot be read.
+    CommandLine,
+    /// Which modules the kernel has.
+    Loaded,
     /// Whether the module is on its way in or out, or stuck on it.
     Moving(ModuleName),
     /// Whether a module that it needs would load.

@@ -11,7 +11,7 @@ use super::{
     signed, symbols,
     value::{self, BadParameter},
     vermagic,
-    view::KernelView,
+    view::{KernelView, Running},
 };
 use crate::{ModuleName, diagnose::Finding, kernel::State};
 
@@ -47,11 +47,12 @@ pub fn state(view: &KernelView, result: &mut Examination) {
     let Some(running) = &view.running else { return };
     match running.is_permitted {
         Some(false) => {
-            let in_user_namespace = running.in_user_namespace;
+            let in_user_namespace = running.in_user_namespace == Some(true);
             result.findings.push(Finding::verified(Cause::NotPermitted { in_user_namespace }));
         }
-        _ if running.is_filtered => result.gaps.push(Gap::Filter),
-        _ => {}
+        _ if running.is_filtered == Some(true) => result.gaps.push(Gap::Filter),
+        Some(true) if running.is_filtered.is_some() => {}
+        _ => result.gaps.push(Gap::Permission),
     }
     if running.modules_disabled == Some(true) {
         result.findings.push(Finding::verified(Cause::ModulesDisabled));
@@ -63,23 +64,30 @@ fn presence(subject: &ExaminedModule, view: &KernelView, question: &Question, re
         result.notes.push(Note::BuiltIn);
     }
     let Some(running) = &view.running else { return };
-    match running.loaded.get(&subject.name) {
-        Some(State::Absent | State::Unknown) | None => {}
-        Some(State::Live) if question.alone => {
+    match running.state(&subject.name) {
+        State::Absent => {}
+        // Modprobe, too, would find it there; of a tree nobody asks.
+        State::Unknown if question.of_tree => {}
+        State::Unknown => result.gaps.push(Gap::Loaded),
+        State::Live if question.alone => {
             result.findings.push(Finding::verified(Cause::Present(State::Live)));
         }
-        Some(state) => {
-            result.notes.push(Note::Present(*state));
-            if *state != State::Live {
+        state => {
+            result.notes.push(Note::Present(state));
+            if state != State::Live {
                 result.gaps.push(Gap::Moving(subject.name.clone()));
             }
         }
     }
-    if running.appraises {
+    if running.appraises != Some(false) {
         result.gaps.push(Gap::Appraisal);
     }
-    if running.blacklist.contains(&subject.raw_name) {
-        result.findings.push(Finding::verified(Cause::Blacklisted));
+    match &running.blacklist {
+        None => result.gaps.push(Gap::CommandLine),
+        Some(list) if list.contains(&subject.raw_name) => {
+            result.findings.push(Finding::verified(Cause::Blacklisted));
+        }
+        Some(_) => {}
     }
 }
 
@@ -167,8 +175,8 @@ fn checks_struct_size(release: &[u8]) -> bool {
 /// A symbol must have one owner: the kernel, or one of the modules that are loaded by then.
 fn duplicates(subject: &ExaminedModule, view: &KernelView, result: &mut Examination) {
     let is_loaded = |module: &ModuleName| {
-        let loaded = view.running.as_ref().map(|running| &running.loaded);
-        loaded.is_some_and(|loaded| loaded.contains_key(module)) || result.dependencies.contains(module)
+        let is_listed = |running: &Running| !matches!(running.state(module), State::Absent | State::Unknown);
+        view.running.as_ref().is_some_and(is_listed) || result.dependencies.contains(module)
     };
     let mut found = Vec::new();
     for export in subject.exports.iter().filter(|export| export.is_certain) {

@@ -56,12 +56,13 @@ pub fn beginnings(root: &Root, release: &Release, is_running: bool) -> KernelVie
     let table = table::find(root, release, is_running);
     let names = || table::images(root, release).iter().find_map(|path| Names::read(path));
     let names = if table.is_none() { names() } else { None };
+    let config = configuration::find(root, release, is_running);
     KernelView {
         release: release.as_os_str().as_encoded_bytes().into(),
         table,
         names,
-        running: is_running.then(|| running::state(root)),
-        config: configuration::find(root, release, is_running),
+        running: is_running.then(|| running::state(root, config.as_ref())),
+        config,
         ..KernelView::default()
     }
 }

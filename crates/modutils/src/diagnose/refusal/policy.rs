@@ -34,8 +34,8 @@ impl KernelView {
     pub fn signature_policy(&self) -> SignaturePolicy {
         let running = self.running.as_ref();
         let enforces = running.and_then(|running| running.enforces_signatures);
-        let by_boot = running.is_some_and(|running| running.sig_enforce_at_boot);
-        if enforces == Some(true) || by_boot || self.option("MODULE_SIG_FORCE") == Some(true) {
+        let by_boot = running.and_then(|running| running.sig_enforce_at_boot);
+        if enforces == Some(true) || by_boot == Some(true) || self.option("MODULE_SIG_FORCE") == Some(true) {
             return SignaturePolicy::By(Enforcement::SigEnforce);
         }
         let forced = [
@@ -55,7 +55,11 @@ impl KernelView {
             (_, Some(running)) => match running.enforces_signatures {
                 Some(_) => SignaturePolicy::No,
                 // Where /proc is not the kernel's either, as in a root that is being made, nothing can be hidden.
-                None if running.has_sys || !running.has_proc || self.option("MODULE_SIG").is_some() => {
+                // Nothing but the command line makes a kernel insist that was not built to.
+                None if running.has_sys
+                    || self.option("MODULE_SIG") == Some(false)
+                    || (self.option("MODULE_SIG_FORCE") == Some(false) && by_boot == Some(false)) =>
+                {
                     SignaturePolicy::No
                 }
                 None => SignaturePolicy::Unknown,

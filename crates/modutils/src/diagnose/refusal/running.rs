@@ -1,6 +1,7 @@
-//! What the running kernel reports about itself in /proc and /sys. What cannot be read is not known.
+//! What the running kernel reports about itself in /proc and /sys. What cannot be read is not known, which is not the
+//! same as that there is nothing.
 
-use std::{fs, os::unix::fs::MetadataExt, path::Path};
+use std::{fs, io::ErrorKind, os::unix::fs::MetadataExt, path::Path};
 
 use bstr::{BString, ByteSlice};
 
@@ -9,11 +10,12 @@ use crate::{
     ModuleName, Root,
     config::{cmdline::refused_by_kernel, read},
     diagnose::rights,
+    formats::kernel_config::KernelConfig,
     kernel::{Kernel, modules::states},
 };
 
-/// Reads it.
-pub fn state(root: &Root) -> Running {
+/// Reads it. Of a part that cannot be read, what the kernel was built with may show that there is none.
+pub fn state(root: &Root, config: Option<&KernelConfig>) -> Running {
     let word = |path: &str| {
         let text = read(&root.system(path)).ok()?;
         Some(BString::from(text.trim_ascii()))
@@ -23,32 +25,40 @@ pub fn state(root: &Root) -> Running {
         b"0" | b"N" => Some(false),
         _ => None,
     };
-    let modules = read(&root.system("/proc/modules")).unwrap_or_default();
-    let command_line = word("/proc/cmdline").unwrap_or_default();
+    let modules = read(&root.system("/proc/modules")).ok();
+    let loaded = |text: &Vec<u8>| states(text).map(|(name, state)| (ModuleName::new(name), state)).collect();
+    let command_line = word("/proc/cmdline");
+    let is_off = |option| config.and_then(|config| config.is_on(option)) == Some(false);
     let has = |path: &str| root.system(path).exists();
     // Every kernel that has /sys shows parameters of its own there.
     let has_sys = has("/sys/module/kernel/parameters");
     let shown = word("/sys/kernel/security/lockdown").and_then(|levels| chosen(&levels));
     // Where that file system is mounted, a kernel that can be locked down shows how far it is.
     let is_shown = shown.is_some() || has("/sys/kernel/security/lsm");
-    let lockdown = shown.or_else(|| if is_shown { Some("none".into()) } else { at_boot(&command_line) });
+    let lockdown = shown.or_else(|| match is_shown || is_off("SECURITY_LOCKDOWN_LSM") {
+        true => Some("none".into()),
+        false => at_boot(command_line.as_deref()?),
+    });
     let in_user_namespace = rights::in_user_namespace(root);
     Running {
-        loaded: states(&modules).map(|(name, state)| (ModuleName::new(name), state)).collect(),
+        loaded: modules.as_ref().map(loaded),
         modules_disabled: rights::modules_disabled(root),
-        blacklist: refused_by_kernel(&command_line),
+        blacklist: command_line.as_deref().map(|line| refused_by_kernel(line)),
         enforces_signatures: flag("/sys/module/module/parameters/sig_enforce"),
-        sig_enforce_at_boot: enforced_at_boot(&command_line),
+        sig_enforce_at_boot: command_line.as_deref().map(|line| enforced_at_boot(line)),
         has_sys,
-        has_proc: has("/proc/self/status"),
         decompresses: has("/sys/module/compression"),
         decoder: Kernel::running(root).compression(),
-        may_be_locked_down: lockdown.is_none() && may_boot_securely(root),
+        may_be_locked_down: lockdown.is_none() && (command_line.is_none() || may_boot_securely(root)),
         lockdown,
-        appraises: appraises(root, &command_line),
+        appraises: appraises(root, command_line.as_deref().map(|line| line.as_slice()), config),
         is_filtered: rights::is_filtered(root),
         keys: fs::read(root.system("/proc/keys")).ok().and_then(|text| asymmetric_keys(&text)),
-        is_permitted: if in_user_namespace { Some(false) } else { rights::is_permitted(root) },
+        is_permitted: match in_user_namespace {
+            Some(true) => Some(false),
+            Some(false) => rights::is_permitted(root),
+            None => rights::is_permitted(root).filter(|permitted| !permitted),
+        },
         in_user_namespace,
     }
 }
@@ -111,15 +121,48 @@ fn may_boot_securely(root: &Root) -> bool {
     !matches!(read(&root.system(variable)).as_deref(), Ok([_, _, _, _, 0]))
 }
 
-/// Whether an integrity policy with rules for modules may be in force: one that the command line names, or one that
-/// was loaded since.
-fn appraises(root: &Root, command_line: &[u8]) -> bool {
-    let policy = command_line.fields().filter_map(|word| word.strip_prefix(b"ima_policy="));
-    let mut by_name = policy.flat_map(|list| list.split(|&byte| byte == b'|'));
-    let is_rule = |line: &[u8]| line.starts_with(b"appraise") && line.contains_str("func=MODULE_CHECK");
-    let loaded = read(&root.system("/sys/kernel/security/ima/policy")).unwrap_or_default();
-    let is_off = command_line.fields().any(|word| matches!(word, b"ima_appraise=off" | b"ima_appraise=log"));
-    !is_off && (by_name.any(|name| name == b"secure_boot") || loaded.lines().any(is_rule))
+/// Whether an integrity policy with rules for modules may be in force (IMA): one that the command line names, or one
+/// that was loaded since, `/sys/kernel/security/ima/policy`.
+fn appraises(root: &Root, command_line: Option<&[u8]>, config: Option<&KernelConfig>) -> Option<bool> {
+    let option = |name| config.and_then(|config| config.is_on(name));
+    if option("IMA_APPRAISE") == Some(false) {
+        return Some(false);
+    }
+    let directory = root.system("/sys/kernel/security/ima");
+    if !directory.exists() && root.system("/sys/kernel/security/lsm").exists() {
+        // What else is in that file system shows that the kernel has no such policy.
+        return Some(false);
+    }
+    let words = || command_line.into_iter().flat_map(|line| line.fields());
+    // Where the firmware booted the kernel securely, it does not honour that.
+    let can_be_off = option("IMA_APPRAISE_BOOTPARAM") != Some(false) && !may_boot_securely(root);
+    let off = [&b"ima_appraise=off"[..], b"ima_appraise=log", b"ima_appraise=fix"];
+    if can_be_off && words().any(|word| off.contains(&word)) {
+        return Some(false);
+    }
+    let policies = words().filter_map(|word| word.strip_prefix(b"ima_policy="));
+    let mut policies = policies.flat_map(|list| list.split(|&byte| byte == b'|'));
+    let by_name = policies.any(|name| matches!(name, b"secure_boot" | b"appraise_tcb"))
+        || words().any(|word| word == b"ima_appraise_tcb");
+    if by_name {
+        return Some(true);
+    }
+    let policy = directory.join("policy");
+    let of_modules = |line: &[u8]| {
+        // A rule that names no function is for all of them.
+        line.starts_with(b"appraise")
+            && (line.contains_str("func=MODULE_CHECK") || !line.contains_str("func="))
+    };
+    let is_loaded = match read(&policy) {
+        Ok(rules) => Some(rules.lines().any(of_modules)),
+        // A kernel built without either option removes the file once a policy is written to it.
+        Err(error) if error.kind() != ErrorKind::NotFound && policy.exists() => {
+            let once = option("IMA_WRITE_POLICY") == Some(false) && option("IMA_READ_POLICY") == Some(false);
+            once.then_some(false)
+        }
+        Err(_) => None,
+    };
+    is_loaded.filter(|is_loaded| *is_loaded || command_line.is_some())
 }
 
 /// The word in brackets: `none [integrity] confidentiality`.
@@ -156,6 +199,7 @@ mod tests {
             fs::write(path, text).unwrap();
         };
         let root = Root::default().with_system(system.path());
+        let state = |root: &Root| super::state(root, None);
         let nothing = state(&root);
         assert_eq!((nothing.modules_disabled, nothing.lockdown, nothing.keys), (None, None, None));
         write("proc/modules", "fat 1 0 - Live 0x0\n");
@@ -170,30 +214,100 @@ mod tests {
             "0a I--Q---  1 perm 1f3f0000 0 65534 keyring  _uid_ses.0: 1\n\
              2b I------  1 perm 1f030000 0 0 asymmetri Build key: 6ccece: X509.rsa bb419ea1 []\n",
         );
-        let state = state(&root);
-        assert_eq!(state.loaded.keys().collect::<Vec<_>>(), [&ModuleName::new("fat")]);
-        assert_eq!(state.modules_disabled, Some(true));
+        let wide = state(&root);
+        assert_eq!(wide.loaded.as_ref().unwrap().keys().collect::<Vec<_>>(), [&ModuleName::new("fat")]);
+        assert_eq!(wide.modules_disabled, Some(true));
         // The kernel compares names as they stand.
-        assert_eq!(state.blacklist, ["a", "b-c"]);
-        assert!(!state.in_user_namespace && !state.is_filtered && !state.may_be_locked_down);
-        assert_eq!(state.lockdown, Some("integrity".into()));
-        assert_eq!(state.enforces_signatures, Some(false));
-        assert_eq!(state.is_permitted, Some(true));
+        assert_eq!(wide.blacklist.as_deref(), Some(&["a".into(), "b-c".into()][..]));
+        assert_eq!((wide.in_user_namespace, wide.is_filtered), (Some(false), Some(false)));
+        assert!(!wide.may_be_locked_down);
+        assert_eq!(wide.lockdown, Some("integrity".into()));
+        assert_eq!(wide.enforces_signatures, Some(false));
+        assert_eq!(wide.is_permitted, Some(true));
         write("sys/kernel/security/lockdown", "");
         write("proc/cmdline", "lockdown=integrity lockdown=confidentiality module.sig_enforce\n");
         write("proc/self/uid_map", "         0       1000          1\n");
         write("proc/self/status", "Name:\tx\nCapEff:\t000001ffffffffff\nSeccomp:\t2\n");
         write("proc/modules", "fat 1 0 - Live 0x0\na-b 1 1 - Loading 0x0\n");
-        let narrow = super::state(&root);
+        let narrow = state(&root);
         assert_eq!(narrow.lockdown, Some("confidentiality".into()));
-        assert!(narrow.sig_enforce_at_boot && narrow.in_user_namespace && narrow.is_filtered);
+        assert_eq!(narrow.sig_enforce_at_boot, Some(true));
+        assert_eq!((narrow.in_user_namespace, narrow.is_filtered), (Some(true), Some(true)));
         assert_eq!(narrow.is_permitted, Some(false));
-        assert_eq!(narrow.loaded[&ModuleName::new("a_b")], State::Coming);
-        assert_eq!(narrow.loaded[&ModuleName::new("fat")], State::Live);
+        let states = ["a_b", "fat", "vfat"].map(|module| narrow.state(&ModuleName::new(module)));
+        assert_eq!(states, [State::Coming, State::Live, State::Absent]);
         write("sys/kernel/security/lsm", "capability\n");
-        assert_eq!(super::state(&root).lockdown, Some("none".into()));
+        assert_eq!(state(&root).lockdown, Some("none".into()));
         assert!(writes(b"pos:\t0\nflags:\t0100001\n") && writes(b"flags:\t02\n"));
         assert!(!writes(b"flags:\t0100000\n") && !writes(b""));
-        assert_eq!(state.keys.unwrap(), ["Build key: 6ccece: X509.rsa bb419ea1 []"]);
+        assert_eq!(wide.keys.unwrap(), ["Build key: 6ccece: X509.rsa bb419ea1 []"]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_unknown_and_not_empty() {
+        let system = tempfile::tempdir().unwrap();
+        let root = Root::default().with_system(system.path());
+        let state = |config: Option<&str>| {
+            let config = config.map(|text| KernelConfig::parse(text.as_bytes()).unwrap());
+            super::state(&root, config.as_ref())
+        };
+        // A directory in the place of a file cannot be read, whoever tries.
+        for path in ["modules", "cmdline", "self/status", "self/uid_map"] {
+            fs::create_dir_all(system.path().join("proc").join(path)).unwrap();
+        }
+        let nothing = state(None);
+        assert_eq!((&nothing.loaded, &nothing.blacklist), (&None, &None));
+        assert_eq!(nothing.state(&ModuleName::new("fat")), State::Unknown);
+        assert_eq!((nothing.sig_enforce_at_boot, nothing.appraises), (None, None));
+        assert_eq!(
+            (nothing.in_user_namespace, nothing.is_filtered, nothing.is_permitted),
+            (None, None, None)
+        );
+        assert!(nothing.may_be_locked_down);
+        // What the kernel was not built with it does not do.
+        let built =
+            state(Some("CONFIG_MODULES=y\n# CONFIG_SECURITYFS is not set\n# CONFIG_SECURITY is not set\n"));
+        assert_eq!((built.appraises, built.may_be_locked_down), (Some(false), false));
+    }
+
+    #[test]
+    fn an_integrity_policy_is_known_by_its_rules_or_by_what_shows_that_there_is_none() {
+        let system = tempfile::tempdir().unwrap();
+        let root = Root::default().with_system(system.path());
+        let security = system.path().join("sys/kernel/security");
+        let asks = |command_line: &str, config: &str| {
+            let config = KernelConfig::parse(format!("CONFIG_MODULES=y\n{config}").as_bytes());
+            appraises(&root, Some(command_line.as_bytes()), config.as_ref())
+        };
+        // The file system that has it is not mounted.
+        assert_eq!(asks("", ""), None);
+        assert_eq!(asks("ima_policy=tcb|secure_boot", ""), Some(true));
+        assert_eq!(asks("ima_appraise_tcb", ""), Some(true));
+        assert_eq!(asks("ima_policy=secure_boot ima_appraise=log", ""), Some(false));
+        let ignored = "CONFIG_IMA_APPRAISE=y\n# CONFIG_IMA_APPRAISE_BOOTPARAM is not set\n";
+        assert_eq!(asks("ima_policy=secure_boot ima_appraise=off", ignored), Some(true));
+        assert_eq!(asks("", "# CONFIG_IMA is not set\n"), Some(false));
+        fs::create_dir_all(&security).unwrap();
+        fs::write(security.join("lsm"), "capability").unwrap();
+        assert_eq!(asks("", ""), Some(false));
+        fs::create_dir_all(security.join("ima")).unwrap();
+        // Written, and removed by the kernel then.
+        assert_eq!(asks("", ""), None);
+        let policy = security.join("ima/policy");
+        for (rules, expected) in [
+            ("measure func=MODULE_CHECK\n", false),
+            ("appraise func=BPRM_CHECK fowner=0\n", false),
+            ("appraise func=MODULE_CHECK appraise_type=imasig\n", true),
+            ("appraise fowner=0\n", true),
+        ] {
+            fs::write(&policy, rules).unwrap();
+            assert_eq!(asks("", ""), Some(expected), "{rules}");
+        }
+        fs::remove_file(&policy).unwrap();
+        // One that cannot be read is still as the kernel made it where it is written once.
+        fs::create_dir(&policy).unwrap();
+        assert_eq!(asks("", ""), None);
+        let once = "# CONFIG_IMA_READ_POLICY is not set\n# CONFIG_IMA_WRITE_POLICY is not set\n";
+        assert_eq!(asks("", once), Some(false));
     }
 }

@@ -209,8 +209,11 @@ impl Checker<'_> {
         let Some(running) = self.view.running.as_ref().filter(|_| self.question.alone && !need.weak) else {
             return;
         };
-        if running.loaded.get(module) != Some(&State::Live) {
-            self.fault(need, SymbolFault::NotLoaded(module.clone()));
+        match running.state(module) {
+            State::Live => {}
+            // That the list is not known is among the gaps already.
+            State::Unknown => {}
+            _ => self.fault(need, SymbolFault::NotLoaded(module.clone())),
         }
     }
 

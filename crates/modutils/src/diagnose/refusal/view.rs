@@ -30,18 +30,17 @@ pub struct Agreed<T> {
 /// What only a running kernel has.
 #[derive(Clone, Debug, Default)]
 pub struct Running {
-    /// The modules that it has, with their states.
-    pub loaded: BTreeMap<ModuleName, State>,
+    /// The modules that it has, with their states: `/proc/modules`; `None` where that cannot be read.
+    pub loaded: Option<BTreeMap<ModuleName, State>>,
     /// `/proc/sys/kernel/modules_disabled`.
     pub modules_disabled: Option<bool>,
     /// `module_blacklist=` of its command line, unchanged: the kernel compares that with the name in the module.
-    pub blacklist: Vec<BString>,
+    /// `None` where the command line cannot be read.
+    pub blacklist: Option<Vec<BString>>,
     /// `/sys/module/module/parameters/sig_enforce`, which kernels with CONFIG_MODULE_SIG have.
     pub enforces_signatures: Option<bool>,
     /// Whether its command line sets that.
-    pub sig_enforce_at_boot: bool,
-    /// Whether /proc is that of the kernel.
-    pub has_proc: bool,
+    pub sig_enforce_at_boot: Option<bool>,
     /// Whether `/sys/module` shows what a kernel has: what is not there it has not.
     pub has_sys: bool,
     /// Whether it decompresses module files: `/sys/module/compression` is there.
@@ -51,9 +50,9 @@ pub struct Running {
     /// Whether it may be locked down although nothing shows that.
     pub may_be_locked_down: bool,
     /// Whether its integrity policy may ask for a signature of the file besides (IMA).
-    pub appraises: bool,
+    pub appraises: Option<bool>,
     /// Whether a filter of system calls is on this process, which may forbid to load modules (seccomp).
-    pub is_filtered: bool,
+    pub is_filtered: Option<bool>,
     /// The descriptions of its keys, `/proc/keys`; `None` where that cannot be read.
     pub keys: Option<Vec<BString>>,
     /// Whether this process may load modules at all.
@@ -61,7 +60,17 @@ pub struct Running {
     /// The compression of module files that it decompresses itself.
     pub decoder: Option<Compression>,
     /// Whether it lives in a user namespace, where nobody may.
-    pub in_user_namespace: bool,
+    pub in_user_namespace: Option<bool>,
+}
+
+impl Running {
+    /// The state of a module: unknown where the list cannot be read.
+    pub fn state(&self, module: &ModuleName) -> State {
+        match &self.loaded {
+            Some(loaded) => loaded.get(module).copied().unwrap_or(State::Absent),
+            None => State::Unknown,
+        }
+    }
 }
 
 /// A kernel as far as it is known.

@@ -74,6 +74,14 @@ fn in_words(gap: &Gap) -> (&'static str, Option<String>) {
             "A filter of system calls (seccomp) is on this process: whether it may load modules cannot be seen.",
             None,
         ),
+        Gap::Permission => {
+            ("Whether this process may load modules is not known: /proc/self does not show it.", None)
+        }
+        Gap::CommandLine => (
+            "The kernel's command line cannot be read (/proc/cmdline): its module_blacklist= may forbid it.",
+            None,
+        ),
+        Gap::Loaded => ("Which modules the kernel has is not known: /proc/modules cannot be read.", None),
         Gap::Moving(module) => (
             "These modules are being loaded or unloaded at this moment, or are stuck since an error of the kernel:",
             Some(printable(module)),
