@@ -7,6 +7,7 @@
 
 mod devices;
 mod files;
+mod kernel;
 mod network;
 
 use std::fmt::Write;
@@ -74,6 +75,13 @@ pub enum User {
     },
     /// The kernel works with a cipher or a hash of it.
     Algorithm(BString),
+    /// The kernel itself works with it: what it does, and how to end that.
+    Kernel {
+        /// What.
+        what: BString,
+        /// The command that ends it.
+        end: BString,
+    },
     /// A network interface is of its kind. That alone does not keep a module.
     Interface(BString),
     /// A device is bound to one of its drivers. That alone does not keep a module.
@@ -95,6 +103,8 @@ pub struct InUse {
     hidden: bool,
     /// Whether it is on its way in or out, when the kernel itself holds it.
     state: State,
+    /// Where to look for users that cannot be seen.
+    hint: Option<&'static str>,
 }
 
 /// Looks for all that uses a module of the running kernel.
@@ -106,11 +116,13 @@ pub fn in_use(root: &Root, module: &ModuleName) -> InUse {
     let devices = Devices::of(root, module, aliases);
     let hidden = files::users(root, aliases, &devices, &mut users);
     devices.block_users(&mut users);
+    kernel::users(root, module, aliases, &mut users);
     network::sockets(root, module, &mut users);
     network::algorithms(root, module, &mut users);
     network::interfaces(root, module, aliases, &mut users);
     devices::bound(root, module, &mut users);
-    InUse { users, references: kernel.references(module), hidden, state: kernel.state(module) }
+    let (references, state) = (kernel.references(module), kernel.state(module));
+    InUse { users, references, hidden, state, hint: kernel::hint(module, aliases) }
 }
 
 /// The aliases that the module gives itself, by which device numbers and file systems are known to be its
@@ -165,6 +177,7 @@ impl User {
                 format!("There are {count} sockets of protocol {}.", printable(protocol))
             }
             Self::Algorithm(name) => format!("The kernel works with its algorithm {}.", printable(name)),
+            Self::Kernel { what, end } => format!("{} ({}).", printable(what), printable(end)),
             Self::Interface(name) => format!("The network interface {} is its own.", printable(name)),
             Self::Device { driver, device } => {
                 format!("Its driver {} has the device {}.", printable(driver), printable(device))
@@ -217,6 +230,7 @@ impl InUse {
                 _ => return lines,
             };
             lines.push(format!("The kernel counts it as used {times}; by whom cannot be seen from outside."));
+            lines.extend(self.hint.map(|hint| format!("  {hint}")));
             if self.hidden {
                 lines.push("  Root sees more: what other people's processes have open.".into());
             }

@@ -23,12 +23,40 @@ pub(super) struct Number {
 /// What distinguishes a module's devices from others.
 pub(super) struct Devices<'a> {
     root: &'a Root,
-    module: &'a ModuleName,
+    pub(super) module: &'a ModuleName,
     /// `char-major-M-N` and `block-major-M-*`, as `MODULE_ALIAS_CHARDEV` and its kin make them.
     aliases: Vec<&'a [u8]>,
     /// Majors that are registered under the module's name: whether of a block device, and the number.
     majors: Vec<(bool, u64)>,
+    /// Character devices that are registered under its name otherwise.
+    numbers: Vec<(u64, u64)>,
 }
+
+/// Modules whose devices are registered under another name, as /proc/devices shows it.
+const NAMES: [(&str, &str); 15] = [
+    ("brd", "ramdisk"),
+    ("cpuid", "cpu/cpuid"),
+    ("dm_mod", "device-mapper"),
+    ("kvm_amd", "kvm"),
+    ("kvm_intel", "kvm"),
+    ("md_mod", "md"),
+    ("md_mod", "mdp"),
+    ("mmc_block", "mmc"),
+    ("msr", "cpu/msr"),
+    ("null_blk", "nullb"),
+    ("ppp_generic", "ppp"),
+    ("sd_mod", "sd"),
+    ("sr_mod", "sr"),
+    ("virtio_blk", "virtblk"),
+    ("nvme_core", "nvme"),
+];
+
+/// `MISC_MAJOR` of `include/uapi/linux/major.h`.
+const MISC: u64 = 10;
+/// What softdog calls itself; it has no device that would show whose it is.
+const SOFTDOG: (&str, &[u8]) = ("softdog", b"Software Watchdog");
+/// `WATCHDOG_MINOR` of `include/linux/miscdevice.h`, which the first watchdog has as well.
+const WATCHDOG: u64 = 130;
 
 impl<'a> Devices<'a> {
     pub(super) fn of(root: &'a Root, module: &'a ModuleName, aliases: &'a [BString]) -> Self {
@@ -36,7 +64,8 @@ impl<'a> Devices<'a> {
             |alias: &&[u8]| alias.starts_with(b"char-major-") || alias.starts_with(b"block-major-");
         let aliases = aliases.iter().map(|alias| alias.as_slice()).filter(is_number).collect();
         let list = read(&root.system("/proc/devices")).unwrap_or_default();
-        Self { root, module, aliases, majors: majors(&list, module) }
+        let numbers = numbers(root, module);
+        Self { root, module, aliases, majors: majors(&list, module), numbers }
     }
 
     /// Whether the device of a number is the module's: the module declares it itself, the number is
@@ -47,6 +76,7 @@ impl<'a> Devices<'a> {
         let alias = format!("{kind}-major-{major}-{minor}");
         self.aliases.iter().any(|pattern| fnmatch(pattern, alias.as_bytes()))
             || self.majors.contains(&(is_block, major))
+            || (!is_block && self.numbers.contains(&(major, minor)))
             || self.is_driven(&self.root.system(format!("/sys/dev/{kind}/{major}:{minor}")))
     }
 
@@ -111,7 +141,7 @@ fn majors(list: &[u8], module: &ModuleName) -> Vec<(bool, u64)> {
         let mut words = words(line);
         match (words.next(), words.next()) {
             (Some(b"Block"), _) => is_block = true,
-            (Some(major), Some(name)) if ModuleName::new(name) == *module => {
+            (Some(major), Some(name)) if is_registered(name, module) => {
                 majors.extend(
                     major.to_str().ok().and_then(|major| major.parse().ok()).map(|major| (is_block, major)),
                 );
@@ -120,6 +150,40 @@ fn majors(list: &[u8], module: &ModuleName) -> Vec<(bool, u64)> {
         }
     }
     majors
+}
+
+/// Whether devices that are registered under a name are the module's.
+fn is_registered(name: &[u8], module: &ModuleName) -> bool {
+    let by_table =
+        |(of, other): &(&str, &str)| of.as_bytes() == module.as_bytes() && other.as_bytes() == name;
+    ModuleName::new(name) == *module || NAMES.iter().any(by_table)
+}
+
+/// The character devices of /proc/misc with the module's name, and the watchdogs that call themselves as it does.
+fn numbers(root: &Root, module: &ModuleName) -> Vec<(u64, u64)> {
+    let misc = read(&root.system("/proc/misc")).unwrap_or_default();
+    let mut numbers: Vec<(u64, u64)> = misc
+        .lines()
+        .filter_map(|line| {
+            let mut words = words(line);
+            let (minor, name) = (words.next()?.to_str().ok()?.parse().ok()?, words.next()?);
+            is_registered(name, module).then_some((MISC, minor))
+        })
+        .collect();
+    let (softdog, identity) = SOFTDOG;
+    if module.as_bytes() == softdog.as_bytes() {
+        let directory = root.system("/sys/class/watchdog");
+        for name in names(&directory) {
+            let watchdog = directory.join(OsStr::from_bytes(&name));
+            let text = |file: &str| read(&watchdog.join(file)).unwrap_or_default();
+            if text("identity").trim() != identity {
+                continue;
+            }
+            numbers.extend(number(&text("dev")));
+            numbers.extend((name == "watchdog0").then_some((MISC, WATCHDOG)));
+        }
+    }
+    numbers
 }
 
 /// `MAJOR:MINOR`.
@@ -134,10 +198,29 @@ mod tests {
 
     #[test]
     fn a_major_is_known_by_name_and_kind() {
-        let list = b"Character devices:\n 10 misc\n 21 sg\n\nBlock devices:\n  7 loop\n253 sg\n";
+        let list = b"Character devices:\n 10 misc\n 21 sg\n202 cpu/msr\n\nBlock devices:\n  7 loop\n252 nullb\n253 sg\n";
+        assert_eq!(majors(list, &ModuleName::new("msr")), [(false, 202)]);
+        assert_eq!(majors(list, &ModuleName::new("null-blk")), [(true, 252)]);
         assert_eq!(majors(list, &ModuleName::new("sg")), [(false, 21), (true, 253)]);
         assert_eq!(majors(list, &ModuleName::new("loop")), [(true, 7)]);
         assert!(majors(list, &ModuleName::new("devices:")).is_empty());
+    }
+
+    #[test]
+    fn misc_devices_are_known_by_name_and_a_software_watchdog_by_what_it_calls_itself() {
+        let system = tempfile::tempdir().unwrap();
+        let root = Root::default().with_system(system.path());
+        let watchdog = system.path().join("sys/class/watchdog/watchdog0");
+        fs::create_dir_all(&watchdog).unwrap();
+        fs::create_dir_all(system.path().join("proc")).unwrap();
+        fs::write(system.path().join("proc/misc"), "232 kvm\n130 watchdog\nodd\n").unwrap();
+        fs::write(watchdog.join("identity"), "Software Watchdog\n").unwrap();
+        fs::write(watchdog.join("dev"), "247:0\n").unwrap();
+        let numbers = |module: &str| numbers(&root, &ModuleName::new(module));
+        assert_eq!(numbers("kvm"), [(10, 232)]);
+        assert_eq!(numbers("kvm-intel"), [(10, 232)]);
+        assert_eq!(numbers("softdog"), [(247, 0), (10, 130)]);
+        assert!(numbers("iTCO_wdt").is_empty() && numbers("odd").is_empty());
     }
 
     #[test]

@@ -14,19 +14,20 @@ use super::{
     User,
     devices::{Devices, Number, number},
 };
-use crate::{Root, config::lines::words, config::read};
+use crate::{ModuleName, Root, config::lines::words, config::read};
 
 /// Adds the processes that use a module's devices and file systems; whether there were processes that could not
 /// be looked into.
 pub(super) fn users(root: &Root, aliases: &[BString], devices: &Devices, users: &mut Vec<User>) -> bool {
     let (mut processes, mut mounts, mut hidden) = (Vec::new(), Vec::new(), false);
     let kinds = Kinds { aliases };
+    let inodes = inodes(devices.module);
     let mut namespaces = HashSet::new();
     let own = root.system("/proc/self");
     namespaces.extend(fs::read_link(own.join("ns/mnt")).ok());
     mounted(&own, None, &kinds, devices, &mut mounts);
     for (id, process) in processes_of(root) {
-        match open_devices(&process, devices) {
+        match open_devices(&process, devices, inodes) {
             Ok(nodes) => {
                 let name = BString::from(read(&process.join("comm")).unwrap_or_default().trim_end());
                 let user = |node| User::Process { id, name: name.clone(), node };
@@ -69,10 +70,26 @@ fn processes_of(root: &Root) -> Vec<(u32, PathBuf)> {
     processes
 }
 
+/// How the files of a module begin that are no devices and have no path.
+fn inodes(module: &ModuleName) -> Option<&'static [u8]> {
+    // Virtual machines and their processors (`virt/kvm/kvm_main.c`).
+    matches!(module.as_bytes(), b"kvm" | b"kvm_intel" | b"kvm_amd").then_some(b"anon_inode:kvm-")
+}
+
 /// The module's devices that a process has open, each once.
-fn open_devices(process: &Path, devices: &Devices) -> std::io::Result<Vec<BString>> {
+fn open_devices(process: &Path, devices: &Devices, inodes: Option<&[u8]>) -> std::io::Result<Vec<BString>> {
     let mut nodes: Vec<BString> = Vec::new();
     for entry in fs::read_dir(process.join("fd"))?.flatten() {
+        if let Some(inodes) = inodes
+            && let Ok(link) = fs::read_link(entry.path())
+            && link.as_os_str().as_encoded_bytes().starts_with(inodes)
+        {
+            let node = BString::from(link.as_os_str().as_encoded_bytes());
+            if !nodes.contains(&node) {
+                nodes.push(node);
+            }
+            continue;
+        }
         // The link leads to the open file itself, wherever its path has gone.
         let Ok(metadata) = fs::metadata(entry.path()) else { continue };
         let is_block = metadata.file_type().is_block_device();
