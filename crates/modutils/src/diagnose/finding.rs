@@ -46,6 +46,7 @@ impl Finding {
         match &self.cause {
             Cause::Damaged(_) => "damaged",
             Cause::NotRelocatable => "not_a_module",
+            Cause::Gone(_) => "file_gone",
             Cause::Machine { .. } => "machine",
             Cause::Stripped => "stripped",
             Cause::NoVermagic => "no_vermagic",

@@ -1,12 +1,12 @@
 //! `kmod check` of a name: what modprobe would do, by the plan that it follows, and whether the kernel would let it.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, io::ErrorKind};
 
 use bstr::{BString, ByteSlice};
 
 use super::{Check, Verdict, one::Asked};
 use crate::{
-    Context, ModuleName, Result,
+    Context, Error, ModuleName, Result,
     config::{Origin, lines::words},
     diagnose::{
         Finding,
@@ -50,10 +50,27 @@ pub(super) fn verdict(
         plan.steps().iter().filter(|step| step.on_error == OnError::Stop || step.module == target.module)
     {
         if !is_live(check, &step.module) {
+            add_gone(context, &step.module, &step.action, &mut verdict);
             add_configured(context, &target.module, &step.module, &step.action, &mut verdict);
         }
     }
     Ok(Some(verdict))
+}
+
+/// A module that the indexes list and whose file is not there: why its symbols are missing.
+fn add_gone(context: &Context, module: &ModuleName, action: &Action, verdict: &mut Verdict) {
+    let Action::Load { file, .. } = action else { return };
+    let Err(error) = file.symlink_metadata() else { return };
+    if error.kind() != ErrorKind::NotFound {
+        return;
+    }
+    let gone = Error::io("open", file)(error);
+    verdict.add_dependency(module, &Verdict::unread(module.clone(), file, &gone));
+    let Some(symbols) = context.indexes().symbols().ok().flatten() else { return };
+    verdict.forget_missing(|name| {
+        let owner = symbols.get(&[b"symbol:", name.as_bytes()].concat()).ok().flatten();
+        owner.is_some_and(|owner| ModuleName::new(owner) == *module)
+    });
 }
 
 /// What the configuration does to a module that is to be loaded.

@@ -7,7 +7,7 @@ use crate::{
     diagnose::{
         Finding, Remark,
         refusal::{
-            cause::{Cause, Gap, Note},
+            cause::{Cause, Gap, Note, SymbolFault},
             examination::{Counts, Examination, Question},
             examine::examine,
             examined_module::ExaminedModule,
@@ -96,7 +96,7 @@ impl Verdict {
 
     /// What would have to be known. The kinds are `symbol`, `symbol_version`, `gpl_only`, `namespace`,
     /// `vermagic`, `machine`, `force_load`, `btf`, `signature`, `signature_key`, `signature_enforcement`, `appraisal`,
-    /// `filter`, `permission`, `command_line`, `loaded_modules`, `moving`, `command`, `dependency` and `contents`.
+    /// `kernel`, `filter`, `permission`, `command_line`, `loaded_modules`, `moving`, `percpu`, `proprietary`, `command`, `dependency` and `contents`.
     pub fn unknowns(&self) -> Vec<Remark> {
         self.gaps.iter().map(Remark::of_gap).collect()
     }
@@ -151,6 +151,9 @@ impl Verdict {
     pub(super) fn unread(module: ModuleName, path: &Path, error: &Error) -> Self {
         let mut verdict = Self { path: Some(path.to_owned()), ..Self::empty(module) };
         match error {
+            error if error.is_not_found() => {
+                verdict.findings.push(Finding::verified(Cause::Gone(path.to_owned())));
+            }
             Error::Malformed { fault, .. } => {
                 verdict.findings.push(Finding::verified(Cause::Damaged(fault.to_string())));
             }
@@ -177,6 +180,15 @@ impl Verdict {
     /// Adds a fact that would have to be known.
     pub(super) fn add_gap(&mut self, gap: Gap) {
         self.gaps.push(gap);
+    }
+
+    /// Forgets the symbols that nothing exports, of which it is known why: their module would not load.
+    pub(super) fn forget_missing(&mut self, is_known: impl Fn(&BStr) -> bool) {
+        let is_missing = |finding: &Finding| match &finding.cause {
+            Cause::Symbol { name, fault: SymbolFault::Missing { .. } } => is_known(name.as_bstr()),
+            _ => false,
+        };
+        self.findings.retain(|finding| !is_missing(finding));
     }
 
     pub(super) fn add_note(&mut self, note: Note) {

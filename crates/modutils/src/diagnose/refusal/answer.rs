@@ -159,7 +159,7 @@ fn errors_of(cause: &Cause) -> &'static [Errno] {
         Cause::Present(_) => &[Errno::EEXIST, Errno::EBUSY],
         Cause::BuiltIn => &[Errno::EEXIST],
         Cause::NoMemory | Cause::NoPerCpuMemory => &[Errno::ENOMEM],
-        Cause::Decompression | Cause::Dependency { .. } | Cause::Denied { .. } => &[],
+        Cause::Decompression | Cause::Dependency { .. } | Cause::Denied { .. } | Cause::Gone(_) => &[],
     }
 }
 

@@ -1,5 +1,7 @@
 //! Why the kernel refuses a module, or would: one typed cause for each thing it checks.
 
+use std::path::PathBuf;
+
 use bstr::BString;
 
 use super::{examined_module::Machine, exports::Owner, value::ValueFault};
@@ -17,6 +19,8 @@ pub enum Cause {
     Damaged(String),
     /// It is an ELF file of another kind: a program, a library.
     NotRelocatable,
+    /// The indexes list the file, and it is not there.
+    Gone(PathBuf),
     /// It is compiled for another machine.
     Machine {
         /// The module's.
@@ -251,6 +255,8 @@ pub enum Gap {
     Appraisal,
     /// Whether the filter of system calls on this process lets it load modules.
     Filter,
+    /// Something about the kernel, which could not be read, for this reason.
+    Kernel(String),
     /// Whether this process may load modules.
     Permission,
     /// Whether the command line forbids the module, which cannot be read.
@@ -261,6 +267,11 @@ pub enum Gap {
     Moving(ModuleName),
     /// Whether a module that it needs would load.
     Dependency(ModuleName),
+    /// Whether the kernel has so many bytes left of the memory that each processor has its own of.
+    PerCpu(u64),
+    /// Whether a symbol of a proprietary module, which is this one, is refused: whether it uses symbols for GPL modules
+    /// as well is unknown.
+    Proprietary(BString, ModuleName),
     /// What a command does that is run in the place of loading a module: the module, the command and its line.
     Command(String),
     /// What is in the file: the system did not let it be read, for this reason.

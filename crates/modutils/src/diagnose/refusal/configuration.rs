@@ -3,18 +3,17 @@
 
 use std::path::PathBuf;
 
-use crate::{
-    Release, Root,
-    file::{Compression, TREE_FILE_LIMIT, decompress, read_bounded},
-    formats::kernel_config::KernelConfig,
-};
+use super::table;
+use crate::{Release, Result, Root, formats::kernel_config::KernelConfig};
 
 /// The first configuration that is there and can be read.
-pub fn find(root: &Root, release: &Release, is_running: bool) -> Option<KernelConfig> {
+///
+/// # Errors
+/// When there is no memory for one.
+pub fn find(root: &Root, release: &Release, is_running: bool) -> Result<Option<KernelConfig>> {
     let running = is_running.then(|| root.system("/proc/config.gz"));
-    running.into_iter().chain(places(root, release)).find_map(|path| {
-        let bytes = read_bounded(&path, TREE_FILE_LIMIT).ok()?;
-        KernelConfig::parse(&decompress(Compression::of(&bytes), bytes).ok()?)
+    table::first(running.into_iter().chain(places(root, release)), |path| {
+        Ok(table::decompressed(path)?.and_then(|text| KernelConfig::parse(&text)))
     })
 }
 
@@ -33,7 +32,7 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let release = Release::new("7.2");
         let root = Root::default().with_base(base.path()).with_system(base.path());
-        let signs = |is_running| find(&root, &release, is_running)?.is_on("MODULE_SIG");
+        let signs = |is_running| find(&root, &release, is_running).unwrap()?.is_on("MODULE_SIG");
         let write = |path: &str, bytes: &[u8]| {
             let path = base.path().join(path);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -15,9 +15,13 @@ use super::{
 };
 use crate::{ModuleName, diagnose::Finding, kernel::State};
 
+/// The memory that x86 and others reserve on each processor for the data of modules.
+const PERCPU_RESERVE: u64 = 8 << 10;
+
 /// Examines a module.
 pub fn examine(subject: &ExaminedModule, view: &KernelView, question: &Question) -> Examination {
     let mut result = Examination::default();
+    result.gaps.extend(view.unread.clone().map(Gap::Kernel));
     presence(subject, view, question, &mut result);
     packing(subject, view, &mut result);
     if !question.of_tree {
@@ -141,16 +145,35 @@ fn kind(subject: &ExaminedModule, view: &KernelView, question: &Question, result
             as_if_forced(Cause::NoVersions, view, result);
         }
     }
-    match view.validates_btf() {
-        Some(true) if subject.has_odd_btf => result.findings.push(Finding::verified(Cause::Btf)),
-        None if subject.has_odd_btf => result.gaps.push(Gap::Btf),
-        _ => {}
+    // `PERCPU_MODULE_RESERVE` of `include/linux/percpu.h`: for all modules together, where an architecture keeps any.
+    if subject.percpu > PERCPU_RESERVE && !question.is_of_build {
+        result.gaps.push(Gap::PerCpu(subject.percpu));
+    }
+    let misfit = has_misfit_btf(subject, view);
+    match (view.validates_btf(), misfit) {
+        (Some(false), _) | (_, Some(false)) => {}
+        (Some(true), Some(true)) => result.findings.push(Finding::verified(Cause::Btf)),
+        // A module of the kernel's build was made with it.
+        (_, None) if question.is_of_build => {}
+        _ => result.gaps.push(Gap::Btf),
     }
     if let (Some(module), Some(kernel)) = (subject.struct_size, &view.struct_size)
         && module != kernel.value
         && checks_struct_size(&view.release)
     {
         result.findings.push(Finding::verified(Cause::StructSize { module, kernel: kernel.value }));
+    }
+}
+
+/// Whether the type information of a module is malformed, or leads to names or types that neither it nor the kernel has.
+/// What it was built against, where it has that with it, the kernel searches by name: whether it finds all is unknown.
+fn has_misfit_btf(subject: &ExaminedModule, view: &KernelView) -> Option<bool> {
+    match &subject.btf {
+        _ if subject.has_odd_btf => Some(true),
+        None => Some(false),
+        Some((own, Some(base))) if !own.fits(base) => Some(true),
+        Some((_, Some(_))) => None,
+        Some((own, None)) => Some(!own.fits(view.btf.as_ref()?)),
     }
 }
 

@@ -137,8 +137,12 @@ pub struct ExaminedModule {
     pub exports: Vec<Export>,
     /// Whether it records the CRCs of the symbols it needs.
     pub has_versions: bool,
+    /// How many bytes it has of data that each processor has its own of.
+    pub percpu: u64,
     /// Whether it has type information (BTF) of a wrong shape.
     pub has_odd_btf: bool,
+    /// How far that leads, with the types it was built against where it has them; where each type was looked at.
+    pub btf: Option<(btf::Extent, Option<btf::Extent>)>,
     /// Its signature.
     pub signed: Signed,
     /// How the file is compressed.
@@ -166,7 +170,12 @@ impl ExaminedModule {
             None => structure::of_relocations(module.elf())?,
             fault => fault,
         };
-        Ok(Self { fault, ..subject })
+        let elf = module.elf();
+        let extent = |name| Ok(elf.section(name)?.map(|bytes| btf::extent(bytes, elf.endian())));
+        let (btf, base) = (extent(btf::SECTION)?, extent(btf::BASE)?);
+        let has_odd_btf = subject.has_odd_btf || btf == Some(None) || base == Some(None);
+        let btf = btf.flatten().map(|btf| (btf, base.flatten()));
+        Ok(Self { fault, has_odd_btf, btf, ..subject })
     }
 
     /// Opens a file and reads the facts, but for each relocation, with memory that serves for one file after the other.
@@ -216,6 +225,8 @@ impl ExaminedModule {
             needs: needs(module)?,
             exports: exports(module)?,
             has_versions: !module.versions()?.is_empty(),
+            percpu: structure::percpu(elf),
+            btf: None,
             has_odd_btf: elf.section(btf::SECTION)?.is_some_and(|bytes| !btf::is_sound(bytes, elf.endian())),
             signed: signed(module)?,
             compression: elf.contents().compression(),

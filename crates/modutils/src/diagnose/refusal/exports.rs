@@ -26,6 +26,8 @@ pub struct KnownExport {
     pub gpl_only: bool,
     /// The namespace that a user must import.
     pub namespace: Option<BString>,
+    /// Whether the module that exports it has a licence that is not compatible with the GPL.
+    pub by_proprietary: bool,
 }
 
 /// The kernel's own list of what it exports.

@@ -9,13 +9,27 @@ use std::{
 };
 
 use bstr::{BString, ByteSlice};
+use goblin::container::Endian;
 
 use super::{
-    configuration, examined_module::ExaminedModule, exports::Owner, image::Names, running, table,
-    view::KernelView,
+    btf::{self, Extent},
+    configuration,
+    examined_module::ExaminedModule,
+    exports::Owner,
+    image::{self, Names},
+    running, table,
+    view::{KernelView, Unread},
 };
-use crate::{ModuleName, Release, Root, config::read, formats::extension, index::Indexes};
+use crate::{
+    Error, ModuleName, Release, Result, Root,
+    config::read,
+    file::{TREE_FILE_LIMIT, read_bounded},
+    formats::extension,
+    index::Indexes,
+};
 
+/// The order of bytes of the machine that this runs on.
+const NATIVE: Endian = if cfg!(target_endian = "big") { Endian::Big } else { Endian::Little };
 /// How many modules of the kernel's build are asked what they all have in common.
 const SAMPLE: usize = 8;
 /// How many providers of symbols are looked at for one module: more than any needs.
@@ -26,13 +40,16 @@ pub fn for_one(root: &Root, release: &Release, subject: &ExaminedModule, is_runn
     let mut view = beginnings(root, release, is_running);
     let indexes = Indexes::new(root.modules(release));
     // The module of this name that was built for this kernel knows most of what the one in question needs.
-    let namesake = indexes.dependency_line(&subject.name).ok().flatten().map(|line| line.path);
+    let namesake = view.known(indexes.dependency_line(&subject.name)).map(|line| line.path);
     let list = build_list(indexes.directory());
     let sample = namesake.into_iter().chain(list.sample(SAMPLE)).filter(|path| !is_same(path, &subject.path));
     let mut sample: Vec<ExaminedModule> =
         sample.filter_map(|path| ExaminedModule::open(&path).ok()).collect();
     sample.dedup_by(|one, other| one.path == other.path);
     view.add_witnesses(sample.iter());
+    if subject.btf.is_some() && view.validates_btf() != Some(false) {
+        view.btf = view.known(type_information(root, release, is_running));
+    }
     add_providers(&indexes, &mut view, subject);
     let is_builtin = |index: &crate::index::Trie| index.get(subject.name.as_bytes()).ok().flatten().is_some();
     if indexes.builtin().ok().flatten().is_some_and(is_builtin) {
@@ -43,28 +60,40 @@ pub fn for_one(root: &Root, release: &Release, subject: &ExaminedModule, is_runn
 
 /// Adds what the modules export that `modules.symbols` names for a module's needs.
 pub fn add_providers(indexes: &Indexes, view: &mut KernelView, subject: &ExaminedModule) {
-    for module in providers(indexes, view, subject).iter().filter(|module| **module != subject.name) {
-        let line = indexes.dependency_line(module).ok().flatten();
-        if let Some(provider) = line.and_then(|line| ExaminedModule::open(&line.path).ok()) {
-            view.add_exports(&provider);
+    let providers = providers(indexes, view, subject);
+    for (module, symbols) in providers.into_iter().filter(|(module, _)| *module != subject.name) {
+        let Some(line) = view.known(indexes.dependency_line(&module)) else { continue };
+        match ExaminedModule::open(&line.path) {
+            Ok(provider) => view.add_exports(&provider),
+            Err(error) => {
+                let unread = Unread { module, is_gone: error.is_not_found() };
+                view.unread_exports.extend(symbols.into_iter().map(|symbol| (symbol, unread.clone())));
+            }
         }
     }
 }
 
 /// What needs no module: the kernel's list and its state.
 pub fn beginnings(root: &Root, release: &Release, is_running: bool) -> KernelView {
-    let table = table::find(root, release, is_running);
-    let names = || table::images(root, release).iter().find_map(|path| Names::read(path));
-    let names = if table.is_none() { names() } else { None };
-    let config = configuration::find(root, release, is_running);
-    KernelView {
-        release: release.as_os_str().as_encoded_bytes().into(),
-        table,
-        names,
-        running: is_running.then(|| running::state(root, config.as_ref())),
-        config,
-        ..KernelView::default()
+    let mut view =
+        KernelView { release: release.as_os_str().as_encoded_bytes().into(), ..KernelView::default() };
+    view.table = view.known(table::find(root, release, is_running));
+    if view.table.is_none() && view.unread.is_none() {
+        view.names = view.known(table::first(table::images(root, release), Names::read));
     }
+    view.config = view.known(configuration::find(root, release, is_running));
+    view.running = is_running.then(|| running::state(root, view.config.as_ref()));
+    view
+}
+
+/// How far the kernel's own type information leads: the running one shows it, and others have it in their images.
+fn type_information(root: &Root, release: &Release, is_running: bool) -> Result<Option<Extent>> {
+    if is_running {
+        let path = root.system("/sys/kernel/btf/vmlinux");
+        let bytes = read_bounded(&path, TREE_FILE_LIMIT).map_err(Error::io("read", &path));
+        return Ok(table::if_readable(bytes)?.and_then(|bytes| btf::extent(&bytes, NATIVE)));
+    }
+    table::first(table::images(root, release), image::type_information)
 }
 
 /// Whether two paths lead to the same file.
@@ -73,11 +102,14 @@ fn is_same(one: &Path, other: &Path) -> bool {
     real(one) == real(other)
 }
 
-/// The modules that `modules.symbols` names for the symbols which the kernel's list does not have.
-fn providers(indexes: &Indexes, view: &KernelView, subject: &ExaminedModule) -> Vec<ModuleName> {
-    let Some(symbols) = indexes.symbols().ok().flatten() else { return Vec::new() };
-    let mut seen = HashSet::new();
-    let mut found = Vec::new();
+/// The modules that `modules.symbols` names for the symbols which the kernel's list does not have, each with these.
+fn providers(
+    indexes: &Indexes,
+    view: &mut KernelView,
+    subject: &ExaminedModule,
+) -> Vec<(ModuleName, Vec<BString>)> {
+    let Some(symbols) = view.known(indexes.symbols()) else { return Vec::new() };
+    let mut found: Vec<(ModuleName, Vec<BString>)> = Vec::new();
     let names = subject.needs.iter().map(|need| &need.name);
     for name in names.chain(subject.exports.iter().map(|export| &export.name)) {
         let listed = view.table.as_ref().and_then(|table| table.offers.get(name));
@@ -85,9 +117,11 @@ fn providers(indexes: &Indexes, view: &KernelView, subject: &ExaminedModule) -> 
             continue;
         }
         let key = [b"symbol:", name.as_slice()].concat();
-        let Some(module) = symbols.get(&key).ok().flatten().map(ModuleName::new) else { continue };
-        if found.len() < MOST_PROVIDERS && seen.insert(module.clone()) {
-            found.push(module);
+        let Some(module) = view.known(symbols.get(&key)).map(ModuleName::new) else { continue };
+        if let Some((_, symbols)) = found.iter_mut().find(|(other, _)| *other == module) {
+            symbols.push(name.clone());
+        } else if found.len() < MOST_PROVIDERS {
+            found.push((module, vec![name.clone()]));
         }
     }
     found

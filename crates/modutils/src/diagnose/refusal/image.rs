@@ -6,16 +6,23 @@
 //! a bare image without sections, in which the tables cannot be determined from other bytes. But the names of
 //! all exported symbols are in it: one that is not there is not exported.
 
+mod lz4;
+
 use std::path::Path;
 
 use bstr::{BString, ByteSlice};
 use goblin::elf::header::EM_X86_64;
 use scroll::{LE, Pread};
 
-use super::exports::{KernelTable, KnownExport, Owner};
+use super::{
+    btf::{self, Extent},
+    exports::{KernelTable, KnownExport, Owner},
+    table::if_readable,
+};
 use crate::{
+    Error, Result,
     elf::Elf,
-    file::{Compression, Contents, TREE_FILE_LIMIT, decompress, first_stream, read_bounded},
+    file::{Compression, Contents, TREE_FILE_LIMIT, first_stream, read_bounded},
 };
 
 /// Three references of 32 bits: to the value, the name and the namespace, each relative to its own place.
@@ -25,23 +32,46 @@ const GPL_ONLY: u8 = 1;
 
 /// The kernel's exports by the image at this path; `None` where it is not one that can be read. One without any table of
 /// CRCs is of a kernel that has none (CONFIG_MODVERSIONS).
-pub fn read(path: &Path) -> Option<KernelTable> {
-    let image = read_bounded(path, TREE_FILE_LIMIT).ok()?;
-    let kernel = kernel_in(&image)?;
+///
+/// # Errors
+/// When there is no memory for it.
+pub fn read(path: &Path) -> Result<Option<KernelTable>> {
+    Ok(elf_of(path)?.and_then(|elf| exports(path, &elf)))
+}
+
+/// How far the type information leads that is in an image.
+///
+/// # Errors
+/// When there is no memory for it.
+pub fn type_information(path: &Path) -> Result<Option<Extent>> {
+    let Some(elf) = elf_of(path)? else { return Ok(None) };
+    let section = if_readable(elf.section(btf::SECTION))?.flatten();
+    Ok(section.and_then(|bytes| btf::extent(bytes, elf.endian())))
+}
+
+/// The ELF file of the kernel in an image.
+fn elf_of(path: &Path) -> Result<Option<Elf>> {
+    let image = read_bounded(path, TREE_FILE_LIMIT).map_err(Error::io("read", path));
+    let Some(image) = if_readable(image)? else { return Ok(None) };
+    let Some(kernel) = kernel_in(path, &image)? else { return Ok(None) };
     drop(image);
-    let elf = Elf::parse(Contents::from_bytes(path, kernel).ok()?).ok()?;
+    if_readable(Contents::from_bytes(path, kernel).and_then(Elf::parse))
+}
+
+/// The exports of the kernel in an ELF file.
+fn exports(path: &Path, elf: &Elf) -> Option<KernelTable> {
     if elf.machine() != EM_X86_64 {
         return None;
     }
     let mut table = KernelTable { source: path.to_owned(), has_crcs: true, ..KernelTable::default() };
-    let strings = Section::of(&elf, b"__ksymtab_strings")?;
+    let strings = Section::of(elf, b"__ksymtab_strings")?;
     for (entries, crcs, gpl_only) in
         [("__ksymtab", "__kcrctab", false), ("__ksymtab_gpl", "__kcrctab_gpl", true)]
     {
-        let Some(entries) = Section::of(&elf, entries.as_bytes()) else { continue };
-        let crcs = Section::of(&elf, crcs.as_bytes()).map_or(&[][..], |crcs| crcs.bytes);
+        let Some(entries) = Section::of(elf, entries.as_bytes()) else { continue };
+        let crcs = Section::of(elf, crcs.as_bytes()).map_or(&[][..], |crcs| crcs.bytes);
         // Since Linux 7.0 one table has all symbols, and another a byte of flags for each.
-        let flags = Section::of(&elf, b"__kflagstab").map_or(&[][..], |flags| flags.bytes);
+        let flags = Section::of(elf, b"__kflagstab").map_or(&[][..], |flags| flags.bytes);
         table.has_crcs &= crcs.is_empty() || crcs.len() == entries.bytes.len() / ENTRY * 4;
         for (place, entry) in entries.bytes.chunks_exact(ENTRY).enumerate() {
             let at = |field: usize| entries.address.checked_add((place * ENTRY + field) as u64);
@@ -57,6 +87,7 @@ pub fn read(path: &Path) -> Option<KernelTable> {
                 crc: crcs.pread_with::<u32>(place * 4, LE).ok(),
                 gpl_only: gpl_only || flagged,
                 namespace: namespace.map(BString::from),
+                by_proprietary: false,
             };
             table.offers.insert(name.into(), offer);
         }
@@ -66,6 +97,8 @@ pub fn read(path: &Path) -> Option<KernelTable> {
 
 /// The most bytes that a kernel has when decompressed.
 const KERNEL_LIMIT: u64 = 1 << 28;
+/// How many times its length a compressed kernel may have.
+const MOST_COMPRESSED: usize = 16;
 /// What the kernel's own bytes have in them, and those of what decompresses it have not.
 const BANNER: &str = "Linux version ";
 /// How many places that look like the beginning of a compressed kernel are tried.
@@ -81,10 +114,19 @@ pub struct Names {
 impl Names {
     /// All names in the image at this path: the NUL-terminated strings that could be a symbol's. `None`
     /// where the kernel in it cannot be decompressed.
-    pub fn read(path: &Path) -> Option<Self> {
-        let image = read_bounded(path, TREE_FILE_LIMIT).ok()?;
-        let kernel = compressed_places(&image).find_map(decompressed)?;
-        Some(Self::of(&kernel))
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub fn read(path: &Path) -> Result<Option<Self>> {
+        let image = read_bounded(path, TREE_FILE_LIMIT).map_err(Error::io("read", path));
+        let Some(image) = if_readable(image)? else { return Ok(None) };
+        for place in compressed_places(&image) {
+            let kernel = decompressed(path, place, 0)?;
+            if let Some(kernel) = kernel.filter(|kernel| kernel.contains_str(BANNER)) {
+                return Ok(Some(Self::of(&kernel)));
+            }
+        }
+        Ok(None)
     }
 
     fn of(kernel: &[u8]) -> Self {
@@ -114,18 +156,36 @@ fn is_name(string: &[u8]) -> bool {
 
 /// The tails of an image that begin as a compressed stream does.
 fn compressed_places(image: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let magics: [&[u8]; 3] = [b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"\x1f\x8b\x08"];
+    let magics: [&[u8]; 4] = [b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"\x1f\x8b\x08", lz4::MAGIC];
     let places = magics.into_iter().flat_map(|magic| image.find_iter(magic));
     places.take(MOST_PLACES).filter_map(|place| image.get(place..))
 }
 
-/// The kernel in the stream at the beginning of these bytes, whatever follows it.
-fn decompressed(bytes: &[u8]) -> Option<Vec<u8>> {
-    first_stream(bytes, KERNEL_LIMIT).filter(|kernel| kernel.contains_str(BANNER))
+/// The compressed kernel in an image, decompressed.
+///
+/// # Errors
+/// When there is no memory for it.
+fn kernel_in(path: &Path, image: &[u8]) -> Result<Option<Vec<u8>>> {
+    let Some((stream, len)) = stream_in(image) else { return Ok(None) };
+    // As long as it says that it is, if that can be.
+    let expected = len.min(stream.len().saturating_mul(MOST_COMPRESSED));
+    decompressed(path, stream, expected)
 }
 
-/// The compressed kernel in an image, decompressed.
-fn kernel_in(image: &[u8]) -> Option<Vec<u8>> {
+/// The kernel in the stream at the beginning of some bytes.
+///
+/// # Errors
+/// When there is no memory for it.
+fn decompressed(path: &Path, stream: &[u8], expected: usize) -> Result<Option<Vec<u8>>> {
+    let kernel = match stream.starts_with(lz4::MAGIC) {
+        true => lz4::decompress(stream, KERNEL_LIMIT),
+        false => first_stream(stream, KERNEL_LIMIT, expected),
+    };
+    Ok(if_readable(kernel.map_err(|fault| fault.at(path)))?.flatten())
+}
+
+/// The compressed stream in an image, by the fields of its header, and its length when decompressed, which follows it.
+fn stream_in(image: &[u8]) -> Option<(&[u8], usize)> {
     if image.get(0x202..0x206)? != b"HdrS" {
         return None;
     }
@@ -134,12 +194,9 @@ fn kernel_in(image: &[u8]) -> Option<Vec<u8>> {
         |offset| image.pread_with::<u32>(offset, LE).ok().and_then(|field| usize::try_from(field).ok());
     let start = (setup_sectors + 1).checked_mul(512)?.checked_add(field(0x248)?)?;
     let payload = image.get(start..start.checked_add(field(0x24c)?)?)?;
-    // The stream is followed by its decompressed length.
-    let (stream, _) = payload.split_last_chunk::<4>()?;
-    match Compression::of(stream) {
-        Compression::None => None,
-        compression => decompress(compression, stream.to_vec()).ok(),
-    }
+    let (stream, len) = payload.split_last_chunk::<4>()?;
+    let is_compressed = stream.starts_with(lz4::MAGIC) || Compression::of(stream) != Compression::None;
+    is_compressed.then_some((stream, usize::try_from(u32::from_le_bytes(*len)).ok()?))
 }
 
 /// A section's bytes, and where they are in memory.
@@ -184,7 +241,7 @@ mod tests {
             let stream = compression.compress(kernel);
             let image = [&b"loader \xfd7zXZ\0 and more"[..], &stream, b"\x1a\0\0\0 the end"].concat();
             std::fs::write(&path, image).unwrap();
-            let names = Names::read(&path).unwrap_or_else(|| panic!("{compression:?}"));
+            let names = Names::read(&path).unwrap().unwrap_or_else(|| panic!("{compression:?}"));
             assert!(names.contains(b"kfree") && !names.contains(b"kmalloc"));
         }
     }
@@ -197,10 +254,10 @@ mod tests {
         header[0x202..0x206].copy_from_slice(b"HdrS");
         for bytes in [&b""[..], b"text", &[0xff; 2000], &header] {
             std::fs::write(&path, bytes).unwrap();
-            assert!(read(&path).is_none() && Names::read(&path).is_none());
+            assert!(read(&path).unwrap().is_none() && Names::read(&path).unwrap().is_none());
         }
         header[0x248..0x250].fill(0xff);
         std::fs::write(&path, &header).unwrap();
-        assert!(read(&path).is_none());
+        assert!(read(&path).unwrap().is_none());
     }
 }

@@ -1,7 +1,10 @@
 //! What a kernel insists on: by its state where it is the running one, by its command line and by the configuration it
 //! was built with. Each answer can be that it is not known, which is never taken for no.
 
-use super::{cause::Enforcement, view::KernelView};
+use super::{
+    cause::Enforcement,
+    view::{KernelView, Running},
+};
 
 /// Whether a kernel insists on signatures.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +103,10 @@ impl KernelView {
 
     /// Whether it refuses a module whose BTF does not fit its own; without BTF it does not look.
     pub fn validates_btf(&self) -> Option<bool> {
+        let has_none = |running: &Running| running.shows_kernel && !running.has_btf;
+        if self.running.as_ref().is_some_and(has_none) {
+            return Some(false);
+        }
         match self.option("DEBUG_INFO_BTF_MODULES")? {
             false => Some(false),
             true => self.option("MODULE_ALLOW_BTF_MISMATCH").map(|allows| !allows),

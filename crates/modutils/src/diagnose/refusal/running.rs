@@ -42,11 +42,14 @@ pub fn state(root: &Root, config: Option<&KernelConfig>) -> Running {
     let in_user_namespace = rights::in_user_namespace(root);
     Running {
         loaded: modules.as_ref().map(loaded),
+        proprietary: modules.iter().flat_map(|text| proprietary(text)).collect(),
         modules_disabled: rights::modules_disabled(root),
         blacklist: command_line.as_deref().map(|line| refused_by_kernel(line)),
         enforces_signatures: flag("/sys/module/module/parameters/sig_enforce"),
         sig_enforce_at_boot: command_line.as_deref().map(|line| enforced_at_boot(line)),
         has_sys,
+        shows_kernel: has("/sys/kernel/notes"),
+        has_btf: has("/sys/kernel/btf/vmlinux"),
         decompresses: has("/sys/module/compression"),
         decoder: Kernel::running(root).compression(),
         may_be_locked_down: lockdown.is_none() && (command_line.is_none() || may_boot_securely(root)),
@@ -61,6 +64,14 @@ pub fn state(root: &Root, config: Option<&KernelConfig>) -> Running {
         },
         in_user_namespace,
     }
+}
+
+/// The modules that taint the kernel as proprietary, by the letters in parentheses at the ends of their lines.
+fn proprietary(modules: &[u8]) -> impl Iterator<Item = ModuleName> + '_ {
+    modules.lines().filter_map(|line| {
+        let taints = line.fields().last()?.strip_prefix(b"(")?;
+        taints.contains(&b'P').then(|| line.fields().next().map(ModuleName::new))?
+    })
 }
 
 /// A process that has a file open for writing: its id and name. Nothing is known of processes that may not be inspected.
@@ -228,7 +239,7 @@ mod tests {
         write("proc/cmdline", "lockdown=integrity lockdown=confidentiality module.sig_enforce\n");
         write("proc/self/uid_map", "         0       1000          1\n");
         write("proc/self/status", "Name:\tx\nCapEff:\t000001ffffffffff\nSeccomp:\t2\n");
-        write("proc/modules", "fat 1 0 - Live 0x0\na-b 1 1 - Loading 0x0\n");
+        write("proc/modules", "fat 1 0 - Live 0x0\na-b 1 1 - Loading 0x0 (POE)\nP 1 0 - Live 0x0 (OE)\n");
         let narrow = state(&root);
         assert_eq!(narrow.lockdown, Some("confidentiality".into()));
         assert_eq!(narrow.sig_enforce_at_boot, Some(true));
@@ -236,6 +247,7 @@ mod tests {
         assert_eq!(narrow.is_permitted, Some(false));
         let states = ["a_b", "fat", "vfat"].map(|module| narrow.state(&ModuleName::new(module)));
         assert_eq!(states, [State::Coming, State::Live, State::Absent]);
+        assert_eq!(narrow.proprietary, [ModuleName::new("a-b")].into());
         write("sys/kernel/security/lsm", "capability\n");
         assert_eq!(state(&root).lockdown, Some("none".into()));
         assert!(writes(b"pos:\t0\nflags:\t0100001\n") && writes(b"flags:\t02\n"));

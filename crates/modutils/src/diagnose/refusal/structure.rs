@@ -41,6 +41,11 @@ pub fn of_sections(elf: &Elf) -> Option<&'static str> {
     }
 }
 
+/// The length of the section of data that each processor has its own of (`find_pcpusec` in `kernel/module/main.c`).
+pub fn percpu(elf: &Elf) -> u64 {
+    elf.sections().find(|(name, _)| *name == b".data..percpu").map_or(0, |(_, section)| section.sh_size)
+}
+
 /// What is wrong with the symbols and the relocations, if anything is: each is looked at.
 ///
 /// # Errors

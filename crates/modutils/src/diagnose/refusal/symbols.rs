@@ -7,7 +7,7 @@ use super::{
     examination::{Examination, Question},
     examined_module::{ExaminedModule, Need},
     exports::{KnownExport, Owner},
-    view::KernelView,
+    view::{KernelView, Unread},
 };
 use crate::{ModuleName, diagnose::Finding, kernel::State};
 
@@ -25,11 +25,13 @@ pub(super) fn check(
     for need in &subject.needs {
         match view.offer(&need.name, subject) {
             Some(offer) => checker.offered(need, offer),
+            None if checker.of_unread_module(need) => {}
             None if view.table.is_some() => checker.not_listed(need),
             None if checker.by_agreement(need) => {}
             None => checker.without_witness(need),
         }
     }
+    checker.proprietary_modules();
 }
 
 struct Checker<'a> {
@@ -95,6 +97,62 @@ impl Checker<'_> {
             } else {
                 counts.unverified += 1;
                 self.result.gaps.push(Gap::Version(need.name.clone()));
+            }
+        }
+    }
+
+    /// A symbol of a module that the indexes list and that could not be read. Returns whether it is one.
+    fn of_unread_module(&mut self, need: &Need) -> bool {
+        let Some(Unread { module, is_gone }) = self.view.unread_exports.get(&need.name) else { return false };
+        self.result.counts.unverified += 1;
+        let is_live = self.view.running.as_ref().is_some_and(|running| running.state(module) == State::Live);
+        let gap = match is_gone {
+            _ if need.weak => return true,
+            // The kernel has the module, whatever has become of its file.
+            _ if is_live => need.crc.map(|_| Gap::Version(need.name.clone())),
+            true if self.question.alone => {
+                self.fault(need, SymbolFault::Missing { listed: Some(module.clone()) });
+                None
+            }
+            // What it depends on is examined next, and so found to be gone.
+            true => None,
+            false => Some(Gap::Dependency(module.clone())),
+        };
+        if !is_live && !self.question.alone && !self.result.dependencies.contains(module) {
+            self.result.dependencies.push(module.clone());
+        }
+        let new = gap.filter(|gap| !self.result.gaps.contains(gap));
+        self.result.gaps.extend(new);
+        true
+    }
+
+    /// A module that uses symbols for GPL modules may not use those of a proprietary one as well, in whatever order
+    /// (`inherit_taint` in `kernel/module/main.c`).
+    fn proprietary_modules(&mut self) {
+        if !self.subject.is_gpl_compatible() {
+            return;
+        }
+        let mut uses_gpl_only = Some(false);
+        let mut of_proprietary = Vec::new();
+        for need in &self.subject.needs {
+            let offer = self.view.offer(&need.name, self.subject);
+            match offer {
+                Some(offer) if offer.gpl_only => uses_gpl_only = Some(true),
+                Some(offer) if offer.owner == Owner::Kernel && self.view.knows_licences() => {}
+                Some(KnownExport { owner: Owner::Module(_), .. }) => {}
+                _ => uses_gpl_only = uses_gpl_only.filter(|uses| *uses),
+            }
+            if let Some(KnownExport { owner: Owner::Module(module), by_proprietary, .. }) = offer
+                && self.view.is_proprietary(module).unwrap_or(*by_proprietary)
+            {
+                of_proprietary.push((need, module));
+            }
+        }
+        for (need, module) in of_proprietary {
+            match uses_gpl_only {
+                Some(true) => self.fault(need, SymbolFault::Proprietary(module.clone())),
+                Some(false) => {}
+                None => self.result.gaps.push(Gap::Proprietary(need.name.clone(), module.clone())),
             }
         }
     }

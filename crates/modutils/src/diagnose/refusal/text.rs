@@ -49,6 +49,10 @@ fn cause(cause: &Cause, lines: &mut Vec<String>) {
     match cause {
         Cause::Damaged(fault) => add(format!("The file is damaged or no module: {}.", printable(fault))),
         Cause::NotRelocatable => add("It is a program or a library, not a module.".into()),
+        Cause::Gone(path) => {
+            add(format!("Its file is not there: {}.", printable(path.as_os_str().as_encoded_bytes())));
+            add("  If it was removed on purpose, run depmod; else install the kernel's modules again.".into());
+        }
         Cause::Machine { module, kernel } => {
             add("It is compiled for another machine.".into());
             add(format!("  module: {module}"));
@@ -127,7 +131,7 @@ fn cause(cause: &Cause, lines: &mut Vec<String>) {
         Cause::NoMemory => add("The kernel has not enough memory for it.".into()),
         Cause::NoPerCpuMemory => {
             add("The kernel has not enough memory left of the kind that each processor has its own of (percpu).".into());
-            add("  Unload modules that use much of it, or boot with a larger percpu_alloc=.".into());
+            add("  Unload modules that use much of it.".into());
         }
         Cause::Dependency { module, why } => {
             add(format!("It needs {}, which would not load:", printable(module)));

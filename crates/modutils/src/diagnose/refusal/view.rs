@@ -12,11 +12,12 @@ use bstr::{BString, ByteSlice};
 
 use super::{
     agreement::Agreement,
+    btf::Extent,
     examined_module::{ExaminedModule, Machine, Signed},
     exports::{KernelTable, KnownExport, Owner},
     image::Names,
 };
-use crate::{ModuleName, file::Compression, formats::kernel_config::KernelConfig, kernel::State};
+use crate::{ModuleName, Result, file::Compression, formats::kernel_config::KernelConfig, kernel::State};
 
 /// Something known, and how many modules of the kernel's build agree on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub struct Agreed<T> {
 pub struct Running {
     /// The modules that it has, with their states: `/proc/modules`; `None` where that cannot be read.
     pub loaded: Option<BTreeMap<ModuleName, State>>,
+    /// Those of them that taint the kernel as proprietary.
+    pub proprietary: HashSet<ModuleName>,
     /// `/proc/sys/kernel/modules_disabled`.
     pub modules_disabled: Option<bool>,
     /// `module_blacklist=` of its command line, unchanged: the kernel compares that with the name in the module.
@@ -43,6 +46,10 @@ pub struct Running {
     pub sig_enforce_at_boot: Option<bool>,
     /// Whether `/sys/module` shows what a kernel has: what is not there it has not.
     pub has_sys: bool,
+    /// Whether `/sys/kernel` shows what a kernel has.
+    pub shows_kernel: bool,
+    /// Whether it has type information, `/sys/kernel/btf/vmlinux`.
+    pub has_btf: bool,
     /// Whether it decompresses module files: `/sys/module/compression` is there.
     pub decompresses: bool,
     /// The word in brackets of `/sys/kernel/security/lockdown`, or else the level on the command line.
@@ -90,10 +97,16 @@ pub struct KernelView {
     pub names: Option<Names>,
     /// The symbols that modules installed for it export.
     pub exports: HashMap<BString, Vec<KnownExport>>,
+    /// The symbols of modules that the indexes list and that could not be read, with the module.
+    pub unread_exports: HashMap<BString, Unread>,
+    /// Why something that would be known of it is not: there was no memory for it, or an index is damaged.
+    pub unread: Option<String>,
     /// What modules of its build need of it.
     pub agreement: Agreement,
     /// Whether modules of its build are signed: it then has support for signatures.
     pub signs: bool,
+    /// How far its type information (BTF) leads, where that was asked.
+    pub btf: Option<Extent>,
     /// Built-in modules.
     pub builtin: HashSet<ModuleName>,
     /// Its state, when it is the running one.
@@ -102,7 +115,24 @@ pub struct KernelView {
     pub config: Option<KernelConfig>,
 }
 
+/// A module that the indexes list and that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// The module.
+    pub module: ModuleName,
+    /// Whether its file is gone.
+    pub is_gone: bool,
+}
+
 impl KernelView {
+    /// Records that something could not be read that would be known of the kernel otherwise, and returns the rest.
+    pub fn known<T>(&mut self, result: Result<Option<T>>) -> Option<T> {
+        result.unwrap_or_else(|error| {
+            self.unread.get_or_insert_with(|| error.to_string());
+            None
+        })
+    }
+
     /// Adds what an installed module exports.
     pub fn add_exports(&mut self, module: &ExaminedModule) {
         for export in &module.exports {
@@ -112,6 +142,7 @@ impl KernelView {
                 crc: export.crc,
                 gpl_only: export.gpl_only,
                 namespace: export.namespace.clone(),
+                by_proprietary: !module.is_gpl_compatible(),
             };
             let offers = self.exports.entry(export.name.clone()).or_default();
             if !offers.iter().any(|other| other.owner == offer.owner) {
@@ -151,6 +182,17 @@ impl KernelView {
     ) -> impl Iterator<Item = &'a KnownExport> {
         let offers = self.exports.get(symbol.as_bstr()).into_iter().flatten();
         offers.filter(|offer| offer.owner != Owner::Module(user.name.clone()))
+    }
+
+    /// Whether the kernel's list has the licence of each symbol: a list of mere names has not.
+    pub fn knows_licences(&self) -> bool {
+        self.table.as_ref().is_some_and(|table| table.has_crcs)
+    }
+
+    /// Whether a loaded module is proprietary, or has used symbols of one; `None` where it is not loaded.
+    pub fn is_proprietary(&self, module: &ModuleName) -> Option<bool> {
+        let running = self.running.as_ref()?;
+        (running.state(module) == State::Live).then(|| running.proprietary.contains(module))
     }
 
     /// The module that the kernel's build lists as the owner of a symbol, installed or not.

@@ -197,12 +197,18 @@ impl Decompressor {
     }
 }
 
-/// The first stream in some bytes, whatever follows it; `None` where it is damaged, or holds more than `limit`
-/// bytes.
-pub(crate) fn first_stream(bytes: &[u8], limit: u64) -> Option<Vec<u8>> {
+/// The first stream in some bytes, whatever follows it; `None` where it holds more than `limit` bytes. Room is made for
+/// `expected` at once.
+///
+/// # Errors
+/// When it is damaged, or there is no memory for it.
+pub(crate) fn first_stream(bytes: &[u8], limit: u64, expected: usize) -> Result<Option<Vec<u8>>, Malformed> {
     let mut plain = Vec::new();
-    Decompressor::default().stream(Compression::of(bytes), bytes, &mut plain, limit).ok()?;
-    (plain.len() as u64 <= limit).then_some(plain)
+    plain.try_reserve_exact(expected).map_err(|_| Malformed::out_of_memory())?;
+    let compression = Compression::of(bytes);
+    let read = Decompressor::default().stream(compression, bytes, &mut plain, limit);
+    read.map_err(|(_, error)| fault(compression.name(), 0, &error))?;
+    Ok((plain.len() as u64 <= limit).then_some(plain))
 }
 
 /// Whether another stream of this compression, or a part that its decoder skips, starts here.

@@ -64,7 +64,7 @@ fn in_words(gap: &Gap) -> (&'static str, Option<String>) {
             None,
         ),
         Gap::Btf => (
-            "Its type information (BTF) is malformed. Whether the kernel looks at that (CONFIG_DEBUG_INFO_BTF_MODULES) is not known.",
+            "Whether the kernel takes it with its type information (BTF) is not known: that may not fit the kernel's, and not every kernel looks at it (CONFIG_DEBUG_INFO_BTF_MODULES).",
             None,
         ),
         Gap::Appraisal => {
@@ -74,6 +74,7 @@ fn in_words(gap: &Gap) -> (&'static str, Option<String>) {
             "A filter of system calls (seccomp) is on this process: whether it may load modules cannot be seen.",
             None,
         ),
+        Gap::Kernel(why) => ("What would be known of the kernel could not be read:", Some(printable(why))),
         Gap::Permission => {
             ("Whether this process may load modules is not known: /proc/self does not show it.", None)
         }
@@ -85,6 +86,14 @@ fn in_words(gap: &Gap) -> (&'static str, Option<String>) {
         Gap::Moving(module) => (
             "These modules are being loaded or unloaded at this moment, or are stuck since an error of the kernel:",
             Some(printable(module)),
+        ),
+        Gap::PerCpu(bytes) => (
+            "Whether the kernel has so much memory left of the kind that each processor has its own of is not known:",
+            Some(format!("{bytes} bytes, where a kernel reserves some thousands for all modules together")),
+        ),
+        Gap::Proprietary(name, module) => (
+            "It may use symbols for GPL modules, and then these of proprietary modules are refused:",
+            Some(format!("{} of {}", printable(name), printable(module))),
         ),
         Gap::Command(command) => {
             ("A command is run in the place of loading; what it does is not known:", Some(command.clone()))
