@@ -95,6 +95,32 @@ pub fn section_field(mut module: Vec<u8>, name: &[u8], field: usize, width: usiz
     module
 }
 
+/// The module with other bytes in a section's contents.
+///
+/// # Panics
+/// When it has no such section, or that is shorter.
+pub fn section_bytes(mut module: Vec<u8>, name: &[u8], offset: usize, bytes: &[u8]) -> Vec<u8> {
+    let (_, start, size) = section(&module, name);
+    assert!(offset + bytes.len() <= size, "the section is shorter");
+    module[start + offset..][..bytes.len()].copy_from_slice(bytes);
+    module
+}
+
+/// A number in a section's contents, in the module's byte order.
+///
+/// # Panics
+/// When it has no such section, or that is shorter.
+pub fn section_number(module: &[u8], name: &[u8], offset: usize, width: usize) -> u64 {
+    let (_, start, size) = section(module, name);
+    assert!(offset + width <= size, "the section is shorter");
+    number(module, start + offset, width) as u64
+}
+
+/// Whether the module has a section.
+pub fn has_section(module: &[u8], name: &[u8]) -> bool {
+    find_section(module, name).is_some()
+}
+
 /// The value of an entry of `.modinfo`.
 pub fn modinfo(module: &[u8], key: &str) -> Option<Vec<u8>> {
     let (_, start, size) = section(module, b".modinfo");

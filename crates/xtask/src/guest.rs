@@ -290,7 +290,7 @@ fn other_vermagic(mut module: Vec<u8>) -> Result<Vec<u8>> {
 }
 
 /// Passes bytes through a program.
-fn filter(command: &mut Command, input: &[u8]) -> Result<Vec<u8>> {
+pub(crate) fn filter(command: &mut Command, input: &[u8]) -> Result<Vec<u8>> {
     let mut file = tempfile::tempfile()?;
     std::io::Write::write_all(&mut file, input)?;
     std::io::Seek::rewind(&mut file)?;

@@ -23,8 +23,8 @@ use crate::packages::{
 };
 use crate::stages::{Count, Stages};
 use crate::{
-    binary, cargo, consumers, features, fuzz, kernel, libkmod, man, outside, packaging, process, scenarios,
-    surface, tour, vm, workspace,
+    agree, binary, cargo, consumers, features, fuzz, kernel, libkmod, man, outside, packaging, process,
+    scenarios, surface, tour, vm, workspace,
 };
 
 /// The options of `cargo xtask test`.
@@ -45,6 +45,7 @@ const PROGRAMS: [packages::Program; 13] =
 
 /// The stage that checks what other crates can use of the library.
 const SURFACE: &str = "the library's public surface";
+const AGREEMENT: &str = "verdicts of kmod check beside real loads";
 
 /// Runs all stages and ends with a line that counts the tests.
 ///
@@ -79,6 +80,9 @@ fn run_all_stages(full: bool) -> Result<()> {
             stages.tests("tool tests", || tests.run_of("tool"));
             stages.tests("compliance tests", || tests.run_of("compliance"));
             stages.tests("scenarios in QEMU", || Ok(vm::run_stock(&cache, binary, &materials)?.into()));
+            if !full {
+                stages.tests(AGREEMENT, || agree::stage(&cache, binary, false));
+            }
             match materials.missing_of(&tour::NEEDS) {
                 None => stages.check("the README's tour", || tour::check(&cache, binary)),
                 Some(missing) => stages.not_run("the README's tour", &missing.sentence()),
@@ -121,6 +125,10 @@ fn run_all_stages(full: bool) -> Result<()> {
         match &binary {
             Some(binary) => stages.tests("packaging", || Ok(packaging::run_all(&cache, binary)?.into())),
             None => stages.not_run("packaging", "there is no static binary"),
+        }
+        match &binary {
+            Some(binary) => stages.tests(AGREEMENT, || agree::stage(&cache, binary, true)),
+            None => stages.not_run(AGREEMENT, "there is no static binary"),
         }
         match (&library, &binary) {
             (Some(library), Some(binary)) => stages.check("programs that use the C library", || {
@@ -235,6 +243,7 @@ fn quick() -> Result<()> {
     );
     stages.omit("damaged files", "a minute (`cargo test --workspace --test damage`)");
     stages.omit("scenarios in QEMU, the README's tour", "`cargo xtask vm`, `cargo xtask tour`");
+    stages.omit(AGREEMENT, "`cargo xtask agree`");
     stages.omit(
         "the static binary, clippy of the fuzz targets and of each feature alone, manual pages",
         "`cargo xtask test`",

@@ -1,5 +1,7 @@
 //! The situations for one kernel, and the files that they use.
 
+mod causes;
+
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
@@ -15,6 +17,8 @@ pub(super) struct List {
     pub(super) situations: Vec<Situation>,
     /// The files in `/agree/files`, by name.
     pub(super) files: BTreeMap<String, Vec<u8>>,
+    /// Whether these are not all.
+    pub(super) is_sample: bool,
 }
 
 /// What a made module must have for a kernel to take it.
@@ -99,8 +103,18 @@ impl List {
         list.damaged(&dummy);
         list.states(&dummy, &plain("vfat")?, &kernel);
         list.configuration();
+        list.causes(tree, &kernel, &dummy)?;
         list.own(tree, modules)?;
         Ok(list)
+    }
+
+    /// Some of those that need no parameters of the kernel, spread over all.
+    pub(super) fn sampled(mut self, count: usize) -> List {
+        self.situations.retain(|situation| situation.boot.is_empty());
+        let step = (self.situations.len() / count.max(1)).max(1);
+        self.situations = self.situations.into_iter().step_by(step).take(count).collect();
+        self.is_sample = true;
+        self
     }
 
     fn add(&mut self, situation: Situation) {
@@ -222,11 +236,13 @@ impl List {
         }
         self.file_only("changed-struct", patch::smaller_struct(dummy.clone()));
         let replaced = |from: &[u8], to: &[u8]| patch::replaced(dummy.clone(), from, to);
-        self.refused(
-            "changed-symbol",
-            replaced(b"register_netdevice\0", b"register_netdevicf\0"),
-            "missing_symbol",
-        );
+        // Kernels differ in what the module calls.
+        let called = ["register_netdevice", "register_netdev", "alloc_netdev_mqs"];
+        let called = called.into_iter().find(|name| has(&dummy, format!("\0{name}\0").as_bytes()));
+        if let Some(called) = called {
+            let (from, to) = (format!("\0{called}\0"), format!("\0{}Q\0", &called[..called.len() - 1]));
+            self.refused("changed-symbol", replaced(from.as_bytes(), to.as_bytes()), "missing_symbol");
+        }
         self.refused("changed-licence", replaced(b"license=GPL\0", b"license=XYZ\0"), "gpl_only");
         self.refused("changed-vermagic", replaced(b" mod_unload ", b" mod_onload "), "vermagic");
         self.file_only("changed-no-vermagic", replaced(b"vermagic=", b"vermagix="));
@@ -373,10 +389,13 @@ impl List {
             );
         }
         let written = self.file("state-written", dummy.to_vec(), "");
-        self.add(written.before(format!("exec 9>>{}", path("state-written.ko"))));
-        let dash = "module_blacklist=virtio-rng,dummy";
+        let written = written.before(format!("exec 9>>{}", path("state-written.ko")));
+        self.add(written.cause("open_for_writing").says("open for writing"));
+        // The last of several counts, and names are compared as they stand.
+        let dash = "module_blacklist=ifb module_blacklist=virtio-rng,dummy";
         self.add(Situation::name("state-refused-by-boot", "dummy", "").boot(dash).cause("blacklisted"));
         self.add(Situation::name("state-not-refused-by-boot", "virtio-rng", "").boot(dash));
+        self.add(Situation::name("state-no-more-refused-by-boot", "ifb", "").boot(dash));
         let made =
             kernel.bare("dummy").modinfo("license", "GPL").modinfo("vermagic", &kernel.vermagic).build();
         let namesake = self.file("state-present-namesake", made, "");
@@ -398,17 +417,36 @@ impl List {
             Situation::name(format!("configured-{name}"), target, "").before(write)
         };
         self.add(configured("options", "dummy", "options dummy numdummies=2"));
-        self.add(configured("bad-options", "dummy", "options dummy numdummies=many"));
+        let bad = configured("bad-options", "dummy", "options dummy numdummies=many");
+        self.add(bad.cause("parameter").says("/etc/modprobe.d/a.conf"));
+        self.add(configured("unknown-options", "dummy", "options dummy nosuch=1"));
+        self.add(configured("dash-options", "dummy", "options dum-my numdummies=many"));
+        let of_alias = configured(
+            "alias-options",
+            "any_device",
+            "alias any_device dummy\\noptions any_device numdummies=x",
+        );
+        self.add(of_alias.cause("parameter"));
+        self.add(configured("install-false-of-dependency", "vfat", "install fat /bin/false"));
+        self.add(configured("softdep-good", "dummy", "softdep dummy post: ifb"));
+        self.add(configured("remove", "dummy", "remove dummy /bin/false"));
         self.add(configured("bad-options-of-dependency", "vfat", "options fat nosuch=1"));
         self.add(configured("blacklist", "dummy", "blacklist dummy"));
         self.add(configured("alias", "some_device", "alias some_device dummy"));
         self.add(configured("install-false", "dummy", "install dummy /bin/false"));
-        self.add(configured("install-true", "dummy", "install dummy /bin/true"));
+        // What a command does is not known.
+        self.add(configured("install-true", "dummy", "install dummy /bin/true").hides());
+        self.add(configured("install-other", "dummy", "install dummy exit 3").hides());
         self.add(configured("softdep", "dummy", "softdep dummy pre: no_such_module"));
         self.add(configured("alias-off", "some_other", "alias some_other off"));
         let denied = Situation::name("configured-deny", "dummy", "");
-        self.add(denied.before("echo deny dummy >/etc/modutils.d/a.conf"));
-        self.add(Situation::name("configured-boot-value", "dummy", "").boot("dummy.numdummies=many"));
+        self.add(denied.before("echo deny dummy >/etc/modutils.d/a.conf").cause("denied"));
+        let boot = Situation::name("configured-boot-value", "dummy", "").boot("dummy.numdummies=many");
+        self.add(boot.cause("parameter").says("/proc/cmdline"));
+        for (name, module, text) in [("wildcard", "dummy", "deny dum*"), ("dependency", "vfat", "deny fat")] {
+            let situation = Situation::name(format!("configured-deny-{name}"), module, "");
+            self.add(situation.before(format!("echo '{text}' >/etc/modutils.d/a.conf")));
+        }
         self.add(Situation::name("configured-no-such-module", "no_such_module", "").hides());
     }
 
@@ -428,6 +466,11 @@ impl List {
         }
         Ok(())
     }
+}
+
+/// Whether a text is in some bytes.
+fn has(bytes: &[u8], text: &[u8]) -> bool {
+    bytes.windows(text.len()).any(|window| window == text)
 }
 
 /// Where a file lies in the guest.

@@ -24,6 +24,41 @@ pub(super) enum Verdict {
     WouldNotLoad,
 }
 
+/// The texts of the errors that a kernel refuses a module with for a reason; `None` where that is another module's.
+fn answers(kind: &str) -> Option<&'static [&'static str]> {
+    const FORMAT: &[&str] = &["Exec format error", "Invalid module format"];
+    const INVALID: &[&str] = &["Invalid argument", "Invalid parameters"];
+    Some(match kind {
+        "damaged" => &["Exec format error", "Invalid module format", "Invalid argument", "Bad message"],
+        "not_a_module" | "machine" | "stripped" | "no_vermagic" | "no_versions" | "not_forced"
+        | "vermagic" | "struct_size" | "duplicate_symbol" => FORMAT,
+        "missing_symbol" | "symbol_not_loaded" | "gpl_only" | "proprietary" => {
+            &["No such file or directory", "Unknown symbol"]
+        }
+        "symbol_version" | "symbol_without_version" => {
+            &["Invalid argument", "Invalid parameters", "Exec format error", "Invalid module format"]
+        }
+        "namespace" | "btf" => INVALID,
+        "parameter" => {
+            &["Invalid argument", "Invalid parameters", "Numerical result out of range", "No space left"]
+        }
+        "not_signed"
+        | "signature_unsupported"
+        | "signature_ignored"
+        | "signature_key"
+        | "signature_wrong" => &[
+            "Key was rejected by service",
+            "Operation not permitted",
+            "Required key not available",
+            "No data available",
+        ],
+        "not_permitted" | "modules_disabled" | "blacklisted" => &["Operation not permitted"],
+        "present" => &["File exists", "already in kernel", "Device or resource busy"],
+        "open_for_writing" => &["Text file busy"],
+        _ => return None,
+    })
+}
+
 /// What the guest saw in one situation.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seen {
@@ -105,19 +140,43 @@ impl Seen {
     /// What is wrong with the answer, if anything is.
     pub(super) fn fault(&self, situation: &Situation) -> Option<String> {
         let Some(verdict) = self.verdict() else { return Some("the check itself failed".into()) };
+        if situation.only_checked {
+            let has_cause = situation.cause.is_some_and(|cause| self.kinds().contains(cause));
+            let is_right = verdict == Verdict::WouldNotLoad && has_cause;
+            return (!is_right)
+                .then(|| format!("{verdict:?} of what crashes the kernel: {:?}", self.kinds()));
+        }
         let Some(taken) = self.was_taken() else { return Some("the guest did not come that far".into()) };
         match (verdict, taken) {
             (Verdict::WouldLoad, false) => return Some("it was refused".into()),
             (Verdict::WouldNotLoad, true) => return Some("it was taken".into()),
             _ => {}
         }
-        let kinds = self.kinds();
-        match situation.cause {
-            Some(cause) if verdict == Verdict::WouldNotLoad && !kinds.contains(cause) => {
-                Some(format!("the cause is {cause}, not {kinds:?}"))
-            }
-            _ => None,
+        self.fault_of_cause(situation, verdict).or_else(|| self.fault_of_message(situation))
+    }
+
+    /// A reason must be the expected one, and one of them must fit the kernel's answer.
+    fn fault_of_cause(&self, situation: &Situation, verdict: Verdict) -> Option<String> {
+        if verdict != Verdict::WouldNotLoad {
+            return None;
         }
+        let kinds = self.kinds();
+        if let Some(cause) = situation.cause.filter(|cause| !kinds.contains(*cause)) {
+            return Some(format!("the cause is {cause}, not {kinds:?}"));
+        }
+        let message = self.error.iter().find(|line| line.contains("ERROR") || line.contains("could not"))?;
+        let fits =
+            |kind: &String| answers(kind).is_none_or(|texts| texts.iter().any(|text| message.contains(text)));
+        (!kinds.iter().any(fits)).then(|| format!("{kinds:?} do not fit the kernel's answer"))
+    }
+
+    fn fault_of_message(&self, situation: &Situation) -> Option<String> {
+        let message = self.error.join("\n");
+        if let Some(text) = situation.says.filter(|text| !message.contains(*text)) {
+            return Some(format!("the load does not report \"{text}\""));
+        }
+        let text = situation.never.filter(|text| message.contains(*text))?;
+        Some(format!("the load reports \"{text}\""))
     }
 }
 

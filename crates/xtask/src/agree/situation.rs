@@ -27,15 +27,22 @@ pub(super) struct Situation {
     pub(super) boot: &'static str,
     /// Kinds of findings, one of which must be among the reasons where check expects a refusal.
     pub(super) cause: Option<&'static str>,
+    /// What the message of the load must contain, with its cause.
+    pub(super) says: Option<&'static str>,
+    /// What it must not contain.
+    pub(super) never: Option<&'static str>,
     /// Whether something that decides is hidden from the check on purpose: it need not know.
     pub(super) hides: bool,
+    /// Whether the kernel would crash of it: it is not loaded.
+    pub(super) only_checked: bool,
 }
 
 impl Situation {
     fn new(name: String, target: String, load: String) -> Self {
         let (before, after) = (String::new(), String::new());
         let (boot, cause, who) = ("", None, Who::Root);
-        Self { name, target, load, who, before, after, boot, cause, hides: false }
+        let (says, never, hides, only_checked) = (None, None, false, false);
+        Self { name, target, load, who, before, after, boot, cause, says, never, hides, only_checked }
     }
 
     /// A file, given to insmod.
@@ -78,6 +85,25 @@ impl Situation {
     pub(super) fn cause(mut self, kind: &'static str) -> Self {
         self.cause = Some(kind);
         self
+    }
+
+    /// Loading it without success prints this.
+    pub(super) fn says(mut self, text: &'static str) -> Self {
+        self.says = Some(text);
+        self
+    }
+
+    /// Loading it without success does not print this.
+    pub(super) fn never(mut self, text: &'static str) -> Self {
+        self.never = Some(text);
+        self
+    }
+
+    /// The kernel is not asked, for it would crash: the check must refuse it for this.
+    pub(super) fn only_checked(mut self, kind: &'static str) -> Self {
+        self.only_checked = true;
+        self.load = String::new();
+        self.cause(kind)
     }
 
     /// What decides is hidden.
