@@ -51,7 +51,7 @@ pub(crate) type OtherKernel<'a> = Result<&'a KernelTree, &'a str>;
 
 /// The result of a scenario.
 pub(crate) struct ScenarioResult {
-    /// The file's name without its ending.
+    /// The guest, and the file's name without its ending.
     pub(crate) name: String,
     /// Whether it passed.
     pub(crate) verdict: ScenarioVerdict,
@@ -88,6 +88,20 @@ pub(crate) struct ScenarioRun<'a> {
     pub(crate) parameters: &'a str,
     /// QEMU's accelerator.
     pub(crate) accelerator: &'a str,
+}
+
+impl ScenarioRun<'_> {
+    /// What the rows of this guest begin with: `6.12`, or `rust kmod` where the packaged tools run.
+    fn guest(&self) -> String {
+        let kernel = match self.extra {
+            ExtraModules::Variants(_) => self.tree.version.split('.').take(2).collect::<Vec<_>>().join("."),
+            ExtraModules::Companions(..) => RUST.to_owned(),
+        };
+        match self.tools {
+            Tools::Ours(_) => kernel,
+            Tools::Reference => kernel + " kmod",
+        }
+    }
 }
 
 /// Boots the kernel, runs the scenarios that apply to it, prints a row for each and the log of each that failed.
@@ -157,12 +171,17 @@ fn run_in_one_boot(
         disk: None,
         timeout,
     };
-    let mut report = Report::default();
+    let mut report = Report { guest: run.guest(), ..Report::default() };
     let booted = qemu::boot(&machine, |line| report.line(line));
-    println!("  {} {} finished in {:.1} s", run.tree.version, boot.parameters, start.elapsed().as_secs_f64());
-    if booted.is_err() {
-        report.log.iter().for_each(|line| println!("    | {line}"));
-    }
+    let unreported = if booted.is_err() { report.log.as_slice() } else { &[] };
+    let log: String = unreported.iter().map(|line| format!("    | {line}\n")).collect();
+    // In one piece: other guests run at the same time.
+    print!(
+        "  {} {} finished in {:.1} s\n{log}",
+        run.tree.version,
+        boot.parameters,
+        start.elapsed().as_secs_f64()
+    );
     booted?;
     if report.outcomes.len() < scenarios.len() {
         bail!("only {} of {} scenarios reported", report.outcomes.len(), scenarios.len());
@@ -222,6 +241,7 @@ fn header<'a>(script: &'a str, key: &str) -> Option<&'a str> {
 /// Reads the guest's report: `@@ begin NAME`, the log, `@@ pass NAME SECONDS` or `@@ fail NAME SECONDS`, `@@ end`.
 #[derive(Default)]
 struct Report {
+    guest: String,
     log: Vec<String>,
     outcomes: Vec<ScenarioResult>,
 }
@@ -237,7 +257,7 @@ impl Report {
             (Some("begin"), ..) => self.log.clear(),
             (Some(result @ ("pass" | "fail")), Some(name), seconds) => {
                 let outcome = ScenarioResult {
-                    name: name.to_owned(),
+                    name: format!("{} {name}", self.guest),
                     verdict: if result == "pass" { ScenarioVerdict::Passed } else { ScenarioVerdict::Failed },
                     seconds: seconds.unwrap_or("?").to_owned(),
                     log: std::mem::take(&mut self.log),
@@ -283,13 +303,13 @@ impl ScenarioResult {
         self.verdict == ScenarioVerdict::Passed
     }
 
-    /// Prints its row, and its output if it failed.
+    /// Prints its row, and its output if it failed, in one piece: several guests run at the same time.
     pub(crate) fn print(&self) {
         let result = if self.passed() { "pass" } else { "FAIL" };
-        println!("  {result}  {:28} {:>6} s", self.name, self.seconds);
         // A scenario that passed reports in lines that begin with "= ", such as how much it compared.
         let shown = self.log.iter().filter(|line| !self.passed() || line.starts_with("= "));
-        shown.for_each(|line| println!("    | {line}"));
+        let shown: String = shown.map(|line| format!("    | {line}\n")).collect();
+        print!("  {result}  {:34} {:>6} s\n{shown}", self.name, self.seconds);
     }
 }
 

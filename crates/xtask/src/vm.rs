@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 
 use crate::cache::Cache;
@@ -91,33 +91,47 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 /// When the scenarios can't be read.
 pub(crate) fn run_stock(cache: &Cache, binary: &Path, materials: &Materials) -> Result<Vec<ScenarioResult>> {
     let mut outcomes = Vec::new();
+    let mut present = Vec::new();
     for name in STOCK {
         if let Some(missing) = materials.missing_of(&[name, PACKAGED, BUSYBOX]) {
             let series = format!("{}.0", trees::series(name).context("no such tree")?);
             let names = scenarios::names(&workspace::root(), &series, &Tools::Ours(binary))?;
             outcomes.extend(names.into_iter().map(|name| ScenarioResult::failed(name, &missing.sentence())));
-            continue;
+        } else {
+            present.push(name);
         }
-        let run = scenarios_on(cache, name, Tools::Ours(binary), None, "tcg");
-        outcomes
-            .extend(run.unwrap_or_else(|error| vec![ScenarioResult::failed(name, &format!("{error:#}"))]));
     }
+    let ours = present.into_iter().map(|name| (name, Tools::Ours(binary))).collect();
+    outcomes.extend(at_once(cache, ours));
     Ok(outcomes)
+}
+
+/// Runs the scenarios of several guests, each in a thread: an emulated machine mostly has one processor.
+fn at_once(cache: &Cache, guests: Vec<(&str, Tools)>) -> Vec<ScenarioResult> {
+    std::thread::scope(|scope| {
+        let running: Vec<_> = guests
+            .into_iter()
+            .map(|(name, tools)| (name, scope.spawn(move || scenarios_on(cache, name, tools, None, "tcg"))))
+            .collect();
+        let results = running.into_iter().map(|(name, thread)| {
+            let result = thread.join().unwrap_or_else(|_| Err(anyhow!("the thread of the guest panicked")));
+            result.unwrap_or_else(|error| vec![ScenarioResult::failed(name, &format!("{error:#}"))])
+        });
+        results.flatten().collect()
+    })
 }
 
 /// Runs our tools through the scenarios of the kernel with Rust, building that if it isn't cached; then the packaged
 /// kmod, so that a scenario that expects something else than kmod's behaviour is noticed.
 ///
 /// # Errors
-/// When a guest can't be booted, the kernel or its modules can't be built; a failed scenario is a result.
+/// When the scenarios can't be read. A guest that can't be made or booted is a failed scenario.
 pub(crate) fn run_rust(cache: &Cache, binary: &Path, materials: &Materials) -> Result<Vec<ScenarioResult>> {
     if let Some(missing) = materials.missing_of(&[PACKAGED, BUSYBOX]) {
         let failed = |name| ScenarioResult::failed(name, &missing.sentence());
         return Ok(names_on_rust()?.into_iter().map(failed).collect());
     }
-    let mut outcomes = scenarios_on(cache, RUST, Tools::Ours(binary), None, "tcg")?;
-    outcomes.extend(scenarios_on(cache, RUST, Tools::Reference, None, "tcg")?);
-    Ok(outcomes)
+    Ok(at_once(cache, vec![(RUST, Tools::Ours(binary)), (RUST, Tools::Reference)]))
 }
 
 /// The names of the scenarios of the kernel with Rust, for our tools and for the packaged ones.
