@@ -26,7 +26,9 @@ pub(super) fn users(root: &Root, aliases: &[BString], devices: &Devices, users: 
     let own = root.system("/proc/self");
     namespaces.extend(fs::read_link(own.join("ns/mnt")).ok());
     mounted(&own, None, &kinds, devices, &mut mounts);
-    for (id, process) in processes_of(root) {
+    // What this process was started with open is not what holds the module when it has ended.
+    let others = processes_of(root).into_iter().filter(|(id, _)| *id != std::process::id());
+    for (id, process) in others {
         match open_devices(&process, devices, inodes) {
             Ok(nodes) => {
                 let name = BString::from(read(&process.join("comm")).unwrap_or_default().trim_end());
