@@ -22,4 +22,5 @@ mod modprobe;
 mod not_found;
 mod pressure;
 mod privileges;
+mod root;
 mod terminal;

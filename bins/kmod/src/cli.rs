@@ -13,7 +13,7 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use modutils::diagnose::request;
+use modutils::{Root, diagnose::request};
 
 use crate::{Invocation, cause::Cause, help, modprobe, report::Report, startup, status::Status, version};
 
@@ -122,6 +122,33 @@ pub fn long_value(long: &'static str, name: &'static str, help: &'static str) ->
         .help(help)
 }
 
+/// `--root`, for every tool that reads the files of a system.
+pub fn root_option() -> Arg {
+    long_value("root", "DIR", "Use the system in DIR, with links inside of it")
+}
+
+/// The root that `--root` gives, with the base of module directories that `--dirname` or `--basedir` gives: in a root it
+/// is a path of that.
+///
+/// # Errors
+/// When the root cannot be opened.
+pub fn root(root: Option<&OsStr>, base: Option<&OsStr>) -> modutils::Result<Root> {
+    Ok(match (root, base) {
+        (None, None) => Root::default(),
+        (None, Some(base)) => Root::default().with_base(from_current_directory(base)),
+        (Some(root), None) => Root::inside(root)?,
+        (Some(root), Some(base)) => Root::inside(root)?.with_base(Path::new("/").join(base)),
+    })
+}
+
+/// The root that the options of a tool give.
+///
+/// # Errors
+/// When the root cannot be opened.
+pub fn root_of(matches: &ArgMatches, base: &str) -> modutils::Result<Root> {
+    root(place_of(matches, "root").as_deref(), place_of(matches, base).as_deref())
+}
+
 /// The positional arguments.
 pub fn arguments(name: &'static str) -> Arg {
     Arg::new(ARGUMENTS)
@@ -159,13 +186,18 @@ pub fn from_current_directory(path: &OsStr) -> PathBuf {
 
 /// Whether an argument is a path and not a name: if it begins with `/` or `./`, or has a slash and there is such a
 /// file. No module's name has a slash.
-pub fn is_path(argument: &[u8]) -> bool {
-    argument.starts_with(b"/") || argument.starts_with(b"./") || names_file(argument)
+pub fn is_path(argument: &[u8], root: &Root) -> bool {
+    argument.starts_with(b"/") || argument.starts_with(b"./") || names_file(argument, root)
 }
 
 /// Whether an argument has a slash and there is a regular file of that path.
-pub fn names_file(argument: &[u8]) -> bool {
-    argument.contains(&b'/') && Path::new(os_str(argument)).is_file()
+pub fn names_file(argument: &[u8], root: &Root) -> bool {
+    argument.contains(&b'/') && is_file(&root.locate(os_str(argument)), root)
+}
+
+/// Whether a path leads to a regular file.
+pub fn is_file(path: &Path, root: &Root) -> bool {
+    root.metadata(path).is_ok_and(|found| found.is_file())
 }
 
 /// Parses the arguments.

@@ -54,6 +54,7 @@ pub fn command() -> Command {
         .arg(cli::flag('v', "verbose", "Print more messages").action(ArgAction::Count))
         .arg(cli::flag('w', "warn", "Report duplicate aliases"))
         .arg(cli::value('b', "basedir", "DIR", "Root of the module directory (default: /)"))
+        .arg(cli::root_option())
         .arg(cli::value('m', "moduledir", "DIR", "Module directory below that root (default: /lib/modules)"))
         .arg(cli::value('o', "outdir", "DIR", "Root of the output (default: the root of --basedir)"))
         .arg(cli::value('F', "filesyms", "FILE", "Read the kernel's symbols from this System.map"))
@@ -98,16 +99,24 @@ fn options(matches: &ArgMatches, report: &mut Report) -> Result<Options, Status>
     if check_symbols && symvers.is_none() && system_map.is_none() {
         report.warning("-e needs -E or -F");
     }
+    let mut root = cli::root_of(matches, "basedir").map_err(|error| report.fail(error.to_string()))?;
+    report.use_root(&root);
     let base = cli::place_of(matches, "basedir");
-    let base = base.map(|directory| cli::from_current_directory(&directory)).unwrap_or_default();
-    let mut root = Root::default().with_base(&base);
+    let base = match root.is_confined() {
+        true => base.map(PathBuf::from),
+        false => base.map(|directory| cli::from_current_directory(&directory)),
+    };
+    let base = base.unwrap_or_default();
     if let Some(directory) = cli::place_of(matches, "moduledir") {
         root = root.with_module_directory(directory);
     }
     let (release, files) = release_and_files(matches, &root, report)?;
     let output = cli::place_of(matches, "outdir").map_or_else(|| base.clone(), PathBuf::from);
-    warn_of_link(&base, &root.modules(&release), report);
-    if output != base {
+    // In a root, no link leads out of it.
+    if !root.is_confined() {
+        warn_of_link(&base, &root.modules(&release), report);
+    }
+    if output != base && !root.is_confined() {
         warn_of_link(&output, &root.modules_below(&output, &release), report);
     }
     let quick = matches.get_flag("quick");
@@ -121,14 +130,14 @@ fn options(matches: &ArgMatches, report: &mut Report) -> Result<Options, Status>
         .warn_duplicates(matches.get_flag("warn"))
         .report_needs(matches.get_count("verbose") > 0);
     if !config_paths.is_empty() {
-        run = run.config_paths(config_paths);
+        run = run.config_paths(config_paths.iter().map(|path| root.locate(path)));
     }
     if !files.is_empty() && !matches.get_flag("all") && !quick {
-        run = run.files(files);
+        run = run.files(files.iter().map(|file| root.locate(file)));
     }
     run = match (symvers, system_map) {
-        (Some(symvers), _) => run.module_symvers(symvers),
-        (None, Some(system_map)) => run.system_map(system_map),
+        (Some(symvers), _) => run.module_symvers(root.locate(symvers)),
+        (None, Some(system_map)) => run.system_map(root.locate(system_map)),
         (None, None) => run,
     };
     if let Some(prefix) = symbol_prefix {
@@ -216,7 +225,7 @@ fn is_version(word: &[u8]) -> bool {
 fn is_installed(root: &Root, word: &OsStr) -> bool {
     let name = word.as_encoded_bytes();
     let is_name = !name.is_empty() && !name.contains(&b'/') && !name.starts_with(b".");
-    is_name && root.modules(&Release::new(word)).is_dir()
+    is_name && root.metadata(root.modules(&Release::new(word))).is_ok_and(|found| found.is_dir())
 }
 
 /// What depmod takes, for a caller that passed something else.
@@ -255,7 +264,7 @@ fn cache(matches: &ArgMatches) -> Option<PathBuf> {
     if let Some(directory) = cli::place_of(matches, "cache") {
         return Some(cli::from_current_directory(&directory));
     }
-    let elsewhere = ["basedir", "outdir"].iter().any(|id| cli::place_of(matches, id).is_some());
+    let elsewhere = ["basedir", "outdir", "root"].iter().any(|id| cli::place_of(matches, id).is_some());
     (!elsewhere).then(|| CACHE.into())
 }
 

@@ -45,10 +45,10 @@ impl Reader {
     }
 
     /// What follows a message to this reader, by the environment and modutils.d.
-    pub fn detail(self) -> Detail {
+    pub fn detail(self, root: &Root) -> Detail {
         let variable = startup::variable(VARIABLE);
         let requested = variable.and_then(|variable| Explain::named(variable.as_encoded_bytes()));
-        self.detail_by(requested, || Explain::configured(&Root::default()))
+        self.detail_by(requested, || Explain::configured(root))
     }
 
     fn detail_by(self, variable: Option<Explain>, configured: impl FnOnce() -> Explain) -> Detail {

@@ -59,7 +59,8 @@ pub fn command() -> Command {
         .arg(cli::json())
         .arg(cli::flag('m', "modname", "Treat arguments as module names, not as files or aliases"))
         .arg(cli::value('k', "set-version", "RELEASE", "Use the modules of this kernel release"))
-        .arg(cli::value('b', "basedir", "DIR", "Use the module directories below this directory"));
+        .arg(cli::value('b', "basedir", "DIR", "Use the module directories below this directory"))
+        .arg(cli::root_option());
     cli::common(command)
 }
 
@@ -70,6 +71,7 @@ struct Options {
     names_only: bool,
     release: Option<OsString>,
     base: Option<OsString>,
+    root: Option<OsString>,
     arguments: Vec<OsString>,
 }
 
@@ -85,16 +87,14 @@ impl Options {
             names_only: options.get_flag("modname"),
             release: cli::place_of(options, "set-version"),
             base: cli::place_of(options, "basedir"),
+            root: cli::place_of(options, "root"),
             arguments: cli::values_of(options, cli::ARGUMENTS),
         }
     }
 
     /// The context in which names are looked up.
     fn context(&self) -> Result<Context, Error> {
-        let root = match &self.base {
-            Some(base) => Root::default().with_base(cli::from_current_directory(base)),
-            None => Root::default(),
-        };
+        let root = cli::root(self.root.as_deref(), self.base.as_deref())?;
         let builder = Context::builder().root(root).without_configuration();
         match &self.release {
             Some(release) => builder.release(Release::new(release)).build(),
@@ -125,6 +125,7 @@ fn show_all(options: &Options, report: &mut Report) -> Status {
         Ok(context) => context,
         Err(error) => return report.fail(error.to_string()),
     };
+    report.use_root(context.root());
     let document = options.json.then(|| Document::begin("modinfo", "modinfo", "modules", report));
     let mut output = Output { rendering: &options.rendering, document, has_printed: false };
     let mut status = Status::Success;
@@ -210,15 +211,17 @@ impl Wanted for Rendering {
 }
 
 /// Whether an argument is a file and not a name: it exists, and has a slash or ends as module files do.
-fn is_module_file(argument: &OsStr) -> bool {
+fn is_module_file(argument: &OsStr, root: &Root) -> bool {
     let name = argument.as_bytes();
-    cli::names_file(name) || (has_module_extension(name) && Path::new(argument).is_file())
+    cli::names_file(name, root) || (has_module_extension(name) && cli::is_file(&root.locate(argument), root))
 }
 
 /// Resolves an argument: to a file, or to all modules with this name or alias.
 fn resolve(context: &Context, argument: &OsStr, options: &Options) -> Vec<Resolved> {
-    if is_module_file(argument) && !options.names_only {
-        return vec![Resolved::File(cli::from_current_directory(argument))];
+    if is_module_file(argument, context.root()) && !options.names_only {
+        return vec![Resolved::File(cli::from_current_directory(
+            context.root().locate(argument).as_os_str(),
+        ))];
     }
     let name = argument.as_bytes();
     let found = if options.names_only { context.lookup_name(name) } else { context.lookup(name) };

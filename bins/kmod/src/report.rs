@@ -10,7 +10,7 @@ use std::{
 };
 
 use bstr::BString;
-use modutils::{Context, ContextBuilder, Level, Notice};
+use modutils::{Context, ContextBuilder, Level, Notice, Root};
 
 use crate::{
     cause::Cause,
@@ -47,6 +47,8 @@ pub struct Report {
     is_own_command: bool,
     /// What follows messages; worked out for the first that has a cause.
     detail: OnceCell<Detail>,
+    /// Whose modutils.d decides on that.
+    root: Root,
     /// The messages for a document, if one is being written.
     collected: Option<Vec<Message>>,
     output: BufWriter<io::Stdout>,
@@ -69,6 +71,7 @@ impl Report {
             to_syslog,
             is_own_command: false,
             detail: OnceCell::new(),
+            root: Root::default(),
             collected: None,
             output,
             output_style,
@@ -109,7 +112,7 @@ impl Report {
                 () if self.to_syslog => Reader::Person,
                 () => Reader::of_stderr(),
             };
-            reader.detail()
+            reader.detail(&self.root)
         })
     }
 
@@ -117,6 +120,11 @@ impl Report {
     /// everyone.
     pub fn of_own_command(self) -> Self {
         Self { is_own_command: true, ..self }
+    }
+
+    /// Reads the configuration of messages in a root, with `--root`.
+    pub fn use_root(&mut self, root: &Root) {
+        self.root = root.clone();
     }
 
     /// Keeps the messages from now on, for a document.

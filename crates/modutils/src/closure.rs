@@ -44,7 +44,7 @@ pub use running::of_running_machine;
 pub use select::matching;
 
 use crate::{
-    Context, Error, Module, ModuleName, Result,
+    Context, Error, Module, ModuleName, Result, files,
     module_file::{ModuleFile, Wanted, read_in_order},
     relations::{Relation, Relations},
 };
@@ -205,7 +205,7 @@ impl Closure {
 
     fn add(&mut self, module: Module) -> Result<()> {
         let presence = match module.path()? {
-            Some(path) => match std::fs::metadata(path) {
+            Some(path) => match files::metadata(path) {
                 Ok(metadata) => Presence::File { path: path.to_owned(), size: metadata.len() },
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => Presence::Gone(path.to_owned()),
                 Err(error) => return Err(Error::io("open", path)(error)),

@@ -24,7 +24,8 @@
 //! - [`closure`] collects all that a set of modules needs, firmware included.
 //! - [`config`] and [`relations`] show the configuration, and which module needs which.
 //!
-//! The library never prints, never exits and keeps no global state. What went wrong is an
+//! The library never prints, never exits and keeps no global state, but for the list of the
+//! roots that are open ([`Root::inside`]). What went wrong is an
 //! [`Error`]; what is worth reporting but stops nothing is a [`Notice`], given to the caller's sink.
 //! Names, values and paths are bytes: nothing here requires UTF-8.
 //!
@@ -58,6 +59,7 @@ mod elf;
 mod errno;
 mod error;
 mod file;
+mod files;
 mod formats;
 mod glob;
 mod index;

@@ -16,6 +16,7 @@ use bstr::{BStr, BString, ByteSlice};
 use crate::{
     Context, Errno, Error, Malformed, ModuleName, Result,
     config::Line,
+    files,
     index::DependencyLine,
     lookup::{self, Candidate},
     module_file::{ExportedSymbol, ModInfo, ModuleFile, NeededSymbol, Signature, SymbolVersion},
@@ -93,7 +94,7 @@ impl Context {
     /// When there is no such file, or its name could not be that of a module.
     pub fn module_in_file(&self, path: &Path) -> Result<Module> {
         let failed = |action, error| Error::io(action, path)(error);
-        std::fs::metadata(path).map_err(|error| failed("open", error))?;
+        files::metadata(path).map_err(|error| failed("open", error))?;
         let directory = std::env::current_dir().map_err(|error| failed("locate", error))?;
         let candidate = Candidate::in_file(&absolute(path.as_os_str(), &directory));
         let no_name = || Malformed::file("no module name in this path").with_errno(Errno::ENOENT).at(path);

@@ -2,32 +2,133 @@
 
 use std::{
     ffi::{OsStr, OsString},
+    fs::{File, Metadata},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use crate::{Error, Result};
+use crate::{
+    Errno, Error, Result,
+    files::{self, InRoot},
+};
 
 /// The module directory below a root, unless another is given.
 const MODULE_DIRECTORY: &str = "lib/modules";
 
+/// What stays the running system's in a confined root: the kernel, its devices and its log.
+const OF_THE_KERNEL: [&str; 3] = ["proc", "sys", "dev"];
+
 /// The roots of all paths.
 ///
 /// `--dirname` and `--basedir` move the module directories only; configuration, /proc and /sys are
-/// the running system's all the same. Tests move these too, with [`Root::with_system`].
+/// the running system's all the same. Tests move these too, with [`Root::with_system`]. `--root` is
+/// [`Root::inside`]: a directory that will be the root of a system.
 #[derive(Clone, Debug)]
 pub struct Root {
     system: PathBuf,
     base: PathBuf,
     module_directory: PathBuf,
+    inside: Option<Arc<InRoot>>,
 }
 
 impl Default for Root {
     fn default() -> Self {
-        Self { system: "/".into(), base: PathBuf::new(), module_directory: MODULE_DIRECTORY.into() }
+        Self {
+            system: "/".into(),
+            base: PathBuf::new(),
+            module_directory: MODULE_DIRECTORY.into(),
+            inside: None,
+        }
     }
 }
 
 impl Root {
+    /// The system in a directory: its modules, configuration and firmware. Links there, absolute ones and those with
+    /// `..`, lead to what they will lead to when the directory is the root: nothing outside of it is read or written.
+    /// /proc, /sys and /dev stay those of the running system.
+    ///
+    /// Paths begin with the directory, and are resolved inside of it by every function of this library that gets one,
+    /// as long as this root or something that was opened with it exists. Other programs and the standard library know
+    /// nothing of that: [`Root::open`] opens a file for them. A base ([`Root::with_base`]) and a module directory are
+    /// paths in the root.
+    ///
+    /// ```
+    /// use modutils::{Context, Release, Root};
+    /// # use std::{fs, os::unix::fs::symlink};
+    /// # let image = tempfile::tempdir()?;
+    /// # let image = image.path();
+    /// # fs::create_dir_all(image.join("usr/lib/modules/6.12.0"))?;
+    /// # fs::create_dir_all(image.join("etc/modprobe.d"))?;
+    /// # symlink("/usr/lib", image.join("lib"))?;
+    /// # fs::write(image.join("etc/modprobe.d/local.conf"), "options dm_mod major=240\n")?;
+    /// # let lines = [("dm_mod", "kernel/dm-mod.ko:")];
+    /// # fs::write(image.join("usr/lib/modules/6.12.0/modules.dep.bin"), testkit::index(lines))?;
+    ///
+    /// // In this image /lib is a link to /usr/lib: to that of the image.
+    /// let context = Context::builder().root(Root::inside(image)?).release(Release::new("6.12.0")).build()?;
+    /// let found = context.lookup(b"dm-mod")?;
+    /// assert_eq!(found[0].path()?, Some(&*image.join("lib/modules/6.12.0/kernel/dm-mod.ko")));
+    /// assert_eq!(found[0].options(), "major=240");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When there is no such directory.
+    pub fn inside(directory: impl AsRef<Path>) -> Result<Self> {
+        let directory = directory.as_ref();
+        let failed = || Error::io("open directory", directory);
+        if directory.as_os_str().is_empty() {
+            return Err(failed()(Errno::ENOENT.into()));
+        }
+        let path = std::path::absolute(directory).map_err(failed())?;
+        let root = InRoot::open_root(path).map_err(failed())?;
+        // Nothing is outside of /.
+        let inside = if root.is_systems().map_err(failed())? { None } else { Some(files::add_root(root)) };
+        Ok(Self { inside, ..Self::default() })
+    }
+
+    /// A path that someone gives for a file of this system: in a confined root ([`Root::inside`]) it is below the root,
+    /// also a relative one; otherwise it is as it was given.
+    pub fn locate(&self, path: impl AsRef<Path>) -> PathBuf {
+        let path = path.as_ref();
+        self.inside.as_ref().map_or_else(|| path.to_owned(), |root| root.host_path(path))
+    }
+
+    /// Opens a file for reading; one of a confined root inside of that.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<File> {
+        let path = path.as_ref();
+        files::open(path).map_err(Error::io("open", path))
+    }
+
+    /// Makes or overwrites a file, with the directories that it is in; one of a confined root inside of that.
+    ///
+    /// # Errors
+    /// When it, or one of the directories, cannot be made.
+    pub fn create(&self, path: impl AsRef<Path>) -> Result<File> {
+        let path = path.as_ref();
+        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            files::create_all_dirs(parent).map_err(Error::io("create directory", parent))?;
+        }
+        files::create(path).map_err(Error::io("create", path))
+    }
+
+    /// What a path leads to; in a confined root, inside of that.
+    ///
+    /// # Errors
+    /// When it cannot be looked at.
+    pub fn metadata(&self, path: impl AsRef<Path>) -> Result<Metadata> {
+        let path = path.as_ref();
+        files::metadata(path).map_err(Error::io("open", path))
+    }
+
+    /// Whether this is a root made by [`Root::inside`], and not `/`.
+    pub fn is_confined(&self) -> bool {
+        self.inside.is_some()
+    }
+
     /// Module directories below `base` (`modprobe --dirname`, `depmod --basedir`). Paths begin with it
     /// as it is written, then a slash: `/base/` gives `/base//lib/modules`, as scripts know it from kmod.
     #[must_use]
@@ -51,14 +152,23 @@ impl Root {
     }
 
     /// The base of module directories; empty for those of this system.
+    pub(crate) fn base(&self) -> PathBuf {
+        match (&self.inside, self.base.as_os_str().is_empty()) {
+            (Some(root), true) => root.path().to_owned(),
+            (Some(root), false) => root.host_path(&self.base),
+            (None, _) => self.base.clone(),
+        }
+    }
+
+    /// The base as it was given.
     #[cfg(feature = "diagnose")]
-    pub(crate) fn base(&self) -> &Path {
-        &self.base
+    pub(crate) fn given_base(&self) -> Option<&Path> {
+        (!self.base.as_os_str().is_empty()).then_some(&*self.base)
     }
 
     /// Whether module directories are below a base, and not those of this system.
     pub(crate) fn has_base(&self) -> bool {
-        !self.base.as_os_str().is_empty()
+        self.inside.is_some() || !self.base.as_os_str().is_empty()
     }
 
     /// The directory of one kernel's modules.
@@ -68,12 +178,30 @@ impl Root {
 
     /// The directory that holds a directory for each kernel.
     pub fn all_modules(&self) -> PathBuf {
-        below(&self.base, &self.module_directory)
+        below(&self.base(), &self.module_directory)
+    }
+
+    /// The kernels that have a module directory, in the order of their names.
+    ///
+    /// # Errors
+    /// When the directory of all of them cannot be read.
+    pub fn releases(&self) -> Result<Vec<Release>> {
+        let directory = self.all_modules();
+        let failed = || Error::io("read", &directory);
+        let mut releases = Vec::new();
+        for path in files::read_dir(&directory).map_err(failed())? {
+            let path = path.map_err(failed())?;
+            if files::metadata(&path).is_ok_and(|found| found.is_dir()) {
+                releases.push(Release::new(path.file_name().unwrap_or_default()));
+            }
+        }
+        releases.sort();
+        Ok(releases)
     }
 
     /// The directory of one kernel's modules below another base (`depmod --outdir`).
     pub fn modules_below(&self, base: &Path, release: &Release) -> PathBuf {
-        below(base, &self.module_directory).join(&release.0)
+        below(&self.locate(base), &self.module_directory).join(&release.0)
     }
 
     /// A file of one kernel's in the boot directory below the base: `/boot/System.map-6.1.0`.
@@ -81,26 +209,31 @@ impl Root {
         let mut file = OsString::from(kind);
         file.push("-");
         file.push(&release.0);
-        below(&self.base, Path::new("boot")).join(file)
+        below(&self.base(), Path::new("boot")).join(file)
     }
 
     /// The directory of firmware files below the base.
     pub fn firmware(&self) -> PathBuf {
-        below(&self.base, Path::new("lib/firmware"))
+        below(&self.base(), Path::new("lib/firmware"))
     }
 
     /// Where a link below the base leads: an absolute one means a path below the base, as it will when
     /// the base is the root.
     pub fn behind_link(&self, path: &Path) -> PathBuf {
-        match std::fs::read_link(path) {
-            Ok(target) if target.is_absolute() => below(&self.base, below_root(&target)),
+        match files::read_link(path) {
+            Ok(target) if target.is_absolute() => below(&self.base(), below_root(&target)),
             _ => path.to_owned(),
         }
     }
 
-    /// A path of the running system: `/proc/cmdline`, `/etc/modprobe.d`.
+    /// A path of the running system: `/proc/cmdline`, `/etc/modprobe.d`; the latter in a confined root is that of the
+    /// root.
     pub fn system(&self, path: impl AsRef<Path>) -> PathBuf {
-        self.system.join(below_root(path.as_ref()))
+        let path = below_root(path.as_ref());
+        match &self.inside {
+            Some(root) if !OF_THE_KERNEL.iter().any(|top| path.starts_with(top)) => root.host_path(path),
+            _ => self.system.join(path),
+        }
     }
 }
 

@@ -7,11 +7,13 @@
 //! clean").
 
 use std::{
-    fs::{self, Metadata},
+    fs::Metadata,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
+
+use crate::files;
 
 /// A change is settled when it is so old. Clocks of file systems tick every ten milliseconds at
 /// slowest, or every two seconds where times are stored so.
@@ -46,7 +48,7 @@ impl Stamp {
 
     /// The stamp of what is at a path; `None` where there is nothing, or it cannot be looked at.
     pub(crate) fn at(path: &Path) -> Option<Self> {
-        fs::metadata(path).ok().as_ref().map(Self::of)
+        files::metadata(path).ok().as_ref().map(Self::of)
     }
 
     /// The stamp of a file that is going to be read; `None` where a later change might not show.

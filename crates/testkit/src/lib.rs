@@ -38,7 +38,7 @@ pub use compress::Compression;
 pub use elf::{Place, Section, Symbol};
 pub use export::{Crc, Export, ExportTables};
 pub use fake_kernel::{
-    Call, Errno, FakeKernel, Fault, FaultEffect, Outcome, Signal, Start, TargetCall, TracedRun,
+    Call, Errno, FakeKernel, Fault, FaultEffect, Outcome, Signal, Start, TargetCall, TracedPath, TracedRun,
 };
 pub use index::{INDEX_HEADER, index};
 pub use module::ModuleBuilder;

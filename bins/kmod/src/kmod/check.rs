@@ -5,7 +5,6 @@
 mod document;
 
 use std::{
-    path::PathBuf,
     process::ExitCode,
     sync::mpsc::{self, Receiver},
 };
@@ -60,6 +59,7 @@ pub(super) fn command() -> clap::Command {
                 "Use this kernel release instead of the running one",
             ))
             .arg(cli::value('d', "dirname", "DIR", "Use the module directories below DIR").alias("basedir"))
+            .arg(cli::root_option())
             .arg(jobs())
             .arg(cli::json())
             .arg(cli::flag('v', "verbose", "With --all, also list the modules that would load")),
@@ -102,10 +102,11 @@ fn check(options: &ArgMatches, report: &mut Report) -> Prediction {
         Ok(release) => release,
         Err(error) => return cannot_check(report, &error.to_string()),
     };
-    let root = match cli::place_of(options, "dirname") {
-        Some(directory) => Root::default().with_base(cli::from_current_directory(&directory)),
-        None => Root::default(),
+    let root = match cli::root_of(options, "dirname") {
+        Ok(root) => root,
+        Err(error) => return cannot_check(report, &error.to_string()),
     };
+    report.use_root(&root);
     let threads = options.get_one::<usize>("jobs").copied().unwrap_or_default();
     let target = match TargetKernel::new(root, release, threads) {
         Ok(target) => target,
@@ -126,8 +127,9 @@ fn check(options: &ArgMatches, report: &mut Report) -> Prediction {
 
 /// The parameters of the module that an argument names; none if it cannot be read.
 fn parameter_names(target: &TargetKernel, module: &[u8]) -> Vec<Vec<u8>> {
-    let path = PathBuf::from(cli::os_str(module));
-    let found = match module.contains(&b'/') || path.is_file() {
+    let root = target.context.root();
+    let path = root.locate(cli::os_str(module));
+    let found = match module.contains(&b'/') || cli::is_file(&path, root) {
         true => target.context.module_in_file(&path).ok(),
         false => target.context.lookup(module).ok().and_then(|found| found.into_iter().next()),
     };
@@ -170,8 +172,9 @@ fn check_one(
 
 /// The verdict on one module, by file or name; `None` after reporting that it does not exist.
 fn verdict(target: &TargetKernel, module: &[u8], parameters: &[u8], report: &mut Report) -> Option<Verdict> {
-    let path = PathBuf::from(cli::os_str(module));
-    let verdict = if module.contains(&b'/') || path.is_file() {
+    let root = target.context.root();
+    let path = root.locate(cli::os_str(module));
+    let verdict = if module.contains(&b'/') || cli::is_file(&path, root) {
         target.check.file(&path, parameters).map(Some)
     } else {
         target.check.module(module, parameters)

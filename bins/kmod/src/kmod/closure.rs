@@ -129,7 +129,11 @@ fn release(options: &ArgMatches) -> modutils::Result<Release> {
 
 fn firmware_directory(context: &Context, options: &ArgMatches) -> PathBuf {
     let given = cli::value_of(options, "firmware").filter(|directory| !directory.is_empty());
-    given.map_or_else(|| context.root().firmware(), |directory| cli::from_current_directory(&directory))
+    let root = context.root();
+    given.map_or_else(
+        || root.firmware(),
+        |directory| cli::from_current_directory(root.locate(directory).as_os_str()),
+    )
 }
 
 /// How copied modules are compressed; `None` after reporting an unknown format.

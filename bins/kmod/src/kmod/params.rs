@@ -1,6 +1,6 @@
 //! `kmod params`: the parameters of modules, and their current values.
 
-use std::{ffi::OsString, os::unix::ffi::OsStrExt, path::Path, process::ExitCode};
+use std::{ffi::OsString, os::unix::ffi::OsStrExt, process::ExitCode};
 
 use bstr::{BStr, BString, ByteSlice};
 use modutils::{
@@ -79,9 +79,10 @@ pub(super) fn command() -> clap::Command {
 
 /// Shows the modules of an argument: a file, or all modules with this name or alias.
 fn show(context: &Context, argument: &[u8], document: &mut Option<Document>, report: &mut Report) -> Status {
-    let path = Path::new(cli::os_str(argument));
-    if argument.contains(&b'/') || (argument.contains_str(".ko") && path.is_file()) {
-        let shown = ModuleFile::open(path).and_then(|file| show_file(context, &file, document, report));
+    let root = context.root();
+    let path = root.locate(cli::os_str(argument));
+    if argument.contains(&b'/') || (argument.contains_str(".ko") && cli::is_file(&path, root)) {
+        let shown = ModuleFile::open(&path).and_then(|file| show_file(context, &file, document, report));
         return status_of(shown, argument, report);
     }
     let (found, error) = match context.lookup(argument) {

@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 
 use clap::{ArgMatches, Command};
-use modutils::{Context, Release, Root};
+use modutils::{Context, Release};
 
 use crate::{cli, report::Report, status::Status};
 
-/// Adds `--dirname`, `--set-version` and `--config`, as modprobe has them, and `--json` and `--help`.
+/// Adds `--dirname`, `--root`, `--set-version` and `--config`, as modprobe has them, and `--json` and `--help`.
 pub(super) fn add_to(command: Command) -> Command {
     command
         .arg(cli::value('C', "config", "FILE", "Read this file or directory instead of modprobe.d"))
         .arg(cli::value('d', "dirname", "DIR", "Use the module directories below DIR"))
+        .arg(cli::root_option())
         .arg(cli::value('S', "set-version", "VERSION", "Use this kernel release instead of the running one"))
         .arg(cli::json())
         .arg(cli::help())
@@ -25,11 +26,9 @@ pub(super) fn context(options: &ArgMatches, report: &mut Report) -> Result<Conte
     let release = cli::place_of(options, "set-version");
     let release = release.map_or_else(Release::running, |release| Ok(Release::new(release)));
     let release = release.map_err(|error| report.fail(error.to_string()))?;
-    let root = match cli::place_of(options, "dirname") {
-        Some(directory) => Root::default().with_base(cli::from_current_directory(&directory)),
-        None => Root::default(),
-    };
-    let paths: Option<Vec<PathBuf>> = cli::place_of(options, "config").map(|path| vec![path.into()]);
+    let root = cli::root_of(options, "dirname").map_err(|error| report.fail(error.to_string()))?;
+    report.use_root(&root);
+    let paths: Option<Vec<PathBuf>> = cli::place_of(options, "config").map(|path| vec![root.locate(path)]);
     let builder = Context::builder().root(root).release(release);
     let builder = match paths {
         Some(paths) => builder.config_paths(paths),

@@ -1,12 +1,7 @@
 //! `kmod static-nodes`: the device nodes that load a module when first opened, for systemd-tmpfiles to create at
 //! boot. `modules.devname` lists them.
 
-use std::{
-    fs::{self, File},
-    io::Write,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{fs::File, io::Write, path::Path, process::ExitCode};
 
 use bstr::ByteSlice;
 use modutils::{
@@ -39,8 +34,15 @@ pub(super) fn run(invocation: &Invocation, mut report: Report) -> ExitCode {
         report.print_line(help::text(command(), "kmod static-nodes"));
         return report.finish(Status::Failure);
     };
-    let output = cli::value_of(&options, "output").map(PathBuf::from);
-    let status = write_nodes(format, output.as_deref(), &mut report);
+    let root = match cli::root(cli::place_of(&options, "root").as_deref(), None) {
+        Ok(root) => root,
+        Err(error) => {
+            let status = failure(&mut report, &error.to_string());
+            return report.finish(status);
+        }
+    };
+    let output = cli::value_of(&options, "output").map(|path| root.locate(path));
+    let status = write_nodes(format, output.as_deref(), &root, &mut report);
     report.finish(status)
 }
 
@@ -49,15 +51,16 @@ pub(super) fn command() -> clap::Command {
         .arg(cli::arguments("ARGUMENT").hide(true))
         .arg(cli::value('f', "format", "FORMAT", "human (for reading), tmpfiles (tmpfiles.d) or devname"))
         .arg(cli::value('o', "output", "FILE", "Write to this file"))
+        .arg(cli::root_option())
         .arg(cli::help())
 }
 
-fn write_nodes(format: NodeFormat, output: Option<&Path>, report: &mut Report) -> Status {
+fn write_nodes(format: NodeFormat, output: Option<&Path>, root: &Root, report: &mut Report) -> Status {
     let release = match Release::running() {
         Ok(release) => release,
         Err(error) => return failure(report, &error.to_string()),
     };
-    let directory = Root::default().modules(&release);
+    let directory = root.modules(&release);
     let path = directory.join("modules.devname");
     let text = match devname::read(&directory) {
         Ok(text) => text,
@@ -75,7 +78,7 @@ fn write_nodes(format: NodeFormat, output: Option<&Path>, report: &mut Report) -
         report.print(shown);
         return status;
     };
-    let mut file = match create(output, report) {
+    let mut file = match create(output, root, report) {
         Ok(file) => file,
         Err(status) => return status,
     };
@@ -105,17 +108,14 @@ fn format_all(format: NodeFormat, text: &[u8], path: &Path, report: &mut Report)
 }
 
 /// Creates a file and its parent directories.
-fn create(path: &Path, report: &mut Report) -> Result<File, Status> {
-    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty())
-        && let Err(error) = fs::create_dir_all(parent)
-    {
-        let cause = modutils::error_text(&error);
-        let message = format!("could not create parent directory for {} - {cause}.", path.display());
-        return Err(failure(report, &message));
-    }
-    File::create(path).map_err(|error| {
-        let cause = modutils::error_text(&error);
-        failure(report, &format!("could not create {} - {cause}", path.display()))
+fn create(path: &Path, root: &Root, report: &mut Report) -> Result<File, Status> {
+    root.create(path).map_err(|error| {
+        let (place, cause) = (path.display(), error.cause());
+        let message = match error.path() == Some(path) {
+            true => format!("could not create {place} - {cause}"),
+            false => format!("could not create parent directory for {place} - {cause}."),
+        };
+        failure(report, &message)
     })
 }
 

@@ -176,7 +176,7 @@ impl<'a> Query<'a> {
             return modules.iter().map(|module| self.standing(module)).collect();
         }
         let index = self.context.directory().join("modules.dep.bin");
-        vec![match (state, index.is_file()) {
+        vec![match (state, cli::is_file(&index, self.context.root())) {
             (_, false) => because(named, Standing::Unknown, format!("there is no {}", index.display())),
             (None, _) => because(named, Standing::Unknown, NOT_READABLE.into()),
             _ => found(named, Standing::Absent),
@@ -231,7 +231,8 @@ impl<'a> Query<'a> {
 
     /// What keeps a module from being loaded, for the way in which it was named.
     fn blocks_of(&self, module: &Module) -> modutils::Result<Obstacle> {
-        let is_missing = |path: Option<&Path>| path.is_none_or(|path| !path.exists());
+        let root = self.context.root();
+        let is_missing = |path: Option<&Path>| path.is_none_or(|path| root.metadata(path).is_err());
         if self.kernel.is_some() && blocked::everything_is_blocked(self.context) {
             return Ok(Obstacle::Reason(Standing::Blocked, "kernel.modules_disabled is 1".into()));
         }

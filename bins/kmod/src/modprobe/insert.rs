@@ -1,6 +1,6 @@
 //! Loading modules, and printing what would be loaded or which modules a name resolves to.
 
-use std::{collections::HashSet, ffi::OsString, path::Path};
+use std::{collections::HashSet, ffi::OsString};
 
 use bstr::{BString, ByteSlice};
 use modutils::{
@@ -109,16 +109,18 @@ fn plan_each(
 
 /// The first module that an argument resolves to, for its own description.
 fn first_module(tool: &Tool, name: &[u8]) -> Option<Module> {
-    if cli::is_path(name) {
-        return tool.context.module_in_file(Path::new(cli::os_str(name))).ok();
+    let root = tool.context.root();
+    if cli::is_path(name, root) {
+        return tool.context.module_in_file(&root.locate(cli::os_str(name))).ok();
     }
     tool.context.lookup(name).ok()?.into_iter().next()
 }
 
 /// The modules that an argument resolves to; `None` after reporting that there are none.
 fn look_up(tool: &Tool, name: &[u8], report: &mut Report) -> Option<Vec<Module>> {
-    if cli::is_path(name) {
-        return match tool.context.module_in_file(Path::new(cli::os_str(name))) {
+    let root = tool.context.root();
+    if cli::is_path(name, root) {
+        return match tool.context.module_in_file(&root.locate(cli::os_str(name))) {
             Ok(module) => Some(vec![module]),
             Err(error) => {
                 let cause = error.errno().text();

@@ -13,7 +13,7 @@ mod split;
 use std::{ffi::OsString, process::ExitCode};
 
 use modutils::{
-    Context, Level, Notice, Release, Root,
+    Context, Level, Notice, Release,
     kernel::{Command, CommandFailure, ExecuteOptions, Kernel, Mode},
     plan::Step,
 };
@@ -58,12 +58,20 @@ fn act(options: &Options, report: &mut Report) -> Status {
             return Status::Failure;
         }
     };
-    let builder = Context::builder().root(options.root()).release(release);
+    let root = match cli::root(options.root.as_deref(), options.dirname.as_deref()) {
+        Ok(root) => root,
+        Err(error) => {
+            report.fatal(error.to_string());
+            return Status::Failure;
+        }
+    };
+    report.use_root(&root);
+    let builder = Context::builder().release(release);
     let builder = match &options.config {
-        Some(paths) => builder.config_paths(paths.clone()),
+        Some(paths) => builder.config_paths(paths.iter().map(|path| root.locate(path)).collect()),
         None => builder,
     };
-    let context = match report.open(builder) {
+    let context = match report.open(builder.root(root)) {
         Ok(context) => context,
         Err(error) => {
             report.fatal(error.to_string());
@@ -154,13 +162,6 @@ impl Options {
     /// Whether a failed argument ends the tool. With `--quiet`, kmod goes on, too.
     fn ends_at_failure(&self) -> bool {
         !self.all && !self.quiet
-    }
-
-    fn root(&self) -> Root {
-        match &self.dirname {
-            Some(directory) => Root::default().with_base(cli::from_current_directory(directory.as_os_str())),
-            None => Root::default(),
-        }
     }
 
     fn release(&self) -> modutils::Result<Release> {

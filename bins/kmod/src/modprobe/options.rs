@@ -45,12 +45,13 @@ pub(super) struct Options {
     pub jobs: NonZeroUsize,
     pub force: Force,
     pub config: Option<Vec<PathBuf>>,
-    pub dirname: Option<PathBuf>,
+    pub dirname: Option<OsString>,
+    pub root: Option<OsString>,
     pub release: Option<OsString>,
     pub syslog: bool,
     pub quiet: bool,
     pub verbose: usize,
-    /// `-C FILE`, `-s`, `-q` and `-v` as given, for the modprobes that commands run.
+    /// `-C FILE`, `--root DIR`, `-s`, `-q` and `-v` as given, for the modprobes that commands run.
     pub inherited: Vec<Vec<u8>>,
     pub arguments: Vec<OsString>,
 }
@@ -97,6 +98,7 @@ pub(super) fn command(in_use: OptionsInUse) -> Command {
     add(old("show"));
     add(repeated_value('C', "config", "FILE", "Read this file or directory instead of modprobe.d"));
     add(cli::value('d', "dirname", "DIR", "Use the module directories below DIR"));
+    add(cli::root_option());
     add(cli::value('S', "set-version", "VERSION", "Use this kernel release instead of the running one"));
     add(counted('s', "syslog", "Send messages to syslog"));
     add(counted('q', "quiet", "Print no messages"));
@@ -166,7 +168,8 @@ impl Options {
             jobs,
             force,
             config: paths(given.values("config").into_iter().filter(|path| !path.is_empty()).collect()),
-            dirname: given.place("dirname").map(PathBuf::from),
+            dirname: given.place("dirname"),
+            root: given.place("root"),
             release: given.place("set-version"),
             syslog: !given.positions("syslog").is_empty(),
             quiet: !given.positions("quiet").is_empty(),
@@ -214,6 +217,10 @@ fn inherited(given: &GivenOptions) -> Vec<Vec<u8>> {
     let paths = given.positions("config").into_iter().zip(given.values("config"));
     let paths = paths.filter(|(_, path)| !path.is_empty());
     words.extend(paths.map(|(position, path)| (position, [b"-C ", path.as_encoded_bytes()].concat())));
+    if let (Some(root), Some(position)) = (given.place("root"), given.positions("root").pop()) {
+        let root = cli::from_current_directory(&root);
+        words.push((position, [b"--root ", root.as_os_str().as_encoded_bytes()].concat()));
+    }
     for (name, word) in [("syslog", "-s"), ("quiet", "-q"), ("verbose", "-v")] {
         words.extend(given.positions(name).into_iter().map(|position| (position, word.into())));
     }

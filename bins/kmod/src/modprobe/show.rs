@@ -81,10 +81,11 @@ fn could_not_get(what: &str, argument: &OsString, errno: Errno, cause: Cause, re
 /// The file of an argument. It is a path if it begins like one or ends as a module file does; otherwise
 /// the name or alias of a module.
 fn file_of(context: &Context, argument: &[u8]) -> modutils::Result<Option<PathBuf>> {
-    let path = Path::new(cli::os_str(argument));
-    let is_module_file = has_module_extension(argument) && path.is_file();
-    if is_module_file || (cli::is_path(argument) && path.exists()) {
-        return Ok(Some(path.to_owned()));
+    let root = context.root();
+    let path = root.locate(cli::os_str(argument));
+    let is_module_file = has_module_extension(argument) && cli::is_file(&path, root);
+    if is_module_file || (cli::is_path(argument, root) && root.metadata(&path).is_ok()) {
+        return Ok(Some(path));
     }
     let found = context.lookup(argument)?;
     Ok(found.first().map(Module::path).transpose()?.flatten().map(Path::to_owned))

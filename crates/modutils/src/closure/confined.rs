@@ -1,7 +1,6 @@
 //! Directories of another root, in which every link leads to a place inside of that root.
 //!
-//! `openat2(2)` has `RESOLVE_IN_ROOT` for this since Linux 5.6; walking the components with `O_NOFOLLOW` works on
-//! every kernel, and can make what is missing on the way.
+//! As in [`crate::files`], but what is missing on the way is made, and what was made can be undone.
 
 use std::{
     collections::VecDeque,
@@ -9,7 +8,7 @@ use std::{
     fs::File,
     io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    path::{Component, Path},
+    path::Path,
 };
 
 use nix::{
@@ -19,8 +18,7 @@ use nix::{
     unistd::{UnlinkatFlags, unlinkat},
 };
 
-/// As many links as the kernel follows in one path, `MAXSYMLINKS`.
-const MAX_LINKS: usize = 40;
+use crate::files::{MAX_LINKS, parts};
 
 /// Another root.
 pub(super) struct ConfinedRoot {
@@ -40,7 +38,7 @@ impl ConfinedRoot {
     /// A directory below the root, made if it is missing.
     pub(super) fn directory(&mut self, path: &Path) -> io::Result<OwnedFd> {
         let mut stack = vec![self.root.try_clone()?];
-        let mut waiting: VecDeque<OsString> = parts(path).collect();
+        let mut waiting: VecDeque<OsString> = parts(path)?.collect();
         let mut links = 0_usize;
         while let Some(part) = waiting.pop_front() {
             if part == ".." {
@@ -67,7 +65,7 @@ impl ConfinedRoot {
                     if target.is_absolute() {
                         stack.truncate(1);
                     }
-                    parts(target).rev().for_each(|part| waiting.push_front(part));
+                    parts(target)?.rev().for_each(|part| waiting.push_front(part));
                     continue;
                 }
                 opened => opened?,
@@ -126,15 +124,6 @@ fn remove_all(directory: BorrowedFd, name: &OsStr) {
         }
     }
     let _ = unlinkat(directory, name, UnlinkatFlags::RemoveDir);
-}
-
-/// The components of a path that lead anywhere.
-fn parts(path: &Path) -> impl DoubleEndedIterator<Item = OsString> {
-    path.components().filter_map(|component| match component {
-        Component::Normal(name) => Some(name.to_owned()),
-        Component::ParentDir => Some("..".into()),
-        _ => None,
-    })
 }
 
 #[cfg(test)]

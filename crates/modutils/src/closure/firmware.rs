@@ -13,7 +13,7 @@ use std::{
 use bstr::BString;
 
 use crate::{
-    ModuleName, Release,
+    ModuleName, Release, files,
     glob::{fnmatch, is_wildcard},
 };
 
@@ -80,7 +80,7 @@ impl FirmwareSearch {
             file.push(extension);
             self.directories.iter().map(move |directory| directory.join(&file))
         });
-        let mut existing = candidates.filter(|path| path.metadata().is_ok_and(|found| found.is_file()));
+        let mut existing = candidates.filter(|path| files::is_file(path));
         existing.next()
     }
 }
@@ -99,10 +99,10 @@ fn matching(directory: &Path, pattern: &Path) -> Vec<PathBuf> {
                 continue;
             }
             // A directory that cannot be read has no match, as for the kernel.
-            let Ok(entries) = std::fs::read_dir(directory.join(parent)) else { continue };
-            for entry in entries.flatten() {
-                let name = entry.file_name();
-                let name = if is_last { without_extension(name.as_bytes()) } else { name.as_bytes() };
+            let Ok(entries) = files::read_dir(&directory.join(parent)) else { continue };
+            for path in entries.flatten() {
+                let name = path.file_name().unwrap_or_default().as_bytes();
+                let name = if is_last { without_extension(name) } else { name };
                 if fnmatch(part, name) {
                     deeper.push(parent.join(OsStr::from_bytes(name)));
                 }

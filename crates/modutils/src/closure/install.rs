@@ -14,10 +14,10 @@ use super::{
     packing::Packing,
 };
 use crate::{
-    Context, Errno, Error, Malformed, ModuleName, Release, Result,
-    config::{Directive, Line},
+    Context, Errno, Error, Malformed, ModuleName, Release, Result, Root,
+    config::{Directive, Family, Line},
     depmod,
-    file::{Compression, Contents},
+    file::{Compression, Contents, open_regular},
     glob::fnmatch,
     module_file::ModuleFile,
 };
@@ -106,7 +106,7 @@ impl Closure {
             stage.add_beside(&path, &Source::File(file))?;
             copied.configuration = copied.configuration.saturating_add(1);
         }
-        stage.index(&to.release)?;
+        stage.index(&to.release, context.root())?;
         stage.publish(&to.release)?;
         Ok(copied)
     }
@@ -169,7 +169,7 @@ impl Stage {
         fs::create_dir_all(self.modules()).map_err(Error::io("create", self.modules()))?;
         for name in LISTS {
             let file = directory.join(name);
-            if file.exists() {
+            if crate::files::exists(&file) {
                 copy(&file, &self.modules().join(name))?;
             }
         }
@@ -187,11 +187,12 @@ impl Stage {
         }
     }
 
-    fn index(&self, release: &Release) -> Result<()> {
+    fn index(&self, release: &Release, from: &Root) -> Result<()> {
         // The directory's name is taken for the release by depmod.d.
         let named = self.directory.join(release.as_os_str());
         fs::rename(self.modules(), &named).map_err(Error::io("rename", &named))?;
-        let result = depmod::Run::new(&named).execute(&()).map(|_| ());
+        let run = depmod::Run::new(&named).config_paths(Family::Depmod.directories(from)).without_externals();
+        let result = run.execute(&()).map(|_| ());
         fs::rename(&named, self.modules()).map_err(Error::io("rename", &named))?;
         result.map_err(|failure| match failure {
             depmod::Failure::Output(error) | depmod::Failure::Search(error) => error,
@@ -248,7 +249,7 @@ fn firmware_files(directory: &Path, file: &Path, files: &mut BTreeMap<PathBuf, S
     };
     for _ in 0..MAX_LINKS {
         let place = directory.join(&path);
-        let target = fs::read_link(&place).ok();
+        let target = crate::files::read_link(&place).ok();
         let Some((target, next)) = target.and_then(|target| {
             let next = below(path.parent()?, &target)?;
             Some((target, next))
@@ -285,7 +286,7 @@ fn concerned(context: &Context, modules: &BTreeSet<&ModuleName>) -> BTreeSet<Pat
     let generated = |file: &Path| file.starts_with(context.directory()) || file.starts_with("/proc");
     let lines = context.config().lines().filter(|line| concerns(line, modules));
     let files = lines.map(|line| line.origin.file.to_path_buf());
-    files.filter(|file| !generated(file) && file.is_file()).collect()
+    files.filter(|file| !generated(file) && crate::files::is_file(file)).collect()
 }
 
 fn concerns(line: &Line, modules: &BTreeSet<&ModuleName>) -> bool {
@@ -318,8 +319,13 @@ fn with_extension(path: &Path, extension: &str) -> PathBuf {
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
     make_parent(to)?;
-    // The mode comes along.
-    fs::copy(from, to).map(|_| ()).map_err(Error::io("copy", from))
+    let (mut file, metadata) = open_regular(from)?;
+    let mut write = || -> io::Result<()> {
+        let mut copy = fs::File::create(to)?;
+        io::copy(&mut file, &mut copy)?;
+        copy.set_permissions(metadata.permissions())
+    };
+    write().map_err(Error::io("copy", from))
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
@@ -333,7 +339,7 @@ fn make_parent(path: &Path) -> Result<()> {
 }
 
 fn copy_mode(from: &Path, to: &Path) -> Result<()> {
-    let mode = fs::metadata(from).map_err(Error::io("open", from))?.permissions().mode();
+    let mode = crate::files::metadata(from).map_err(Error::io("open", from))?.permissions().mode();
     fs::set_permissions(to, fs::Permissions::from_mode(mode & 0o7777)).map_err(Error::io("write", to))
 }
 

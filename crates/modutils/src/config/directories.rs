@@ -6,7 +6,7 @@
 use std::{
     collections::{BTreeMap, btree_map::Entry},
     ffi::OsString,
-    fs::{self, Metadata},
+    fs::Metadata,
     io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -14,7 +14,7 @@ use std::{
 
 use bstr::ByteSlice;
 
-use crate::{Error, Level, Notice, Root, Sink, stamp::Seen};
+use crate::{Error, Level, Notice, Root, Sink, files, stamp::Seen};
 
 /// What the files configure: `modprobe.d`, `depmod.d` or `modutils.d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ impl Files {
     /// other file whatever its name is. A path that is not there adds nothing.
     pub fn add(&mut self, paths: &[PathBuf], sink: &mut Sink) {
         for path in paths {
-            match fs::metadata(path) {
+            match files::metadata(path) {
                 Ok(metadata) if metadata.is_dir() => {
                     self.seen.note(path, Some(&metadata));
                     let place = (metadata.dev(), metadata.ino());
@@ -105,7 +105,7 @@ impl Files {
 
     /// Adds a directory's files. Whether there was nothing to report.
     fn add_directory(&mut self, directory: &Path, sink: &mut Sink) -> bool {
-        let entries = match fs::read_dir(directory) {
+        let entries = match files::read_dir(directory) {
             Ok(entries) => entries,
             Err(error) => {
                 self.report(directory, error, sink);
@@ -115,7 +115,7 @@ impl Files {
         let mut is_sound = true;
         for entry in entries {
             match entry {
-                Ok(entry) => is_sound &= self.add_entry(&entry.path(), sink),
+                Ok(path) => is_sound &= self.add_entry(&path, sink),
                 Err(error) => {
                     self.report(directory, error, sink);
                     return false;
@@ -129,7 +129,7 @@ impl Files {
         if !is_configuration(path) {
             return true;
         }
-        match fs::metadata(path) {
+        match files::metadata(path) {
             Ok(metadata) if metadata.is_dir() => {
                 sink(Notice::error(format!("{}: a directory, not read", path.display())));
                 return false;
@@ -163,6 +163,7 @@ fn is_configuration(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::symlink;
 
     use super::*;

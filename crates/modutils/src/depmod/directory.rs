@@ -2,9 +2,9 @@
 //! path by then.
 
 use std::{
-    fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions},
+    fs::{File, Metadata, Permissions},
     io::{self, ErrorKind},
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -14,7 +14,7 @@ use nix::{
     unistd::{UnlinkatFlags, linkat, unlinkat},
 };
 
-use crate::Errno;
+use crate::{Errno, files};
 
 /// The mode of directories that are made, whatever the umask is: every program reads the files.
 const DIRECTORY_MODE: u32 = 0o755;
@@ -29,8 +29,7 @@ pub(super) struct Directory {
 impl Directory {
     /// Opens a directory.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let handle =
-            again(|| OpenOptions::new().read(true).custom_flags(OFlag::O_DIRECTORY.bits()).open(path))?;
+        let handle = again(|| files::open_with(path, OFlag::O_DIRECTORY))?;
         Ok(Self { path: path.to_owned(), handle })
     }
 
@@ -43,7 +42,7 @@ impl Directory {
     pub(super) fn has_its_path(&self) -> io::Result<bool> {
         let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
         let own = identity(again(|| self.handle.metadata())?);
-        match again(|| fs::metadata(&self.path)) {
+        match again(|| files::metadata(&self.path)) {
             Ok(there) => Ok(identity(there) == own),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
@@ -109,7 +108,7 @@ impl Directory {
 
 /// Makes a directory and those above it, each of which reaches the disk with its name.
 pub(super) fn make_directory(path: &Path) -> io::Result<()> {
-    let make = || again(|| DirBuilder::new().mode(DIRECTORY_MODE).create(path));
+    let make = || again(|| files::create_dir(path, DIRECTORY_MODE));
     let made = match (make(), path.parent()) {
         (Err(error), Some(parent)) if error.kind() == ErrorKind::NotFound => {
             make_directory(parent)?;
@@ -119,18 +118,14 @@ pub(super) fn make_directory(path: &Path) -> io::Result<()> {
     };
     match made {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            if again(|| fs::metadata(path))?.is_dir() {
-                Ok(())
-            } else {
-                Err(error)
-            }
+            if again(|| files::metadata(path))?.is_dir() { Ok(()) } else { Err(error) }
         }
         Err(error) => Err(error),
         Ok(()) => {
-            let directory = File::open(path)?;
+            let directory = files::open(path)?;
             again(|| directory.set_permissions(Permissions::from_mode(DIRECTORY_MODE)))?;
             match path.parent() {
-                Some(parent) if parent != Path::new("") => sync(&File::open(parent)?),
+                Some(parent) if parent != Path::new("") => sync(&files::open(parent)?),
                 _ => sync(&File::open(".")?),
             }
         }

@@ -1,11 +1,14 @@
 //! Whether anything has changed since the indexes were made (`depmod -A`).
 
-use std::{collections::HashSet, fs, path::Path, time::SystemTime};
+use std::{collections::HashSet, path::Path, time::SystemTime};
 
 use bstr::ByteSlice;
 
 use super::TreeFile;
-use crate::file::{TREE_FILE_LIMIT, read_bounded};
+use crate::{
+    file::{TREE_FILE_LIMIT, read_bounded},
+    files,
+};
 
 /// Whether `modules.dep` lists exactly these modules, and none of their files is newer than it. What
 /// cannot be read counts as changed.
@@ -23,11 +26,12 @@ pub fn is_current(files: &[TreeFile], output: &Path) -> bool {
 }
 
 fn modified(path: &Path) -> Option<SystemTime> {
-    fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
+    files::metadata(path).and_then(|metadata| metadata.modified()).ok()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::time::Duration;
 
     use super::*;

@@ -1,7 +1,6 @@
 //! depmod as one call: options in, indexes written, a report out.
 
 use std::{
-    fs,
     io::ErrorKind,
     num::NonZeroUsize,
     path::PathBuf,
@@ -31,7 +30,7 @@ use super::{
     tree::{Configuration, Tree, TreeFile},
     write::OutputDirectory,
 };
-use crate::{Error, Level, Notice, Release, Root, config::Family, stamp::Stamp, threads::beside};
+use crate::{Error, Level, Notice, Release, Root, config::Family, files, stamp::Stamp, threads::beside};
 
 /// Makes the indexes of a module directory, `modules.dep` and the others: depmod in one call.
 ///
@@ -63,10 +62,13 @@ use crate::{Error, Level, Notice, Release, Root, config::Family, stamp::Stamp, t
 /// ```
 #[derive(Clone, Debug)]
 pub struct Run {
+    /// A confined root lasts as long as something has it.
+    _root: Root,
     directory: PathBuf,
     output: PathBuf,
     release: Release,
     config_paths: Vec<PathBuf>,
+    without_externals: bool,
     files: Option<Vec<PathBuf>>,
     quick: bool,
     kernel_symbols: Option<(Source, PathBuf)>,
@@ -102,10 +104,12 @@ impl Run {
 
     fn of(directory: PathBuf, release: Release, root: &Root) -> Self {
         Self {
+            _root: root.clone(),
             output: directory.clone(),
             directory,
             release,
             config_paths: Family::Depmod.directories(root),
+            without_externals: false,
             files: None,
             quick: false,
             kernel_symbols: None,
@@ -134,6 +138,12 @@ impl Run {
     #[must_use]
     pub fn without_configuration(self) -> Self {
         Self { config_paths: Vec::new(), ..self }
+    }
+
+    /// Lists no modules of external directories: those of a root that files are copied from are not in the copy.
+    #[must_use]
+    pub(crate) fn without_externals(self) -> Self {
+        Self { without_externals: true, ..self }
     }
 
     /// Lists the modules in these files, and no others. Nothing is kept for the next run then.
@@ -292,7 +302,7 @@ impl Run {
 
     /// Where there is no module directory, none is made for its indexes.
     fn check_directory(&self) -> Result<(), Failure> {
-        match fs::metadata(&self.directory) {
+        match files::metadata(&self.directory) {
             Err(error) if self.files.is_none() && error.kind() == ErrorKind::NotFound => {
                 Err(Failure::Search(Error::io("open directory", &self.directory)(error)))
             }
@@ -309,6 +319,8 @@ impl Run {
 
     fn find(&self, configuration: Configuration, observer: &dyn Observer) -> Result<Tree, Failure> {
         let sink = &mut |notice| observer.notice(notice);
+        let configuration =
+            if self.without_externals { configuration.without_externals() } else { configuration };
         match &self.files {
             Some(files) => {
                 Tree::named(&self.directory, files, configuration, sink).map_err(Failure::NamedFile)

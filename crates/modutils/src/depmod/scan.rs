@@ -10,10 +10,14 @@ use std::{
 };
 
 use bstr::{BString, ByteSlice};
-use walkdir::{DirEntry, WalkDir};
 
 use super::omission::{Omission, Omissions, Omitted};
-use crate::{Error, Level, Notice, Result, Sink, config::DepmodConfig, formats::extension::is_module_file};
+use crate::{
+    Error, Level, Notice, Result, Sink,
+    config::DepmodConfig,
+    files::{self, Walk, WalkEntry, WalkError, named_in_root},
+    formats::extension::is_module_file,
+};
 
 /// Names that are skipped at every depth: the links to a kernel's build tree and sources.
 const NEVER_ENTERED: [&str; 2] = ["build", "source"];
@@ -48,6 +52,7 @@ pub fn scan(
     let mut found = Vec::new();
     scan_one(directory, false, config, &mut found, omissions, sink)?;
     for external in &config.externals {
+        let external = &files::join(directory, external);
         if let Err(error) = scan_one(external, true, config, &mut found, omissions, sink) {
             omissions.report(unreadable(external, error), sink);
         }
@@ -62,7 +67,10 @@ pub(super) fn listed(directory: &Path, path: &Path) -> BString {
     match below.and_then(|rest| rest.strip_prefix(b"/")) {
         // As a walk finds it; Path's own way takes both apart.
         Some(rest) if rest.first().is_some_and(|&first| first != b'/' && first != b'.') => rest.into(),
-        _ => path.strip_prefix(directory).unwrap_or(path).as_os_str().as_encoded_bytes().into(),
+        _ => match path.strip_prefix(directory) {
+            Ok(below) => path_bytes(below),
+            Err(_) => path_bytes(&named_in_root(path)),
+        },
     }
 }
 
@@ -75,19 +83,17 @@ fn scan_one(
     sink: &mut Sink,
 ) -> Result<()> {
     // It stays open: the C library, which has memory for one such handle then, maps none for each directory.
-    let _open = std::fs::read_dir(directory).map_err(Error::io("open directory", directory))?;
+    let _open = files::read_dir(directory).map_err(Error::io("open directory", directory))?;
     let mut ways = Ways::default();
-    // Paths in one directory compare as their names do, which would have to be searched for in them.
-    let by_name = |a: &DirEntry, b: &DirEntry| a.path().as_os_str().cmp(b.path().as_os_str());
-    let mut walk = WalkDir::new(directory).follow_links(true).sort_by(by_name).into_iter();
+    let mut walk = Walk::new(directory);
     while let Some(entry) = walk.next() {
         match entry {
             Ok(entry) if entry.depth() > 0 && is_excluded(entry.file_name(), config) => {
-                if entry.file_type().is_dir() {
+                if entry.is_dir() {
                     walk.skip_current_dir();
                 }
             }
-            Ok(entry) if entry.file_type().is_dir() => match ways.count(&entry) {
+            Ok(entry) if entry.is_dir() => match ways.count(&entry) {
                 ..=MOST_WAYS => {}
                 count => {
                     walk.skip_current_dir();
@@ -98,14 +104,17 @@ fn scan_one(
                     }
                 }
             },
-            Ok(entry) if entry.file_type().is_file() && is_module_file(entry.file_name()) => {
-                let listed =
-                    if external { path_bytes(entry.path()) } else { listed(directory, entry.path()) };
+            Ok(entry) if entry.is_file() && is_module_file(entry.file_name()) => {
+                let listed = if external {
+                    path_bytes(&named_in_root(entry.path()))
+                } else {
+                    listed(directory, entry.path())
+                };
                 found.push(Found { path: entry.into_path(), listed, external });
             }
             Ok(_) => {}
             // A link back to a directory that is being walked: everything in it is found anyway.
-            Err(error) if error.loop_ancestor().is_some() => {}
+            Err(error) if error.is_loop() => {}
             // Kernels are often installed with links to build trees that are not there.
             Err(error) if is_excluded_link(&error, config) => {}
             Err(error) => omissions.report(unreadable_entry(&error), sink),
@@ -125,17 +134,17 @@ struct Ways {
 }
 
 impl Ways {
-    fn count(&mut self, directory: &DirEntry) -> u32 {
+    fn count(&mut self, directory: &WalkEntry) -> u32 {
         if !self.has_links && !directory.path_is_symlink() {
             self.uncounted.push(directory.path().to_owned());
             return 1;
         }
         self.has_links = true;
         for before in std::mem::take(&mut self.uncounted) {
-            let _ = self.add(std::fs::metadata(before));
+            let _ = self.add(files::metadata(&before));
         }
         // What cannot be looked at cannot be entered either.
-        self.add(directory.metadata().map_err(io::Error::from)).unwrap_or_default()
+        self.add(directory.metadata()).unwrap_or_default()
     }
 
     fn add(&mut self, metadata: io::Result<Metadata>) -> Option<u32> {
@@ -147,7 +156,7 @@ impl Ways {
 }
 
 /// Whether what could not be looked at would have been skipped anyway.
-fn is_excluded_link(error: &walkdir::Error, config: &DepmodConfig) -> bool {
+fn is_excluded_link(error: &WalkError, config: &DepmodConfig) -> bool {
     error.depth() > 0 && error.path().and_then(Path::file_name).is_some_and(|name| is_excluded(name, config))
 }
 
@@ -157,7 +166,7 @@ fn is_excluded(name: &OsStr, config: &DepmodConfig) -> bool {
         || config.excludes.iter().any(|other| other == name)
 }
 
-fn unreadable_entry(error: &walkdir::Error) -> Omission {
+fn unreadable_entry(error: &WalkError) -> Omission {
     let path = error.path().unwrap_or_else(|| Path::new("a directory"));
     let cause = error.io_error().and_then(io::Error::raw_os_error);
     let cause = cause.map_or_else(|| io::ErrorKind::Other.into(), io::Error::from_raw_os_error);

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     Errno, Error, Level, Malformed, ModuleName, Notice, Release, Result, Root, Sink,
     config::{DepmodConfig, Family},
+    files,
     formats::extension::is_module_file,
     root::below,
 };
@@ -40,24 +41,24 @@ pub struct Configuration {
 }
 
 impl Configuration {
-    /// Reads files and directories. External directories that are given by a relative path are below
-    /// the current directory.
+    /// Reads files and directories.
     pub fn read(paths: &[PathBuf], release: &Release, sink: &mut Sink) -> Self {
-        let (mut config, errors) = DepmodConfig::load(paths, release, sink);
+        let (config, errors) = DepmodConfig::load(paths, release, sink);
         let mut omissions = Omissions::default();
         omissions.append(errors.into_iter().map(|error| {
             let notice = Notice::of(Level::Error, &error);
             let path = error.path().unwrap_or(Path::new("depmod.d")).to_owned();
             Omission::new(Omitted::Configuration, path, error, notice)
         }));
-        let relative = config.externals.iter_mut().filter(|external| external.is_relative());
-        for external in relative {
-            // Without a current directory a relative path is as good as lost, and stays as it is.
-            if let Ok(current) = std::env::current_dir() {
-                *external = below(&current, external);
-            }
-        }
         Self { config, omissions }
+    }
+}
+
+impl Configuration {
+    /// The same without external directories.
+    pub(super) fn without_externals(mut self) -> Self {
+        self.config.externals.clear();
+        self
     }
 }
 
@@ -78,12 +79,19 @@ impl Tree {
         Self::find(&root.modules(release), config, sink)
     }
 
-    /// All modules in a module directory and in the external directories of the configuration.
+    /// All modules in a module directory and in the external directories of the configuration. External directories
+    /// that are given by a relative path are below the current directory, or in a confined root below that root.
     ///
     /// # Errors
     /// Where the module directory cannot be read.
     pub fn find(directory: &Path, configuration: Configuration, sink: &mut Sink) -> Result<Self> {
-        let Configuration { config, mut omissions } = configuration;
+        let Configuration { mut config, mut omissions } = configuration;
+        for external in config.externals.iter_mut().filter(|external| external.is_relative()) {
+            // Without a current directory a relative path is as good as lost, and stays as it is.
+            if let Some(start) = files::start_of_relative_paths(directory) {
+                *external = below(&start, external);
+            }
+        }
         let found = scan::scan(directory, &config, &mut omissions, sink)?;
         let mut files = choose::choose(found, &config, &mut omissions, sink);
         module_order::sort(&mut files, directory, &mut omissions, sink);
@@ -107,7 +115,7 @@ impl Tree {
         let mut files: Vec<TreeFile> = Vec::with_capacity(paths.len());
         for path in paths {
             let could_not = |error| Error::io("create module", path)(error);
-            std::fs::metadata(path).map_err(could_not)?;
+            files::metadata(path).map_err(could_not)?;
             let name = ModuleName::from_path(path).filter(|_| path.file_name().is_some_and(is_module_file));
             let name = name.ok_or_else(|| could_not(io::Error::from(Errno::ENOENT)))?;
             match files.iter().find(|file| file.name == name) {

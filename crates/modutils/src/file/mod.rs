@@ -14,9 +14,9 @@ mod pages;
 
 use std::{
     borrow::Cow,
-    fs::{File, Metadata, OpenOptions},
+    fs::{File, Metadata},
     io::{self, Read},
-    os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt},
+    os::unix::fs::{FileExt, FileTypeExt, MetadataExt},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
@@ -30,7 +30,9 @@ pub use decompress::{SIZE_LIMIT, decompress};
 use kernel_decoder::{Obstacle, obstacle};
 use pages::Pages;
 
-use crate::{Error, ErrorKind, Malformed, Result};
+use nix::fcntl::OFlag;
+
+use crate::{Error, ErrorKind, Malformed, Result, files};
 
 /// The most bytes that a file of a module tree may hold, modules left aside: 256 MiB, as far as the
 /// references of an index reach. The others are smaller by far.
@@ -421,7 +423,7 @@ pub(crate) fn open_bounded(path: &Path, limit: u64) -> io::Result<(File, Metadat
 /// # Errors
 /// When it cannot be opened or read, or holds more than `limit` bytes.
 pub fn read_named(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let file = File::open(path)?;
+    let file = files::open(path)?;
     let len = file.metadata()?.len();
     read_to_limit(file, len, limit)
 }
@@ -444,7 +446,7 @@ fn too_large(limit: u64) -> io::Error {
 /// Opens whatever is at a path; without `O_NONBLOCK`, opening a named pipe would wait for a
 /// writer.
 pub(crate) fn open_at_once(path: &Path) -> io::Result<(File, Metadata)> {
-    let file = OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path)?;
+    let file = files::open_with(path, OFlag::O_NONBLOCK)?;
     let metadata = file.metadata()?;
     Ok((file, metadata))
 }

@@ -11,7 +11,7 @@ use bstr::ByteSlice;
 
 use super::Trie;
 use crate::{
-    Malformed, ModuleName, Result, bytes, module_file::builtin::BuiltinInfo, once::get_or_try_init,
+    Malformed, ModuleName, Result, bytes, files, module_file::builtin::BuiltinInfo, once::get_or_try_init,
     stamp::Stamp,
 };
 
@@ -226,7 +226,7 @@ impl DependencyLine {
 /// A path of a line; a tree's indexes hold tens of thousands of them.
 fn absolute(directory: &Path, path: &[u8]) -> PathBuf {
     if path.starts_with(b"/") {
-        return OsStr::from_bytes(path).into();
+        return files::join(directory, Path::new(OsStr::from_bytes(path)));
     }
     OsString::from_vec([directory.as_os_str().as_bytes(), b"/", path].concat()).into()
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{Kernel, modules_disabled};
-use crate::ModuleName;
+use crate::{ModuleName, files};
 
 /// Answers that are not asked for again: a dry run of many names visits the same modules often.
 #[derive(Debug, Default)]
@@ -39,7 +39,7 @@ impl Seen {
         if lock(&self.there).contains(path) {
             return Ok(());
         }
-        std::fs::metadata(path)?;
+        files::metadata(path)?;
         lock(&self.there).insert(path.to_owned());
         Ok(())
     }

@@ -28,6 +28,23 @@ pub enum TargetCall {
     Nth(usize),
     /// Of those with this name, the one of that number.
     Named(&'static str, usize),
+    /// All with this name.
+    Every(&'static str),
+}
+
+/// A path that a system call was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TracedPath {
+    /// The call.
+    pub call: &'static str,
+    /// Whether the path is looked up from an open directory and not from the current one.
+    pub from_directory: bool,
+    /// The path.
+    pub path: String,
+    /// The flags of open(2), for calls that open.
+    pub flags: u64,
+    /// The `RESOLVE_` flags, for openat2(2).
+    pub resolve: u64,
 }
 
 /// What a call meets.
@@ -47,12 +64,13 @@ pub(super) struct CallTracer {
     fault: Option<Fault>,
     started: bool,
     pub(super) trace: Vec<&'static str>,
+    pub(super) paths: Vec<TracedPath>,
     pub(super) faulted_call: Option<(&'static str, String)>,
 }
 
 impl CallTracer {
     pub(super) fn new(fault: Option<Fault>) -> CallTracer {
-        CallTracer { fault, started: false, trace: Vec::new(), faulted_call: None }
+        CallTracer { fault, started: false, trace: Vec::new(), paths: Vec::new(), faulted_call: None }
     }
 
     /// What becomes of a call, if it is the one that meets the fault.
@@ -64,13 +82,18 @@ impl CallTracer {
         }
         let name = Sysno::new(notification.number as usize).map_or("unknown", |number| number.name());
         let place = self.trace.len();
-        let fault = self.fault.filter(|_| self.faulted_call.is_none()).filter(|fault| match fault.target {
-            TargetCall::Nth(nth) => nth == place,
+        let is_first = self.faulted_call.is_none();
+        let fault = self.fault.filter(|fault| match fault.target {
+            TargetCall::Nth(nth) => is_first && nth == place,
             TargetCall::Named(wanted, nth) => {
-                wanted == name && self.trace.iter().filter(|one| **one == name).count() == nth
+                is_first && wanted == name && self.trace.iter().filter(|one| **one == name).count() == nth
             }
+            TargetCall::Every(wanted) => wanted == name,
         });
         self.trace.push(name);
+        if let Ok(process) = Process::new(notification.pid) {
+            self.paths.extend(traced_path(name, notification, &process));
+        }
         let fault = fault?;
         let process = Process::new(notification.pid).ok()?;
         self.faulted_call = Some((name, path(name, notification, &process)));
@@ -99,6 +122,29 @@ fn path(name: &str, notification: &Notification, process: &Process) -> String {
     };
     let path = process.string(notification.arguments[argument]).unwrap_or_default();
     path.to_string_lossy().into_owned()
+}
+
+/// The path of a call that takes one; what a call on a descriptor alone has as a path is empty.
+fn traced_path(name: &'static str, notification: &Notification, process: &Process) -> Option<TracedPath> {
+    let path = match name {
+        "openat2" => process.string(notification.arguments[1]).ok()?.to_string_lossy().into_owned(),
+        _ => path(name, notification, process),
+    };
+    let from_directory = name.contains("at") && name != "stat" && name != "lstat";
+    let [first, _, third, ..] = notification.arguments;
+    let (flags, resolve) = match name {
+        "open" => (notification.arguments[1], 0),
+        "openat" => (third, 0),
+        // struct open_how: flags, mode and resolve, 64 bits each.
+        "openat2" => {
+            let how = process.read(third, 24).ok()?;
+            let word = |at: usize| how[at..at + 8].try_into().map_or(0, u64::from_ne_bytes);
+            (word(0), word(16))
+        }
+        _ => (0, 0),
+    };
+    let from_directory = from_directory && first as i32 != libc::AT_FDCWD;
+    (!path.is_empty()).then_some(TracedPath { call: name, from_directory, path, flags, resolve })
 }
 
 /// Does a part of a read or write in the caller's place. `None` for calls that cannot come short.

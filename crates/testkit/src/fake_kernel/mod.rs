@@ -33,7 +33,7 @@ use std::thread;
 use std::time::Duration;
 
 pub use call::Call;
-pub use fault::{Fault, FaultEffect, TargetCall};
+pub use fault::{Fault, FaultEffect, TargetCall, TracedPath};
 pub use nix::errno::Errno;
 pub use nix::sys::signal::Signal;
 pub use outcome::{Outcome, TracedRun};
@@ -168,8 +168,8 @@ impl FakeKernel {
         let (outcome, tracer) = traced.unwrap_or_else(|error| {
             panic!("{} did not start under the fake kernel (are you root?): {error}", start.program.display())
         });
-        let CallTracer { trace, faulted_call, .. } = tracer.expect("what was given is given back");
-        TracedRun { outcome, trace, faulted_call }
+        let CallTracer { trace, paths, faulted_call, .. } = tracer.expect("what was given is given back");
+        TracedRun { outcome, trace, paths, faulted_call }
     }
 
     fn try_run(&self, start: &Start) -> io::Result<Outcome> {

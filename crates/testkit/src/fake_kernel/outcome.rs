@@ -3,6 +3,7 @@
 use std::process::ExitStatus;
 
 use super::call::Call;
+use super::fault::TracedPath;
 
 /// What one run of a tool printed and did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct TracedRun {
     pub outcome: Outcome,
     /// The names of its system calls, in their order.
     pub trace: Vec<&'static str>,
+    /// The paths that they were given.
+    pub paths: Vec<TracedPath>,
     /// The call that faulted_call the fault, with the path it was about; `None` where the run made no such call.
     pub faulted_call: Option<(&'static str, String)>,
 }

@@ -38,6 +38,7 @@ fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     content.map(<[u8]>::trim_ascii).filter(|word| !word.is_empty())
 }
 
+/// Lists are files of the caller, not of a root that the modules are in.
 fn read_list(path: &[u8]) -> std::io::Result<Vec<u8>> {
     match path {
         b"-" => std::io::read_to_string(std::io::stdin()).map(String::into_bytes),
@@ -46,9 +47,9 @@ fn read_list(path: &[u8]) -> std::io::Result<Vec<u8>> {
 }
 
 fn add(context: &Context, word: &[u8], found: &mut Vec<Module>, report: &mut Report) -> Status {
-    let path = Path::new(cli::os_str(word));
-    let result = if word.contains(&b'/') && path.is_file() {
-        context.module_in_file(path).map(|module| vec![module])
+    let root = context.root();
+    let result = if cli::names_file(word, root) {
+        context.module_in_file(&root.locate(cli::os_str(word))).map(|module| vec![module])
     } else {
         context.lookup(word).and_then(|modules| match modules.is_empty() && is_pattern(word) {
             true => matching(context, word),

@@ -77,7 +77,7 @@ pub(super) fn values(tool: &str, line: &CommandLine, option: &str, typed: &str) 
         "format" if tool == "graph" => ["dot", "tree"].map(str::to_owned).into(),
         "compress" => ["gz", "none", "xz", "zst"].map(str::to_owned).into(),
         "format" => kmod::FORMATS.map(str::to_owned).into(),
-        "basedir" | "cache" | "copy" | "dirname" | "firmware" | "moduledir" | "outdir" => {
+        "basedir" | "cache" | "copy" | "dirname" | "firmware" | "moduledir" | "outdir" | "root" => {
             return vec![Candidate::directories()];
         }
         "config" | "filesyms" | "output" | "symvers" => return vec![Candidate::files()],
@@ -131,7 +131,7 @@ fn commands(line: &CommandLine) -> Vec<Candidate> {
 
 /// The modules in the indexes, with or without the built-in ones.
 fn modules(line: &CommandLine, with_builtin: bool) -> Vec<Candidate> {
-    if cli::is_path(line.current.as_bytes()) {
+    if cli::is_path(line.current.as_bytes(), &root(line)) {
         return vec![Candidate::module_files()];
     }
     let Some(context) = context(line) else { return Vec::new() };
@@ -161,8 +161,9 @@ fn spelled_like(typed: &str, name: &[u8]) -> Option<Candidate> {
 
 /// The parameters of a module, by name or path.
 fn parameters(module: &OsStr, line: &CommandLine) -> Vec<Candidate> {
-    if cli::is_path(module.as_encoded_bytes()) {
-        return parameters_of(Path::new(module), line);
+    let root = root(line);
+    if cli::is_path(module.as_encoded_bytes(), &root) {
+        return parameters_of(&root.locate(module), line);
     }
     let file = context(line).and_then(|context| file_of(&context, module.as_encoded_bytes()));
     file.map(|file| parameters_of(&file, line)).unwrap_or_default()
@@ -187,16 +188,14 @@ fn parameters_of(file: &Path, line: &CommandLine) -> Vec<Candidate> {
 
 /// The kernels that have a module directory.
 fn releases(root: &Root) -> Vec<String> {
-    let entries = std::fs::read_dir(root.all_modules()).into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+    let releases = root.releases().unwrap_or_default();
+    releases.iter().filter_map(|release| release.as_os_str().to_str().map(str::to_owned)).collect()
 }
 
 fn root(line: &CommandLine) -> Root {
-    let root = Root::default();
-    match line.value(&["basedir", "dirname"]) {
-        Some(base) => root.with_base(cli::from_current_directory(base)),
-        None => root,
-    }
+    let base = line.value(&["basedir", "dirname"]);
+    // Of a root that is not there nothing is offered; running the tool will report it.
+    cli::root(line.value(&["root"]), base).unwrap_or_else(|_| Root::default().with_base("/nonexistent"))
 }
 
 fn context(line: &CommandLine) -> Option<Context> {

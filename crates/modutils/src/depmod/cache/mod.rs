@@ -22,13 +22,13 @@
 mod facts;
 mod store;
 
-use std::{collections::HashMap, ffi::OsStr, fs, os::unix::ffi::OsStrExt, path::Path};
+use std::{collections::HashMap, ffi::OsStr, os::unix::ffi::OsStrExt, path::Path};
 
 use foldhash::fast::RandomState;
 pub use store::Store;
 
 use super::{TreeFile, facts::Facts};
-use crate::{Result, stamp::Stamp};
+use crate::{Result, files, stamp::Stamp};
 
 /// What the file begins with; the last two digits are the version of its form.
 const MAGIC: [u8; 16] = *b"modutils facts03";
@@ -78,7 +78,7 @@ impl<'a> CachedFacts<'a> {
     /// Looks at each file, whether it is what it was.
     pub fn look(&mut self) {
         for entry in &mut self.entries {
-            let now = fs::metadata(OsStr::from_bytes(entry.path));
+            let now = files::metadata(Path::new(OsStr::from_bytes(entry.path)));
             let is_same = now.is_ok_and(|now| Stamp::of(&now) == entry.stamp);
             entry.facts = if is_same { facts::decode(entry.bytes) } else { None };
         }

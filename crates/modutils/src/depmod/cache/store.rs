@@ -111,7 +111,9 @@ impl Store {
         let entries = fs::read_dir(&self.path).map_err(Error::io("read", &self.path))?;
         for entry in entries.flatten() {
             let Some(directory) = directory_of(entry.file_name().as_bytes()) else { continue };
-            if fs::symlink_metadata(&directory).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+            if crate::files::symlink_metadata(&directory)
+                .is_err_and(|error| error.kind() == ErrorKind::NotFound)
+            {
                 self.remove(entry.file_name().as_bytes());
             }
         }

@@ -144,7 +144,7 @@ proptest! {
             let path = directory.path().join(OsStr::from_bytes(&[&fields.file[..], b".ko"].concat()));
             let Some(name) = ModuleName::from_path(&path) else { continue };
             // Of two files of one name, one counts.
-            if taken.insert(name.clone()) && fs::write(&path, build(&fields)).is_ok() {
+            if taken.insert(name.clone()) && std::fs::write(&path, build(&fields)).is_ok() {
                 world.modules.push((name.as_bytes().to_vec(), fields));
             }
         }

@@ -1,6 +1,7 @@
 //! What a run publishes and what it does not, and that no message decides it.
 
 use std::{
+    fs,
     os::unix::net::UnixListener,
     path::Path,
     sync::{

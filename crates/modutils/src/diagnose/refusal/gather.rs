@@ -24,6 +24,7 @@ use crate::{
     Error, ModuleName, Release, Result, Root,
     config::read,
     file::{TREE_FILE_LIMIT, read_bounded},
+    files,
     formats::extension,
     index::Indexes,
 };
@@ -98,7 +99,7 @@ fn type_information(root: &Root, release: &Release, is_running: bool) -> Result<
 
 /// Whether two paths lead to the same file.
 fn is_same(one: &Path, other: &Path) -> bool {
-    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let real = |path: &Path| files::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     real(one) == real(other)
 }
 
@@ -163,7 +164,7 @@ impl BuildList {
                 let path = [line.as_slice(), compression.as_bytes()].concat();
                 self.directory.join(OsStr::from_bytes(&path))
             };
-            extension::COMPRESSIONS.iter().map(with).find(|path| path.is_file())
+            extension::COMPRESSIONS.iter().map(with).find(|path| files::is_file(path))
         })
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     ModuleName, Root,
     config::{cmdline::refused_by_kernel, read},
     diagnose::rights,
+    files,
     formats::kernel_config::KernelConfig,
     kernel::{Kernel, modules::states},
 };
@@ -76,7 +77,7 @@ fn proprietary(modules: &[u8]) -> impl Iterator<Item = ModuleName> + '_ {
 
 /// A process that has a file open for writing: its id and name. Nothing is known of processes that may not be inspected.
 pub fn writer(root: &Root, path: &Path) -> Option<(u32, BString)> {
-    let file = fs::metadata(path).ok()?;
+    let file = files::metadata(path).ok()?;
     let is_it = |other: &fs::Metadata| (other.dev(), other.ino()) == (file.dev(), file.ino());
     for process in fs::read_dir(root.system("/proc")).ok()?.flatten() {
         let Some(id) = process.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };

@@ -4,19 +4,16 @@
 //! Each cause is searched for separately, from what is on the disk; where none is found the name simply
 //! is not known.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use bstr::{BString, ByteSlice};
-use walkdir::WalkDir;
 
 use super::similar::similar;
 use crate::{
-    Alias, BadBracket, Context, Error, ModuleName, Release,
+    Alias, BadBracket, Context, Error, ModuleName, Release, Root,
     config::{lines::words, read},
     diagnose::{Remark, words::printable},
+    files::{self, Walk},
     formats::extension::is_module_file,
     index::{Indexes, Trie},
     lookup,
@@ -135,13 +132,13 @@ fn causes(context: &Context, name: &[u8]) -> Vec<NotFoundCause> {
     };
     // What concerns names is no cause for a path.
     if name.contains(&b'/') && !name.contains(&b':') {
-        return vec![file_name(name).unwrap_or(NotFoundCause::NoFile)];
+        return vec![file_name(context.root(), name).unwrap_or(NotFoundCause::NoFile)];
     }
     if let Some(cause) = directory_cause(context) {
         return vec![cause];
     }
     let mut causes = index_causes(context.indexes());
-    if let Some(cause) = file_name(name) {
+    if let Some(cause) = file_name(context.root(), name) {
         causes.push(cause);
         return causes;
     }
@@ -253,9 +250,12 @@ fn depmod(context: &Context) -> String {
         return "depmod".into();
     }
     let mut words = vec!["depmod".to_owned()];
-    if root.has_base() {
-        words.push(format!("-b {}", printable(root.base().as_os_str().as_encoded_bytes())));
-    } else if Release::running().is_ok_and(|running| running == release) {
+    if root.is_confined() {
+        words.push(format!("--root {}", printable(root.locate("").as_os_str().as_encoded_bytes())));
+    }
+    if let Some(base) = root.given_base() {
+        words.push(format!("-b {}", printable(base.as_os_str().as_encoded_bytes())));
+    } else if !root.is_confined() && Release::running().is_ok_and(|running| running == release) {
         return "depmod".into();
     }
     words.push(printable(release.as_os_str().as_encoded_bytes()));
@@ -274,10 +274,10 @@ fn no_root(directory: &Path, base: &Path) -> Vec<String> {
 fn wrong_base(context: &Context) -> Option<PathBuf> {
     let base = context.root().base();
     // A source tree has the other files of such a directory, too.
-    let is_kernel = |directory: &Path| directory.join("modules.dep").is_file();
-    let mut inside = fs::read_dir(base).ok()?.flatten().take(MOST_KERNELS);
-    let holds = is_kernel(base) || inside.any(|entry| is_kernel(&entry.path()));
-    (context.root().has_base() && holds).then(|| base.to_owned())
+    let is_kernel = |directory: &Path| files::is_file(&directory.join("modules.dep"));
+    let mut inside = files::read_dir(&base).ok()?.flatten().take(MOST_KERNELS);
+    let holds = is_kernel(&base) || inside.any(|path| is_kernel(&path));
+    (context.root().has_base() && holds).then_some(base)
 }
 
 fn no_directory(directory: &Path, has_base: bool, running: bool, others: &[Release]) -> Vec<String> {
@@ -302,7 +302,7 @@ fn no_directory(directory: &Path, has_base: bool, running: bool, others: &[Relea
 
 fn directory_cause(context: &Context) -> Option<NotFoundCause> {
     let directory = context.indexes().directory();
-    let source = fs::metadata(directory).err()?;
+    let source = files::metadata(directory).err()?;
     if source.kind() != std::io::ErrorKind::NotFound {
         return Some(NotFoundCause::Unreadable(Error::io("read", directory)(source)));
     }
@@ -315,9 +315,10 @@ fn directory_cause(context: &Context) -> Option<NotFoundCause> {
 /// The kernels that have modules, except the one in question.
 fn kernels(context: &Context) -> Vec<Release> {
     let directory = context.indexes().directory();
-    let entries = fs::read_dir(context.root().all_modules()).into_iter().flatten().flatten();
-    let others = entries.filter(|entry| entry.path() != directory && entry.path().is_dir());
-    let mut releases: Vec<Release> = others.map(|entry| Release::new(entry.file_name())).collect();
+    let entries = files::read_dir(&context.root().all_modules()).into_iter().flatten().flatten();
+    let others = entries.filter(|path| path != directory && files::is_dir(path));
+    let mut releases: Vec<Release> =
+        others.map(|path| Release::new(path.file_name().unwrap_or_default())).collect();
     releases.sort();
     releases.truncate(MOST_KERNELS);
     releases
@@ -329,7 +330,7 @@ fn index_causes(indexes: &Indexes) -> Vec<NotFoundCause> {
     let file = indexes.directory().join("modules.dep.bin");
     match indexes.dep() {
         Ok(None) => causes.push(NotFoundCause::NoIndex { file }),
-        Ok(Some(_)) if fs::metadata(&file).is_ok_and(|metadata| metadata.len() == 0) => {
+        Ok(Some(_)) if files::metadata(&file).is_ok_and(|metadata| metadata.len() == 0) => {
             causes.push(NotFoundCause::EmptyIndex { file });
         }
         Ok(Some(_)) => {}
@@ -341,14 +342,14 @@ fn index_causes(indexes: &Indexes) -> Vec<NotFoundCause> {
 }
 
 /// The name of a file in the place of a module's.
-fn file_name(name: &[u8]) -> Option<NotFoundCause> {
-    let path = Path::new(name.to_os_str().ok()?);
-    if name.contains(&b'/') && !path.is_file() {
+fn file_name(root: &Root, name: &[u8]) -> Option<NotFoundCause> {
+    let path = &root.locate(name.to_os_str().ok()?);
+    if name.contains(&b'/') && !files::is_file(path) {
         return None;
     }
     let is_file = path.file_name().is_some_and(is_module_file);
     let module = is_file.then(|| ModuleName::from_path(path))??;
-    Some(NotFoundCause::FileName { module, here: path.is_file() })
+    Some(NotFoundCause::FileName { module, here: files::is_file(path) })
 }
 
 /// A module that the tree has and the indexes do not.
@@ -361,13 +362,18 @@ fn unindexed(indexes: &Indexes, module: &ModuleName) -> Option<NotFoundCause> {
     if !matches!(indexes.dep(), Ok(Some(_))) {
         return None;
     }
-    let walk = WalkDir::new(directory).follow_links(true).into_iter();
-    let enter =
-        |entry: &walkdir::DirEntry| !matches!(entry.file_name().as_encoded_bytes(), b"build" | b"source");
-    let files = walk.filter_entry(enter).flatten().filter(|entry| is_module_file(entry.file_name()));
-    let mut files = files.map(walkdir::DirEntry::into_path);
-    let file = files.find(|path| ModuleName::from_path(path).as_ref() == Some(module))?;
-    Some(NotFoundCause::NotIndexed { file, index: "modules.dep.bin" })
+    let mut walk = Walk::new(directory);
+    while let Some(entry) = walk.next() {
+        let Ok(entry) = entry else { continue };
+        if entry.is_dir() && matches!(entry.file_name().as_encoded_bytes(), b"build" | b"source") {
+            walk.skip_current_dir();
+        } else if is_module_file(entry.file_name())
+            && ModuleName::from_path(entry.path()).as_ref() == Some(module)
+        {
+            return Some(NotFoundCause::NotIndexed { file: entry.into_path(), index: "modules.dep.bin" });
+        }
+    }
+    None
 }
 
 /// Whether a list of built-in modules names one.

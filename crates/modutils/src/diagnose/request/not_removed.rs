@@ -1,11 +1,12 @@
 //! Why the kernel did not drop a module that nothing uses, or that is not there.
 
-use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::Path};
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
 
 use super::{in_use::in_use, not_found::not_found, similar::similar};
 use crate::{
     Context, Errno, Error, ModuleName, Root,
     diagnose::{Remark, rights, words::printable},
+    files,
     kernel::{Kernel, State},
     module_file::ModuleFile,
 };
@@ -45,8 +46,8 @@ pub fn not_removed(root: &Root, module: &ModuleName, errno: Errno) -> Vec<Remark
 ///
 /// The kinds beside those of [`not_found`](super::not_found) are `takes_names` and `loaded`.
 pub fn not_found_to_remove(context: &Context, name: &[u8], error: Option<&Error>) -> Vec<Remark> {
-    let path = Path::new(OsStr::from_bytes(name));
-    if name.contains(&b'/') && path.is_file() {
+    let path = &context.root().locate(OsStr::from_bytes(name));
+    if name.contains(&b'/') && files::is_file(path) {
         let file = ModuleFile::open(path).and_then(|file| file.kernel_name());
         let module = file.ok().or_else(|| ModuleName::from_path(path));
         let names = module.map(|module| format!("; this one is called {}", printable(&module)));

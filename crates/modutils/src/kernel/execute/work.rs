@@ -13,6 +13,7 @@ use super::{ExecuteOptions, Failure, Hooks, Mode};
 use crate::{
     Errno, Error, ModuleName,
     config::Origin,
+    files,
     kernel::{Command, Kernel, State, modules_disabled},
     plan::{Action, Condition, OnError, Plan, Step, with_options},
 };
@@ -93,7 +94,7 @@ impl<'a> Worker<'a> {
     fn find_file(&self, file: &Path) -> io::Result<()> {
         match &self.options.seen {
             Some(seen) => seen.find_file(file),
-            None => std::fs::metadata(file).map(drop),
+            None => files::metadata(file).map(drop),
         }
     }
 
