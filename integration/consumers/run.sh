@@ -18,17 +18,21 @@ printf 'blacklist pcspkr\noptions loop max_loop=8\n' >/etc/modprobe.d/consumers.
 run lspci lspci -n -k -A linux-sysfs -O sysfs.path=/bus
 
 # Dependencies, soft and weak ones, firmware, paths and symbols.
+dracut_install=/usr/lib/dracut/dracut-install
 install_modules() {
     name=$1
     shift
     mkdir "/tmp/$name"
-    run "$name" /usr/lib/dracut/dracut-install -D "/tmp/$name" --kerneldir "/lib/modules/$kernel" "$@"
+    run "$name" "$dracut_install" -D "/tmp/$name" --kerneldir "/lib/modules/$kernel" "$@"
     (cd "/tmp/$name" && find . | sort) >"$out/$name.files"
     rm -r "/tmp/$name"
 }
-install_modules dracut-names -m nvme ext4 btrfs xfs =drivers/net/ethernet/intel nfsd cifs ksmbd absent-module
-install_modules dracut-symbol -s register_netdev -o -m =drivers/net/ethernet/intel =drivers/block
-install_modules dracut-suppressed -S pci_enable_device -o -m =drivers/net/ethernet/realtek =drivers/ata
+install_all() {
+    install_modules "dracut-names$1" -m nvme ext4 btrfs xfs =drivers/net/ethernet/intel nfsd cifs ksmbd absent-module
+    install_modules "dracut-symbol$1" -s register_netdev -o -m =drivers/net/ethernet/intel =drivers/block
+    install_modules "dracut-suppressed$1" -S pci_enable_device -o -m =drivers/net/ethernet/realtek =drivers/ata
+}
+install_all ""
 
 # One that is refused, an absent, a blacklisted and a built-in one.
 printf 'loop\nabsent-module\npcspkr\next4\nunix\n' >/tmp/list.conf
@@ -66,3 +70,20 @@ while entry:
     entry = library.kmod_list_next(entries, pointer(entry))
 library.kmod_module_unref_list(entries)
 print(library.kmod_unref(context))'
+
+# Programs that were compiled with our header, and clients in other languages.
+if [ -e /built/lspci ]; then
+    run lspci-built /built/lspci -n -k -A linux-sysfs -O sysfs.path=/bus
+    dracut_install=/built/dracut-install
+    install_all -built
+    run rust-client /built/rust-client
+    # Messages of the packaged library have quotes around some paths.
+    sed -i "s/'//g" "$out/rust-client.err"
+    run go-client /built/go-client
+    if [ -e /built/stress-ng ]; then
+        # Without the right to load modules it skips its stressor; what it reports has times.
+        run stress-ng-built /built/stress-ng --module 1 --module-ops 1
+        : >"$out/stress-ng-built.out"
+        sed -i -E 's/^[^[]*\[[0-9]+\] *//; s/[0-9]+\.[0-9]+//g' "$out/stress-ng-built.err"
+    fi
+fi

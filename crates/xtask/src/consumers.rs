@@ -1,7 +1,10 @@
 //! `cargo xtask consumers`: Debian 13's own programs that use libkmod.so.2, with the packaged library and with ours.
 //!
 //! `integration/consumers/run.sh` runs them in a root that debootstrap made, on a real module tree; output, exit codes and
-//! copied files must be the same. All programs lack the right to load modules.
+//! copied files must be the same. All programs lack the right to load modules. With `--compile`, programs that were compiled
+//! with our header, and clients in other languages, run as well, see [`compiled`].
+
+pub(crate) mod compiled;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,6 +23,9 @@ pub(crate) struct Options {
     /// The C library to test (default: built now)
     #[arg(long)]
     libkmod: Option<PathBuf>,
+    /// Also compile programs of Debian's source packages, and clients in Rust and Go, with our header, and run them
+    #[arg(long)]
+    compile: bool,
     /// The binary whose depmod writes the indexes (default: built now)
     #[arg(long)]
     binary: Option<PathBuf>,
@@ -52,7 +58,7 @@ const INSIDE: &str = "mount -t proc proc /proc; mount -t sysfs sys /sys; mount -
 pub(crate) fn run(options: &Options) -> Result<()> {
     let library = options.libkmod.clone().map_or_else(libkmod::build, Ok)?;
     let binary = options.binary.clone().map_or_else(binary::build_static, Ok)?;
-    let count = compare(&Cache::open()?, &library, &binary)?;
+    let count = compare(&Cache::open()?, &library, &binary, options.compile)?;
     println!("{count} runs of programs, the same with both libraries");
     Ok(())
 }
@@ -61,7 +67,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 ///
 /// # Errors
 /// As [`run`].
-pub(crate) fn compare(cache: &Cache, library: &Path, binary: &Path) -> Result<usize> {
+pub(crate) fn compare(cache: &Cache, library: &Path, binary: &Path, compile: bool) -> Result<usize> {
     packages::need(&[UNSHARE])?;
     let Some(tree) = trees::provide(cache, TREE)? else { bail!("the tree {TREE} is unavailable") };
     let pristine = root(cache)?;
@@ -73,6 +79,12 @@ pub(crate) fn compare(cache: &Cache, library: &Path, binary: &Path) -> Result<us
     fs::create_dir(root.join("ours-lib"))?;
     fs::copy(library, root.join("ours-lib").join(libkmod::SONAME))?;
     fs::copy(workspace::root().join("integration/consumers/run.sh"), root.join("run.sh"))?;
+    fs::create_dir(root.join("built"))?;
+    if compile {
+        let built = compiled::provide(cache, library)?;
+        process::run(Command::new("cp").arg("--recursive").arg(built.join(".")).arg(root.join("built")))?;
+        fs::copy(compiled::rust_client(library)?, root.join("built/rust-client"))?;
+    }
     let mut inside = Command::new("unshare");
     inside.args(["--mount", "--pid", "--fork", "--kill-child", "setpriv", "--bounding-set=-sys_module"]);
     inside.args(["--inh-caps=-sys_module", "chroot"]).arg(&root).args(["/bin/sh", "-euc", INSIDE]);
@@ -88,11 +100,37 @@ pub(crate) fn compare(cache: &Cache, library: &Path, binary: &Path) -> Result<us
     if let Some(missing) = expected.iter().find(|line| !status.lines().any(|one| one == **line)) {
         bail!("not {missing}, but:\n{status}");
     }
+    if compile {
+        check_compiled(&root.join("ours"), &status)?;
+    }
     let found = fs::read_to_string(root.join("ours/lspci.out"))?;
     if !found.contains("Kernel modules: e1000e") {
         bail!("lspci found no modules: {found}");
     }
     Ok(status.lines().count())
+}
+
+/// Checks that programs compiled with our header did what Debian's did, and that the clients found something.
+fn check_compiled(ours: &Path, status: &str) -> Result<()> {
+    let read = |name: &str| fs::read_to_string(ours.join(name)).with_context(|| name.to_owned());
+    let same = ["lspci.out", "dracut-names.files", "dracut-symbol.files", "dracut-suppressed.files"];
+    for name in same {
+        let (stem, kind) = name.split_once('.').context("a name has an ending")?;
+        if read(name)? != read(&format!("{stem}-built.{kind}"))? {
+            bail!("{stem} compiled with our header differs from Debian's in its {kind}");
+        }
+    }
+    for name in ["rust-client", "go-client", "lspci-built", "dracut-symbol-built"] {
+        if !status.lines().any(|line| line == format!("{name} 0")) {
+            bail!("{name} failed: {}{}", read(&format!("{name}.out"))?, read(&format!("{name}.err"))?);
+        }
+    }
+    for (name, word) in [("rust-client.out", "e1000e.ko"), ("go-client.out", "found e1000e")] {
+        if !read(name)?.contains(word) {
+            bail!("no {word} in {name}: {}", read(name)?);
+        }
+    }
+    Ok(())
 }
 
 /// The root with the programs, from the cache or made now.

@@ -30,7 +30,9 @@ use anyhow::{Context, Result, bail};
 use crate::cache::Cache;
 use crate::{process, workspace};
 
+pub(crate) use digest::hash;
 pub(crate) use rust_kernel::RustKernel;
+pub(crate) use toolchain::need_libclang;
 
 /// Provides kernel and modules and prints their paths.
 ///

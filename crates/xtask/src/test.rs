@@ -132,7 +132,7 @@ fn run_all_stages(full: bool) -> Result<()> {
         }
         match (&library, &binary) {
             (Some(library), Some(binary)) => stages.check("programs that use the C library", || {
-                consumers::compare(&cache, library, binary).map(drop)
+                consumers::compare(&cache, library, binary, true).map(drop)
             }),
             _ => stages.not_run("programs that use the C library", "there is no C library"),
         }

@@ -9,7 +9,10 @@ use anyhow::Result;
 use crate::process;
 
 /// Twelve hexadecimal digits of the SHA-256 of the parts.
-pub(super) fn hash(parts: &[&[u8]]) -> Result<String> {
+///
+/// # Errors
+/// When `sha256sum` cannot be run.
+pub(crate) fn hash(parts: &[&[u8]]) -> Result<String> {
     let file = tempfile::NamedTempFile::new()?;
     let framed = parts.iter().flat_map(|part| [part.len().to_string().into_bytes(), part.to_vec()]);
     fs::write(file.path(), framed.collect::<Vec<_>>().join(&b'\n'))?;

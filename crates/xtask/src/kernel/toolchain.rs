@@ -41,11 +41,17 @@ const BINDGEN: &str = "0.73.2";
 /// When something is missing and cannot be installed; the message shows how to install it.
 pub(super) fn need(cache: &Cache) -> Result<PathBuf> {
     packages::need(&NEEDED)?;
-    if !has_libclang() {
-        packages::need(&[LIBCLANG])?;
-    }
+    need_libclang()?;
     need_core_source()?;
     bindgen(cache)
+}
+
+/// Installs the library that bindgen loads, if there is none.
+///
+/// # Errors
+/// As [`need`].
+pub(crate) fn need_libclang() -> Result<()> {
+    if has_libclang() { Ok(()) } else { packages::need(&[LIBCLANG]) }
 }
 
 /// Installs what building a module against an existing kernel needs, which is less.

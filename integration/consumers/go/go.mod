@@ -1,0 +1,3 @@
+module libkmod-client
+
+go 1.22
