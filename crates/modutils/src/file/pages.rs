@@ -11,6 +11,11 @@ use memmap2::{Advice, MmapMut};
 /// The size of a huge page on most machines.
 const HUGE: usize = 2 << 20;
 
+/// The most that huge pages are asked for. A larger room serves one file, and where memory is fragmented the kernel
+/// spends more on making huge pages than they save: of a module of 600 MB in a zstd frame of that size, modinfo took 3.5 s
+/// of the system's time with them and 0.57 s without.
+const MOST_HUGE: usize = 32 << 20;
+
 /// The least that is mapped.
 const LEAST: usize = 64 << 10;
 
@@ -58,7 +63,7 @@ fn map(len: usize) -> io::Result<MmapMut> {
     let small = len.max(LEAST).checked_next_power_of_two().filter(|&size| size < HUGE);
     let size = small.or_else(|| len.checked_next_multiple_of(HUGE)).ok_or(io::ErrorKind::OutOfMemory)?;
     let map = MmapMut::map_anon(size)?;
-    if small.is_none() {
+    if small.is_none() && size <= MOST_HUGE {
         // A kernel without huge pages gives small ones.
         let _ = map.advise(Advice::HugePage);
     }
