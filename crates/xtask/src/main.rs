@@ -20,6 +20,7 @@ mod faults;
 mod features;
 mod fuzz;
 mod guest;
+mod image;
 mod initramfs;
 mod install;
 mod kernel;
@@ -38,6 +39,7 @@ mod reference;
 mod scenarios;
 mod stages;
 mod surface;
+mod system;
 mod test;
 mod tour;
 mod trees;
@@ -87,6 +89,8 @@ enum Task {
     Libkmod(libkmod::Options),
     /// Run Debian's programs that use libkmod.so.2 with the packaged library and with ours
     Consumers(consumers::Options),
+    /// Boot Debian 13 and 12 in QEMU with the packaged libkmod.so.2 and with ours, and compare
+    System(system::Options),
     /// Make a Debian package that takes over kmod's programs while kmod stays installed
     Deb(deb::Options),
     /// Test the Debian package, and the programs that call the tools, in roots of Debian 12 and 13
@@ -123,6 +127,7 @@ fn main() -> ExitCode {
         Task::Tour => tour::run(),
         Task::Libkmod(options) => libkmod::run(&options),
         Task::Consumers(options) => consumers::run(&options),
+        Task::System(options) => system::run(&options),
         Task::Deb(options) => deb::run(&options),
         Task::Packaging(options) => packaging::run(&options),
         Task::Install(options) => install::run(&options),

@@ -24,6 +24,8 @@ pub(crate) struct Machine<'a> {
     pub(crate) parameters: &'a str,
     /// The image of its disk, if it has one.
     pub(crate) disk: Option<&'a Path>,
+    /// More arguments for QEMU: devices that only some guests have.
+    pub(crate) devices: &'a [String],
     /// How many processors the guest has.
     pub(crate) processors: u32,
     /// How QEMU runs the guest's processor. Emulation ("tcg") works everywhere.
@@ -36,7 +38,16 @@ impl<'a> Machine<'a> {
     /// A machine with one processor and no disk, and a timeout of five minutes.
     pub(crate) fn of(kernel: &'a Path, initramfs: &'a [u8]) -> Self {
         let timeout = Duration::from_secs(300);
-        Self { kernel, initramfs, parameters: "", disk: None, processors: 1, accelerator: "tcg", timeout }
+        Self {
+            kernel,
+            initramfs,
+            parameters: "",
+            disk: None,
+            devices: &[],
+            processors: 1,
+            accelerator: "tcg",
+            timeout,
+        }
     }
 }
 
@@ -91,6 +102,7 @@ fn command(machine: &Machine, initramfs: &Path) -> Command {
         .arg(initramfs)
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
+    qemu.args(machine.devices);
     if let Some(disk) = machine.disk {
         qemu.arg("-drive").arg(format!("file={},format=raw,if=virtio", disk.display()));
     }

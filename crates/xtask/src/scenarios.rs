@@ -169,6 +169,7 @@ fn run_in_one_boot(
         processors: boot.processors,
         accelerator: run.accelerator,
         disk: None,
+        devices: &[],
         timeout,
     };
     let mut report = Report { guest: run.guest(), ..Report::default() };

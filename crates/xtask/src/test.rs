@@ -24,7 +24,7 @@ use crate::packages::{
 use crate::stages::{Count, Stages};
 use crate::{
     agree, binary, cargo, consumers, features, fuzz, kernel, libkmod, man, outside, packaging, process,
-    scenarios, surface, tour, vm, workspace,
+    scenarios, surface, system, tour, vm, workspace,
 };
 
 /// The options of `cargo xtask test`.
@@ -136,9 +136,14 @@ fn run_all_stages(full: bool) -> Result<()> {
             }),
             _ => stages.not_run("programs that use the C library", "there is no C library"),
         }
+        const MUSL: &str = "the C library for musl";
+        const BOOTED: &str = "Debian booted with the C library";
         match &library {
-            Some(library) => stages.check("the C library for musl", || libkmod::compare_musl(library)),
-            None => stages.not_run("the C library for musl", "there is no C library"),
+            Some(library) => {
+                stages.check(MUSL, || libkmod::compare_musl(library));
+                stages.tests(BOOTED, || Ok(system::compare(&cache, library, None, false).into()));
+            }
+            None => [MUSL, BOOTED].iter().for_each(|stage| stages.not_run(stage, "there is no C library")),
         }
         stages.tests("fuzz targets, half a minute each", || {
             let (passed, failed) = fuzz::smoke()?;

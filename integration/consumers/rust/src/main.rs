@@ -20,7 +20,12 @@ fn names(modules: ModuleIterator) -> Vec<String> {
 fn show(module: &Module) {
     println!("  {:?} at {:?}", module.name(), module.path());
     println!("  options {:?}, needs {:?}", module.options(), names(module.dependencies()));
-    println!("  size {}, references {}, held by {:?}", module.size(), module.refcount(), names(module.holders()));
+    println!(
+        "  size {}, references {}, held by {:?}",
+        module.size(),
+        module.refcount(),
+        names(module.holders())
+    );
     println!("  inserted: {:?}", module.insert_module(0, &["a=1"]).map_err(|error| error.to_string()));
 }
 
