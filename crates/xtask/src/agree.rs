@@ -36,6 +36,9 @@ const NOT_DECIDING: &str = "sid-cloud";
 /// How many situations of each kernel a sample has, all in one boot.
 const SAMPLE: usize = 14;
 
+/// After how many situations a line shows how far a boot is.
+const PROGRESS: usize = 20;
+
 /// How many situations share a boot: each takes a second or two under emulation.
 const TOGETHER: usize = 110;
 
@@ -54,7 +57,7 @@ pub(crate) struct Options {
     /// How many seconds a boot may take (default: as many as its situations need under emulation)
     #[arg(long)]
     seconds: Option<u64>,
-    /// Only the situations whose names contain this
+    /// Only the situations whose names contain this, or one of these between commas
     situation: Option<String>,
 }
 
@@ -70,7 +73,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let only = options.situation.as_deref();
     let count = on_kernels(&cache, &kernels, &binary, options.seconds, |tree| {
         let mut list = List::of(tree, options.modules)?;
-        list.situations.retain(|situation| only.is_none_or(|part| situation.name.contains(part)));
+        let is_wanted = |name: &str| only.is_none_or(|only| only.split(',').any(|part| name.contains(part)));
+        list.situations.retain(|situation| is_wanted(&situation.name));
         Ok(list)
     })?;
     if count.failed > 0 {
@@ -180,7 +184,17 @@ fn in_one_boot(
     let timeout = Duration::from_secs(seconds.unwrap_or(120 + 15 * situations.len() as u64));
     let machine = Machine { parameters: boot, timeout, ..Machine::of(&kernel, &initramfs) };
     let mut report = Report::default();
-    if let Err(error) = qemu::boot(&machine, |line| report.line(line)) {
+    let mut shown = 0;
+    let on_line = |line: &str| {
+        let action = report.line(line);
+        let count = report.seen.len();
+        if count >= shown + PROGRESS {
+            shown = count;
+            println!("  {} {boot}: {count} of {}", tree.version, situations.len());
+        }
+        action
+    };
+    if let Err(error) = qemu::boot(&machine, on_line) {
         let last = report.seen.last().map_or("the first situation", |seen| seen.name.as_str());
         println!("  {} {boot}: {error:#}, in {last}", tree.version);
         report.noise.iter().rev().take(12).rev().for_each(|line| println!("    | {line}"));

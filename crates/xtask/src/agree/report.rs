@@ -38,7 +38,9 @@ fn answers(kind: &str) -> Option<&'static [&'static str]> {
         "symbol_version" | "symbol_without_version" => {
             &["Invalid argument", "Invalid parameters", "Exec format error", "Invalid module format"]
         }
-        "namespace" | "btf" => INVALID,
+        "namespace" => INVALID,
+        // ENOTSUPP has no name outside of the kernel.
+        "btf" => &["Invalid argument", "Invalid parameters", "Unknown error 524"],
         "parameter" => {
             &["Invalid argument", "Invalid parameters", "Numerical result out of range", "No space left"]
         }

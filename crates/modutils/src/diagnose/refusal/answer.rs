@@ -124,6 +124,9 @@ const LOADERS: [Errno; 21] = [
     Errno::EINTR,
 ];
 
+/// `ENOTSUPP` of the kernel's `include/linux/errno.h`, which programs have no name for: a header of BTF of another version.
+const ENOTSUPP: Errno = Errno::from_raw(524);
+
 /// The numbers by which the kernel refuses a module for a cause.
 fn errors_of(cause: &Cause) -> &'static [Errno] {
     match cause {
@@ -150,7 +153,7 @@ fn errors_of(cause: &Cause) -> &'static [Errno] {
         Cause::Signature(SignatureFault::Malformed) => {
             &[Errno::EBADMSG, Errno::ENOPKG, Errno::EKEYREJECTED, Errno::EINVAL, Errno::EPERM]
         }
-        Cause::Btf => &[Errno::EINVAL],
+        Cause::Btf => &[Errno::EINVAL, ENOTSUPP],
         Cause::OpenForWriting { .. } => &[Errno::ETXTBSY],
         Cause::Appraisal => &[Errno::EACCES, Errno::EPERM],
         Cause::Filtered => &[Errno::EPERM, Errno::ENOSYS],
@@ -227,7 +230,7 @@ fn by_number(
 
 /// A filter of system calls may answer in the kernel's place; which calls it forbids cannot be read.
 fn filtered(view: &KernelView) -> Vec<Finding> {
-    if !view.running.as_ref().is_some_and(|running| running.is_filtered == Some(true)) {
+    if view.running.as_ref().is_none_or(|running| running.is_filtered != Some(true)) {
         return Vec::new();
     }
     let why = "the kernel or the module itself may have answered so as well";
@@ -345,7 +348,7 @@ fn in_causes(
             Cause::Vermagic { module: module.clone(), kernel: kernel.clone(), whole: !subject.has_versions }
         }
         Message::UnknownSymbol { symbol: name, errno } => match (errno, waited_for) {
-            (None | Some(2), _) => return Some(unknown(subject, view, name)),
+            (None | Some(2), _) => return unknown(subject, view, name),
             (Some(_), Some(module)) if *errno == Some(Errno::EBUSY.raw()) => {
                 symbol(name, SymbolFault::NotReady(module.clone()))
             }
@@ -383,11 +386,15 @@ fn in_causes(
     }))
 }
 
-/// Why a symbol is unknown to the kernel. One that other modules of its build have from it is kept from
+/// Why a symbol is unknown to the kernel, as far as that is its own fault. One that other modules of its build have from it is kept from
 /// this module alone, which then lacks the licence for it.
-fn unknown(subject: &ExaminedModule, view: &KernelView, name: &BString) -> Finding {
+fn unknown(subject: &ExaminedModule, view: &KernelView, name: &BString) -> Option<Finding> {
     let has_it =
         |table: &KernelTable| table.offers.get(name).is_some_and(|offer| offer.owner == Owner::Kernel);
+    // The kernel has it: then this follows from something else, as that the module has used a proprietary one before.
+    if subject.is_gpl_compatible() && view.table.as_ref().is_some_and(has_it) {
+        return None;
+    }
     let others_have_it =
         view.agreement.others(name, None, false).is_some() || view.table.as_ref().is_some_and(has_it);
     let fault = if others_have_it && !subject.is_gpl_compatible() {
@@ -402,7 +409,7 @@ fn unknown(subject: &ExaminedModule, view: &KernelView, name: &BString) -> Findi
     } else {
         Certainty::Confirmed
     };
-    Finding { cause: Cause::Symbol { name: name.clone(), fault }, certainty }
+    Some(Finding { cause: Cause::Symbol { name: name.clone(), fault }, certainty })
 }
 
 #[cfg(test)]
@@ -538,6 +545,7 @@ mod tests {
     fn the_loaders_words_are_the_cause_where_they_fit_the_number() {
         for (errno, line, expected) in [
             (Errno::EINVAL, "failed to validate module [m] BTF: -22", "btf"),
+            (ENOTSUPP, "failed to validate module [m] BTF: -524", "btf"),
             (Errno::ENOEXEC, "Exactly one .gnu.linkonce.this_module section must exist.", "damaged"),
             (Errno::ENOEXEC, "x86/modules: Invalid relocation target, existing value is nonzero", "damaged"),
             (Errno::EKEYREJECTED, "Loading of module with unavailable key is rejected", "signature_key"),

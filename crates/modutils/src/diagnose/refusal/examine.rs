@@ -8,7 +8,7 @@ use super::{
     examination::{Examination, Question},
     examined_module::ExaminedModule,
     exports::Owner,
-    signed, symbols,
+    signed, structure, symbols,
     value::{self, BadParameter},
     vermagic,
     view::{KernelView, Running},
@@ -113,7 +113,9 @@ fn kind(subject: &ExaminedModule, view: &KernelView, question: &Question, result
     if subject.is_stripped {
         refuse(Cause::Stripped);
     }
-    if let Some(fault) = subject.fault {
+    if let Some(fault) = subject.fault
+        && (fault != structure::TWICE || checks_struct_size(&view.release))
+    {
         refuse(Cause::Damaged(fault.into()));
     }
     let compares = view.compares_versions();

@@ -171,7 +171,9 @@ impl ExaminedModule {
             fault => fault,
         };
         let elf = module.elf();
-        let extent = |name| Ok(elf.section(name)?.map(|bytes| btf::extent(bytes, elf.endian())));
+        // The kernel does not look at an empty one.
+        let section = |name| Ok(elf.section(name)?.filter(|bytes| !bytes.is_empty()));
+        let extent = |name| Ok(section(name)?.map(|bytes| btf::extent(bytes, elf.endian())));
         let (btf, base) = (extent(btf::SECTION)?, extent(btf::BASE)?);
         let has_odd_btf = subject.has_odd_btf || btf == Some(None) || base == Some(None);
         let btf = btf.flatten().map(|btf| (btf, base.flatten()));
@@ -227,7 +229,9 @@ impl ExaminedModule {
             has_versions: !module.versions()?.is_empty(),
             percpu: structure::percpu(elf),
             btf: None,
-            has_odd_btf: elf.section(btf::SECTION)?.is_some_and(|bytes| !btf::is_sound(bytes, elf.endian())),
+            has_odd_btf: elf
+                .section(btf::SECTION)?
+                .is_some_and(|bytes| !bytes.is_empty() && !btf::is_sound(bytes, elf.endian())),
             signed: signed(module)?,
             compression: elf.contents().compression(),
             obstacle: elf.contents().obstacle(),

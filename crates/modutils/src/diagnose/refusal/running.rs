@@ -55,7 +55,7 @@ pub fn state(root: &Root, config: Option<&KernelConfig>) -> Running {
         decoder: Kernel::running(root).compression(),
         may_be_locked_down: lockdown.is_none() && (command_line.is_none() || may_boot_securely(root)),
         lockdown,
-        appraises: appraises(root, command_line.as_deref().map(|line| line.as_slice()), config),
+        appraises: appraises(root, command_line.as_deref().map(Vec::as_slice), config),
         is_filtered: rights::is_filtered(root),
         keys: fs::read(root.system("/proc/keys")).ok().and_then(|text| asymmetric_keys(&text)),
         is_permitted: match in_user_namespace {

@@ -13,6 +13,8 @@ use crate::{
     elf::{Class, Elf},
 };
 
+/// A fault for kernels since Linux 6.4; before, the first of these sections counted.
+pub const TWICE: &str = "it has more than one section .gnu.linkonce.this_module";
 /// The section that holds `struct module`.
 const THIS_MODULE: &[u8] = b".gnu.linkonce.this_module";
 
@@ -35,8 +37,7 @@ pub fn of_sections(elf: &Elf) -> Option<&'static str> {
         (Some((_, image)), _) if image.sh_type == SHT_NOBITS => {
             Some("its section .gnu.linkonce.this_module is empty")
         }
-        // Before Linux 6.4 the first one counted.
-        (Some(_), Some(_)) => Some("it has more than one section .gnu.linkonce.this_module"),
+        (Some(_), Some(_)) => Some(TWICE),
         (Some(_), None) => None,
     }
 }

@@ -21,7 +21,7 @@ impl List {
         let unsigned = patch::unsigned(dummy.to_vec());
         self.relocations(&unsigned);
         self.symbol_table(&unsigned)?;
-        self.images(kernel, &unsigned);
+        self.images(tree, kernel, &unsigned);
         self.type_information(&unsigned);
         self.proprietary(tree, kernel, dummy);
         self.hidden(tree, kernel, dummy);
@@ -99,15 +99,15 @@ impl List {
     }
 
     /// The module's image of its structure.
-    fn images(&mut self, kernel: &Kernel, unsigned: &[u8]) {
+    fn images(&mut self, tree: &KernelTree, kernel: &Kernel, unsigned: &[u8]) {
         let image = b".gnu.linkonce.this_module".as_slice();
         let twice = kernel.sound("made_i").section(Section::new(image, vec![0; kernel.struct_size]).flags(3));
         self.file_only("image-twice", twice.build());
-        for (name, field, value) in [("flags", 8, 1), ("kind", 4, 8), ("size", 32, 8)] {
-            let width = if field == 4 { 4 } else { 8 };
-            let bytes = patch::section_field(unsigned.to_vec(), image, field, width, value);
-            self.file_only(&format!("image-{name}"), bytes);
-        }
+        let bytes = patch::section_field(unsigned.to_vec(), image, 8, 8, 1);
+        let unloaded = self.file("image-not-loaded", bytes, "");
+        // Kernels before 6.4 use it all the same, after its memory is free.
+        let is_old = tree.version.starts_with("6.1.");
+        self.add(if is_old { unloaded.only_checked("damaged") } else { unloaded.cause("damaged") });
         let past = patch::section_field(unsigned.to_vec(), b".comment", 32, 8, 1 << 30);
         self.refused("section-past-the-end", past, "damaged");
     }
@@ -169,17 +169,11 @@ impl List {
         let config = self.file("hidden-config", bare, "").hides();
         self.add(config.before(away("/boot/config-*")).after(back("/boot")));
         let image = away("/boot/vmlinuz-* /boot/System.map-*");
-        for (name, symbol, licence) in [
-            ("missing", "no_such_symbol_here", "GPL"),
-            ("gpl-only", "class_create", "XYZ"),
-            ("open", "kfree", "GPL"),
-        ] {
-            let module = kernel.bare("made_x").modinfo("license", licence);
-            let module = module.modinfo("vermagic", &kernel.vermagic).needs(symbol, None).build();
+        for (name, symbol) in [("missing", "no_such_symbol_here"), ("open", "kfree")] {
+            let module = kernel.sound("made_x").needs(symbol, None).build();
             let situation = self.file(&format!("hidden-image-{name}"), module, "").hides();
             self.add(situation.before(image.clone()).after(back("/boot")));
         }
-        self.add(Situation::name("hidden-image-dummy", "dummy", "").before(image).after(back("/boot")));
         // A dependency whose file is gone.
         let fat = format!("/lib/modules/{}/kernel/fs/fat", tree.version);
         let gone = Situation::name("hidden-dependency", "vfat", "").before(away(&format!("{fat}/fat.ko*")));
@@ -188,9 +182,8 @@ impl List {
         self.add(vfat.before(away(&format!("{fat}/fat.ko*"))).after(back(&fat)));
         for (name, file) in [("cmdline", "cmdline"), ("modules", "modules"), ("status", "self/status")] {
             let situation = self.file(&format!("hidden-{name}"), dummy.to_vec(), "").hides();
-            let cover = format!(
-                "mkdir -p /tmp/cover && mount --bind /tmp/cover /proc/{file} || mount --bind /dev/tty9 /proc/{file}"
-            );
+            // Reading a process's memory where there is none is an error.
+            let cover = format!("mount --bind /proc/1/mem /proc/{file}");
             self.add(situation.before(cover).after(format!("umount /proc/{file}")));
         }
     }

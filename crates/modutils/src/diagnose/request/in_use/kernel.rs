@@ -105,7 +105,7 @@ fn defaults(root: &Root, module: &ModuleName, users: &mut Vec<User>) {
     {
         let value = read(&root.system(format!("/proc/sys/{file}"))).unwrap_or_default();
         let value = value.trim();
-        if !value.is_empty() && ModuleName::new(&[prefix, value].concat()) == *module {
+        if !value.is_empty() && ModuleName::new([prefix, value].concat()) == *module {
             let name = file.replace('/', ".");
             add(users, format!("It is the default of {name}").into(), format!("sysctl {name}=…").into());
         }
