@@ -60,7 +60,7 @@ pub(super) fn verdict(
 /// A module that the indexes list and whose file is not there: why its symbols are missing.
 fn add_gone(context: &Context, module: &ModuleName, action: &Action, verdict: &mut Verdict) {
     let Action::Load { file, .. } = action else { return };
-    let Err(error) = file.symlink_metadata() else { return };
+    let Err(error) = crate::files::symlink_metadata(file) else { return };
     if error.kind() != ErrorKind::NotFound {
         return;
     }
