@@ -287,3 +287,27 @@ fn a_missing_list_of_modules_is_explained() {
     root.create_dir("proc/self");
     assert_eq!(last(&root).as_deref(), Some("  This kernel has no module support."));
 }
+
+#[test]
+fn a_graph_for_graphviz_has_the_firmware_that_modules_may_load() {
+    let root = TestRoot::new();
+    let upper = module("upper").modinfo("firmware", "a/one.bin").modinfo("firmware", "b\"\n\\.bin");
+    let upper = upper.modinfo("softdep", "pre: lower");
+    root.add_module("kernel/upper.ko", &upper)
+        .add_module("kernel/lower.ko", &module("lower").modinfo("firmware", "a/one.bin"));
+    root.ours("depmod", &[]).succeeds();
+    let graph = |more: &[&str]| {
+        let arguments = [&["graph", "--format", "dot", "upper"], more].concat();
+        root.ours("kmod", &arguments).succeeds().out()
+    };
+    let with = graph(&["--firmware"]);
+    let wanted = [
+        "\t\"upper\" -> \"firmware/a/one.bin\" [color=gray];\n",
+        "\t\"upper\" -> \"firmware/b\\\"?\\\\.bin\" [color=gray];\n",
+        "\t\"lower\" -> \"firmware/a/one.bin\" [color=gray];\n",
+        "\t\"firmware/a/one.bin\" [shape=note,color=gray];\n",
+    ];
+    assert!(wanted.iter().all(|line| with.contains(line)), "{with}");
+    assert_eq!(with.matches("shape=note").count(), 2, "{with}");
+    assert!(!graph(&[]).contains("firmware"));
+}

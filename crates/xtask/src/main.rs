@@ -32,6 +32,7 @@ mod mirror;
 mod outside;
 mod packages;
 mod packaging;
+mod picture;
 mod process;
 mod progress;
 mod qemu;
@@ -87,6 +88,8 @@ enum Task {
     Tour,
     /// Build the C library libkmod.so.2 and check what it exports
     Libkmod(libkmod::Options),
+    /// Draw the graph of README.md with Graphviz, from a driver of Debian 13's tree
+    Picture(picture::Options),
     /// Run Debian's programs that use libkmod.so.2 with the packaged library and with ours
     Consumers(consumers::Options),
     /// Boot Debian 13 and 12 in QEMU with the packaged libkmod.so.2 and with ours, and compare
@@ -129,6 +132,7 @@ fn main() -> ExitCode {
         Task::Consumers(options) => consumers::run(&options),
         Task::System(options) => system::run(&options),
         Task::Deb(options) => deb::run(&options),
+        Task::Picture(options) => picture::run(&options),
         Task::Packaging(options) => packaging::run(&options),
         Task::Install(options) => install::run(&options),
         Task::Faults(options) => faults::run(&options),

@@ -25,6 +25,8 @@ pub(crate) const MKE2FS: Program = Program { name: "mke2fs", package: "e2fsprogs
 pub(crate) const MKSQUASHFS: Program = Program { name: "mksquashfs", package: "squashfs-tools" };
 /// Starts programs in new namespaces.
 pub(crate) const UNSHARE: Program = Program { name: "unshare", package: "util-linux" };
+/// Draws graphs.
+pub(crate) const DOT: Program = Program { name: "dot", package: "graphviz" };
 /// Builds libFuzzer.
 pub(crate) const CXX: Program = Program { name: "c++", package: "g++" };
 /// Downloads.

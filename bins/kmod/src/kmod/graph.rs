@@ -76,7 +76,9 @@ pub(super) fn run(invocation: &Invocation, mut report: Report) -> ExitCode {
     let arguments = cli::values_of(&options, cli::ARGUMENTS);
     let (from, status) = start_modules(&context, &relations, &arguments, &mut report);
     let from = if arguments.is_empty() { None } else { Some(from) };
-    show(&relations, from, options.get_flag("reverse"), format, &mut report);
+    let firmware = options.get_flag("firmware").then_some(&context);
+    let shown = show(&relations, from, options.get_flag("reverse"), (format, firmware), &mut report);
+    let status = status.and(shown.unwrap_or_else(|error| report.fail(error.to_string())));
     report.finish(status)
 }
 
@@ -85,6 +87,7 @@ pub(super) fn command() -> clap::Command {
         .arg(cli::arguments("MODULE"))
         .arg(cli::flag('r', "reverse", "Show which modules need each module"))
         .arg(cli::flag('l', "loaded", "Show the loaded modules only, as the kernel has them"))
+        .arg(cli::long_flag("firmware", "With --format dot, add the firmware that modules may load"))
         .arg(cli::value('f', "format", "FORMAT", "tree (the default) or dot, for Graphviz"));
     shared_options::add_to(command)
 }
@@ -119,39 +122,39 @@ fn start_modules(
     (from, status)
 }
 
-/// Prints the part of the graph that is reachable from some modules, or all of it.
+/// Prints the part of the graph that is reachable from some modules, or all of it. Firmware is read in a context.
 fn show(
     relations: &Relations,
     from: Option<Vec<ModuleName>>,
     reverse: bool,
-    format: GraphFormat,
+    (format, firmware): (GraphFormat, Option<&Context>),
     report: &mut Report,
-) {
+) -> modutils::Result<Status> {
     let reversed = reverse.then(|| relations.reversed());
     let direction = reversed.as_ref().unwrap_or(relations);
     if format == GraphFormat::Tree {
         let from = from.unwrap_or_else(|| direction.roots());
-        return Tree::new(direction, report).all(&from);
+        Tree::new(direction, report).all(&from);
+        return Ok(Status::Success);
     }
     let chosen: Option<BTreeSet<ModuleName>> = from.map(|from| direction.reached(&from));
     let is_chosen = |name: &ModuleName| chosen.as_ref().is_none_or(|chosen| chosen.contains(name));
     let nodes = relations.nodes().filter(|(name, _)| is_chosen(name));
     if format == GraphFormat::Dot {
-        dot(nodes, is_chosen, report);
-    } else {
-        document(nodes, is_chosen, report);
+        return dot(nodes, is_chosen, firmware, report);
     }
+    document(nodes, is_chosen, report);
+    Ok(Status::Success)
 }
 
 fn dot<'a>(
     nodes: impl Iterator<Item = (&'a ModuleName, &'a Node)>,
     is_chosen: impl Fn(&ModuleName) -> bool,
+    firmware: Option<&Context>,
     report: &mut Report,
-) {
-    let quoted = |name: &ModuleName| {
-        let escaped = bstr::ByteSlice::replace(name.as_bytes(), "\\", "\\\\");
-        [b"\"", bstr::ByteSlice::replace(escaped.as_slice(), "\"", "\\\"").as_slice(), b"\""].concat()
-    };
+) -> modutils::Result<Status> {
+    let quoted = |name: &ModuleName| quoted(name.as_bytes());
+    let mut files: BTreeSet<Vec<u8>> = BTreeSet::new();
     report.print("digraph modules {\n\tnode [shape=box];\n");
     for (name, node) in nodes {
         let style: &[u8] = match (node.found, node.builtin) {
@@ -169,8 +172,33 @@ fn dot<'a>(
             };
             report.print([b"\t", quoted(name).as_slice(), b" -> ", &quoted(to), style, b";\n"].concat());
         }
+        if let Some(context) = firmware.filter(|_| node.found) {
+            for file in context.module(name.clone()).firmware()? {
+                let file = firmware_node(file);
+                report.print([b"\t", quoted(name).as_slice(), b" -> ", &file, b" [color=gray];\n"].concat());
+                files.insert(file);
+            }
+        }
+    }
+    for file in files {
+        report.print([b"\t", file.as_slice(), b" [shape=note,color=gray];\n"].concat());
     }
     report.print("}\n");
+    Ok(Status::Success)
+}
+
+/// A text as Graphviz reads it.
+fn quoted(text: &[u8]) -> Vec<u8> {
+    let escaped = bstr::ByteSlice::replace(text, "\\", "\\\\");
+    let escaped = bstr::ByteSlice::replace(escaped.as_slice(), "\"", "\\\"");
+    [b"\"", escaped.as_slice(), b"\""].concat()
+}
+
+/// The node of a firmware file: its path, which no module has as a name. A line break would end the line.
+fn firmware_node(name: &[u8]) -> Vec<u8> {
+    let visible: Vec<u8> =
+        name.iter().map(|byte| if byte.is_ascii_control() { b'?' } else { *byte }).collect();
+    quoted(&[b"firmware/", visible.as_slice()].concat())
 }
 
 fn document<'a>(
