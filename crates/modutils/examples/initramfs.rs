@@ -1,9 +1,7 @@
-//! What an initramfs needs so that some modules can be loaded in it: their files, those of all their
-//! dependencies, soft dependencies and weak dependencies, and firmware.
+//! What an initramfs needs so that some modules can be loaded in it: their files, those of all their dependencies, soft
+//! dependencies and weak dependencies, and firmware; what `kmod closure --root ROOT -S RELEASE NAME...` lists.
 //!
-//! `cargo run --example initramfs -- [--root DIR] [--release VERSION] NAME-OR-MODALIAS...`
-//!
-//! Prints a path per line; what is built in or missing is named on standard error.
+//! `cargo run --example initramfs -- ROOT RELEASE NAME-OR-MODALIAS...`
 
 use std::error::Error;
 
@@ -13,40 +11,32 @@ use modutils::{
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let (mut root, mut release, mut names) = (Root::default(), None, Vec::new());
-    let mut arguments = std::env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        match argument.as_str() {
-            "--root" => root = Root::default().with_base(arguments.next().ok_or("--root DIR")?),
-            "--release" => release = Some(Release::new(arguments.next().ok_or("--release VERSION")?)),
-            _ => names.push(argument),
-        }
-    }
-    let release = release.map_or_else(Release::running, Ok)?;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [root, release, names @ ..] = arguments.as_slice() else { return Err("ROOT RELEASE NAME...".into()) };
+    let (root, release) = (Root::inside(root)?, Release::new(release));
     let search = FirmwareSearch::below(root.firmware(), &release);
-    let context = Context::builder().root(root).release(release);
-    let context = context.on_notice(|notice| eprintln!("{}", notice.message)).build()?;
+    let context = Context::builder().root(root).release(release).build()?;
     let mut modules = Vec::new();
-    for name in &names {
+    for name in names {
         let found = context.lookup(name.as_bytes())?;
         if found.is_empty() {
-            return Err(format!("{name}: no module of {}", context.directory().display()).into());
+            println!("missing module {name}");
         }
         modules.extend(found);
     }
     let closure = Closure::of_modules(&context, &modules, &Follow::default())?;
     for member in closure.members() {
         match &member.presence {
-            Presence::File { path, .. } => println!("{}", path.display()),
-            Presence::BuiltIn => eprintln!("built in: {}", member.module.name()),
-            _ if member.is_missing() => eprintln!("missing: {}", member.module.name()),
+            Presence::File { path, .. } => println!("module {}", path.display()),
+            Presence::BuiltIn => println!("builtin {}", member.module.name()),
+            _ if member.is_missing() => println!("missing module {}", member.module.name()),
             _ => {}
         }
     }
     for firmware in closure.firmware(&search, |module, error| eprintln!("{module}: {error}")) {
-        firmware.files.iter().for_each(|file| println!("{}", file.display()));
+        firmware.files.iter().for_each(|file| println!("firmware {}", file.display()));
         if firmware.files.is_empty() {
-            eprintln!("missing: firmware {}", firmware.name);
+            println!("missing firmware {}", firmware.name);
         }
     }
     Ok(())
