@@ -19,7 +19,7 @@ use crate::disk::{self, FileSystem};
 use crate::packages::{self, UNSHARE};
 use crate::qemu::{self, Machine, SerialAction};
 use crate::scenarios::{ScenarioResult, ScenarioVerdict};
-use crate::{binary, busybox, deb, workspace};
+use crate::{binary, busybox, deb, trees, workspace};
 
 /// The options of `cargo xtask packaging`.
 #[derive(Args)]
@@ -77,7 +77,9 @@ fn run_in(cache: &Cache, suite: &str, binary: &Path, only: Option<&str>) -> Resu
     for entry in fs::read_dir(&dir).with_context(|| dir.display().to_string())? {
         let path = entry?.path();
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        if name != "lib" && only.is_none_or(|part| name.contains(part)) {
+        let is_for_this =
+            header(&path, "suites")?.is_none_or(|suites| suites.split(' ').any(|one| one == suite));
+        if name != "lib" && only.is_none_or(|part| name.contains(part)) && is_for_this {
             scripts.push(path);
         }
     }
@@ -90,6 +92,15 @@ fn run_in(cache: &Cache, suite: &str, binary: &Path, only: Option<&str>) -> Resu
         outcomes.push(outcome);
     }
     Ok(outcomes)
+}
+
+/// A line of a script's beginning, `# KEY: VALUE`: `suites`, the releases it is for, all by default, and `trees`, the
+/// module trees that are in its root.
+fn header(script: &Path, key: &str) -> Result<Option<String>> {
+    let text = fs::read_to_string(script).with_context(|| script.display().to_string())?;
+    let lines = text.lines().map_while(|line| line.strip_prefix("# "));
+    let mut values = lines.filter_map(|line| line.strip_prefix(key)?.strip_prefix(": "));
+    Ok(values.next().map(str::to_owned))
 }
 
 /// Runs a script in a fresh copy of a root.
@@ -110,6 +121,13 @@ fn run_script(cache: &Cache, pristine: &Path, binary: &Path, script: &Path) -> R
         fs::copy(workspace.join(library), here.join(name)).with_context(|| library.to_owned())?;
     }
     fs::copy(script, here.join("script.sh"))?;
+    for name in header(script, "trees")?.iter().flat_map(|names| names.split(' ')) {
+        let tree = trees::provide(cache, name)?.with_context(|| format!("the tree {name} is unavailable"))?;
+        let modules = root.join("usr/lib/modules");
+        crate::process::run(
+            Command::new("cp").args(["--archive", "--reflink=auto"]).arg(tree.modules()).arg(modules),
+        )?;
+    }
     let (mut verdict, mut log) = in_root(&root)?;
     let image = root.join("result/initrd.img");
     if verdict == ScenarioVerdict::Passed
