@@ -205,6 +205,48 @@ fn the_kernels_configuration_decides_what_it_takes() {
     }
 }
 
+/// A module whose dependency was removed from the disk: modprobe would not find it either.
+#[test]
+fn a_dependency_whose_file_is_gone_is_named() {
+    let root = TestRoot::new();
+    root.create_dir("sys/module/kernel/parameters");
+    let sound = |name: &str| module(name).modinfo("vermagic", "1.0 SMP ").modinfo("license", "GPL");
+    add_ordered(&root, "kernel/base.ko", &sound("base").export("base_fn", Crc::Section(7)));
+    add_ordered(&root, "kernel/user.ko", &sound("user").needs("base_fn", 7));
+    root.ours("depmod", &[]).succeeds();
+    root.ours("kmod", &["check", "user"]).succeeds();
+    let base = root.path().join(root.module_path("kernel/base.ko"));
+    fs::remove_file(&base).expect("the dependency");
+    let run = root.ours("kmod", &["check", "user"]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    let why = format!(
+        "  It needs base, which would not load:\n    Its file is not there: /{}.\n",
+        root.module_path("kernel/base.ko")
+    );
+    assert!(run.out().contains(&why) && !run.out().contains("base_fn"), "{run:?}");
+}
+
+/// The kernel refuses symbols of proprietary modules to those that use symbols for GPL modules.
+#[test]
+fn a_proprietary_modules_symbols_are_not_for_users_of_gpl_only_ones() {
+    let root = TestRoot::new();
+    root.create_dir("sys/module/kernel/parameters");
+    let sound =
+        |name: &str, licence: &str| module(name).modinfo("vermagic", "1.0 SMP ").modinfo("license", licence);
+    let crc = Crc::Section(7);
+    add_ordered(&root, "kernel/closed.ko", &sound("closed", "Ours").export("closed_fn", crc));
+    let open = sound("open", "GPL").export_as(Export::new("open_fn").crc(crc).gpl());
+    add_ordered(&root, "kernel/open.ko", &open);
+    let user = |name: &str, licence: &str| sound(name, licence).needs("closed_fn", 7);
+    add_ordered(&root, "kernel/both.ko", &user("both", "GPL").needs("open_fn", 7));
+    add_ordered(&root, "kernel/one.ko", &user("one", "GPL"));
+    root.ours("depmod", &[]).succeeds();
+    let run = root.ours("kmod", &["check", "--all"]);
+    assert!(run.out().contains(": 3 would load, 1 would not, 0 unknown"), "{run:?}");
+    let why = "It uses symbols for GPL modules, so the kernel does not let it use those of the proprietary module closed:";
+    assert!(run.out().contains(why), "{run:?}");
+}
+
 /// The modules of Debian 12's kernel that Debian 13's does not have, in the tree of that one.
 #[test]
 fn exactly_the_modules_of_another_kernel_are_named() {

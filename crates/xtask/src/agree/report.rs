@@ -29,7 +29,13 @@ fn answers(kind: &str) -> Option<&'static [&'static str]> {
     const FORMAT: &[&str] = &["Exec format error", "Invalid module format"];
     const INVALID: &[&str] = &["Invalid argument", "Invalid parameters"];
     Some(match kind {
-        "damaged" => &["Exec format error", "Invalid module format", "Invalid argument", "Bad message"],
+        "damaged" => &[
+            "Exec format error",
+            "Invalid module format",
+            "Invalid argument",
+            "Invalid parameters",
+            "Bad message",
+        ],
         "not_a_module" | "machine" | "stripped" | "no_vermagic" | "no_versions" | "not_forced"
         | "vermagic" | "struct_size" | "duplicate_symbol" => FORMAT,
         "missing_symbol" | "symbol_not_loaded" | "gpl_only" | "proprietary" => {
@@ -40,7 +46,7 @@ fn answers(kind: &str) -> Option<&'static [&'static str]> {
         }
         "namespace" => INVALID,
         // ENOTSUPP has no name outside of the kernel.
-        "btf" => &["Invalid argument", "Invalid parameters", "Unknown error 524"],
+        "btf" => &["Invalid argument", "Invalid parameters", "Unknown error 524", "Unknown errno"],
         "parameter" => {
             &["Invalid argument", "Invalid parameters", "Numerical result out of range", "No space left"]
         }

@@ -43,7 +43,13 @@ mod verdict;
 
 use std::{collections::HashMap, path::Path};
 
-use crate::{Context, ModuleName, Notice, Release, Result, Root};
+use crate::{
+    Context, Error, ModuleName, Notice, Release, Result, Root,
+    elf::Elf,
+    file::{Compression, Contents, TREE_FILE_LIMIT, first_stream, kernel_decoder::obstacle, read_bounded},
+    kernel::Kernel,
+    module_file::ModuleFile,
+};
 
 use super::{
     Finding,
@@ -109,7 +115,12 @@ impl Check {
 
     /// The verdict on a file, in the place of which others may be examined as well.
     fn opened(&self, path: &Path, asked: &one::Asked) -> Result<Verdict> {
-        match ExaminedModule::open(path) {
+        let subject = ExaminedModule::open(path);
+        let subject = match subject {
+            Err(Error::Malformed { .. }) => self.first_stream(path).map_or(subject, Ok),
+            subject => subject,
+        };
+        match subject {
             Ok(subject) => {
                 let mut verdict = one::verdict(self, &subject, asked);
                 // The kernel does not read such a file.
@@ -127,6 +138,19 @@ impl Check {
                 Ok(Verdict::unread(name, path, &error))
             }
         }
+    }
+
+    /// The module in a compressed file that is not read here because something follows its stream: the running kernel
+    /// stops there, if it decompresses such files itself.
+    fn first_stream(&self, path: &Path) -> Option<ExaminedModule> {
+        let decoder = Kernel::running(&self.root).compression().filter(|_| self.is_running)?;
+        let bytes = read_bounded(path, TREE_FILE_LIMIT).ok()?;
+        if Compression::of(&bytes) != decoder || obstacle(&bytes).is_some() {
+            return None;
+        }
+        let plain = first_stream(&bytes, TREE_FILE_LIMIT, 0).ok()??;
+        let module = Contents::from_bytes(path, plain).and_then(Elf::parse).and_then(ModuleFile::from_elf);
+        ExaminedModule::thoroughly(&module.ok()?).ok()
     }
 
     /// The modules that are installed for the kernel, as depmod would list them.

@@ -126,6 +126,8 @@ const LOADERS: [Errno; 21] = [
 
 /// `ENOTSUPP` of the kernel's `include/linux/errno.h`, which programs have no name for: a header of BTF of another version.
 const ENOTSUPP: Errno = Errno::from_raw(524);
+/// Any such number, as the system call's wrapper returns it.
+const UNNAMED: Errno = Errno::from_raw(0);
 
 /// The numbers by which the kernel refuses a module for a cause.
 fn errors_of(cause: &Cause) -> &'static [Errno] {
@@ -153,7 +155,7 @@ fn errors_of(cause: &Cause) -> &'static [Errno] {
         Cause::Signature(SignatureFault::Malformed) => {
             &[Errno::EBADMSG, Errno::ENOPKG, Errno::EKEYREJECTED, Errno::EINVAL, Errno::EPERM]
         }
-        Cause::Btf => &[Errno::EINVAL, ENOTSUPP],
+        Cause::Btf => &[Errno::EINVAL, ENOTSUPP, UNNAMED],
         Cause::OpenForWriting { .. } => &[Errno::ETXTBSY],
         Cause::Appraisal => &[Errno::EACCES, Errno::EPERM],
         Cause::Filtered => &[Errno::EPERM, Errno::ENOSYS],
@@ -545,6 +547,7 @@ mod tests {
     fn the_loaders_words_are_the_cause_where_they_fit_the_number() {
         for (errno, line, expected) in [
             (Errno::EINVAL, "failed to validate module [m] BTF: -22", "btf"),
+            (UNNAMED, "failed to validate module [m] BTF: -524", "btf"),
             (ENOTSUPP, "failed to validate module [m] BTF: -524", "btf"),
             (Errno::ENOEXEC, "Exactly one .gnu.linkonce.this_module section must exist.", "damaged"),
             (Errno::ENOEXEC, "x86/modules: Invalid relocation target, existing value is nonzero", "damaged"),

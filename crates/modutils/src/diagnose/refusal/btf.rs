@@ -60,7 +60,21 @@ pub fn extent(section: &[u8], endian: Endian) -> Option<Extent> {
             return None;
         }
         let count = usize::try_from(info & 0xffff).ok()?;
-        let (more, leads) = match (info >> 24) & 0x1f {
+        let kind = (info >> 24) & 0x1f;
+        // Most have no members, and some no name (`btf_check_meta` of each kind).
+        let is_odd = match kind {
+            1 | 2 | 3 | 7..=11 | 14 | 16..=18 if count != 0 => true,
+            // Static or global.
+            12 => count > 1,
+            3 => name != 0 || other != 0,
+            7 => name == 0 || other != 0,
+            2 | 9..=11 | 13 => name != 0,
+            _ => false,
+        };
+        if is_odd {
+            return None;
+        }
+        let (more, leads) = match kind {
             // Whole numbers.
             1 => (4, false),
             // Pointers and what else is made of one type; functions.

@@ -9,12 +9,8 @@ use crate::process;
 use crate::trees::KernelTree;
 
 /// Modules that export a symbol for everyone and need nothing that is for GPL modules, with one that uses it.
-const OPEN_EXPORTERS: [(&str, &str, &str); 4] = [
-    ("crc-itu-t", "crc_itu_t", "udf"),
-    ("crc7", "crc7_be", "mmc_spi"),
-    ("xor", "xor_blocks", "raid6_pq"),
-    ("libcrc32c", "crc32c", "sctp"),
-];
+const OPEN_EXPORTERS: [(&str, &str, &str); 2] =
+    [("crc-itu-t", "crc_itu_t", "udf"), ("crc7", "crc7_be", "mmc_spi")];
 
 impl List {
     pub(super) fn causes(&mut self, tree: &KernelTree, kernel: &Kernel, dummy: &[u8]) -> anyhow::Result<()> {
@@ -144,7 +140,8 @@ impl List {
         for (exporter, symbol, user) in OPEN_EXPORTERS {
             let Ok(module) = guest::plain_module(tree, exporter) else { continue };
             let crc = guest::plain_module(tree, user).ok().and_then(|user| patch::crc(&user, symbol));
-            if kernel.printk.is_some() && crc.is_none() {
+            let exports = [symbol.as_bytes(), b"\0"].concat();
+            if !super::has(&module, &exports) || (kernel.printk.is_some() && crc.is_none()) {
                 continue;
             }
             let closed = patch::replaced(patch::unsigned(module), b"license=GPL", b"license=XPL");
