@@ -45,6 +45,11 @@ for device in $(find /sys/devices -name modalias -exec dirname {} \; | sort | he
 done
 unset SYSTEMD_LOG_LEVEL SYSTEMD_LOG_TARGET
 
+# It loads the tracer's modules at its start: none of them is in the tree, and the first that it cannot do without ends that.
+run lttng-sessiond timeout --preserve-status --signal=TERM 15 lttng-sessiond -vvv
+sed -n -E -i 's/^.*(libkmod: |Unable to load (optional|required) module)/\1/p' "$out/lttng-sessiond.err"
+grep -q 'Unable to load required module' "$out/lttng-sessiond.err" || echo "lttng-sessiond did not try" >>"$out/status"
+
 run libblockdev python3 -c '
 import gi
 gi.require_version("BlockDev", "3.0")

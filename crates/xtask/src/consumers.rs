@@ -15,7 +15,7 @@ use clap::Args;
 
 use crate::cache::Cache;
 use crate::packages::{self, DEBOOTSTRAP, UNSHARE};
-use crate::{binary, libkmod, mirror, process, trees, workspace};
+use crate::{binary, kernel, libkmod, mirror, process, trees, workspace};
 
 /// The options of `cargo xtask consumers`.
 #[derive(Args)]
@@ -33,7 +33,7 @@ pub(crate) struct Options {
 
 /// The packages with the programs.
 const PACKAGES: &str =
-    "kmod,pciutils,systemd,udev,dracut-install,libblockdev-utils3,gir1.2-blockdev-3.0,python3-gi";
+    "kmod,pciutils,systemd,udev,dracut-install,libblockdev-utils3,gir1.2-blockdev-3.0,python3-gi,lttng-tools";
 /// The tree that they run on.
 const TREE: &str = "trixie-amd64";
 /// The devices of the bus: vendor, device and class.
@@ -135,7 +135,9 @@ fn check_compiled(ours: &Path, status: &str) -> Result<()> {
 
 /// The root with the programs, from the cache or made now.
 fn root(cache: &Cache) -> Result<PathBuf> {
-    cache.provide("roots/consumers", |draft| {
+    // A root with other packages is another one.
+    let key = format!("roots/consumers-{}", kernel::hash(&[PACKAGES.as_bytes()])?);
+    cache.provide(&key, |draft| {
         packages::need(&[DEBOOTSTRAP])?;
         eprintln!("consumers: making a root of trixie, some minutes");
         let include = format!("--include={PACKAGES}");
