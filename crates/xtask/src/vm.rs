@@ -178,6 +178,15 @@ fn scenarios_on(
             return Ok(outcomes);
         }
     }
+    if let (Tools::Ours(binary), "trixie-cloud") = (tools, name)
+        && only.is_none_or(|part| "closure-system".contains(part))
+    {
+        // Of the full kernel, whose ext4 is a module.
+        outcomes.push(minimal::run_closure(cache, &tree("trixie-amd64")?, binary)?);
+        if only.is_some() {
+            return Ok(outcomes);
+        }
+    }
     outcomes.extend(run(&tree(name)?, ExtraModules::Variants(other))?);
     Ok(outcomes)
 }
