@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use modutils::{
-    Errno, Level, Release, Root,
+    Context, Errno, Level, ModuleName, Release, Root,
     diagnose::{
         Remark,
         check::Check,
@@ -29,13 +29,20 @@ pub fn unknown_parameters(root: &Root, file: &Path, parameters: &[u8]) -> Cause 
 /// Watches the kernel's log while modules are loaded, so that a refusal can be diagnosed from it.
 pub struct LoadWatch<'a> {
     root: &'a Root,
+    /// Where parameters may be configured.
+    context: Option<&'a Context>,
     log: Option<LogWatch>,
 }
 
 impl<'a> LoadWatch<'a> {
     /// Starts to watch, unless nothing will be loaded.
     pub fn begin(root: &'a Root, loads: bool) -> Self {
-        Self { root, log: loads.then(|| LogWatch::begin(root)) }
+        Self { root, context: None, log: loads.then(|| LogWatch::begin(root)) }
+    }
+
+    /// For modules that are given what the configuration sets for them.
+    pub fn configured(self, context: &'a Context) -> Self {
+        Self { context: Some(context), ..self }
     }
 
     /// Why the kernel refused a file with this error number, for a message of this level.
@@ -54,7 +61,10 @@ impl<'a> LoadWatch<'a> {
         let Ok(release) = Release::running() else { return Cause::default() };
         let log = self.log.as_mut().map(LogWatch::lines).unwrap_or_default();
         let attempt = Attempt::new(path, errno).parameters(parameters).force(force).log(log);
-        let explanation = refusal::explain(self.root, &release, &attempt);
+        let mut explanation = refusal::explain(self.root, &release, &attempt);
+        if let (Some(context), Some(module)) = (self.context, ModuleName::from_path(path)) {
+            explanation = explanation.with_origins(context, &module);
+        }
         Cause::from(explanation.lines_without_quotes()).with_kernel_log(explanation.quote_lines())
     }
 }

@@ -155,7 +155,7 @@ struct Loading<'a> {
 
 impl<'a> Loading<'a> {
     fn begin(tool: &'a Tool, shown: &'a mut HashSet<BString>, report: &'a mut Report) -> Self {
-        let watch = LoadWatch::begin(tool.context.root(), tool.mode() == Mode::Run);
+        let watch = LoadWatch::begin(tool.context.root(), tool.mode() == Mode::Run).configured(tool.context);
         Self { tool, report, shown, watch, status: Status::Success }
     }
 }

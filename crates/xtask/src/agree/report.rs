@@ -160,7 +160,9 @@ impl Seen {
             (Verdict::WouldNotLoad, true) => return Some("it was taken".into()),
             _ => {}
         }
-        self.fault_of_cause(situation, verdict).or_else(|| self.fault_of_message(situation))
+        // What is taken reports nothing.
+        let of_message = || if taken { None } else { self.fault_of_message(situation) };
+        self.fault_of_cause(situation, verdict).or_else(of_message)
     }
 
     /// A reason must be the expected one, and one of them must fit the kernel's answer.
@@ -175,7 +177,8 @@ impl Seen {
         let message = self.error.iter().find(|line| line.contains("ERROR") || line.contains("could not"))?;
         let fits =
             |kind: &String| answers(kind).is_none_or(|texts| texts.iter().any(|text| message.contains(text)));
-        (!kinds.iter().any(fits)).then(|| format!("{kinds:?} do not fit the kernel's answer"))
+        (!kinds.is_empty() && !kinds.iter().any(fits))
+            .then(|| format!("{kinds:?} do not fit the kernel's answer"))
     }
 
     fn fault_of_message(&self, situation: &Situation) -> Option<String> {

@@ -7,10 +7,12 @@ use bstr::{BString, ByteSlice};
 use super::{Check, Verdict, one::Asked};
 use crate::{
     Context, Error, ModuleName, Result,
-    config::{Origin, lines::words},
     diagnose::{
         Finding,
-        refusal::cause::{Cause, Gap, Note},
+        refusal::{
+            cause::{Cause, Gap, Note},
+            origin,
+        },
         words::printable,
     },
     kernel::{Kernel, State},
@@ -118,24 +120,14 @@ fn options_of(plan: &Plan) -> HashMap<ModuleName, BString> {
 fn add_origins(context: &Context, target: &Candidate, verdict: &mut Verdict) {
     let refused: Vec<(BString, BString)> = verdict.refused_parameters().collect();
     for (name, value) in refused {
-        if let Some(origin) = origin(context, target, &name, &value) {
+        if let Some(origin) = origin::of_parameter(
+            context,
+            &target.module,
+            target.alias.as_ref().map(|alias| alias.as_slice()),
+            &name,
+            &value,
+        ) {
             verdict.add_note(Note::ParameterFrom { name, origin });
         }
     }
-}
-
-/// The last line of the configuration that gives a module a parameter with this value.
-fn origin(context: &Context, target: &Candidate, name: &[u8], value: &[u8]) -> Option<Origin> {
-    let plain = |name: &[u8]| -> Vec<u8> {
-        name.iter().map(|&byte| if byte == b'-' { b'_' } else { byte }).collect()
-    };
-    let gives = |word: &[u8]| {
-        let (given, text) = word.split_once_str("=").unwrap_or((word, b""));
-        plain(given) == plain(name) && text.trim_with(|letter| letter == '"') == value
-    };
-    let config = context.modprobe_config();
-    let by_name = config.options.matching(target.module.as_bytes());
-    let by_alias = target.alias.iter().flat_map(|alias| config.options.matching(alias));
-    let lines = by_name.chain(by_alias).filter(|line| words(&line.options).any(gives));
-    lines.last().map(|line| line.origin.clone())
 }

@@ -1,8 +1,11 @@
 use bstr::BString;
 
-use super::{cause::Note, text};
+use super::{
+    cause::{Cause, Note},
+    origin, text,
+};
 use crate::{
-    Errno,
+    Context, Errno, ModuleName,
     diagnose::{Finding, Remark, words::printable},
 };
 
@@ -38,6 +41,19 @@ impl Explanation {
     pub fn notes(&self) -> Vec<Remark> {
         let conclusion = self.conclusion.map(Conclusion::remark);
         self.notes.iter().map(Remark::of_note).chain(conclusion).collect()
+    }
+
+    /// The same with the line that each refused parameter comes from, for a module that was given what the configuration
+    /// sets for it.
+    #[must_use]
+    pub fn with_origins(mut self, context: &Context, module: &ModuleName) -> Self {
+        for finding in &self.findings {
+            let Cause::Value { name, value, .. } = &finding.cause else { continue };
+            if let Some(origin) = origin::of_parameter(context, module, None, name, value) {
+                self.notes.push(Note::ParameterFrom { name: name.clone(), origin });
+            }
+        }
+        self
     }
 
     /// What the kernel logged about the module.

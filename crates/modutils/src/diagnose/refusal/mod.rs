@@ -45,6 +45,7 @@ pub(super) mod exports;
 pub(super) mod gather;
 pub(crate) mod image;
 pub(crate) mod log;
+pub(super) mod origin;
 mod policy;
 pub(super) mod running;
 mod signed;
