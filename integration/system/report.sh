@@ -60,4 +60,14 @@ if [ -x /usr/local/sbin/drive ]; then
 fi
 loaded | section modules-end
 journalctl -b --no-pager -o cat | grep -iE 'module|kmod|udev' | normalised | section journal-end
+
+# Our tools, beside what the kernel and lspci show.
+if [ -x /usr/local/sbin/modutils ]; then
+    modutils device --json | grep '^{"bus"' | section device
+    lspci -D -n -k | section lspci
+    for device in /sys/bus/*/devices/*; do
+        bus=${device#/sys/bus/}
+        ! driver=$(readlink "$device/driver") || echo "${bus%%/*} ${device##*/} ${driver##*/}"
+    done | section drivers
+fi
 echo "@@ end"

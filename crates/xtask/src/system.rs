@@ -4,6 +4,8 @@
 //! journal has about modules must be the same; after the boot also for devices that are plugged in, and for stress-ng.
 //! `integration/system/report.sh` runs in the guest.
 
+mod devices;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
@@ -19,7 +21,7 @@ use crate::cache::Cache;
 use crate::image::{self, Content, File, Image, Recipe};
 use crate::qemu::SerialAction;
 use crate::scenarios::{ScenarioResult, ScenarioVerdict};
-use crate::{libkmod, process, workspace};
+use crate::{binary, libkmod, process, workspace};
 
 /// The options of `cargo xtask system`.
 #[derive(Args)]
@@ -30,6 +32,9 @@ pub(crate) struct Options {
     /// The C library to test (default: built now)
     #[arg(long)]
     libkmod: Option<PathBuf>,
+    /// The static binary whose `kmod device` is compared with lspci (default: built now)
+    #[arg(long)]
+    binary: Option<PathBuf>,
     /// Print the serial ports as they come
     #[arg(long)]
     show: bool,
@@ -75,6 +80,14 @@ const FILES: [(&str, &str); 5] = [
     ("modprobe.conf", "etc/modprobe.d/of-the-test.conf"),
     ("modules-load.conf", "etc/modules-load.d/of-the-test.conf"),
 ];
+/// What the guests have of ours.
+pub(crate) struct UnderTest<'a> {
+    /// The C library.
+    pub(crate) library: &'a Path,
+    /// The static binary.
+    pub(crate) binary: &'a Path,
+}
+
 /// What a guest reported: the lines of each section.
 type Report = BTreeMap<String, Vec<String>>;
 
@@ -84,17 +97,24 @@ type Report = BTreeMap<String, Vec<String>>;
 /// When there is a difference, or a guest does not boot.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let library = options.libkmod.clone().map_or_else(libkmod::build, Ok)?;
-    let results = compare(&Cache::open()?, &library, options.suite.as_deref(), options.show);
+    let binary = options.binary.clone().map_or_else(binary::build_static, Ok)?;
+    let under_test = UnderTest { library: &library, binary: &binary };
+    let results = compare(&Cache::open()?, &under_test, options.suite.as_deref(), options.show);
     if results.iter().all(ScenarioResult::passed) { Ok(()) } else { bail!("there are differences") }
 }
 
 /// Boots the releases, or one of them, and compares. Each is a result, whose row is printed.
-pub(crate) fn compare(cache: &Cache, library: &Path, only: Option<&str>, show: bool) -> Vec<ScenarioResult> {
+pub(crate) fn compare(
+    cache: &Cache,
+    under_test: &UnderTest,
+    only: Option<&str>,
+    show: bool,
+) -> Vec<ScenarioResult> {
     let releases = RELEASES.into_iter().filter(|(suite, _)| only.is_none_or(|only| only == *suite));
     let result = |release: (&'static str, &'static str)| {
         let start = Instant::now();
         let compared = image::provide(cache, &recipe(release))
-            .and_then(|image| compare_boots(cache, &image, library, release.0 == "trixie", show));
+            .and_then(|image| compare_boots(cache, &image, under_test, release.0 == "trixie", show));
         let (verdict, log) = match compared {
             Ok(log) => (ScenarioVerdict::Passed, log),
             Err(error) => {
@@ -119,15 +139,16 @@ fn recipe(release: (&'static str, &'static str)) -> Recipe<'static> {
 fn compare_boots(
     cache: &Cache,
     image: &Image,
-    library: &Path,
+    under_test: &UnderTest,
     is_newest: bool,
     show: bool,
 ) -> Result<Vec<String>> {
+    let library = under_test.library;
     let driver = if is_newest { Some(driver(library)?) } else { None };
     image.read()?;
-    let boot = |library| boot(cache, image, library, driver.as_deref(), show);
+    let boot = |ours| boot(cache, image, ours, driver.as_deref(), show);
     let theirs = boot(None).context("with the packaged library")?;
-    let ours = boot(Some(library)).context("with our library")?;
+    let ours = boot(Some(under_test)).context("with our library")?;
     if is_newest && !ours.contains_key("drive") {
         bail!("the program that calls the library did nothing");
     }
@@ -191,6 +212,7 @@ fn compare_boots(
         ),
         format!("= multi-user after {there:.1} s with the packaged library, {here:.1} s with ours"),
     ];
+    log.push(devices::compare(&lines(&ours, "device"), &lines(&ours, "lspci"), &lines(&ours, "drivers"))?);
     if is_newest {
         let calls = lines(&ours, "drive").len();
         log.push(format!("= stress-ng: {}; {calls} lines of calls", lines(&ours, "stress-ng").join("; ")));
@@ -226,11 +248,11 @@ fn driver(library: &Path) -> Result<Vec<u8>> {
     Ok(fs::read(&program)?)
 }
 
-/// Boots an image and returns what the guest reports, with our library if it is given.
+/// Boots an image and returns what the guest reports, with our library and tools if they are given.
 fn boot(
     cache: &Cache,
     image: &Image,
-    library: Option<&Path>,
+    ours: Option<&UnderTest>,
     driver: Option<&[u8]>,
     show: bool,
 ) -> Result<Report> {
@@ -248,8 +270,9 @@ fn boot(
     if let Some(driver) = driver {
         files.push(File { path: "usr/local/sbin/drive", content: Content::Program(driver.to_vec()) });
     }
-    if let Some(library) = library {
+    if let Some(UnderTest { library, binary }) = ours {
         files.push(File { path: LIBRARY, content: Content::Bytes(fs::read(library)?) });
+        files.push(File { path: "usr/local/sbin/modutils", content: Content::Program(fs::read(binary)?) });
     }
     let mut report = Report::new();
     let mut shown = Vec::new();

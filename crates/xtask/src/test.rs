@@ -139,11 +139,15 @@ fn run_all_stages(full: bool) -> Result<()> {
         const MUSL: &str = "the C library for musl";
         const BOOTED: &str = "Debian booted with the C library";
         match &library {
-            Some(library) => {
-                stages.check(MUSL, || libkmod::compare_musl(library));
-                stages.tests(BOOTED, || Ok(system::compare(&cache, library, None, false).into()));
+            Some(library) => stages.check(MUSL, || libkmod::compare_musl(library)),
+            None => stages.not_run(MUSL, "there is no C library"),
+        }
+        match (&library, &binary) {
+            (Some(library), Some(binary)) => {
+                let ours = system::UnderTest { library, binary };
+                stages.tests(BOOTED, || Ok(system::compare(&cache, &ours, None, false).into()));
             }
-            None => [MUSL, BOOTED].iter().for_each(|stage| stages.not_run(stage, "there is no C library")),
+            _ => stages.not_run(BOOTED, "there is no C library, or no static binary"),
         }
         stages.tests("fuzz targets, half a minute each", || {
             let (passed, failed) = fuzz::smoke()?;
