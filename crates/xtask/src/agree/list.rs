@@ -396,7 +396,7 @@ impl List {
         }
         let written = self.file("state-written", dummy.to_vec(), "");
         let written = written.before(format!("exec 9>>{}", path("state-written.ko")));
-        self.add(written.cause("open_for_writing").says("open for writing"));
+        self.add(written.cause("open_for_writing").shows("open for writing"));
         // The last of several counts, and names are compared as they stand.
         let dash = "module_blacklist=ifb module_blacklist=virtio-rng,dummy";
         self.add(Situation::name("state-refused-by-boot", "dummy", "").boot(dash).cause("blacklisted"));
@@ -424,7 +424,7 @@ impl List {
         };
         self.add(configured("options", "dummy", "options dummy numdummies=2"));
         let bad = configured("bad-options", "dummy", "options dummy numdummies=many");
-        self.add(bad.cause("parameter").says("/etc/modprobe.d/a.conf"));
+        self.add(bad.cause("parameter").shows("/etc/modprobe.d/a.conf"));
         self.add(configured("unknown-options", "dummy", "options dummy nosuch=1"));
         self.add(configured("dash-options", "dummy", "options dum-my numdummies=many"));
         let of_alias = configured(
@@ -448,7 +448,7 @@ impl List {
         let denied = Situation::name("configured-deny", "dummy", "");
         self.add(denied.before("echo deny dummy >/etc/modutils.d/a.conf").cause("denied"));
         let boot = Situation::name("configured-boot-value", "dummy", "").boot("dummy.numdummies=many");
-        self.add(boot.cause("parameter").says("/proc/cmdline"));
+        self.add(boot.cause("parameter").shows("/proc/cmdline"));
         for (name, module, text) in [("wildcard", "dummy", "deny dum*"), ("dependency", "vfat", "deny fat")] {
             let situation = Situation::name(format!("configured-deny-{name}"), module, "");
             self.add(situation.before(format!("echo '{text}' >/etc/modutils.d/a.conf")));

@@ -183,7 +183,7 @@ impl Seen {
 
     fn fault_of_message(&self, situation: &Situation) -> Option<String> {
         let message = self.error.join("\n");
-        if let Some(text) = situation.says.filter(|text| !message.contains(*text)) {
+        if let Some(text) = situation.shows.filter(|text| !message.contains(*text)) {
             return Some(format!("the load does not report \"{text}\""));
         }
         let text = situation.never.filter(|text| message.contains(*text))?;

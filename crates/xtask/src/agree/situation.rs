@@ -28,7 +28,7 @@ pub(super) struct Situation {
     /// Kinds of findings, one of which must be among the reasons where check expects a refusal.
     pub(super) cause: Option<&'static str>,
     /// What the message of the load must contain, with its cause.
-    pub(super) says: Option<&'static str>,
+    pub(super) shows: Option<&'static str>,
     /// What it must not contain.
     pub(super) never: Option<&'static str>,
     /// Whether something that decides is hidden from the check on purpose: it need not know.
@@ -41,8 +41,8 @@ impl Situation {
     fn new(name: String, target: String, load: String) -> Self {
         let (before, after) = (String::new(), String::new());
         let (boot, cause, who) = ("", None, Who::Root);
-        let (says, never, hides, only_checked) = (None, None, false, false);
-        Self { name, target, load, who, before, after, boot, cause, says, never, hides, only_checked }
+        let (shows, never, hides, only_checked) = (None, None, false, false);
+        Self { name, target, load, who, before, after, boot, cause, shows, never, hides, only_checked }
     }
 
     /// A file, given to insmod.
@@ -88,8 +88,8 @@ impl Situation {
     }
 
     /// Loading it without success prints this.
-    pub(super) fn says(mut self, text: &'static str) -> Self {
-        self.says = Some(text);
+    pub(super) fn shows(mut self, text: &'static str) -> Self {
+        self.shows = Some(text);
         self
     }
 

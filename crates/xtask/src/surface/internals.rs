@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_source_names_the_module_in_paths_imports_and_macros() {
-        let fine = "// modutils::internals\nuse modutils::{plan, Root};\nfn f() { say(\"internals\") }\n";
+        let fine = "// modutils::internals\nuse modutils::{plan, Root};\nfn f() { show(\"internals\") }\n";
         assert_eq!(named(fine).unwrap(), [0; 0]);
         let faulty = "use modutils as m;\nuse m::{plan, internals::depmod};\n\nfn f() { print!(\"{}\", m::internals::X) }\n";
         assert_eq!(named(faulty).unwrap(), [2, 4]);

@@ -167,7 +167,7 @@ fn compressed_places(image: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// When there is no memory for it.
 fn kernel_in(path: &Path, image: &[u8]) -> Result<Option<Vec<u8>>> {
     let Some((stream, len)) = stream_in(image) else { return Ok(None) };
-    // As long as it says that it is, if that can be.
+    // The length that its end states, as far as that is possible.
     let expected = len.min(stream.len().saturating_mul(MOST_COMPRESSED));
     decompressed(path, stream, expected)
 }

@@ -25,13 +25,13 @@ impl List {
         let module = |name: &str| kernel.sound(name);
         let percpu =
             module("made_u").section(Section::new(".data..percpu", vec![0; 3 << 20]).flags(3)).build();
-        let percpu = self.file("cause-percpu", percpu, "").says("each processor");
+        let percpu = self.file("cause-percpu", percpu, "").shows("each processor");
         self.add(percpu);
         let small = module("made_r").section(Section::new(".data..percpu", vec![0; 64]).flags(3)).build();
         self.file_only("cause-percpu-small", small);
         let twice = self.file("cause-name-with-dash", module("made-dash").build(), "");
         let loaded = format!("/sbin/insmod {}", path("cause-name-with-dash.ko"));
-        self.add(twice.before(loaded).cause("present").says("already"));
+        self.add(twice.before(loaded).cause("present").shows("already"));
         // A symbol of the kernel for some modules alone, since Linux 6.16.
         let reserved = "anon_inode_make_secure_inode";
         self.file_only("cause-reserved", module("made_k").needs(reserved, None).build());
@@ -81,7 +81,7 @@ impl List {
             std::fs::write(&file, unsigned)?;
             process::run(std::process::Command::new("strip").arg(option).arg(&file))?;
             let stripped = self.file(&format!("stripped-{name}"), std::fs::read(&file)?, "");
-            self.add(if name == "all" { stripped.cause("stripped").says("symbol table") } else { stripped });
+            self.add(if name == "all" { stripped.cause("stripped").shows("symbol table") } else { stripped });
         }
         let first = 24;
         for (name, offset, bytes) in
@@ -152,7 +152,7 @@ impl List {
             let gpl_only = "rtnl_link_unregister";
             let both = module("made_q").needs(gpl_only, patch::crc(dummy, gpl_only)).build();
             let both = self.file(&format!("proprietary-{exporter}-and-gpl"), both, "");
-            self.add(both.before(loaded.clone()).cause("proprietary").says("proprietary"));
+            self.add(both.before(loaded.clone()).cause("proprietary").shows("proprietary"));
             let alone = self.file(&format!("proprietary-{exporter}-alone"), module("made_o").build(), "");
             self.add(alone.before(loaded));
         }
@@ -174,7 +174,7 @@ impl List {
         // A dependency whose file is gone.
         let fat = format!("/lib/modules/{}/kernel/fs/fat", tree.version);
         let gone = Situation::name("hidden-dependency", "vfat", "").before(away(&format!("{fat}/fat.ko*")));
-        self.add(gone.after(back(&fat)).cause("dependency").says("fat.ko"));
+        self.add(gone.after(back(&fat)).cause("dependency").shows("fat.ko"));
         let vfat = self.file("hidden-dependency-file", dummy.to_vec(), "");
         self.add(vfat.before(away(&format!("{fat}/fat.ko*"))).after(back(&fat)));
         for (name, file) in [("cmdline", "cmdline"), ("modules", "modules"), ("status", "self/status")] {
