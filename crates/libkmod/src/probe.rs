@@ -185,7 +185,11 @@ impl Hooks for Probing<'_> {
             self.failure.get_or_insert(failure.errno());
         }
         if !is_the_kernels && !is_the_callers {
-            let text = format!("could not insert '{}': {failure}", step.module.as_bstr());
+            let module = step.module.as_bstr();
+            let text = match failure {
+                Failure::NoFile => format!("could not find module by name='{module}'"),
+                _ => format!("could not insert '{module}': {failure}"),
+            };
             self.module.context().log().message(
                 if is_fatal { ERROR } else { WARNING },
                 FUNCTION,
