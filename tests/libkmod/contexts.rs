@@ -192,6 +192,11 @@ fn messages_go_to_the_hosts_function() {
     .compare();
     let texts = script("new 0 -\nlog 0 texts\nname 0 a%25s%25n 0\ninsert 0 0 -").run(testkit::Side::Ours);
     assert!(texts.output.contains("log 3 could not find module by name='a%s%n'\n"), "{}", texts.output);
+    // Programs show such messages: lttng-sessiond at its start, where the tracer's modules are not installed.
+    for side in [testkit::Side::Ours, testkit::Side::Kmod34] {
+        let probed = script("new 0 -\nlog 0 texts\nname 0 absent 0\nprobe 0 0 - -").run(side);
+        assert!(probed.output.contains("could not find module by name='absent'\n"), "{}", probed.output);
+    }
 }
 
 #[test]

@@ -43,6 +43,8 @@ mod verdict;
 
 use std::{collections::HashMap, path::Path};
 
+use goblin::elf::header::{ELFCLASS64, ELFDATA2LSB, EM_X86_64};
+
 use crate::{
     Context, Error, ModuleName, Notice, Release, Result, Root,
     elf::Elf,
@@ -67,6 +69,20 @@ pub struct Check {
     is_running: bool,
     threads: usize,
     sink: Box<dyn Fn(Notice) + Send + Sync>,
+}
+
+/// The module in a file whose header has another class or byte order than x86-64. Such a kernel looks at the number of the
+/// machine only (`elf_check_arch` in `arch/x86/include/asm/elf.h`), and takes the rest for its own.
+fn by_machine_number(path: &Path) -> Option<ExaminedModule> {
+    let contents = Contents::open(path).ok()?;
+    let mut bytes = contents.read_all().ok()?.into_owned();
+    let &[b'\x7f', b'E', b'L', b'F', class, order, ..] = bytes.as_slice() else { return None };
+    let number = bytes.get(18..20)?;
+    if number != EM_X86_64.to_le_bytes() || (class, order) == (ELFCLASS64, ELFDATA2LSB) {
+        return None;
+    }
+    bytes.get_mut(4..6)?.copy_from_slice(&[ELFCLASS64, ELFDATA2LSB]);
+    ExaminedModule::thoroughly(&ModuleFile::from_bytes(path, bytes).ok()?).ok()
 }
 
 impl Check {
@@ -117,7 +133,12 @@ impl Check {
     fn opened(&self, path: &Path, asked: &one::Asked) -> Result<Verdict> {
         let subject = ExaminedModule::open(path);
         let subject = match subject {
-            Err(Error::Malformed { .. }) => self.first_stream(path).map_or(subject, Ok),
+            Err(Error::Malformed { .. }) => {
+                self.first_stream(path).or_else(|| by_machine_number(path)).map_or(subject, Ok)
+            }
+            Ok(odd) if odd.machine.number == EM_X86_64 && !(odd.machine.is_64 && odd.machine.is_little) => {
+                Ok(by_machine_number(path).unwrap_or(odd))
+            }
             subject => subject,
         };
         match subject {
@@ -159,5 +180,35 @@ impl Check {
     /// When the module directory cannot be read. What else cannot is a notice, and makes the tree incomplete.
     pub fn tree(&self) -> Result<Tree<'_>> {
         Tree::find(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use testkit::{Arch, ModuleBuilder};
+
+    use super::*;
+
+    #[test]
+    fn of_x86_64_only_the_number_of_the_machine_counts() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::default().with_base(directory.path()).with_system(directory.path());
+        let check = Check::new(root, Release::new("6.12.0"));
+        let verdict = |bytes: &[u8]| {
+            let path = directory.path().join("m.ko");
+            std::fs::write(&path, bytes).unwrap();
+            check.file(&path, b"").unwrap()
+        };
+        let module = ModuleBuilder::new("m").arch(Arch::X86_64).modinfo("license", "GPL").build();
+        let expected = verdict(&module);
+        assert!(expected.is_examined());
+        for (place, byte) in [(4, 1), (4, 9), (5, 2), (5, 0)] {
+            let mut odd = module.clone();
+            odd[place] = byte;
+            assert_eq!(verdict(&odd).lines(), expected.lines(), "{place} {byte}");
+            // Of another machine it is not known what that means.
+            odd[18..20].copy_from_slice(&183_u16.to_le_bytes());
+            assert_ne!(verdict(&odd).lines(), expected.lines(), "{place} {byte}");
+        }
     }
 }
