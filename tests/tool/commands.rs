@@ -281,7 +281,7 @@ fn help_has_the_whole_command_two_examples_and_the_page() {
 #[test]
 fn a_missing_list_of_modules_is_explained() {
     let root = TestRoot::new();
-    std::fs::remove_file(root.path().join("proc/modules")).ok();
+    std::fs::remove_dir_all(root.path().join("proc")).expect("a directory");
     let last = |root: &TestRoot| root.explained("lsmod", &[]).fails().err().lines().last().map(str::to_owned);
     assert_eq!(last(&root).as_deref(), Some("  /proc is not mounted."));
     root.create_dir("proc/self");

@@ -24,7 +24,8 @@ pub(super) fn compare(items: &[String], lspci: &[String], sysfs: &[String]) -> R
     let ours = ours(items)?;
     let mut drivers = BTreeMap::new();
     for line in sysfs {
-        let words: Vec<&str> = line.split(' ').collect();
+        // A driver's name may have blanks.
+        let words: Vec<&str> = line.splitn(3, ' ').collect();
         let [bus, name, driver] = words[..] else { bail!("a line of /sys: {line}") };
         drivers.insert((bus.to_owned(), name.to_owned()), driver.to_owned());
     }
