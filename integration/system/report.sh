@@ -66,6 +66,8 @@ if [ -x /usr/local/sbin/modutils ]; then
     modutils device --json | grep '^{"bus"' | section device
     lspci -D -n -k | section lspci
     for device in /sys/bus/*/devices/*; do
+        # Only what a module can be for.
+        [ -e "$device/modalias" ] || continue
         bus=${device#/sys/bus/}
         ! driver=$(readlink "$device/driver") || echo "${bus%%/*} ${device##*/} ${driver##*/}"
     done | section drivers
