@@ -2,6 +2,10 @@
 # kernels: 6.1
 # tools: ours
 
+# Without the file system that shows whether there is an integrity policy (IMA), that is unknown.
+expect_status 2 /bin/kmod check dummy
+grep -q "^  The system's integrity policy (IMA) may refuse the file" out || fail "an unseen policy"
+mount -t securityfs securityfs /sys/kernel/security
 expect_output "dummy: would load" /bin/kmod check dummy numdumies=2
 grep -q "^  It has no parameter numdumies (is numdummies meant?): the kernel ignores that." out || fail "no hint"
 expect_status 1 /bin/kmod check /refused/vermagic/dummy.ko numdummies=many

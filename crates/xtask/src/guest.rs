@@ -83,6 +83,7 @@ pub(crate) fn base(
     root.copy_tree(&scripts, "vm")?;
     root.file("init", 0o755, &fs::read(scripts.join("init")).context("integration/vm/init")?);
     root.copy_tree(&tree.modules(), &format!("lib/modules/{}", tree.version))?;
+    add_boot_file(&mut root, tree, "config")?;
     if let Some(packaged) = packaged {
         add_reference(&mut root, packaged)?;
     }
@@ -214,17 +215,21 @@ fn add_reference(root: &mut Initramfs, from: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Adds what a distribution installs with the kernel into `/boot`.
+/// Adds a file that a distribution installs with the kernel into `/boot`, if the tree has it.
+fn add_boot_file(root: &mut Initramfs, tree: &KernelTree, kind: &str) -> Result<()> {
+    let name = format!("boot/{kind}-{}", tree.version);
+    if tree.root.join(&name).is_file() {
+        root.copy(&tree.root.join(&name), &name)?;
+    }
+    Ok(())
+}
+
+/// Adds what a distribution installs with the kernel into `/boot`, beside the configuration, which every guest has.
 ///
 /// # Errors
 /// When a file can't be read.
 pub(crate) fn add_boot_files(root: &mut Initramfs, tree: &KernelTree) -> Result<()> {
-    for kind in ["config", "System.map"] {
-        let name = format!("boot/{kind}-{}", tree.version);
-        if tree.root.join(&name).is_file() {
-            root.copy(&tree.root.join(&name), &name)?;
-        }
-    }
+    add_boot_file(root, tree, "System.map")?;
     let image = fs::read(tree.kernel()).context("the kernel's image")?;
     root.file(&format!("boot/vmlinuz-{}", tree.version), 0o644, &quick_to_read(image)?);
     Ok(())

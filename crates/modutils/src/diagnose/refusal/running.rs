@@ -140,6 +140,10 @@ fn appraises(root: &Root, command_line: Option<&[u8]>, config: Option<&KernelCon
     if option("IMA_APPRAISE") == Some(false) {
         return Some(false);
     }
+    // A kernel with the policy has this file system (CONFIG_IMA selects SECURITYFS), and with it the place to mount it.
+    if root.system("/sys/kernel").exists() && !root.system("/sys/kernel/security").exists() {
+        return Some(false);
+    }
     let directory = root.system("/sys/kernel/security/ima");
     if !directory.exists() && root.system("/sys/kernel/security/lsm").exists() {
         // What else is in that file system shows that the kernel has no such policy.
@@ -300,7 +304,11 @@ mod tests {
         let ignored = "CONFIG_IMA_APPRAISE=y\n# CONFIG_IMA_APPRAISE_BOOTPARAM is not set\n";
         assert_eq!(asks("ima_policy=secure_boot ima_appraise=off", ignored), Some(true));
         assert_eq!(asks("", "# CONFIG_IMA is not set\n"), Some(false));
+        // A kernel without that file system has no place for it.
+        fs::create_dir_all(system.path().join("sys/kernel")).unwrap();
+        assert_eq!(asks("", ""), Some(false));
         fs::create_dir_all(&security).unwrap();
+        assert_eq!(asks("", ""), None);
         fs::write(security.join("lsm"), "capability").unwrap();
         assert_eq!(asks("", ""), Some(false));
         fs::create_dir_all(security.join("ima")).unwrap();
