@@ -26,6 +26,8 @@ xz) grep -qF "$note" out || fail "no note about the packing" ;;
 *) ! grep -F "own decoder" out || fail "this kernel does not decompress xz" ;;
 esac
 
+umount /sys/kernel/security
+
 # Parameters that the module refuses are refused once: it does not run a second time.
 attempt /sbin/insmod /packed/xz-check-crc32/dummy.ko.xz numdummies=many
 [ "$status" -eq 1 ] || fail "a refused parameter"

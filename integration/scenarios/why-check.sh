@@ -15,3 +15,4 @@ grep -q "^  The parameter numdummies=many is refused" out || fail "the value is 
 expect_output " would load, 0 would not, 0 unknown" /bin/kmod check --all
 grep "^symbols: " out | sed 's/^/= /'
 expect_absent dummy vfat fat
+umount /sys/kernel/security
