@@ -101,59 +101,74 @@ pub(crate) fn stage(cache: &Cache, binary: &Path, full: bool) -> Result<Count> {
     on_kernels(cache, &at_hand, binary, Some(300), |tree| Ok(List::of(tree, 120)?.sampled(SAMPLE)))
 }
 
-/// Runs the situations of each kernel; how many verdicts came true, and how many did not.
+/// Runs the situations of each kernel, two kernels at a time: a guest has one processor. How many verdicts came true, and
+/// how many did not.
 fn on_kernels(
     cache: &Cache,
     kernels: &[&str],
     binary: &Path,
     seconds: Option<u64>,
-    list: impl Fn(&KernelTree) -> Result<List>,
+    list: impl Fn(&KernelTree) -> Result<List> + Sync,
 ) -> Result<Count> {
-    let mut count = Count::default();
-    for name in kernels {
-        let tree = match *name {
+    let on_kernel = |name: &str| -> Result<(KernelTree, List, Vec<Seen>)> {
+        let tree = match name {
             "rust" => kernel::provide(cache)?.tree,
             name => trees::provide(cache, name)?.context("no such tree")?,
         };
         let list = list(&tree)?;
-        let matrix = on_kernel(cache, &tree, binary, &list, seconds)
+        let seen = on_kernel(cache, &tree, binary, &list, seconds)
             .with_context(|| format!("the guest with {}", tree.version))?;
-        let faults = matrix.faults + usize::from(matrix.has_too_many_unknown());
-        match *name == NOT_DECIDING && list.is_sample {
-            true if faults > 0 => println!("  {faults} of them do not decide: another kernel next week"),
-            true => {}
-            false => {
-                count.failed += faults;
-                count.passed += matrix.all - matrix.faults;
+        Ok((tree, list, seen))
+    };
+    let mut count = Count::default();
+    for pair in kernels.chunks(2) {
+        let results: Vec<_> = std::thread::scope(|scope| {
+            let running: Vec<_> = pair.iter().map(|name| scope.spawn(|| on_kernel(name))).collect();
+            let joined = running.into_iter().map(std::thread::ScopedJoinHandle::join);
+            joined
+                .map(|result| result.unwrap_or_else(|_| bail!("the thread of the guest panicked")))
+                .collect()
+        });
+        for (name, result) in pair.iter().zip(results) {
+            let (tree, list, seen) = result?;
+            let mut matrix = Matrix::default();
+            for situation in &list.situations {
+                matrix.add(situation, seen.iter().find(|seen| seen.name == situation.name));
+            }
+            matrix.print(&tree.version);
+            let faults = matrix.faults + usize::from(matrix.has_too_many_unknown());
+            match *name == NOT_DECIDING && list.is_sample {
+                true if faults > 0 => println!("  {faults} of them do not decide: another kernel next week"),
+                true => {}
+                false => {
+                    count.failed += faults;
+                    count.passed += matrix.all - matrix.faults;
+                }
             }
         }
     }
     Ok(count)
 }
 
-/// Runs the situations of one kernel.
+/// Runs the situations of one kernel, and returns what was seen.
 fn on_kernel(
     cache: &Cache,
     tree: &KernelTree,
     binary: &Path,
     list: &List,
     seconds: Option<u64>,
-) -> Result<Matrix> {
+) -> Result<Vec<Seen>> {
     let mut boots: BTreeMap<&str, Vec<&Situation>> = BTreeMap::new();
     for situation in &list.situations {
         boots.entry(situation.boot).or_default().push(situation);
     }
-    let mut matrix = Matrix::default();
+    let mut seen = Vec::new();
     for (boot, situations) in boots {
         for together in situations.chunks(TOGETHER) {
-            let seen = in_one_boot(cache, tree, binary, boot, together, list, seconds)?;
-            for situation in together {
-                matrix.add(situation, seen.iter().find(|seen| seen.name == situation.name));
-            }
+            seen.extend(in_one_boot(cache, tree, binary, boot, together, list, seconds)?);
         }
     }
-    matrix.print(&tree.version);
-    Ok(matrix)
+    Ok(seen)
 }
 
 fn in_one_boot(
