@@ -16,6 +16,7 @@ use testkit::{Crc, ModuleBuilder};
 
 type Pointer = *mut c_void;
 
+// SAFETY: the prototypes of `libkmod.h`; pointers to objects, lists and functions are all of one size.
 unsafe extern "C" {
     fn kmod_new(directory: *const c_char, paths: *const *const c_char) -> Pointer;
     fn kmod_ref(context: Pointer) -> Pointer;
