@@ -10,8 +10,8 @@ use modutils_tests::{add_ordered, little_kernel, module};
 use serde_json::Value;
 use testkit::damage::{self, Rng};
 use testkit::{
-    Compression, Crc, Export, ExportTables, FakeKernel, ModuleBuilder, Run, Side, Signature, Start, TestRoot,
-    cache, patch, surroundings,
+    Compression, Crc, Export, ExportTables, FakeKernel, ModuleBuilder, Run, Setter, Side, Signature, Start,
+    TestRoot, cache, patch, surroundings,
 };
 
 /// A fault in a module that every tree has.
@@ -202,6 +202,57 @@ fn the_kernels_configuration_decides_what_it_takes() {
         ("message", &["-MODULE_SIG"], "would_load "),
     ] {
         assert_eq!(verdict(name, options), expected, "{name} {options:?}");
+    }
+}
+
+/// The kernel goes by its own table of parameters and not by what `.modinfo` describes.
+#[test]
+fn who_reads_a_parameter_decides_what_is_known_of_its_value() {
+    let root = TestRoot::new();
+    root.create_dir("sys/module/kernel/parameters");
+    root.write(
+        &format!("boot/config-{}", root.version()),
+        "CONFIG_MODULES=y\n# CONFIG_MODULE_SIG is not set\n",
+    );
+    let sound =
+        |name: &str| module(name).modinfo("vermagic", "1.0 SMP mod_unload ").modinfo("license", "GPL");
+    root.add_module("kernel/base.ko", &sound("base"));
+    let ops = ["param_ops_int", "param_ops_charp", "param_array_ops", "param_ops_string"];
+    let exports = ops.iter().fold(sound("ops"), |module, name| module.export(*name, Crc::Section(1)));
+    root.add_module("kernel/ops.ko", &exports);
+    root.ours("depmod", &[]).succeeds();
+    let reads = sound("reads")
+        .modinfo("parmtype", "mode:int")
+        .modinfo("parmtype", "ports:array of int")
+        .parameter("hidden", Setter::Kernel("param_ops_int"))
+        .parameter("mode", Setter::Own)
+        .parameter("ports", Setter::Array("param_ops_int", 2))
+        .parameter("label", Setter::Text(4));
+    root.write("tmp/reads.ko", reads.build());
+    let verdict = |parameter: &str| {
+        let run = root.ours("kmod", &["check", "--json", "-S", root.version(), "/tmp/reads.ko", parameter]);
+        let document: Value = serde_json::from_slice(&run.stdout).expect("JSON");
+        let item = &document["modules"][0];
+        let of_parameters = |list: &str| {
+            let all = item[list].as_array().expect("a list").iter();
+            let ours = all.filter(|one| one["subject"].is_string() && one["kind"] != "symbol_not_loaded");
+            ours.map(|one| format!("{list} {} {}", one["kind"], one["subject"])).collect::<Vec<_>>()
+        };
+        [of_parameters("reasons"), of_parameters("unknowns"), of_parameters("notes")].concat().join(", ")
+    };
+    for (parameter, expected) in [
+        ("hidden=3", ""),
+        ("hidden=x", r#"reasons "parameter" "hidden""#),
+        ("hiden=3", r#"notes "unknown_parameter" "hiden""#),
+        ("mode=automatic", r#"unknowns "parameter" "mode""#),
+        ("mode=3", r#"unknowns "parameter" "mode""#),
+        ("ports=1,2", ""),
+        ("ports=1,2,3", r#"reasons "parameter" "ports""#),
+        ("ports=1,x", r#"reasons "parameter" "ports""#),
+        ("label=abc", ""),
+        ("label=abcd", r#"reasons "parameter" "label""#),
+    ] {
+        assert_eq!(verdict(parameter), expected, "{parameter}");
     }
 }
 

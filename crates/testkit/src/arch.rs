@@ -105,6 +105,27 @@ impl Arch {
         }
     }
 
+    /// Whether its relocations have addends of their own.
+    pub(crate) fn has_addends(self) -> bool {
+        !matches!(self, Arch::I386 | Arch::Armhf | Arch::Mips32Be)
+    }
+
+    /// The relocation that is an address as wide as a word.
+    pub(crate) fn address_relocation(self) -> elf::RelocationType {
+        match self {
+            Arch::X86_64 => elf::R_X86_64_64,
+            Arch::I386 => elf::R_386_32,
+            Arch::Aarch64 => elf::R_AARCH64_ABS64,
+            Arch::Armhf => elf::R_ARM_ABS32,
+            Arch::Riscv64 => elf::R_RISCV_64,
+            Arch::S390x => elf::R_390_64,
+            Arch::Ppc64V1 | Arch::Ppc64V2 => elf::R_PPC64_ADDR64,
+            Arch::Sparc32 => elf::R_SPARC_32,
+            Arch::Sparc64 => elf::R_SPARC_64,
+            Arch::Mips32Be => elf::R_MIPS_32,
+        }
+    }
+
     /// The offset of `name` in `struct module`: after `enum module_state` and a `struct list_head`.
     pub fn name_offset(self) -> usize {
         if self.is_64() { 24 } else { 12 }

@@ -4,7 +4,7 @@
 //! in the order given, symbol table, string tables, section headers.
 
 use object::elf;
-use object::write::elf::{FileHeader, SectionHeader, SectionIndex, Sym, Writer};
+use object::write::elf::{FileHeader, Rel, SectionHeader, SectionIndex, Sym, Writer};
 
 use crate::arch::Arch;
 
@@ -23,6 +23,17 @@ pub struct Section {
     pub align: u64,
     /// `sh_entsize`.
     pub entry_size: u64,
+    /// Its pointers.
+    pub pointers: Vec<Pointer>,
+}
+
+/// A relocation that puts an address, as wide as a word, into a section.
+#[derive(Debug, Clone)]
+pub struct Pointer {
+    /// Where in the section.
+    pub offset: u64,
+    /// The symbol that it leads to, by name.
+    pub symbol: Vec<u8>,
 }
 
 impl Section {
@@ -35,6 +46,7 @@ impl Section {
             flags: elf::SHF_ALLOC.0,
             align: 1,
             entry_size: 0,
+            pointers: Vec::new(),
         }
     }
 
@@ -47,6 +59,12 @@ impl Section {
     /// The same with other flags.
     pub fn flags(mut self, flags: u64) -> Section {
         self.flags = flags;
+        self
+    }
+
+    /// The same with a pointer.
+    pub fn pointer(mut self, offset: u64, symbol: impl AsRef<[u8]>) -> Section {
+        self.pointers.push(Pointer { offset, symbol: symbol.as_ref().to_vec() });
         self
     }
 
@@ -124,8 +142,28 @@ pub fn write(arch: Arch, sections: &[Section], symbols: &[Symbol]) -> Vec<u8> {
             (name, writer.reserve_section_index())
         })
         .collect();
+    let with_pointers: Vec<(usize, &Section)> =
+        sections.iter().enumerate().filter(|(_, section)| !section.pointers.is_empty()).collect();
+    let has_addends = arch.has_addends();
+    let table_names: Vec<Vec<u8>> = with_pointers
+        .iter()
+        .map(|(_, section)| [if has_addends { &b".rela"[..] } else { b".rel" }, &section.name].concat())
+        .collect();
+    let table_ids: Vec<_> = table_names
+        .iter()
+        .map(|name| {
+            let name = writer.add_section_name(name);
+            writer.reserve_section_index();
+            name
+        })
+        .collect();
     let offsets: Vec<u64> =
         sections.iter().map(|section| writer.reserve(section.data.len() as u64, section.align)).collect();
+
+    let table_offsets: Vec<u64> = with_pointers
+        .iter()
+        .map(|(_, section)| writer.reserve_relocations(section.pointers.len(), has_addends))
+        .collect();
 
     let (locals, others): (Vec<&Symbol>, Vec<&Symbol>) =
         symbols.iter().partition(|s| s.binding == elf::STB_LOCAL);
@@ -140,7 +178,7 @@ pub fn write(arch: Arch, sections: &[Section], symbols: &[Symbol]) -> Vec<u8> {
         })
         .collect();
 
-    writer.reserve_symtab_section_index();
+    let symbol_table = writer.reserve_symtab_section_index();
     writer.reserve_symtab();
     if writer.symtab_shndx_needed() {
         writer.reserve_symtab_shndx_section_index();
@@ -157,6 +195,14 @@ pub fn write(arch: Arch, sections: &[Section], symbols: &[Symbol]) -> Vec<u8> {
         writer.pad_until(*offset);
         writer.write(&section.data);
     }
+    for (_, section) in &with_pointers {
+        writer.write_align_relocation();
+        for pointer in &section.pointers {
+            let place = ordered.iter().position(|symbol| symbol.name == pointer.symbol);
+            let number = place.expect("a symbol that a pointer leads to") as u32 + 1;
+            writer.write_relocation(has_addends, &relocation(arch, pointer, number));
+        }
+    }
     writer.write_null_symbol();
     for (symbol, (name, section)) in ordered.iter().zip(&symbol_ids) {
         let name = writer.string_offset(Some(*name));
@@ -169,6 +215,10 @@ pub fn write(arch: Arch, sections: &[Section], symbols: &[Symbol]) -> Vec<u8> {
     for ((section, (name, _)), offset) in sections.iter().zip(&section_ids).zip(&offsets) {
         let name = writer.section_name_offset(Some(*name));
         writer.write_section_header(&section_header(section, name, *offset));
+    }
+    for (((target, section), name), offset) in with_pointers.iter().zip(&table_ids).zip(&table_offsets) {
+        let (target, count) = (section_ids[*target].1, section.pointers.len());
+        writer.write_relocation_section_header(*name, target, symbol_table, *offset, count, has_addends);
     }
     writer.write_symtab_section_header(locals.len() as u32 + 1);
     writer.write_symtab_shndx_section_header();
@@ -186,6 +236,10 @@ fn section_of(symbol: &Symbol, sections: &[Section]) -> Option<usize> {
             String::from_utf8_lossy(&symbol.name)
         );
     }))
+}
+
+fn relocation(arch: Arch, pointer: &Pointer, symbol: u32) -> Rel {
+    Rel { r_offset: pointer.offset, r_sym: symbol, r_type: arch.address_relocation(), r_addend: 0 }
 }
 
 fn file_header(arch: Arch) -> FileHeader {

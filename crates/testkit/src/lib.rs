@@ -25,6 +25,7 @@ pub mod fake_kernel;
 pub mod index;
 pub mod module;
 pub mod packing;
+pub mod parameters;
 pub mod patch;
 pub mod root;
 pub mod run;
@@ -43,6 +44,7 @@ pub use fake_kernel::{
 pub use index::{INDEX_HEADER, index};
 pub use module::ModuleBuilder;
 pub use packing::Packing;
+pub use parameters::Setter;
 pub use root::{Indexes, LoadedModule, TestRoot};
 pub use run::{Invocation, Run, Side};
 pub use signature::{Signature, SigningKey};

@@ -6,6 +6,7 @@ use crate::arch::Arch;
 use crate::compress::Compression;
 use crate::elf::{self as writer, Place, Section, Symbol};
 use crate::export::{self, Crc, Export, ExportTables};
+use crate::parameters::{self, Setter};
 use crate::signature::{Signature, SigningKey};
 use crate::versions::{self, VersionTables};
 
@@ -37,6 +38,7 @@ pub struct ModuleBuilder {
     version_tables: VersionTables,
     this_module_size: Option<usize>,
     sections: Vec<Section>,
+    parameters: Vec<(Vec<u8>, Setter)>,
     empty_sections: usize,
     signature: Option<Signature>,
     signed_by: Option<(std::sync::Arc<SigningKey>, String)>,
@@ -57,6 +59,7 @@ impl ModuleBuilder {
             version_tables: VersionTables::default(),
             this_module_size: None,
             sections: Vec::new(),
+            parameters: Vec::new(),
             empty_sections: 0,
             signature: None,
             signed_by: None,
@@ -67,6 +70,12 @@ impl ModuleBuilder {
     /// Writes it for another architecture.
     pub fn arch(mut self, arch: Arch) -> Self {
         self.arch = arch;
+        self
+    }
+
+    /// Adds a parameter to the table that the kernel reads; `.modinfo` describes it only where entries are added.
+    pub fn parameter(mut self, name: impl AsRef<[u8]>, setter: Setter) -> Self {
+        self.parameters.push((name.as_ref().to_vec(), setter));
         self
     }
 
@@ -215,6 +224,7 @@ impl ModuleBuilder {
         }
         export::add(self.arch, self.export_tables, &self.exports, &mut sections, &mut symbols);
         sections.extend(versions::sections(self.arch, self.version_tables, &self.versions));
+        parameters::add(self.arch, &self.parameters, &mut sections, &mut symbols);
         self.add_this_module(&mut sections, &mut symbols);
         sections.extend(self.sections.iter().cloned());
         symbols.extend(self.symbols.iter().cloned());

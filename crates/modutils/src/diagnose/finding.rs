@@ -159,7 +159,7 @@ impl Finding {
                 Some(ValueFault::NotA(kind) | ValueFault::OutOfRange(kind) | ValueFault::Missing(kind)) => {
                     Some(text(kind))
                 }
-                Some(ValueFault::TooLong) | None => None,
+                Some(ValueFault::TooLong(_) | ValueFault::TooMany(_)) | None => None,
             },
             _ => None,
         }

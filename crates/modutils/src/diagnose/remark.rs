@@ -46,6 +46,7 @@ impl Remark {
             Gap::Dependency(module) => ("dependency", Some(module.as_bytes())),
             Gap::PerCpu(_) => ("percpu", None),
             Gap::Proprietary(name, _) => ("proprietary", Some(name.as_bytes())),
+            Gap::Value(name, _) => ("parameter", Some(name.as_bytes())),
             Gap::Command(_) => ("command", None),
             Gap::Contents(_) => ("contents", None),
         };

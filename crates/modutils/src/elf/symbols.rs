@@ -73,14 +73,24 @@ impl<'a> Symbols<'a> {
         NameBudget { left: self.table.len().saturating_add(self.strings.len()) }
     }
 
+    /// The symbol of a number; none where the table has none.
+    pub fn get(&self, index: usize) -> Option<Symbol<'a>> {
+        let size = Sym::size(self.ctx.container);
+        let entry = self.table.get(index.checked_mul(size)?..)?.get(..size)?;
+        self.symbol(index, entry)
+    }
+
     /// The symbols in table order.
     pub fn iter(&self) -> impl Iterator<Item = Symbol<'a>> + use<'a> {
-        let Self { table, strings, sections, ctx } = *self;
-        let entries = table.chunks_exact(Sym::size(ctx.container)).enumerate();
-        entries.filter_map(move |(index, entry)| {
-            let word = index.checked_mul(4).and_then(|at| sections.pread_with(at, ctx.le).ok());
-            Some(Symbol { entry: entry.pread_with(0, ctx).ok()?, strings, extended: word })
-        })
+        let symbols = *self;
+        let entries = symbols.table.chunks_exact(Sym::size(symbols.ctx.container)).enumerate();
+        entries.filter_map(move |(index, entry)| symbols.symbol(index, entry))
+    }
+
+    fn symbol(&self, index: usize, entry: &[u8]) -> Option<Symbol<'a>> {
+        let Self { strings, sections, ctx, .. } = *self;
+        let word = index.checked_mul(4).and_then(|at| sections.pread_with(at, ctx.le).ok());
+        Some(Symbol { entry: entry.pread_with(0, ctx).ok()?, strings, extended: word })
     }
 }
 

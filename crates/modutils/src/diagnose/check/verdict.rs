@@ -96,7 +96,8 @@ impl Verdict {
 
     /// What would have to be known. The kinds are `symbol`, `symbol_version`, `gpl_only`, `namespace`,
     /// `vermagic`, `machine`, `force_load`, `btf`, `signature`, `signature_key`, `signature_enforcement`, `appraisal`,
-    /// `kernel`, `filter`, `permission`, `command_line`, `loaded_modules`, `moving`, `percpu`, `proprietary`, `command`, `dependency` and `contents`.
+    /// `kernel`, `filter`, `permission`, `command_line`, `loaded_modules`, `moving`, `percpu`, `proprietary`, `command`,
+    /// `dependency`, `parameter` and `contents`.
     pub fn unknowns(&self) -> Vec<Remark> {
         self.gaps.iter().map(Remark::of_gap).collect()
     }

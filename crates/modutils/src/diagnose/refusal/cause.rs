@@ -272,6 +272,8 @@ pub enum Gap {
     /// Whether a symbol of a proprietary module, which is this one, is refused: whether it uses symbols for GPL modules
     /// as well is unknown.
     Proprietary(BString, ModuleName),
+    /// Whether the module itself takes this value of a parameter.
+    Value(BString, BString),
     /// What a command does that is run in the place of loading a module: the module, the command and its line.
     Command(String),
     /// What is in the file: the system did not let it be read, for this reason.

@@ -3,6 +3,8 @@
 //!
 //! The checks and their order are those of `load_module` in the kernel's `kernel/module/main.c`.
 
+use bstr::ByteSlice;
+
 use super::{
     cause::{Cause, Gap, Note},
     examination::{Examination, Question},
@@ -15,7 +17,10 @@ use super::{
 };
 use crate::{ModuleName, diagnose::Finding, kernel::State};
 
-/// The memory that x86 and others reserve on each processor for the data of modules.
+/// The most that any kernel gives in one piece: `PCPU_MIN_UNIT_SIZE` of `include/linux/percpu.h` with the largest pages.
+const PERCPU_MOST: u64 = 64 << 10;
+/// The memory that x86 and others reserve on each processor for the data of all modules (`PERCPU_MODULE_RESERVE` of
+/// `include/linux/percpu.h`).
 const PERCPU_RESERVE: u64 = 8 << 10;
 
 /// Examines a module.
@@ -147,10 +152,7 @@ fn kind(subject: &ExaminedModule, view: &KernelView, question: &Question, result
             as_if_forced(Cause::NoVersions, view, result);
         }
     }
-    // `PERCPU_MODULE_RESERVE` of `include/linux/percpu.h`: for all modules together, where an architecture keeps any.
-    if subject.percpu > PERCPU_RESERVE && !question.is_of_build {
-        result.gaps.push(Gap::PerCpu(subject.percpu));
-    }
+    percpu(subject, view, question, result);
     let misfit = has_misfit_btf(subject, view);
     match (view.validates_btf(), misfit) {
         (Some(false), _) | (_, Some(false)) => {}
@@ -211,12 +213,27 @@ fn duplicates(subject: &ExaminedModule, view: &KernelView, result: &mut Examinat
             Owner::Module(module) => is_loaded(module),
             Owner::Kernel => true,
         });
-        if let Some(offer) = kernel.or(others) {
-            let (name, owner) = (export.name.clone(), offer.owner.clone());
+        let unlisted = view.unlisted.owner(&export.name).filter(|owner| **owner != subject.name);
+        let owner = kernel.or(others).map(|offer| offer.owner.clone());
+        if let Some(owner) = owner.or_else(|| unlisted.cloned().map(Owner::Module)) {
+            let name = export.name.clone();
             found.push(Finding::verified(Cause::Duplicate { name, owner }));
         }
     }
     result.findings.append(&mut found);
+}
+
+/// The data that each processor has its own of. A kernel for one processor takes it for any other data.
+fn percpu(subject: &ExaminedModule, view: &KernelView, question: &Question, result: &mut Examination) {
+    let has_processors = view.vermagic.as_ref().is_some_and(|kernel| kernel.value.contains_str(" SMP "));
+    if view.vermagic.is_some() && !has_processors {
+        return;
+    }
+    if subject.percpu > PERCPU_MOST && has_processors {
+        result.findings.push(Finding::verified(Cause::NoPerCpuMemory));
+    } else if subject.percpu > PERCPU_RESERVE && !question.is_of_build {
+        result.gaps.push(Gap::PerCpu(subject.percpu));
+    }
 }
 
 fn parameters(subject: &ExaminedModule, question: &Question, result: &mut Examination) {
@@ -230,6 +247,7 @@ fn parameters(subject: &ExaminedModule, question: &Question, result: &mut Examin
                 let cause = Cause::Value { name, value, fault: Some(fault), about };
                 result.findings.push(Finding::verified(cause));
             }
+            BadParameter::Own { name, value } => result.gaps.push(Gap::Value(name, value)),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! files' contents.
 
 use std::{
+    collections::HashMap,
     fmt,
     path::{Path, PathBuf},
 };
@@ -17,7 +18,11 @@ use goblin::{
     },
 };
 
-use super::{btf, structure};
+use super::{
+    btf,
+    setters::{self, Setter},
+    structure,
+};
 use crate::{
     ModuleName, Result,
     elf::Class,
@@ -87,6 +92,8 @@ pub struct ModuleParameter {
     pub kind: Option<BString>,
     /// What it is for.
     pub description: Option<BString>,
+    /// Who reads its value.
+    pub setter: Setter,
 }
 
 /// Whether the file is signed.
@@ -177,7 +184,8 @@ impl ExaminedModule {
         let (btf, base) = (extent(btf::SECTION)?, extent(btf::BASE)?);
         let has_odd_btf = subject.has_odd_btf || btf == Some(None) || base == Some(None);
         let btf = btf.flatten().map(|btf| (btf, base.flatten()));
-        Ok(Self { fault, has_odd_btf, btf, ..subject })
+        let parameters = with_setters(subject.parameters, setters::of(elf)?.unwrap_or_default());
+        Ok(Self { fault, has_odd_btf, btf, parameters, ..subject })
     }
 
     /// Opens a file and reads the facts, but for each relocation, with memory that serves for one file after the other.
@@ -210,6 +218,7 @@ impl ExaminedModule {
             name: parameter.name.into(),
             kind: parameter.kind.map(BString::from),
             description: parameter.description.map(BString::from),
+            setter: Setter::Unknown,
         };
         Ok(Self {
             path: module.path().to_owned(),
@@ -250,6 +259,22 @@ impl ExaminedModule {
             ["GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"];
         self.license.as_ref().is_some_and(|license| COMPATIBLE.iter().any(|one| *license == **one))
     }
+}
+
+/// The parameters that `.modinfo` describes, with those that only the kernel's table has.
+fn with_setters(
+    mut parameters: Vec<ModuleParameter>,
+    table: Vec<setters::KernelParameter>,
+) -> Vec<ModuleParameter> {
+    let places: HashMap<BString, usize> =
+        parameters.iter().enumerate().map(|(place, parameter)| (parameter.name.clone(), place)).collect();
+    for (name, setter) in table {
+        match places.get(&name).and_then(|place| parameters.get_mut(*place)) {
+            Some(parameter) => parameter.setter = setter,
+            None => parameters.push(ModuleParameter { name, kind: None, description: None, setter }),
+        }
+    }
+    parameters
 }
 
 /// The undefined symbols. Entries of the version table alone are ignored, except that the kernel

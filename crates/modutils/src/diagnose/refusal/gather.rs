@@ -17,7 +17,7 @@ use super::{
     examined_module::ExaminedModule,
     exports::Owner,
     image::{self, Names},
-    running, table,
+    running, table, unlisted,
     view::{KernelView, Unread},
 };
 use crate::{
@@ -84,6 +84,9 @@ pub fn beginnings(root: &Root, release: &Release, is_running: bool) -> KernelVie
     }
     view.config = view.known(configuration::find(root, release, is_running));
     view.running = is_running.then(|| running::state(root, view.config.as_ref()));
+    let indexes = Indexes::new(root.modules(release));
+    let unlisted = view.running.as_ref().map(|running| unlisted::exports(root, &indexes, running));
+    view.unlisted = view.known(unlisted.transpose()).unwrap_or_default();
     view
 }
 

@@ -26,6 +26,7 @@ pub(super) fn check(
         match view.offer(&need.name, subject) {
             Some(offer) => checker.offered(need, offer),
             None if checker.of_unread_module(need) => {}
+            None if checker.of_unlisted_module(need) => {}
             None if view.table.is_some() => checker.not_listed(need),
             None if checker.by_agreement(need) => {}
             None => checker.without_witness(need),
@@ -126,6 +127,32 @@ impl Checker<'_> {
         true
     }
 
+    /// A symbol of a loaded module whose file is not known: neither its CRC is, nor for whom it is. Returns whether it is
+    /// one.
+    fn of_unlisted_module(&mut self, need: &Need) -> bool {
+        if self.view.unlisted.owner(&need.name).is_none() {
+            return false;
+        }
+        if !need.weak {
+            let name = need.name.clone();
+            let is_version = need.crc.is_some() && self.subject.is_gpl_compatible();
+            self.result.counts.unverified += 1;
+            self.result.gaps.push(if is_version { Gap::Version(name) } else { Gap::Symbol(name) });
+        }
+        true
+    }
+
+    /// A symbol that neither the kernel exports nor a module whose file is known.
+    fn missing(&mut self, need: &Need, listed: Option<ModuleName>) {
+        if self.view.unlisted.may_have_others() {
+            self.result.counts.unverified += 1;
+            self.result.gaps.push(Gap::Symbol(need.name.clone()));
+        } else {
+            self.result.counts.listed += 1;
+            self.fault(need, SymbolFault::Missing { listed });
+        }
+    }
+
     /// A module that uses symbols for GPL modules may not use those of a proprietary one as well, in whatever order
     /// (`inherit_taint` in `kernel/module/main.c`).
     fn proprietary_modules(&mut self) {
@@ -162,9 +189,7 @@ impl Checker<'_> {
         if need.weak {
             return;
         }
-        self.result.counts.listed += 1;
-        let listed = self.view.listed_owner(&need.name).cloned();
-        self.fault(need, SymbolFault::Missing { listed });
+        self.missing(need, self.view.listed_owner(&need.name).cloned());
     }
 
     /// A symbol that no module exports: whether other modules of the build need it of the kernel, and as this one
@@ -203,8 +228,7 @@ impl Checker<'_> {
     fn without_witness(&mut self, need: &Need) {
         let named = self.view.names.as_ref().map(|names| names.contains(&need.name));
         if named == Some(false) && !need.weak {
-            self.result.counts.listed += 1;
-            return self.fault(need, SymbolFault::Missing { listed: None });
+            return self.missing(need, None);
         }
         if self.question.is_of_build && !self.view.agreement.is_outvoted(self.subject) {
             self.result.counts.of_build += 1;

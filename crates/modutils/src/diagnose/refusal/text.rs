@@ -190,8 +190,11 @@ fn value_refused(
                 kind_in_words(kind)
             )
         }
-        Some(ValueFault::TooLong) => {
-            format!("The parameter {} is refused: its value is longer than 1024 bytes.", printable(name))
+        Some(ValueFault::TooLong(most)) => {
+            format!("The parameter {} is refused: its value is longer than {most} bytes.", printable(name))
+        }
+        Some(ValueFault::TooMany(most)) => {
+            format!("The parameter {assigned} is refused: it takes at most {most} values.")
         }
         None => format!("The module itself refuses the parameter {assigned}."),
     });

@@ -3,7 +3,10 @@
 
 use bstr::{BStr, BString, ByteSlice};
 
-use super::examined_module::{ExaminedModule, ModuleParameter};
+use super::{
+    examined_module::{ExaminedModule, ModuleParameter},
+    setters::Setter,
+};
 
 /// Why the kernel does not take a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,8 +17,10 @@ pub enum ValueFault {
     OutOfRange(BString),
     /// The type needs a value.
     Missing(BString),
-    /// The text is longer than the kernel keeps, 1,024 bytes.
-    TooLong,
+    /// The text is longer than the kernel keeps: so many bytes.
+    TooLong(usize),
+    /// There are more values between commas than the parameter has room for.
+    TooMany(u32),
 }
 
 /// A word of the parameters that does not suit the module.
@@ -37,6 +42,13 @@ pub enum BadParameter {
         /// What is wrong with it.
         fault: ValueFault,
     },
+    /// The module itself reads the value: it may refuse it.
+    Own {
+        /// The parameter's name.
+        name: BString,
+        /// The value as given.
+        value: BString,
+    },
 }
 
 /// The longest text of a `charp` parameter.
@@ -56,10 +68,11 @@ pub fn check(subject: &ExaminedModule, text: &[u8]) -> Vec<BadParameter> {
         };
         match subject.parameters.iter().find(|parameter| same_name(&parameter.name, name)) {
             Some(parameter) => {
-                let kind = parameter.kind.as_ref().map(|kind| kind.as_bstr());
-                if let Some(fault) = kind.and_then(|kind| check_value(kind, value)) {
-                    let (name, value) = (parameter.name.clone(), value.unwrap_or_default().into());
-                    bad.push(BadParameter::Value { name, value, fault });
+                let (name, text) = (parameter.name.clone(), BString::from(value.unwrap_or_default()));
+                match judge(parameter, value) {
+                    Judgement::Taken => {}
+                    Judgement::Refused(fault) => bad.push(BadParameter::Value { name, value: text, fault }),
+                    Judgement::Own => bad.push(BadParameter::Own { name, value: text }),
                 }
             }
             // The dynamic debugger's, which every module has.
@@ -68,6 +81,27 @@ pub fn check(subject: &ExaminedModule, text: &[u8]) -> Vec<BadParameter> {
         }
     }
     bad
+}
+
+/// What becomes of a value.
+enum Judgement {
+    Taken,
+    Refused(ValueFault),
+    /// The module decides.
+    Own,
+}
+
+/// Reads a value as the parameter's setter does, or as its description has it where that is all there is.
+fn judge(parameter: &ModuleParameter, value: Option<&[u8]>) -> Judgement {
+    let described = parameter.kind.as_ref().map(|kind| kind.as_bstr());
+    let fault = match &parameter.setter {
+        Setter::Own => return Judgement::Own,
+        Setter::Kernel(kind) => check_value(kind.as_bstr(), value),
+        Setter::Array(kind, most) => check_array(kind.as_bstr(), *most, value),
+        Setter::Text(room) => check_text(b"charp".into(), *room as usize, value),
+        Setter::Unknown => described.and_then(|kind| check_value(kind, value)),
+    };
+    fault.map_or(Judgement::Taken, Judgement::Refused)
 }
 
 /// Splits at blanks, except within double quotes, as `next_arg` in `lib/cmdline.c`.
@@ -93,16 +127,11 @@ fn same_name(one: &[u8], other: &[u8]) -> bool {
 /// What is wrong with a value of a type; nothing for a type that only the module knows.
 fn check_value(kind: &BStr, value: Option<&[u8]>) -> Option<ValueFault> {
     if let Some(kind) = kind.strip_prefix(b"array of ") {
-        let Some(value) = value else { return Some(ValueFault::Missing(kind.into())) };
-        let mut parts = value.split(|&byte| byte == b',');
-        return parts.find_map(|part| check_value(kind.as_bstr(), Some(part)));
+        return check_array(kind.as_bstr(), u32::MAX, value);
     }
     match kind.as_bytes() {
         b"bool" | b"invbool" | b"bint" | b"bool_enable_only" => check_bool(kind, value),
-        b"charp" => match value {
-            None => Some(ValueFault::Missing(kind.into())),
-            Some(value) => (value.len() > LONGEST_TEXT).then_some(ValueFault::TooLong),
-        },
+        b"charp" => check_text(kind, LONGEST_TEXT + 1, value),
         b"byte" | b"u8" => check_number(kind, value, 0, i128::from(u8::MAX)),
         b"i8" => check_number(kind, value, i8::MIN.into(), i8::MAX.into()),
         b"short" | b"i16" => check_number(kind, value, i16::MIN.into(), i16::MAX.into()),
@@ -113,6 +142,28 @@ fn check_value(kind: &BStr, value: Option<&[u8]>) -> Option<ValueFault> {
         b"long" | b"i64" | b"isize" => check_number(kind, value, i64::MIN.into(), i64::MAX.into()),
         b"ulong" | b"ullong" | b"u64" | b"usize" => check_number(kind, value, 0, u64::MAX.into()),
         _ => None,
+    }
+}
+
+/// `param_array`: each value between commas, in order, and not too many of them.
+fn check_array(kind: &BStr, most: u32, value: Option<&[u8]>) -> Option<ValueFault> {
+    let Some(value) = value else { return Some(ValueFault::Missing(kind.into())) };
+    for (number, part) in (0..).zip(value.split(|&byte| byte == b',')) {
+        if number == most {
+            return Some(ValueFault::TooMany(most));
+        }
+        if let Some(fault) = check_value(kind, Some(part)) {
+            return Some(fault);
+        }
+    }
+    None
+}
+
+/// A text and its end must fit into so many bytes.
+fn check_text(kind: &BStr, room: usize, value: Option<&[u8]>) -> Option<ValueFault> {
+    match value {
+        None => Some(ValueFault::Missing(kind.into())),
+        Some(value) => (value.len() >= room).then(|| ValueFault::TooLong(room.saturating_sub(1))),
     }
 }
 
@@ -239,7 +290,11 @@ mod tests {
         }
         assert_eq!(check_value("bool".into(), None), None);
         assert_eq!(check_value("int".into(), None), Some(ValueFault::Missing("int".into())));
-        assert_eq!(fault("charp", &"x".repeat(1025)), Some(ValueFault::TooLong));
+        assert_eq!(fault("charp", &"x".repeat(1025)), Some(ValueFault::TooLong(1024)));
+        assert_eq!(check_array("int".into(), 2, Some(b"1,2")), None);
+        assert_eq!(check_array("int".into(), 2, Some(b"1,2,x")), Some(ValueFault::TooMany(2)));
+        assert_eq!(check_text("charp".into(), 4, Some(b"abc")), None);
+        assert_eq!(check_text("charp".into(), 4, Some(b"abcd")), Some(ValueFault::TooLong(3)));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use super::{
     examined_module::{ExaminedModule, Machine, Signed},
     exports::{KernelTable, KnownExport, Owner},
     image::Names,
+    unlisted::UnlistedExports,
 };
 use crate::{ModuleName, Result, file::Compression, formats::kernel_config::KernelConfig, kernel::State};
 
@@ -99,6 +100,8 @@ pub struct KernelView {
     pub exports: HashMap<BString, Vec<KnownExport>>,
     /// The symbols of modules that the indexes list and that could not be read, with the module.
     pub unread_exports: HashMap<BString, Unread>,
+    /// What loaded modules export that the indexes do not list.
+    pub unlisted: UnlistedExports,
     /// Why something that would be known of it is not: there was no memory for it, or an index is damaged.
     pub unread: Option<String>,
     /// What modules of its build need of it.

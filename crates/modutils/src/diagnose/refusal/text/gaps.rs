@@ -95,6 +95,10 @@ fn in_words(gap: &Gap) -> (&'static str, Option<String>) {
             "It may use symbols for GPL modules, and then these of proprietary modules are refused:",
             Some(format!("{} of {}", printable(name), printable(module))),
         ),
+        Gap::Value(name, value) => (
+            "The module itself reads the value of a parameter; whether it takes this one is not known:",
+            Some(format!("{}={}", printable(name), printable(value))),
+        ),
         Gap::Command(command) => {
             ("A command is run in the place of loading; what it does is not known:", Some(command.clone()))
         }

@@ -1,0 +1,89 @@
+//! Loaded modules that the indexes do not list: insmod took them from elsewhere, and the kernel does not remember from
+//! where. What they export shows in `/proc/kallsyms`, by name alone.
+
+use std::collections::HashMap;
+
+use bstr::{BString, ByteSlice};
+
+use super::view::Running;
+use crate::{
+    Error, ModuleName, Result, Root,
+    file::{TREE_FILE_LIMIT, read_bounded},
+    formats::system_map,
+    index::Indexes,
+};
+
+/// What loaded modules export whose files are not known.
+#[derive(Clone, Debug, Default)]
+pub struct UnlistedExports {
+    /// The symbols that are seen, each with its module.
+    symbols: HashMap<BString, ModuleName>,
+    /// Whether there may be others: the kernel shows no exports of any module.
+    may_have_others: bool,
+}
+
+impl UnlistedExports {
+    /// The module that exports a symbol.
+    pub fn owner(&self, symbol: &[u8]) -> Option<&ModuleName> {
+        self.symbols.get(symbol.as_bstr())
+    }
+
+    /// Whether one of them may export what nothing else does.
+    pub fn may_have_others(&self) -> bool {
+        self.may_have_others
+    }
+}
+
+/// What the loaded modules export that the indexes do not list; nothing where they list all.
+///
+/// # Errors
+/// When an index is damaged, or there is no memory.
+pub fn exports(root: &Root, indexes: &Indexes, running: &Running) -> Result<UnlistedExports> {
+    let mut unlisted = Vec::new();
+    for module in running.loaded.iter().flat_map(|loaded| loaded.keys()) {
+        if indexes.dependency_line(module)?.is_none() {
+            unlisted.push(module);
+        }
+    }
+    if unlisted.is_empty() {
+        return Ok(UnlistedExports::default());
+    }
+    let path = root.system("/proc/kallsyms");
+    let text =
+        super::table::if_readable(read_bounded(&path, TREE_FILE_LIMIT).map_err(Error::io("read", &path)))?;
+    Ok(of_text(&text.unwrap_or_default(), &unlisted))
+}
+
+/// The lines are those of a System.map, with the module's name in brackets after a tab.
+fn of_text(text: &[u8], unlisted: &[&ModuleName]) -> UnlistedExports {
+    let mut exports = UnlistedExports { may_have_others: true, ..UnlistedExports::default() };
+    for line in text.lines() {
+        let Some((line, module)) = line.strip_suffix(b"]").and_then(|line| line.split_once_str("\t[")) else {
+            continue;
+        };
+        let Some(symbol) = system_map::name(line).and_then(system_map::exported) else { continue };
+        exports.may_have_others = false;
+        let module = ModuleName::new(module);
+        if unlisted.contains(&&module) {
+            exports.symbols.insert(symbol.into(), module);
+        }
+    }
+    exports
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exports_of_modules_from_elsewhere_are_seen_by_name() {
+        let text = b"0 T kfree\n0 r __ksymtab_kfree\n0 t square\t[square]\n0 r __ksymtab_square\t[square]\n\
+                     0 r __ksymtab_fat_x\t[fat]\n";
+        let unlisted = [&ModuleName::new("square"), &ModuleName::new("quiet")];
+        let exports = of_text(text, &unlisted);
+        assert_eq!(exports.owner(b"square"), Some(&ModuleName::new("square")));
+        assert_eq!((exports.owner(b"fat_x"), exports.owner(b"kfree")), (None, None));
+        assert!(!exports.may_have_others());
+        assert!(of_text(b"0 T kfree\n0 t square\t[square]\n", &unlisted).may_have_others());
+    }
+}
