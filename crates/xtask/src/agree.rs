@@ -71,8 +71,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let kernels = KERNELS.iter().filter(|name| options.kernel.as_deref().is_none_or(|only| only == **name));
     let kernels: Vec<&str> = kernels.copied().collect();
     let only = options.situation.as_deref();
-    let count = on_kernels(&cache, &kernels, &binary, options.seconds, |tree| {
-        let mut list = List::of(tree, options.modules)?;
+    let count = on_kernels(&cache, &kernels, &binary, options.seconds, |tree, companions| {
+        let mut list = List::of(tree, options.modules, companions)?;
         let is_wanted = |name: &str| only.is_none_or(|only| only.split(',').any(|part| name.contains(part)));
         list.situations.retain(|situation| is_wanted(&situation.name));
         Ok(list)
@@ -89,7 +89,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 /// When a guest cannot be booted.
 pub(crate) fn stage(cache: &Cache, binary: &Path, full: bool) -> Result<Count> {
     if full {
-        return on_kernels(cache, &KERNELS, binary, None, |tree| List::of(tree, 120));
+        return on_kernels(cache, &KERNELS, binary, None, |tree, companions| List::of(tree, 120, companions));
     }
     let is_at_hand = |name: &&str| match *name {
         "rust" => kernel::cached(cache).is_ok_and(|kernel| kernel.is_some()),
@@ -98,7 +98,9 @@ pub(crate) fn stage(cache: &Cache, binary: &Path, full: bool) -> Result<Count> {
     let (at_hand, absent): (Vec<&str>, Vec<&str>) =
         KERNELS.iter().copied().partition(|name| is_at_hand(name));
     absent.iter().for_each(|name| println!("      {name} is not at hand"));
-    on_kernels(cache, &at_hand, binary, Some(300), |tree| Ok(List::of(tree, 120)?.sampled(SAMPLE)))
+    on_kernels(cache, &at_hand, binary, Some(300), |tree, companions| {
+        Ok(List::of(tree, 120, companions)?.sampled(SAMPLE))
+    })
 }
 
 /// Runs the situations of each kernel, two kernels at a time: a guest has one processor. How many verdicts came true, and
@@ -108,14 +110,18 @@ fn on_kernels(
     kernels: &[&str],
     binary: &Path,
     seconds: Option<u64>,
-    list: impl Fn(&KernelTree) -> Result<List> + Sync,
+    list: impl Fn(&KernelTree, Option<&Path>) -> Result<List> + Sync,
 ) -> Result<Count> {
     let on_kernel = |name: &str| -> Result<(KernelTree, List, Vec<Seen>)> {
-        let tree = match name {
-            "rust" => kernel::provide(cache)?.tree,
-            name => trees::provide(cache, name)?.context("no such tree")?,
+        let (tree, companions) = match name {
+            "rust" => {
+                let kernel = kernel::provide(cache)?;
+                let companions = kernel::companions::provide(cache, &kernel)?;
+                (kernel.tree, Some(companions))
+            }
+            name => (trees::provide(cache, name)?.context("no such tree")?, None),
         };
-        let list = list(&tree)?;
+        let list = list(&tree, companions.as_deref())?;
         let seen = on_kernel(cache, &tree, binary, &list, seconds)
             .with_context(|| format!("the guest with {}", tree.version))?;
         Ok((tree, list, seen))
@@ -240,6 +246,7 @@ struct Matrix {
     /// Taken, then refused, by verdict.
     counts: BTreeMap<Verdict, [usize; 2]>,
     only_checked: usize,
+    wrongly_signed: usize,
     unknown: Vec<String>,
     own: [usize; 2],
     all: usize,
@@ -256,7 +263,9 @@ impl Matrix {
         let is_own = situation.name.starts_with("own-");
         self.own[0] += usize::from(is_own);
         self.only_checked += usize::from(situation.only_checked);
-        if let Some((verdict, taken)) = seen.and_then(|seen| Some((seen.verdict()?, seen.was_taken()?))) {
+        self.wrongly_signed += usize::from(situation.has_wrong_signature);
+        let counted = seen.filter(|_| !situation.has_wrong_signature);
+        if let Some((verdict, taken)) = counted.and_then(|seen| Some((seen.verdict()?, seen.was_taken()?))) {
             self.counts.entry(verdict).or_default()[usize::from(!taken)] += 1;
             if verdict == Verdict::CannotTell && !situation.hides {
                 self.own[1] += usize::from(is_own);
@@ -284,6 +293,12 @@ impl Matrix {
         }
         if self.only_checked > 0 {
             println!("  {} more would crash the kernel: only checked", self.only_checked);
+        }
+        if self.wrongly_signed > 0 {
+            println!(
+                "  {} more have a signature that is wrong, which the kernel alone can see",
+                self.wrongly_signed
+            );
         }
         println!(
             "  false: {}; unknown where nothing is hidden: {} ({})",

@@ -1,8 +1,10 @@
 //! The situations for one kernel, and the files that they use.
 
 mod causes;
+mod companions;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use testkit::{ModuleBuilder, Signature, patch};
@@ -90,8 +92,8 @@ const VALUES: [(&str, &[&str], &[&str]); 7] = [
 ];
 
 impl List {
-    /// All of it, or every `step`th of the tree's own modules.
-    pub(super) fn of(tree: &KernelTree, modules: usize) -> Result<List> {
+    /// All of it, with so many of the tree's own modules, and the companion modules where there are any.
+    pub(super) fn of(tree: &KernelTree, modules: usize, companions: Option<&Path>) -> Result<List> {
         let mut list = List::default();
         let plain = |name: &str| guest::plain_module(tree, name);
         // Our own kernel has few modules, and not those whose parameters and states are tried.
@@ -102,7 +104,7 @@ impl List {
         let kernel = Kernel::of(&dummy)?;
         list.made(&kernel);
         list.signatures(&kernel, &dummy);
-        list.damaged(&dummy);
+        list.damaged("stock", &dummy);
         if is_stock {
             list.changed(tree, &dummy)?;
             list.values();
@@ -110,6 +112,9 @@ impl List {
             list.configuration();
         }
         list.causes(tree, &kernel, &dummy)?;
+        if let Some(companions) = companions {
+            list.companions(companions)?;
+        }
         list.own(tree, modules)?;
         Ok(list)
     }
@@ -319,9 +324,9 @@ impl List {
         }
     }
 
-    /// Files that are cut off, or have bytes changed.
-    fn damaged(&mut self, dummy: &[u8]) {
-        let unsigned = patch::unsigned(dummy.to_vec());
+    /// Files made from a module, that are cut off or have bytes changed.
+    fn damaged(&mut self, whose: &str, module: &[u8]) {
+        let unsigned = patch::unsigned(module.to_vec());
         let len = unsigned.len();
         for (name, cut) in [
             ("empty", 0),
@@ -331,7 +336,7 @@ impl List {
             ("tail", len - 1),
             ("table", len - 100),
         ] {
-            self.file_only(&format!("damaged-{name}"), unsigned[..cut].to_vec());
+            self.file_only(&format!("damaged-{whose}-{name}"), unsigned[..cut].to_vec());
         }
         for (name, place, byte) in [
             ("magic", 1, b'X'),
@@ -345,10 +350,10 @@ impl List {
         ] {
             let mut bytes = unsigned.clone();
             bytes[place] = byte;
-            self.file_only(&format!("damaged-{name}"), bytes);
+            self.file_only(&format!("damaged-{whose}-{name}"), bytes);
         }
-        self.file_only("damaged-text", b"This is no module at all.\n".repeat(20));
-        self.file_only("damaged-zeros", vec![0; 5000]);
+        self.file_only(&format!("damaged-{whose}-text"), b"This is no module at all.\n".repeat(20));
+        self.file_only(&format!("damaged-{whose}-zeros"), vec![0; 5000]);
         for (name, section, field, value) in [
             ("text-far", b".text".as_slice(), 24, u64::MAX / 2),
             ("text-long", b".text", 32, 1 << 40),
@@ -361,17 +366,15 @@ impl List {
         ] {
             let width = if matches!(field, 4 | 40) { 4 } else { 8 };
             let bytes = patch::section_field(unsigned.clone(), section, field, width, value);
-            self.file_only(&format!("damaged-{name}"), bytes);
+            self.file_only(&format!("damaged-{whose}-{name}"), bytes);
         }
-        for (name, file, program) in
-            [("xz", "dummy.ko.xz", "xz"), ("zst", "dummy.ko.zst", "zstd"), ("gz", "dummy.ko.gz", "gzip")]
-        {
+        for (name, program) in [("xz", "xz"), ("zst", "zstd"), ("gz", "gzip")] {
             let Ok(packed) = guest::packed(program, &unsigned) else { continue };
             let cut = packed[..packed.len() / 2].to_vec();
             for (how, bytes) in [("whole", packed), ("cut", cut)] {
-                let file = format!("{how}-{file}");
+                let file = format!("{how}-{whose}.ko.{name}");
                 self.files.insert(file.clone(), bytes);
-                self.add(Situation::file(format!("packed-{name}-{how}"), &path(&file), ""));
+                self.add(Situation::file(format!("packed-{whose}-{name}-{how}"), &path(&file), ""));
             }
         }
     }

@@ -155,6 +155,10 @@ impl Seen {
                 .then(|| format!("{verdict:?} of what crashes the kernel: {:?}", self.kinds()));
         }
         let Some(taken) = self.was_taken() else { return Some("the guest did not come that far".into()) };
+        if situation.has_wrong_signature {
+            let is_rejected = self.error.iter().any(|line| line.contains("Key was rejected by service"));
+            return (taken || !is_rejected).then(|| "its wrong signature was not rejected".into());
+        }
         match (verdict, taken) {
             (Verdict::WouldLoad, false) => return Some("it was refused".into()),
             (Verdict::WouldNotLoad, true) => return Some("it was taken".into()),

@@ -33,6 +33,8 @@ pub(super) struct Situation {
     pub(super) never: Option<&'static str>,
     /// Whether something that decides is hidden from the check on purpose: it need not know.
     pub(super) hides: bool,
+    /// Whether its signature is wrong, which only the kernel can see: it has the keys. Check takes it for signed.
+    pub(super) has_wrong_signature: bool,
     /// Whether the kernel would crash of it: it is not loaded.
     pub(super) only_checked: bool,
 }
@@ -41,8 +43,23 @@ impl Situation {
     fn new(name: String, target: String, load: String) -> Self {
         let (before, after) = (String::new(), String::new());
         let (boot, cause, who) = ("", None, Who::Root);
-        let (shows, never, hides, only_checked) = (None, None, false, false);
-        Self { name, target, load, who, before, after, boot, cause, shows, never, hides, only_checked }
+        let (shows, never) = (None, None);
+        let (hides, has_wrong_signature, only_checked) = (false, false, false);
+        Self {
+            name,
+            target,
+            load,
+            who,
+            before,
+            after,
+            boot,
+            cause,
+            shows,
+            never,
+            hides,
+            has_wrong_signature,
+            only_checked,
+        }
     }
 
     /// A file, given to insmod.
@@ -104,6 +121,12 @@ impl Situation {
         self.only_checked = true;
         self.load = String::new();
         self.cause(kind)
+    }
+
+    /// Its signature does not fit its contents.
+    pub(super) fn with_wrong_signature(mut self) -> Self {
+        self.has_wrong_signature = true;
+        self
     }
 
     /// What decides is hidden.
