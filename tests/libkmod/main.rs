@@ -3,6 +3,7 @@
 //! `drive.c` takes a script of calls and prints what they return. A test names the lines that differ on purpose
 //! (docs/differences.md has them); any other difference fails it, and so does a named one that does not show.
 
+mod calls;
 mod configuration;
 mod contexts;
 mod facts;

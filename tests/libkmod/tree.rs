@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 
 use testkit::{FakeKernel, Side, TestRoot, cache, surroundings};
 
+use crate::calls::Counts;
 use crate::world;
 
 /// A root with the tree, whose indexes the packaged depmod wrote.
@@ -67,22 +68,26 @@ fn instance(pattern: &str) -> String {
     name
 }
 
-fn output(side: Side, script: &str) -> String {
+fn output(side: Side, script: &str) -> (String, Counts) {
     let root = &tree().root;
     let name = format!("script-{:?}", std::thread::current().id()).replace(['(', ')'], "");
     root.write(&name, script);
     let kernel = FakeKernel::new(root.path(), root.version());
     let outcome = kernel.run(&world::start(root, side, &format!("/{name}")));
     assert!(outcome.status.success(), "{}", String::from_utf8_lossy(&outcome.stderr));
-    String::from_utf8_lossy(&outcome.stdout).replace(" (errno differs)", "")
+    let output = String::from_utf8_lossy(&outcome.stdout).replace(" (errno differs)", "");
+    (output, Counts::of(root, &format!("/{name}")))
 }
 
 #[track_caller]
 fn same(script: &str) {
-    let (ours, theirs) = (output(Side::Ours, script), once_per_plan(&output(Side::Kmod34, script)));
-    if ours != theirs {
-        panic!("{}", world::difference(&theirs, &ours).lines().take(60).collect::<Vec<_>>().join("\n"));
+    let ((ours, counts), (theirs, _)) = (output(Side::Ours, script), output(Side::Kmod34, script));
+    let expected = once_per_plan(&theirs);
+    let omitted = theirs.lines().count() - expected.lines().count();
+    if ours != expected {
+        panic!("{}", world::difference(&expected, &ours).lines().take(60).collect::<Vec<_>>().join("\n"));
     }
+    counts.record(&vec!["probe".to_owned(); omitted]);
 }
 
 /// Without the steps that a plan of the packaged library has a second time: a module both needed and soft.

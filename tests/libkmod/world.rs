@@ -11,6 +11,8 @@ use testkit::{
     under_test,
 };
 
+use crate::calls::{self, Counts};
+
 /// The release of the root's kernel.
 pub(crate) const RELEASE: &str = "6.12.0-test";
 
@@ -23,6 +25,8 @@ pub(crate) struct Observed {
     pub(crate) output: String,
     pub(crate) errors: String,
     pub(crate) calls: Vec<Call>,
+    /// How often each function was called.
+    counts: Counts,
 }
 
 /// A script with what it runs in.
@@ -108,18 +112,26 @@ impl<'a> Script<'a> {
         let theirs_output = theirs.output.replace(" (errno differs)", "");
         let mut expected = String::new();
         let mut rest = theirs_output.as_str();
+        let mut differing = Vec::new();
         for (there, here) in self.differences {
             let Some((before, after)) = split_at_lines(rest, there) else {
                 panic!("the packaged library does not print {there:?} in the rest:\n{rest}");
             };
             expected.push_str(before);
             expected.push_str(here);
+            let same = there.bytes().zip(here.bytes()).take_while(|(one, other)| one == other).count();
+            let at = theirs_output.len() - rest.len() + before.len() + same;
+            differing.push(command_at(&theirs_output, at));
             rest = after;
         }
         expected.push_str(rest);
         if ours.output != expected {
             let shown = difference(&expected, &ours.output);
             panic!("{shown}\nour errors: {}\ntheir errors: {}", ours.errors, theirs.errors);
+        }
+        // The script with NULL for every object calls everything, and shows nothing of what it does.
+        if !self.text.lines().any(|line| line == "null") {
+            ours.counts.record(&differing);
         }
         (ours, theirs)
     }
@@ -153,7 +165,8 @@ impl<'a> Script<'a> {
             outcome.status,
             text(&outcome.stdout)
         );
-        Observed { output: text(&outcome.stdout), errors, calls: outcome.calls }
+        let counts = Counts::of(&root, "/script");
+        Observed { output: text(&outcome.stdout), errors, calls: outcome.calls, counts }
     }
 }
 
@@ -164,7 +177,8 @@ pub(crate) fn start(root: &TestRoot, side: Side, script: &str) -> Start {
         root.create_dir("ours-lib");
         place(under_test::libkmod(), &root.path().join("ours-lib/libkmod.so.2"));
     }
-    let start = Start::new("/drive").arg(script).env("PATH", "/bin").deadline(Duration::from_secs(120));
+    let start = Start::new("/drive").arg(script).env("PATH", "/bin").env("CALLS", calls::file(script));
+    let start = start.deadline(Duration::from_secs(120));
     if side == Side::Ours { start.env("LD_LIBRARY_PATH", "/ours-lib") } else { start }
 }
 
@@ -174,6 +188,14 @@ fn split_at_lines<'a>(text: &'a str, lines: &str) -> Option<(&'a str, &'a str)> 
     let mut whole = at.filter(|&at| at == 0 || text.as_bytes()[at - 1] == b'\n');
     let at = whole.next()?;
     Some((&text[..at], &text[at + lines.len()..]))
+}
+
+/// The first word of the script's line whose output has a byte: those lines are not indented.
+fn command_at(output: &str, at: usize) -> String {
+    let line_end = output[at..].find('\n').map_or(output.len(), |length| at + length);
+    let mut lines = output[..line_end].lines().rev();
+    let line = lines.find(|line| !line.starts_with(' ')).unwrap_or_default();
+    line.split(' ').next().unwrap_or_default().to_owned()
 }
 
 /// What diff(1) shows of two outputs.
@@ -199,7 +221,10 @@ pub(crate) fn driver() -> &'static Path {
     let (_, path) = PATH.get_or_init(|| {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let path = directory.path().join("drive");
-        compile(&path, &[concat!(env!("CARGO_MANIFEST_DIR"), "/libkmod/drive.c")], &[]);
+        let header = directory.path().join("counted.h");
+        fs::write(&header, calls::header()).expect("a file of our own");
+        let drive = concat!(env!("CARGO_MANIFEST_DIR"), "/libkmod/drive.c");
+        compile(&path, &[drive], &["-include", &header.to_string_lossy()]);
         // For programs that run outside of a root.
         place(under_test::libkmod(), &directory.path().join("libkmod.so.2"));
         (directory, path)

@@ -3,6 +3,7 @@
 //! rustc makes an archive, and the C compiler a shared object of that. rustc's own way to a shared object passes a
 //! version script of its own to the linker, which hides the version nodes of ours without any error.
 
+mod calls;
 mod musl;
 
 use std::collections::BTreeSet;
@@ -15,6 +16,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::packages::{self, READELF};
+use crate::stages::Count;
 use crate::{cargo, process, workspace};
 
 /// The options of `cargo xtask libkmod`.
@@ -26,6 +28,9 @@ pub(crate) struct Options {
     /// Also build it for musl, and compare what both print
     #[arg(long)]
     musl: bool,
+    /// Also run the tests that compare it with the packaged one, and print how often they called each function
+    #[arg(long)]
+    compare: bool,
 }
 
 /// The profile of what is installed.
@@ -52,6 +57,18 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         let musl = musl::build(&library)?;
         println!("{}  {} bytes", musl.display(), fs::metadata(&musl)?.len());
     }
+    if options.compare {
+        let Count { passed, failed, .. } = counting_calls(|variable| {
+            let mut tests = cargo::command();
+            tests.args(["test", "--workspace", "--test", "libkmod"]).envs([variable]);
+            let (passed, failed) = cargo::libtest(tests.env("MODUTILS_LIBKMOD", &library))?;
+            Ok(Count { passed, failed, ..Count::default() })
+        })?;
+        println!("{passed} passed, {failed} failed");
+        if failed > 0 {
+            bail!("{failed} failed");
+        }
+    }
     Ok(())
 }
 
@@ -61,6 +78,23 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 /// When it cannot be built, or prints something else.
 pub(crate) fn compare_musl(glibc: &Path) -> Result<()> {
     musl::build(glibc).map(drop)
+}
+
+/// Runs the tests that compare it with the packaged one, with the variable by which they count, and prints how often they
+/// called each function. One that they never called is a failure.
+///
+/// # Errors
+/// When the tests cannot be run.
+pub(crate) fn counting_calls(tests: impl FnOnce((&str, &str)) -> Result<Count>) -> Result<Count> {
+    let file = tempfile::NamedTempFile::new()?;
+    let mut count = tests(("MODUTILS_LIBKMOD_CALLS", &file.path().to_string_lossy()))?;
+    let calls = calls::Calls::parse(&fs::read_to_string(file.path())?);
+    print!("{calls}");
+    for name in wanted(&fs::read_to_string(map())?).filter(|name| !calls.has(name)) {
+        println!("      {name} was never called");
+        count.failed += 1;
+    }
+    Ok(count)
 }
 
 /// Builds and checks the library that is installed.

@@ -72,7 +72,9 @@ fn run_all_stages(full: bool) -> Result<()> {
     // They are the most useful stage if there is no binary to test.
     stages.tests("unit tests", || tests.run_units());
     match &library {
-        Some(_) => stages.tests("the C library beside the packaged one", || tests.run_of("libkmod")),
+        Some(_) => stages.tests("the C library beside the packaged one", || {
+            libkmod::counting_calls(|variable| tests.run(&["--test", "libkmod"], &[variable]))
+        }),
         None => stages.not_run("the C library beside the packaged one", "there is no C library"),
     }
     match &binary {
