@@ -19,7 +19,7 @@ use crate::disk::{self, FileSystem};
 use crate::packages::{self, UNSHARE};
 use crate::qemu::{self, Machine, SerialAction};
 use crate::scenarios::{ScenarioResult, ScenarioVerdict};
-use crate::{binary, busybox, deb, trees, workspace};
+use crate::{binary, busybox, deb, mirror, trees, workspace};
 
 /// The options of `cargo xtask packaging`.
 #[derive(Args)]
@@ -87,15 +87,15 @@ fn run_in(cache: &Cache, suite: &str, binary: &Path, only: Option<&str>) -> Resu
     println!("packaging in Debian's {suite}");
     let mut outcomes = Vec::new();
     for script in scripts {
-        let outcome = run_script(cache, &pristine, binary, &script)?;
+        let outcome = run_script(cache, (suite, &pristine), binary, &script)?;
         outcome.print();
         outcomes.push(outcome);
     }
     Ok(outcomes)
 }
 
-/// A line of a script's beginning, `# KEY: VALUE`: `suites`, the releases it is for, all by default, and `trees`, the
-/// module trees that are in its root.
+/// A line of a script's beginning, `# KEY: VALUE`: `suites`, the releases it is for, all by default, `trees`, the
+/// module trees that are in its root, and `debs`, the packages that are beside it.
 fn header(script: &Path, key: &str) -> Result<Option<String>> {
     let text = fs::read_to_string(script).with_context(|| script.display().to_string())?;
     let lines = text.lines().map_while(|line| line.strip_prefix("# "));
@@ -104,7 +104,12 @@ fn header(script: &Path, key: &str) -> Result<Option<String>> {
 }
 
 /// Runs a script in a fresh copy of a root.
-fn run_script(cache: &Cache, pristine: &Path, binary: &Path, script: &Path) -> Result<ScenarioResult> {
+fn run_script(
+    cache: &Cache,
+    (suite, pristine): (&str, &Path),
+    binary: &Path,
+    script: &Path,
+) -> Result<ScenarioResult> {
     let start = Instant::now();
     let directory = tempfile::Builder::new().prefix("packaging").tempdir_in(cache.root())?;
     let root = directory.path().join("root");
@@ -121,6 +126,10 @@ fn run_script(cache: &Cache, pristine: &Path, binary: &Path, script: &Path) -> R
         fs::copy(workspace.join(library), here.join(name)).with_context(|| library.to_owned())?;
     }
     fs::copy(script, here.join("script.sh"))?;
+    for name in header(script, "debs")?.iter().flat_map(|names| names.split(' ')) {
+        let package = mirror::package(cache, suite, "amd64", name, "")?;
+        fs::copy(package, here.join(format!("{name}.deb"))).with_context(|| name.to_owned())?;
+    }
     for name in header(script, "trees")?.iter().flat_map(|names| names.split(' ')) {
         let tree = trees::provide(cache, name)?.with_context(|| format!("the tree {name} is unavailable"))?;
         let modules = root.join("usr/lib/modules");
