@@ -61,6 +61,11 @@ fi
 loaded | section modules-end
 journalctl -b --no-pager -o cat | grep -iE 'module|kmod|udev' | normalised | section journal-end
 
+# What the machine needs, by initramfs-tools and by our closure.
+if [ -f /usr/local/share/closure.sh ]; then
+    sh /usr/local/share/closure.sh 2>&1 | section closure
+fi
+
 # Our tools, beside what the kernel and lspci show.
 if [ -x /usr/local/sbin/modutils ]; then
     modutils device --json | grep '^{"bus"' | section device

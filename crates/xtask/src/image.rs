@@ -42,6 +42,7 @@ pub(crate) struct File<'a> {
 }
 
 /// What a file of one boot is.
+#[derive(Clone)]
 pub(crate) enum Content<'a> {
     Bytes(Vec<u8>),
     Program(Vec<u8>),

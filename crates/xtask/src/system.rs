@@ -21,7 +21,7 @@ use crate::cache::Cache;
 use crate::image::{self, Content, File, Image, Recipe};
 use crate::qemu::SerialAction;
 use crate::scenarios::{ScenarioResult, ScenarioVerdict};
-use crate::{binary, libkmod, process, workspace};
+use crate::{binary, libkmod, mirror, process, workspace};
 
 /// The options of `cargo xtask system`.
 #[derive(Args)]
@@ -80,6 +80,19 @@ const FILES: [(&str, &str); 5] = [
     ("modprobe.conf", "etc/modprobe.d/of-the-test.conf"),
     ("modules-load.conf", "etc/modules-load.d/of-the-test.conf"),
 ];
+/// initramfs-tools and what it needs beside [`PACKAGES`], for the guest with the packaged library.
+const GENERATOR: [&str; 9] = [
+    "initramfs-tools",
+    "initramfs-tools-core",
+    "initramfs-tools-bin",
+    "klibc-utils",
+    "libklibc",
+    "dracut-install",
+    "cpio",
+    "linux-base",
+    "logsave",
+];
+
 /// What the guests have of ours.
 pub(crate) struct UnderTest<'a> {
     /// The C library.
@@ -146,9 +159,10 @@ fn compare_boots(
     let library = under_test.library;
     let driver = if is_newest { Some(driver(library)?) } else { None };
     image.read()?;
-    let boot = |ours| boot(cache, image, ours, driver.as_deref(), show);
-    let theirs = boot(None).context("with the packaged library")?;
-    let ours = boot(Some(under_test)).context("with our library")?;
+    let generator = if is_newest { generator(cache, under_test.binary)? } else { Vec::new() };
+    let boot = |ours, more| boot(cache, image, ours, driver.as_deref(), more, show);
+    let theirs = boot(None, generator).context("with the packaged library")?;
+    let ours = boot(Some(under_test), Vec::new()).context("with our library")?;
     if is_newest && !ours.contains_key("drive") {
         bail!("the program that calls the library did nothing");
     }
@@ -202,6 +216,10 @@ fn compare_boots(
         bail!("{differences}");
     }
     let count = |name: &str| lines(&ours, name).len();
+    let closure = lines(&theirs, "closure");
+    if is_newest && !closure.last().is_some_and(|line| line.starts_with("= ")) {
+        bail!("closure: {}", closure.join("\n"));
+    }
     let mut log = vec![
         format!(
             "= {} modules after the boot, {} at the end; {} failed units; {} kinds of lines in the journal",
@@ -215,6 +233,7 @@ fn compare_boots(
     log.push(devices::compare(&lines(&ours, "device"), &lines(&ours, "lspci"), &lines(&ours, "drivers"))?);
     if is_newest {
         let calls = lines(&ours, "drive").len();
+        log.extend(closure);
         log.push(format!("= stress-ng: {}; {calls} lines of calls", lines(&ours, "stress-ng").join("; ")));
     }
     Ok(log)
@@ -248,12 +267,27 @@ fn driver(library: &Path) -> Result<Vec<u8>> {
     Ok(fs::read(&program)?)
 }
 
+/// Files with which a guest makes an initial file system for itself, and compares that with our closure.
+fn generator(cache: &Cache, binary: &Path) -> Result<Vec<(String, Content<'static>)>> {
+    let script = fs::read(workspace::root().join("integration/system/closure.sh"))?;
+    let mut files = vec![
+        ("usr/local/share/closure.sh".to_owned(), Content::Bytes(script)),
+        ("usr/local/lib/modutils".to_owned(), Content::Program(fs::read(binary)?)),
+    ];
+    for name in GENERATOR {
+        let package = mirror::package(cache, "trixie", "amd64", name, "")?;
+        files.push((format!("usr/local/share/debs/{name}.deb"), Content::Bytes(fs::read(package)?)));
+    }
+    Ok(files)
+}
+
 /// Boots an image and returns what the guest reports, with our library and tools if they are given.
 fn boot(
     cache: &Cache,
     image: &Image,
     ours: Option<&UnderTest>,
     driver: Option<&[u8]>,
+    more: Vec<(String, Content)>,
     show: bool,
 ) -> Result<Report> {
     let directory = tempfile::tempdir()?;
@@ -269,6 +303,9 @@ fn boot(
     });
     if let Some(driver) = driver {
         files.push(File { path: "usr/local/sbin/drive", content: Content::Program(driver.to_vec()) });
+    }
+    for (path, content) in &more {
+        files.push(File { path, content: content.clone() });
     }
     if let Some(UnderTest { library, binary }) = ours {
         files.push(File { path: LIBRARY, content: Content::Bytes(fs::read(library)?) });
