@@ -264,6 +264,90 @@ fn other_directories_are_paths_in_the_root() {
     assert_eq!(own, root.ours("modinfo", &["-n", "top"]).out());
 }
 
+/// What a command prints with an image whose kernel command line is in `/image/boot/cmdline`, and another one is that of the
+/// running kernel.
+fn with_command_line(root: &TestRoot, line: &[&str], given: &[&str]) -> testkit::Run {
+    let (tool, mut arguments) = with_root(line);
+    let place = arguments.iter().position(|word| *word == IMAGE).unwrap() + 1;
+    arguments.splice(place..place, given.iter().copied());
+    root.ours(tool, &arguments)
+}
+
+#[test]
+fn the_kernel_command_line_is_that_of_a_file_in_the_root() {
+    let root = with_image();
+    root.ours("depmod", &["--root", IMAGE]).succeeds();
+    root.write(
+        "/proc/cmdline",
+        "top.depth=5 modprobe.blacklist=top modutils.deny=top module_blacklist=top\n",
+    )
+    .write("/boot/cmdline", "top.depth=5 modprobe.blacklist=base\n")
+    .symlink("/boot/real", "/image/boot/cmdline")
+    .write(
+        "/image/boot/real",
+        "top.depth=8 modprobe.blacklist=extra modutils.deny=more module_blacklist=base\n",
+    );
+    let file = ["--kernel-cmdline", "/boot/cmdline"];
+    let running = ["--kernel-cmdline=/proc/cmdline"];
+    for (line, plain, ours, kernels) in [
+        (&["modprobe", "-c"][..], "", "blacklist extra\n", "blacklist top\n"),
+        (&["modprobe", "-D", "top"], "top.ko depth=3 \n", "top.ko depth=3 depth=8 \n", ""),
+        (&["modprobe", "-b", "-D", "extra"], "extra.ko", "", "extra.ko"),
+        (&["kmod", "status", "more"], "can be loaded", "blocked", "can be loaded"),
+        (&["kmod", "blocked", "base"], "", "/image/boot/cmdline", ""),
+        (&["kmod", "blocked", "top"], "", "base is refused", "/proc/cmdline"),
+    ] {
+        for (given, wanted) in
+            [(&[][..], plain), (&file, ours), (&["--kernel-cmdline", "boot/cmdline"], ours)]
+        {
+            let run = with_command_line(&root, line, given);
+            assert!(run.out().contains(wanted), "{line:?} {given:?}: {run:?}");
+            assert!(!run.out().contains("/proc/cmdline"), "{line:?} {given:?}: {run:?}");
+            assert!(!wanted.is_empty() || !run.out().contains("cmdline"), "{line:?} {given:?}: {run:?}");
+            assert!(line[1] != "-c" || !run.out().contains("blacklist top"), "{line:?} {given:?}: {run:?}");
+        }
+        let run = with_command_line(&root, line, &running);
+        assert!(run.out().contains(kernels), "{line:?}: {run:?}");
+    }
+    let run = traced(&root, "modprobe", &["--root", IMAGE, file[0], file[1], "-D", "top"], None);
+    stays_inside(&run, &[], "the kernel command line");
+    // A file that cannot be read was asked for, and is an error. An empty path counts as not given.
+    for line in [&["modprobe", "-D", "top"][..], &["kmod", "status", "top"], &["kmod", "closure", "top"]] {
+        for missing in ["/nowhere", "/boot"] {
+            let run = with_command_line(&root, line, &["--kernel-cmdline", missing]);
+            assert!(run.code != Some(0) && run.out().is_empty(), "{run:?}");
+            assert!(run.err().contains(&format!("could not read {IMAGE}{missing}")), "{run:?}");
+        }
+        let run = with_command_line(&root, line, &["--kernel-cmdline="]);
+        assert_eq!(
+            (run.code, run.out()),
+            (with_command_line(&root, line, &[]).code, with_command_line(&root, line, &[]).out())
+        );
+    }
+    // Without a root, too.
+    let run = root.ours("modprobe", &["--kernel-cmdline", "/boot/cmdline", "-c"]);
+    assert!(run.out().contains("blacklist base\n") && !run.out().contains("blacklist top\n"), "{run:?}");
+}
+
+#[test]
+fn what_is_loaded_follows_the_running_kernels_command_line() {
+    let load = |given: &[&str]| {
+        let root = with_image();
+        root.ours("depmod", &["--root", IMAGE]).succeeds();
+        root.write("/proc/cmdline", "top.depth=5\n").write("/image/boot/cmdline", "top.depth=8\n");
+        let kernel = FakeKernel::new(root.path(), root.version());
+        drop(root.invoke(Side::Ours, "modprobe"));
+        let start = Start::new("/ours/modprobe").args(["--root", IMAGE]).args(given).arg("top");
+        let run = kernel.run(&start.env("PATH", "/bin"));
+        assert!(run.status.success(), "{run:?}");
+        format!("{:?}", run.calls)
+    };
+    let calls = load(&[]);
+    assert!(calls.contains("depth=3 depth=5") && !calls.contains("depth=8"), "{calls}");
+    let calls = load(&["--kernel-cmdline", "/boot/cmdline"]);
+    assert!(calls.contains("depth=3 depth=8") && !calls.contains("depth=5"), "{calls}");
+}
+
 #[test]
 fn a_root_that_is_not_there_is_an_error() {
     let root = TestRoot::new();

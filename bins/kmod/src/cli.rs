@@ -146,7 +146,19 @@ pub fn root(root: Option<&OsStr>, base: Option<&OsStr>) -> modutils::Result<Root
 /// # Errors
 /// When the root cannot be opened.
 pub fn root_of(matches: &ArgMatches, base: &str) -> modutils::Result<Root> {
-    root(place_of(matches, "root").as_deref(), place_of(matches, base).as_deref())
+    let root = root(place_of(matches, "root").as_deref(), place_of(matches, base).as_deref())?;
+    match matches.try_get_one::<OsString>(KERNEL_CMDLINE) {
+        Ok(Some(file)) if !file.is_empty() => root.with_command_line(file),
+        _ => Ok(root),
+    }
+}
+
+/// The name of an option.
+pub const KERNEL_CMDLINE: &str = "kernel-cmdline";
+
+/// `--kernel-cmdline`, for every tool whose configuration is partly there.
+pub fn command_line_option() -> Arg {
+    long_value(KERNEL_CMDLINE, "FILE", "Read the kernel command line from FILE instead of /proc/cmdline")
 }
 
 /// The positional arguments.

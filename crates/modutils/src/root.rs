@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    Errno, Error, Result,
+    Errno, Error, Result, config,
     files::{self, InRoot},
 };
 
@@ -28,6 +28,7 @@ pub struct Root {
     system: PathBuf,
     base: PathBuf,
     module_directory: PathBuf,
+    command_line: Option<PathBuf>,
     inside: Option<Arc<InRoot>>,
 }
 
@@ -37,6 +38,7 @@ impl Default for Root {
             system: "/".into(),
             base: PathBuf::new(),
             module_directory: MODULE_DIRECTORY.into(),
+            command_line: None,
             inside: None,
         }
     }
@@ -45,7 +47,8 @@ impl Default for Root {
 impl Root {
     /// The system in a directory: its modules, configuration and firmware. Links there, absolute ones and those with
     /// `..`, lead to what they will lead to when the directory is the root: nothing outside of it is read or written.
-    /// /proc, /sys and /dev stay those of the running system.
+    /// /proc, /sys and /dev stay those of the running system; but its kernel command line configures nothing here, see
+    /// [`Root::with_command_line`].
     ///
     /// Paths begin with the directory, and are resolved inside of it by every function of this library that gets one,
     /// as long as this root or something that was opened with it exists. Other programs and the standard library know
@@ -151,6 +154,26 @@ impl Root {
         self
     }
 
+    /// The kernel command line is in `file`, instead of `/proc/cmdline`. In a confined root ([`Root::inside`]) it is a path
+    /// of the root, unless it is below `/proc`, which is the running kernel's; without a file such a root has none.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn with_command_line(mut self, file: impl AsRef<Path>) -> Result<Self> {
+        let file = file.as_ref();
+        let is_running = file.is_absolute() && is_of_the_kernel(below_root(file));
+        let file = if is_running { file.to_owned() } else { self.locate(file) };
+        config::read(&file).map_err(Error::io("read", &file))?;
+        self.command_line = Some(file);
+        Ok(self)
+    }
+
+    /// The file with the kernel command line, if there is one.
+    pub(crate) fn command_line(&self) -> Option<PathBuf> {
+        let own = || (!self.is_confined()).then(|| self.system("/proc/cmdline"));
+        self.command_line.clone().or_else(own)
+    }
+
     /// The base of module directories; empty for those of this system.
     pub(crate) fn base(&self) -> PathBuf {
         match (&self.inside, self.base.as_os_str().is_empty()) {
@@ -231,10 +254,15 @@ impl Root {
     pub fn system(&self, path: impl AsRef<Path>) -> PathBuf {
         let path = below_root(path.as_ref());
         match &self.inside {
-            Some(root) if !OF_THE_KERNEL.iter().any(|top| path.starts_with(top)) => root.host_path(path),
+            Some(root) if !is_of_the_kernel(path) => root.host_path(path),
             _ => self.system.join(path),
         }
     }
+}
+
+/// Whether a path without the slash at its beginning is the running system's also in a confined root.
+fn is_of_the_kernel(path: &Path) -> bool {
+    OF_THE_KERNEL.iter().any(|top| path.starts_with(top))
 }
 
 /// A kernel release, as `uname -r` prints it: the name of a directory in the module directory.

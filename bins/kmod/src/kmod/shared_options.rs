@@ -7,12 +7,13 @@ use modutils::{Context, Release};
 
 use crate::{cli, report::Report, status::Status};
 
-/// Adds `--dirname`, `--root`, `--set-version` and `--config`, as modprobe has them, and `--json` and `--help`.
+/// Adds `--dirname`, `--root`, `--kernel-cmdline`, `--set-version` and `--config`, as modprobe has them, and `--json` and `--help`.
 pub(super) fn add_to(command: Command) -> Command {
     command
         .arg(cli::value('C', "config", "FILE", "Read this file or directory instead of modprobe.d"))
         .arg(cli::value('d', "dirname", "DIR", "Use the module directories below DIR"))
         .arg(cli::root_option())
+        .arg(cli::command_line_option())
         .arg(cli::value('S', "set-version", "VERSION", "Use this kernel release instead of the running one"))
         .arg(cli::json())
         .arg(cli::help())

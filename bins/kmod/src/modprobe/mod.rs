@@ -13,7 +13,7 @@ mod split;
 use std::{ffi::OsString, process::ExitCode};
 
 use modutils::{
-    Context, Level, Notice, Release,
+    Context, Level, Notice, Release, Root,
     kernel::{Command, CommandFailure, ExecuteOptions, Kernel, Mode},
     plan::Step,
 };
@@ -58,7 +58,7 @@ fn act(options: &Options, report: &mut Report) -> Status {
             return Status::Failure;
         }
     };
-    let root = match cli::root(options.root.as_deref(), options.dirname.as_deref()) {
+    let root = match options.root() {
         Ok(root) => root,
         Err(error) => {
             report.fatal(error.to_string());
@@ -166,6 +166,24 @@ impl Options {
 
     fn release(&self) -> modutils::Result<Release> {
         self.release.clone().map_or_else(Release::running, |release| Ok(Release::new(release)))
+    }
+
+    /// Where things are. Modules of another root that are loaded into the running kernel follow its command line.
+    fn root(&self) -> modutils::Result<Root> {
+        let root = cli::root(self.root.as_deref(), self.dirname.as_deref())?;
+        let changes_kernel = match self.task {
+            Task::Insert => !self.show_depends,
+            Task::Remove => true,
+            _ => false,
+        };
+        match &self.kernel_cmdline {
+            Some(file) => root.with_command_line(file),
+            // Without /proc there is none.
+            None if root.is_confined() && changes_kernel => {
+                Ok(root.clone().with_command_line("/proc/cmdline").unwrap_or(root))
+            }
+            None => Ok(root),
+        }
     }
 
     /// The least severe level that is printed; `None` prints nothing.

@@ -47,11 +47,12 @@ pub(super) struct Options {
     pub config: Option<Vec<PathBuf>>,
     pub dirname: Option<OsString>,
     pub root: Option<OsString>,
+    pub kernel_cmdline: Option<OsString>,
     pub release: Option<OsString>,
     pub syslog: bool,
     pub quiet: bool,
     pub verbose: usize,
-    /// `-C FILE`, `--root DIR`, `-s`, `-q` and `-v` as given, for the modprobes that commands run.
+    /// `-C FILE`, `--root DIR`, `--kernel-cmdline FILE`, `-s`, `-q` and `-v` as given, for the modprobes that commands run.
     pub inherited: Vec<Vec<u8>>,
     pub arguments: Vec<OsString>,
 }
@@ -99,6 +100,7 @@ pub(super) fn command(in_use: OptionsInUse) -> Command {
     add(repeated_value('C', "config", "FILE", "Read this file or directory instead of modprobe.d"));
     add(cli::value('d', "dirname", "DIR", "Use the module directories below DIR"));
     add(cli::root_option());
+    add(cli::command_line_option());
     add(cli::value('S', "set-version", "VERSION", "Use this kernel release instead of the running one"));
     add(counted('s', "syslog", "Send messages to syslog"));
     add(counted('q', "quiet", "Print no messages"));
@@ -170,6 +172,7 @@ impl Options {
             config: paths(given.values("config").into_iter().filter(|path| !path.is_empty()).collect()),
             dirname: given.place("dirname"),
             root: given.place("root"),
+            kernel_cmdline: given.place(cli::KERNEL_CMDLINE),
             release: given.place("set-version"),
             syslog: !given.positions("syslog").is_empty(),
             quiet: !given.positions("quiet").is_empty(),
@@ -220,6 +223,15 @@ fn inherited(given: &GivenOptions) -> Vec<Vec<u8>> {
     if let (Some(root), Some(position)) = (given.place("root"), given.positions("root").pop()) {
         let root = cli::from_current_directory(&root);
         words.push((position, [b"--root ", root.as_os_str().as_encoded_bytes()].concat()));
+    }
+    let name = cli::KERNEL_CMDLINE;
+    if let (Some(file), Some(position)) = (given.place(name), given.positions(name).pop()) {
+        // In a root it is a path of that.
+        let file = match given.place("root") {
+            Some(_) => PathBuf::from(file),
+            None => cli::from_current_directory(&file),
+        };
+        words.push((position, [b"--kernel-cmdline ", file.as_os_str().as_encoded_bytes()].concat()));
     }
     for (name, word) in [("syslog", "-s"), ("quiet", "-q"), ("verbose", "-v")] {
         words.extend(given.positions(name).into_iter().map(|position| (position, word.into())));

@@ -78,7 +78,7 @@ impl ModprobeConfig {
                 Err(error) => sink(Notice::error(Error::io("read", path)(error).to_string())),
             }
         }
-        let command_line = root.system("/proc/cmdline");
+        let Some(command_line) = root.command_line() else { return config };
         match read(&command_line) {
             Ok(bytes) => config.add_command_line(&command_line.into(), &bytes, sink),
             // A root without /proc is a usual place to resolve names in.

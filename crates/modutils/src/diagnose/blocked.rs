@@ -304,7 +304,8 @@ fn dependencies(context: &Context, module: &ModuleName) -> Result<Vec<ModuleName
 
 /// What the kernel refuses, by its command line, and the location of that.
 fn refused(context: &Context) -> (Origin, Vec<ModuleName>) {
-    let path: Arc<Path> = context.root().system("/proc/cmdline").into();
+    // A confined root may have none: then nothing is refused, and the path is never shown.
+    let path: Arc<Path> = context.root().command_line().unwrap_or_default().into();
     let modules = read(&path).map(|line| refused_by_kernel(&line)).unwrap_or_default();
     // The kernel compares them as they stand with names that have no dash.
     let modules = modules.into_iter().filter(|module| !module.is_empty() && !module.contains(&b'-'));

@@ -80,7 +80,7 @@ pub(super) fn values(tool: &str, line: &CommandLine, option: &str, typed: &str) 
         "basedir" | "cache" | "copy" | "dirname" | "firmware" | "moduledir" | "outdir" | "root" => {
             return vec![Candidate::directories()];
         }
-        "config" | "filesyms" | "output" | "symvers" => return vec![Candidate::files()],
+        "config" | "filesyms" | "kernel-cmdline" | "output" | "symvers" => return vec![Candidate::files()],
         _ => return Vec::new(),
     };
     // A value in the same word keeps its `--option=`.
