@@ -2,6 +2,10 @@
 
 pub mod faults;
 
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
 use testkit::compare::{same, same_indexes, same_lines, same_text};
 use testkit::{Crc, Indexes, ModuleBuilder, Run, TestRoot};
 
@@ -44,6 +48,42 @@ pub fn little_kernel() -> TestRoot {
                  deep_inside.parmtype=x:uint\0";
     root.write_module_file("modules.builtin.modinfo", facts);
     root
+}
+
+/// The module directory of a kernel with these modules, in this order, and its indexes, which the packaged depmod writes: the
+/// files by path. There is also a file `broken.ko` that is no module, the built-in module `inside`, which is `inside-alias`,
+/// and no file of the module `gone`, which the indexes have.
+pub fn module_directory(release: &str, modules: &[(&str, ModuleBuilder)]) -> BTreeMap<String, Vec<u8>> {
+    let root = TestRoot::with_version(release);
+    let mut order = String::new();
+    for (file, module) in modules {
+        let path = format!("kernel/{file}");
+        root.add_module(&path, module);
+        order.push_str(&format!("{path}\n"));
+    }
+    root.write_module_file("kernel/broken.ko", "this is no module\n");
+    root.write_module_file("modules.order", order);
+    root.write_module_file("modules.builtin", "kernel/inside.ko\n");
+    root.write_module_file("modules.builtin.modinfo", "inside.license=GPL\0inside.alias=inside-alias\0");
+    root.reference("depmod", &[release]).succeeds();
+    root.remove(&root.module_path("kernel/gone.ko"));
+    let directory = root.module_path("");
+    files_below(&root.path().join(&directory), &format!("{}/", directory.trim_end_matches('/')))
+}
+
+/// The files below a directory, by path with a prefix.
+pub fn files_below(directory: &Path, prefix: &str) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(directory).expect("a directory of the root").flatten() {
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        let kind = entry.file_type().expect("a directory entry has a type");
+        if kind.is_dir() {
+            found.extend(files_below(&entry.path(), &format!("{name}/")));
+        } else if kind.is_file() {
+            found.insert(name, fs::read(entry.path()).expect("root reads everything"));
+        }
+    }
+    found
 }
 
 /// A module with the entry of `.modinfo` that every module has: without that section our tools do not accept a file as a module.

@@ -7,22 +7,9 @@
 //! `MODUTILS_MATRIX_SHOW` what the reference does in each case is printed, and with `MODUTILS_MATRIX_ONLY` only cases
 //! run whose name contains that text.
 
-mod case;
-mod insmod;
+#[path = "matrix/cases.rs"]
+mod cases;
 mod judge;
-mod kmod;
-mod lsmod;
-mod modprobe_config;
-mod modprobe_environment;
-mod modprobe_indexes;
-mod modprobe_load;
-mod modprobe_manners;
-mod modprobe_remove;
-mod modprobe_show;
-mod modprobe_sources;
-mod release;
-mod rmmod;
-mod rows;
 mod surface;
 mod world;
 
@@ -30,28 +17,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-pub(crate) use case::{Aspect, Case, Claim, Compare, Step, combined, fails, works};
-pub(crate) use rows::Row;
-
+use cases::case::Aspect;
+use cases::{Case, Row, Step, case, cases, release, root, rows};
 use surface::ToolOption;
-
-fn cases() -> Vec<Case> {
-    [
-        insmod::cases(),
-        rmmod::cases(),
-        lsmod::cases(),
-        kmod::cases(),
-        modprobe_load::cases(),
-        modprobe_remove::cases(),
-        modprobe_show::cases(),
-        modprobe_config::cases(),
-        modprobe_sources::cases(),
-        modprobe_environment::cases(),
-        modprobe_indexes::cases(),
-        modprobe_manners::cases(),
-    ]
-    .concat()
-}
 
 #[test]
 fn insmod_does_as_the_reference() {

@@ -4,12 +4,16 @@
 //! (docs/differences.md has them); any other difference fails it, and so does a named one that does not show.
 
 mod calls;
+#[expect(dead_code, reason = "only the roots of the cases are for the C library")]
+#[path = "../compliance/matrix/cases.rs"]
+mod cases;
 mod configuration;
 mod contexts;
 mod facts;
 mod finding;
 mod hosts;
 mod loading;
+mod matrix;
 mod memory;
 mod misuse;
 mod running;

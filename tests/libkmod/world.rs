@@ -1,5 +1,6 @@
 //! The root that every script runs in, and running one on both sides.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -26,7 +27,7 @@ pub(crate) struct Observed {
     pub(crate) errors: String,
     pub(crate) calls: Vec<Call>,
     /// How often each function was called.
-    counts: Counts,
+    pub(crate) counts: Counts,
 }
 
 /// A script with what it runs in.
@@ -156,18 +157,18 @@ impl<'a> Script<'a> {
         let kernel = FakeKernel::new(root.path(), RELEASE);
         kernel.crc("kernel_symbol", 0xcafe);
         (self.kernel)(&kernel);
-        let outcome = kernel.run(&start);
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let errors = text(&outcome.stderr);
-        assert!(
-            outcome.status.success(),
-            "{side:?}: {}: {errors}\n{}",
-            outcome.status,
-            text(&outcome.stdout)
-        );
-        let counts = Counts::of(&root, "/script");
-        Observed { output: text(&outcome.stdout), errors, calls: outcome.calls, counts }
+        observe(&root, &kernel, &start, side)
     }
+}
+
+/// Runs `/script` in a root.
+pub(crate) fn observe(root: &TestRoot, kernel: &FakeKernel, start: &Start, side: Side) -> Observed {
+    let outcome = kernel.run(start);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let errors = text(&outcome.stderr);
+    let output = text(&outcome.stdout);
+    assert!(outcome.status.success(), "{side:?}: {}: {errors}\n{output}", outcome.status);
+    Observed { output, errors, calls: outcome.calls, counts: Counts::of(root, "/script") }
 }
 
 /// The program about to run a script in a root, with the library of a side.
@@ -262,40 +263,10 @@ pub(crate) fn write_module_directory(directory: &Path) {
     }
 }
 
-/// The module directory with its indexes, which the packaged depmod wrote, once.
-fn module_directory() -> &'static [(String, Vec<u8>)] {
-    static FILES: OnceLock<Vec<(String, Vec<u8>)>> = OnceLock::new();
-    FILES.get_or_init(|| {
-        let root = TestRoot::with_version(RELEASE);
-        let mut order = String::new();
-        for (file, module) in modules() {
-            let path = format!("kernel/{file}");
-            root.add_module(&path, &module);
-            order.push_str(&format!("{path}\n"));
-        }
-        root.write_module_file("kernel/broken.ko", "this is no module\n");
-        root.write_module_file("modules.order", order);
-        root.write_module_file("modules.builtin", "kernel/inside.ko\n");
-        root.write_module_file("modules.builtin.modinfo", "inside.license=GPL\0inside.alias=inside-alias\0");
-        root.reference("depmod", &[RELEASE]).succeeds();
-        root.remove(&root.module_path("kernel/gone.ko"));
-        let directory = root.module_path("");
-        let mut files = Vec::new();
-        collect(&root.path().join(&directory), &directory, &mut files);
-        files
-    })
-}
-
-fn collect(directory: &Path, name: &str, files: &mut Vec<(String, Vec<u8>)>) {
-    for entry in fs::read_dir(directory).expect("a directory of the root") {
-        let entry = entry.expect("a readable entry");
-        let name = format!("{}/{}", name.trim_end_matches('/'), entry.file_name().to_string_lossy());
-        if entry.path().is_dir() {
-            collect(&entry.path(), &name, files);
-        } else {
-            files.push((name, fs::read(entry.path()).expect("a file of the root")));
-        }
-    }
+/// The module directory with its indexes, once.
+fn module_directory() -> &'static BTreeMap<String, Vec<u8>> {
+    static FILES: OnceLock<BTreeMap<String, Vec<u8>>> = OnceLock::new();
+    FILES.get_or_init(|| modutils_tests::module_directory(RELEASE, &modules()))
 }
 
 /// The modules of that directory, in module order.

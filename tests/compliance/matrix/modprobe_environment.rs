@@ -124,6 +124,7 @@ fn cmdline() -> Vec<Case> {
             .cmdline("alone.y=2"),
         combined(parameters, "a dot in the value", "-c").cmdline("alone.x=1.2.3 root=/dev/sda.1 lower.y=a.b"),
         combined(parameters, "no value and a dot in a value", "-c").cmdline("alone. alone.x= lower.y"),
+        combined(parameters, "no parameter before another", "-D alone").cmdline("alone. alone.x=1 alone."),
         combined(parameters, "a quote within a value", "-c").cmdline("alone.x=a\"b c\"d lower.y=1"),
         combined(parameters, "--", "-c").cmdline("alone.x=1 -- lower.y=2"),
         combined(parameters, "no new line at the end", "-c").bytes("proc/cmdline", *b"alone.x=1"),

@@ -1,21 +1,19 @@
-//! The root of every case, and a run of one side in it.
+//! A run of one side in the root of a case.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixDatagram;
-use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use testkit::{
-    Call, Compression, Crc, FakeKernel, ModuleBuilder, Outcome, Side, Start, TestRoot, VersionTables,
-};
-use testkit::{cache, under_test};
+use modutils_tests::files_below;
+use testkit::{Call, FakeKernel, Outcome, Side, Start, TestRoot, cache, under_test};
 
 use super::case::{Case, Step};
 use super::release::RELEASE;
+use super::root;
 
 /// Much longer than any case takes, unless it hangs.
 const DEADLINE: Duration = Duration::from_secs(15);
@@ -39,7 +37,7 @@ pub(crate) fn run(case: &Case, argv: &[Vec<u8>], side: Side) -> Observed {
     kernel.crc("kernel_symbol", 0xcafe);
     let mut start = Start::new(format!("/sbin/{}", case.tool)).env("PATH", "/sbin:/bin").deadline(DEADLINE);
     for step in &case.steps {
-        start = apply_step(step, &root, &kernel, start);
+        start = root::apply_step(step, &root, &kernel, start);
     }
     let has_log = !case.steps.iter().any(|step| matches!(step, Step::NoLog));
     let log = has_log.then(|| listen(&root));
@@ -47,7 +45,7 @@ pub(crate) fn run(case: &Case, argv: &[Vec<u8>], side: Side) -> Observed {
     Observed {
         outcome,
         loaded: kernel.loaded_names().iter().map(|name| name.to_string_lossy().into_owned()).collect(),
-        files: files(&root.path().join("tmp"), ""),
+        files: files_below(&root.path().join("tmp"), ""),
         log: log.as_ref().map(received).unwrap_or_default(),
     }
 }
@@ -61,143 +59,12 @@ pub(crate) fn reference_is_under_test() -> bool {
     })
 }
 
-fn apply_step(step: &Step, root: &TestRoot, kernel: &FakeKernel, start: Start) -> Start {
-    match step {
-        Step::File(path, bytes) => {
-            root.write(path, bytes);
-        }
-        Step::Link(target, path) => {
-            root.symlink(target, path);
-        }
-        Step::Dir(path) => {
-            root.create_dir(path);
-        }
-        Step::Delete(path) => {
-            root.remove(path);
-        }
-        Step::Loaded(name, depends) => {
-            kernel.loaded(name, depends);
-        }
-        Step::Users(name, users) => {
-            kernel.users(name, *users);
-        }
-        Step::State(name, state) => {
-            kernel.state(name, state);
-        }
-        Step::Refuse(name, errno) => {
-            kernel.refuse_load(name, *errno);
-        }
-        Step::Keep(name, errno) => {
-            kernel.refuse_removal(name, *errno);
-        }
-        Step::FinitFails(errno) => {
-            kernel.finit_fails(*errno);
-        }
-        Step::Decompresses(compression) => {
-            kernel.decompresses(*compression);
-        }
-        Step::UsersAfter(delay, name, users) => {
-            kernel.users_after(*delay, name, *users);
-        }
-        Step::Env(name, value) => return start.env(name, OsStr::from_bytes(value)),
-        Step::Name(name) => return start.name(name),
-        Step::Directory(path) => return start.directory(path),
-        Step::Closed(descriptor) => return start.closed(*descriptor),
-        Step::BrokenPipe => return start.broken_pipe(),
-        Step::NoLog => {}
-    }
-    start
-}
-
 fn fresh_root(side: Side) -> TestRoot {
-    let root = TestRoot::with_version(RELEASE);
-    for (path, bytes) in module_directory() {
-        root.write(path, bytes);
-    }
+    let root = root::fresh();
     // Installs the side's tools.
     let _ = root.invoke(side, "kmod");
     root.symlink(side.dir(), "sbin");
     root
-}
-
-/// The module directory with its indexes, which the packaged depmod wrote, once.
-fn module_directory() -> &'static [(String, Vec<u8>)] {
-    static FILES: OnceLock<Vec<(String, Vec<u8>)>> = OnceLock::new();
-    FILES.get_or_init(|| {
-        let root = TestRoot::with_version(RELEASE);
-        let mut order = String::new();
-        for (file, module) in modules() {
-            let path = format!("kernel/{file}");
-            root.add_module(&path, &module);
-            order.push_str(&format!("{path}\n"));
-        }
-        root.write_module_file("kernel/broken.ko", "this is no module\n");
-        root.write_module_file("modules.order", order);
-        root.write_module_file("modules.builtin", "kernel/inside.ko\n");
-        root.write_module_file("modules.builtin.modinfo", "inside.license=GPL\0inside.alias=inside-alias\0");
-        root.reference("depmod", &[RELEASE]).succeeds();
-        root.remove(&root.module_path("kernel/gone.ko"));
-        let directory = root.module_path("");
-        let files = files(&root.path().join(&directory), "");
-        files.into_iter().map(|(path, bytes)| (format!("{directory}/{path}"), bytes)).collect()
-    })
-}
-
-/// The modules of that directory, in module order.
-fn modules() -> Vec<(&'static str, ModuleBuilder)> {
-    let bare = |name: &str| ModuleBuilder::new(name).modinfo("license", "GPL");
-    let module = |name: &str| bare(name).modinfo("vermagic", format!("{RELEASE} SMP mod_unload "));
-    let foreign = |name: &str| bare(name).modinfo("vermagic", "5.0.0-other SMP mod_unload ");
-    vec![
-        (
-            "alone.ko",
-            module("alone").alias("pci:v*d0001*").alias("alone-alias").modinfo("parmtype", "depth:int"),
-        ),
-        ("lower.ko", module("lower").export("low", Crc::Section(0x1111_1111))),
-        (
-            "middle.ko",
-            module("middle")
-                .modinfo("depends", "lower")
-                .needs("low", 0x1111_1111)
-                .export("mid", Crc::Section(0x2222_2222)),
-        ),
-        ("upper.ko", module("upper").modinfo("depends", "middle").needs("mid", 0x2222_2222)),
-        ("side.ko", module("side").modinfo("depends", "lower").needs("low", 0x1111_1111)),
-        ("dash-ed.ko", module("dash_ed").alias("usb:v1234-p*").alias("usb:[a-c]-x")),
-        ("packed_xz.ko.xz", module("packed_xz").compressed(Compression::Xz)),
-        ("packed_zst.ko.zst", module("packed_zst").compressed(Compression::Zstd)),
-        ("packed_gz.ko.gz", module("packed_gz").compressed(Compression::Gzip)),
-        ("foreign.ko", foreign("foreign")),
-        ("versioned.ko", module("versioned").needs("kernel_symbol", 0xdead_beef)),
-        ("both.ko", foreign("both").needs("kernel_symbol", 0xdead_beef)),
-        ("twin_a.ko", module("twin_a").alias("twins:*")),
-        ("twin_b.ko", module("twin_b").alias("twins:*")),
-        ("soft.ko", module("soft").modinfo("softdep", "pre: alone post: side")),
-        ("weak.ko", module("weak").modinfo("weakdep", "alone")),
-        ("gone.ko", module("gone").export("away", Crc::None)),
-        ("needs_gone.ko", module("needs_gone").modinfo("depends", "gone").needs("away", None)),
-        (
-            "rustic.ko",
-            module("rustic").version_tables(VersionTables::Extended).needs("_R".repeat(60), 0x3333_3333),
-        ),
-        ("node.ko", module("node").alias("devname:cool/node").alias("char-major-10-200")),
-        ("block.ko", module("block").alias("devname:blk").alias("block-major-7-1")),
-    ]
-}
-
-/// The files below a directory, by path.
-fn files(directory: &Path, prefix: &str) -> BTreeMap<String, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    for entry in fs::read_dir(directory).expect("a directory of the root").flatten() {
-        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-        let kind = entry.file_type().expect("a directory entry has a type");
-        if kind.is_dir() {
-            found.extend(files(&entry.path(), &format!("{name}/")));
-        } else if kind.is_file() {
-            found.insert(name, fs::read(entry.path()).expect("root reads everything"));
-        }
-    }
-    found
 }
 
 /// A log daemon's socket. It is bound through /proc, because the path of the root may be too long for a socket.

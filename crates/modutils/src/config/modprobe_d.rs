@@ -172,7 +172,9 @@ impl ModprobeConfig {
         lines.extend(by_alias.into_iter().flat_map(|alias| self.options.named(alias)));
         // They are all in one list: their addresses are in the order of the lines.
         lines.sort_by_key(|line| std::ptr::from_ref(*line));
-        let options: Vec<&[u8]> = lines.iter().map(|line| line.options.as_slice()).collect();
+        // `module.=1` on the kernel command line is a line without any.
+        let options = lines.iter().map(|line| line.options.as_slice()).filter(|options| !options.is_empty());
+        let options: Vec<&[u8]> = options.collect();
         options.join(&b" "[..]).into()
     }
 
@@ -332,7 +334,7 @@ mod tests {
     fn the_kernel_command_line_comes_last_and_its_blacklist_is_normalised() {
         let (mut config, _) = config("options m a=1\n");
         let mut notices = 0;
-        let text = b"m.b=2 modprobe.blacklist=a-b i[.x=1";
+        let text = b"m. m.b=2 modprobe.blacklist=a-b i[.x=1 m.";
         config.add_command_line(&Path::new("/proc/cmdline").into(), text, &mut |_| notices += 1);
         assert_eq!(config.options(&ModuleName::new("m"), None), "a=1 b=2");
         assert!(config.blacklisted(&ModuleName::new("a-b")).is_some());
