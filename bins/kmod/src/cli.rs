@@ -233,7 +233,7 @@ pub fn parse(
             ErrorKind::DisplayHelp => {
                 let name = command.get_name().to_owned();
                 let called = match invocation.is_command {
-                    true => format!("kmod {}", invocation.program.display()),
+                    true => format!("kmod {}", std::path::Path::new(&invocation.program).display()),
                     false => name,
                 };
                 report.print_line(help::text(command, &called));

@@ -200,9 +200,10 @@ impl Report {
         if !self.shows(notice.level) {
             return;
         }
-        if let Some(collected) = self.collected.as_mut().filter(|_| notice.level <= Level::Warning)
-            && collected.len() < MOST_COLLECTED
-        {
+        let collects = |collected: &&mut Vec<Message>| {
+            notice.level <= Level::Warning && collected.len() < MOST_COLLECTED
+        };
+        if let Some(collected) = self.collected.as_mut().filter(collects) {
             let (level, text) = (notice.level, notice.message.clone());
             collected.push(Message { level, text, cause: cause.lines(true).collect() });
         }

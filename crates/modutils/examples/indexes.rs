@@ -15,9 +15,10 @@ struct Warnings(Mutex<Vec<Notice>>);
 
 impl Observer for Warnings {
     fn notice(&self, notice: Notice) {
-        if notice.level <= Level::Warning
-            && let Ok(mut notices) = self.0.lock()
-        {
+        if notice.level > Level::Warning {
+            return;
+        }
+        if let Ok(mut notices) = self.0.lock() {
             notices.push(notice);
         }
     }

@@ -8,10 +8,11 @@
 pub(crate) fn find(bytes: &[u8], wanted: u8) -> Option<usize> {
     const LOWEST: u64 = 0x0101_0101_0101_0101;
     let everywhere = u64::from_le_bytes([wanted; 8]);
-    let (words, rest) = bytes.as_chunks::<8>();
+    let mut rest = bytes;
     let mut start = 0_usize;
-    for word in words {
+    while let Some((word, others)) = rest.split_first_chunk::<8>() {
         let word = u64::from_le_bytes(*word) ^ everywhere;
+        rest = others;
         // The lowest byte of which the uppermost bit is left is the first that is zero.
         let zero = word.wrapping_sub(LOWEST) & !word & (LOWEST << 7);
         if zero != 0 {

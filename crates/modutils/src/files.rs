@@ -136,12 +136,11 @@ pub(crate) fn is_dir(path: &Path) -> bool {
 /// A path that a file of `directory` names: relative to that directory, or absolute, as an absolute one counts in the
 /// root that the directory belongs to.
 pub(crate) fn join(directory: &Path, path: &Path) -> PathBuf {
-    if path.is_absolute()
-        && let Some((root, _)) = place(directory)
-    {
-        return root.host_path(path);
+    let root = if path.is_absolute() { place(directory) } else { None };
+    match root {
+        Some((root, _)) => root.host_path(path),
+        None => directory.join(path),
     }
-    directory.join(path)
 }
 
 /// An absolute path as files of its root name it.

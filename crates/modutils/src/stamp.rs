@@ -33,7 +33,7 @@ impl Stamp {
 
     /// The current stamp of a file; a change may not be settled yet.
     pub fn of(metadata: &Metadata) -> Self {
-        let signed = |number: i64| number.cast_unsigned();
+        let signed = |number: i64| u64::from_ne_bytes(number.to_ne_bytes());
         let numbers = [
             metadata.dev(),
             metadata.ino(),
@@ -67,24 +67,24 @@ impl Stamp {
         let [.., seconds, nanoseconds] = self.numbers;
         let nanoseconds = u32::try_from(nanoseconds).unwrap_or(u32::MAX);
         // A change before 1970, or one in the future, is by another clock than ours.
-        let changed = i64::try_from(seconds)
-            .ok()
-            .and_then(|seconds| UNIX_EPOCH.checked_add(Duration::new(seconds.cast_unsigned(), nanoseconds)));
+        let changed = Some(seconds)
+            .filter(|&seconds| i64::try_from(seconds).is_ok())
+            .and_then(|seconds| UNIX_EPOCH.checked_add(Duration::new(seconds, nanoseconds)));
         changed.and_then(|changed| changed.checked_add(SETTLED)).is_some_and(|settled| settled <= now)
     }
 
     pub(crate) fn to_bytes(self) -> [u8; Self::LEN] {
         let mut bytes = [0; Self::LEN];
-        for (place, number) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(self.numbers) {
-            *place = number.to_le_bytes();
+        for (place, number) in bytes.chunks_exact_mut(8).zip(self.numbers) {
+            place.copy_from_slice(&number.to_le_bytes());
         }
         bytes
     }
 
     pub(crate) fn from_bytes(bytes: &[u8; Self::LEN]) -> Self {
         let mut numbers = [0; 7];
-        for (number, place) in numbers.iter_mut().zip(bytes.as_chunks::<8>().0) {
-            *number = u64::from_le_bytes(*place);
+        for (number, place) in numbers.iter_mut().zip(bytes.chunks_exact(8)) {
+            *number = u64::from_le_bytes(place.first_chunk().copied().unwrap_or_default());
         }
         Self { numbers }
     }

@@ -29,6 +29,8 @@ mod man;
 mod materials;
 mod minimal;
 mod mirror;
+#[cfg(test)]
+mod oldest;
 mod outside;
 mod packages;
 mod packaging;
@@ -94,7 +96,7 @@ enum Task {
     Consumers(consumers::Options),
     /// Boot Debian 13 and 12 in QEMU with the packaged libkmod.so.2 and with ours, and compare
     System(system::Options),
-    /// Make a Debian package that takes over kmod's programs while kmod stays installed
+    /// Make Debian packages in the place of kmod's, and one that takes over its programs while kmod stays installed
     Deb(deb::Options),
     /// Test the Debian package, and the programs that call the tools, in roots of Debian 12 and 13
     Packaging(packaging::Options),

@@ -44,11 +44,11 @@ fn modaliases(devices: &Path) -> BTreeSet<BString> {
             let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
             if is_directory && depth < MAX_DEPTH {
                 waiting.push((entry.path(), depth.saturating_add(1)));
-            } else if entry.file_name() == "modalias"
-                && let Ok(alias) = read(&entry.path())
-                && !alias.trim_ascii().is_empty()
-            {
-                aliases.insert(alias.trim_ascii().into());
+            } else if entry.file_name() == "modalias" {
+                let Ok(alias) = read(&entry.path()) else { continue };
+                if !alias.trim_ascii().is_empty() {
+                    aliases.insert(alias.trim_ascii().into());
+                }
             }
         }
     }

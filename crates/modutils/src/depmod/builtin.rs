@@ -50,11 +50,9 @@ pub fn aliases_index(
     for string in bytes.split_inclusive(|&byte| byte == 0) {
         // A string without its end was cut short.
         let entry = string.strip_suffix(b"\0").and_then(|string| string.split_once_str("."));
-        if let Some((name, field)) = entry
-            && !name.is_empty()
-            && let Some(alias) = field.strip_prefix(b"alias=")
-            && !alias.is_empty()
-        {
+        let Some((name, field)) = entry else { continue };
+        let Some(alias) = field.strip_prefix(b"alias=") else { continue };
+        if !name.is_empty() && !alias.is_empty() {
             insert_alias(&mut trie, alias, name, 0, sink);
         }
     }

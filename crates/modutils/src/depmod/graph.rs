@@ -62,10 +62,9 @@ impl Graph {
                         Some(_) => {}
                     }
                 }
-                if let Some(Provider::Module(index)) = offer.map(|offer| offer.owner)
-                    && let Some(last) = needed_by.get_mut(index as usize)
-                    && *last != user
-                {
+                let Some(Provider::Module(index)) = offer.map(|offer| offer.owner) else { continue };
+                let Some(last) = needed_by.get_mut(index as usize) else { continue };
+                if *last != user {
                     *last = user;
                     dependencies.push(index);
                 }

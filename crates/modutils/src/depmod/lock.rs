@@ -5,14 +5,15 @@
 //! the next run takes one that was left by a run that was killed.
 
 use std::{
-    fs::{File, TryLockError},
+    fs::File,
     io::{self, ErrorKind, Read, Write},
     os::unix::fs::MetadataExt,
     thread,
     time::{Duration, Instant},
 };
 
-use nix::fcntl::OFlag;
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg, OFlag};
 
 use super::directory::{Directory, again};
 use crate::{Level, Notice, Sink};
@@ -29,8 +30,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub(super) struct Lock {
     directory: Directory,
-    /// The lock ends when it is closed.
-    file: File,
+    /// The lock ends with it.
+    file: Flock<File>,
 }
 
 impl Drop for Lock {
@@ -96,19 +97,17 @@ fn attempt(directory: &Directory) -> io::Result<Attempt> {
     let own = directory.try_clone()?;
     // Without O_NONBLOCK, a pipe in its place would be waited for.
     let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_NONBLOCK;
-    let mut file = directory.open_file(NAME, flags, 0o600)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return holder(directory, file),
-        Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Interrupted => {
-            return Ok(Attempt::Gone);
-        }
-        Err(TryLockError::Error(error)) => {
+    let file = directory.open_file(NAME, flags, 0o600)?;
+    let mut file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(file) => file,
+        Err((file, Errno::EWOULDBLOCK)) => return holder(directory, file),
+        Err((_, Errno::EINTR)) => return Ok(Attempt::Gone),
+        Err((_, error)) => {
             // This file system has no locks, so nobody has one.
             directory.remove(NAME)?;
-            return Err(error);
+            return Err(error.into());
         }
-    }
+    };
     let named = is_named(directory, &file);
     if let Ok(false) = named {
         return Ok(Attempt::Gone);

@@ -54,9 +54,8 @@ impl Order {
                 let mut stack = vec![module];
                 while let Some(user) = stack.pop() {
                     for &dependency in graph.direct(user) {
-                        if let Some(last) = on_line_of.get_mut(dependency as usize)
-                            && *last != module
-                        {
+                        let Some(last) = on_line_of.get_mut(dependency as usize) else { continue };
+                        if *last != module {
                             *last = module;
                             line.push(dependency);
                             stack.push(dependency);

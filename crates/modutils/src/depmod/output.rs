@@ -197,9 +197,8 @@ fn alias_index(sources: &IndexInput<'_>, sink: &mut Sink) -> Result<Vec<u8>, Mal
         let mut seen = std::collections::HashSet::new();
         for alias in facts.aliases.iter() {
             let name = file.name.as_bytes();
-            if sources.warn_duplicates
-                && let Ok(key) = Alias::new(alias)
-            {
+            let key = if sources.warn_duplicates { Alias::new(alias).ok() } else { None };
+            if let Some(key) = key {
                 let message = [b"duplicate module alias:\n", key.as_bytes(), b" ", name].concat();
                 if !seen.insert(key) {
                     sink(Notice::warning(message));

@@ -31,16 +31,16 @@ struct Stack {
 impl Stack {
     /// Puts a node's children there, so that the first of them is the next. Most places of a table may
     /// be empty, in no order that a processor could foresee: each is put there, and stays if it is a child.
-    fn push(&mut self, table: &[[u8; 4]], last: u8, parent: u32) {
-        let room = self.len.saturating_add(table.len());
+    fn push(&mut self, table: &[u8], last: u8, parent: u32) {
+        let room = self.len.saturating_add(table.len() / 4);
         if self.nodes.len() < room {
             self.nodes.resize(room.saturating_mul(2), Pending::default());
         }
         let nodes = self.nodes.get_mut(self.len..).unwrap_or_default();
         let mut count = 0_usize;
         let mut byte = last;
-        for reference in table.iter().rev() {
-            let reference = u32::from_be_bytes(*reference);
+        for reference in table.chunks_exact(4).rev() {
+            let reference = u32::from_be_bytes(reference.first_chunk().copied().unwrap_or_default());
             if let Some(place) = nodes.get_mut(count) {
                 *place = Pending { reference, parent, byte };
             }
@@ -98,7 +98,7 @@ fn visit(
             };
             let len = (usize::from(more) + 1) * 4;
             let parent = u32::try_from(key.len()).unwrap_or(u32::MAX);
-            pending.push(window.take(len)?.as_chunks().0, last, parent);
+            pending.push(window.take(len)?, last, parent);
         }
         if next & HAS_VALUES != 0 {
             for _ in 0..window.number()? {

@@ -73,9 +73,9 @@ impl<'a> Node<'a> {
         Some(u32::from_be_bytes(*reference)).filter(|&reference| reference != 0)
     }
 
-    /// The references to the children for each byte from one on, zero where there is no child.
-    pub(super) fn children(&self) -> (&'a [[u8; 4]], u8) {
-        (self.children.as_chunks().0, self.first)
+    /// The references to the children for each byte from one on, four bytes each, zero where there is no child.
+    pub(super) fn children(&self) -> (&'a [u8], u8) {
+        (self.children, self.first)
     }
 
     /// How many bytes of the file the node takes without its values, at least one.

@@ -163,9 +163,8 @@ impl Trie {
                 break;
             }
             for wildcard in *b"*?[" {
-                if let Some(child) = node.child(wildcard)
-                    && let Some(states) = matcher.step(states, wildcard)
-                {
+                let Some(child) = node.child(wildcard) else { continue };
+                if let Some(states) = matcher.step(states, wildcard) {
                     walk.below(self.node(child)?, 0, &[wildcard], states, &mut try_pattern)?;
                 }
             }
@@ -208,8 +207,8 @@ struct Open<'a> {
     /// The length of its key.
     key: usize,
     states: u128,
-    /// The references to its children from this byte on.
-    children: &'a [[u8; 4]],
+    /// The references to its children from this byte on, four bytes each.
+    children: &'a [u8],
     byte: u8,
     /// The values that come after them.
     values: Values<'a>,
@@ -236,7 +235,7 @@ impl<'a> Walk<'a> {
         self.enter(node, passed, states)?;
         while let Some(open) = self.open.last_mut() {
             self.key.truncate(open.key);
-            let Some((reference, others)) = open.children.split_first() else {
+            let Some((reference, others)) = open.children.split_first_chunk() else {
                 let Open { states, values, .. } = *open;
                 self.open.pop();
                 if !values.is_empty() {
@@ -247,9 +246,10 @@ impl<'a> Walk<'a> {
             let (byte, reference) = (open.byte, u32::from_be_bytes(*reference));
             // There is none behind the byte 255.
             (open.children, open.byte) = (others, byte.wrapping_add(1));
-            if reference != 0
-                && let Some(states) = self.matcher.step(open.states, byte)
-            {
+            if reference == 0 {
+                continue;
+            }
+            if let Some(states) = self.matcher.step(open.states, byte) {
                 self.key.push(byte);
                 self.enter(Node::read(self.file, reference)?, 0, states)?;
             }

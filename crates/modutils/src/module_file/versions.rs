@@ -48,8 +48,8 @@ pub fn parse_records(
     class: Class,
     endian: Endian,
 ) -> Result<Vec<SymbolVersion<'_>>, Malformed> {
-    let (records, rest) = bytes.as_chunks::<RECORD_LEN>();
-    if !rest.is_empty() {
+    let records = bytes.chunks_exact(RECORD_LEN);
+    if !records.remainder().is_empty() {
         return Err(Malformed::section(RECORDS, "its size is not a multiple of 64"));
     }
     let unterminated = || Malformed::section(RECORDS, "a symbol's name has no end");
@@ -58,7 +58,7 @@ pub fn parse_records(
         let name = name.split_once_str(b"\0").ok_or_else(unterminated)?.0;
         Ok(SymbolVersion { name: name.as_bstr(), crc })
     };
-    records.iter().map(record).collect()
+    records.map(record).collect()
 }
 
 /// The pairs of the sections `__version_ext_names`, NUL-terminated names one after the other, and
@@ -71,8 +71,8 @@ pub fn parse_extended<'a>(
     crcs: &[u8],
     endian: Endian,
 ) -> Result<Vec<SymbolVersion<'a>>, Malformed> {
-    let (crcs, rest) = crcs.as_chunks::<4>();
-    if !rest.is_empty() {
+    let crcs = crcs.chunks_exact(4);
+    if !crcs.remainder().is_empty() {
         return Err(Malformed::section(EXTENDED_CRCS, "its size is not a multiple of 4"));
     }
     let mut names = names;
@@ -81,7 +81,8 @@ pub fn parse_extended<'a>(
         let (name, rest) = names
             .split_once_str(b"\0")
             .ok_or_else(|| Malformed::section(EXTENDED_NAMES, "fewer names than CRCs"))?;
-        let crc = if endian.is_little() { u32::from_le_bytes(*crc) } else { u32::from_be_bytes(*crc) };
+        let crc = crc.first_chunk().copied().unwrap_or_default();
+        let crc = if endian.is_little() { u32::from_le_bytes(crc) } else { u32::from_be_bytes(crc) };
         versions.push(SymbolVersion { name: name.as_bstr(), crc: crc.into() });
         names = rest;
     }
@@ -92,7 +93,7 @@ pub fn parse_extended<'a>(
     Ok(versions)
 }
 
-fn split_record(record: &[u8; RECORD_LEN], class: Class, endian: Endian) -> Option<(u64, &[u8])> {
+fn split_record(record: &[u8], class: Class, endian: Endian) -> Option<(u64, &[u8])> {
     let (crc, name) = record.split_at_checked(class.word())?;
     let crc = match class {
         Class::Elf32 => crc.pread_with::<u32>(0, endian).ok()?.into(),

@@ -200,9 +200,8 @@ impl<'a> Planner<'a> {
         if let Some(line) = self.config.denied(&candidate.module).filter(|_| !facts.builtin) {
             return Action::Denied { origin: line.origin.clone(), reason: line.reason.clone() };
         }
-        if !(is_target && self.options.ignore_commands)
-            && let Some(line) = self.config.install(&candidate.module)
-        {
+        let is_bare = is_target && self.options.ignore_commands;
+        if let Some(line) = self.config.install(&candidate.module).filter(|_| !is_bare) {
             return Action::RunInstall { command: line.command.clone(), options };
         }
         if facts.builtin {
@@ -257,9 +256,8 @@ impl<'a> Planner<'a> {
     fn mark_errors(&mut self) {
         let mut waiting: Vec<usize> = self.places.get(&self.target.module).copied().into_iter().collect();
         while let Some(place) = waiting.pop() {
-            if let Some(step) = self.steps.get_mut(place)
-                && step.on_error == OnError::Ignore
-            {
+            let Some(step) = self.steps.get_mut(place) else { continue };
+            if step.on_error == OnError::Ignore {
                 step.on_error = OnError::Stop;
                 waiting.extend(&step.needs);
             }

@@ -21,9 +21,8 @@ use crate::{Invocation, depmod, insmod, lsmod, modinfo, modprobe, report::Report
 /// Runs the command. Unknown words have no candidates and are no failure: the line is still being typed.
 pub(super) fn run(invocation: &Invocation, mut report: Report) -> ExitCode {
     let words = invocation.arguments.strip_prefix(&["--".into()]).unwrap_or(&invocation.arguments);
-    if let Some((mut command, words)) = command_of(words)
-        && let Some((current, before)) = words.split_last()
-    {
+    let known = command_of(words).and_then(|(command, words)| Some((command, words.split_last()?)));
+    if let Some((mut command, (current, before))) = known {
         command.build();
         let line = CommandLine::read(&command, before, current);
         let mut found = candidates_for(&command, &line);

@@ -145,9 +145,8 @@ impl Check {
             Ok(subject) => {
                 let mut verdict = one::verdict(self, &subject, asked);
                 // The kernel does not read such a file.
-                if self.is_running
-                    && let Some(writer) = running::writer(&self.root, path)
-                {
+                let writer = if self.is_running { running::writer(&self.root, path) } else { None };
+                if let Some(writer) = writer {
                     verdict.add_finding(Finding::verified(Cause::OpenForWriting { by: Some(writer) }));
                 }
                 Ok(verdict)

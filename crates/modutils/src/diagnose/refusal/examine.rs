@@ -118,9 +118,8 @@ fn kind(subject: &ExaminedModule, view: &KernelView, question: &Question, result
     if subject.is_stripped {
         refuse(Cause::Stripped);
     }
-    if let Some(fault) = subject.fault
-        && (fault != structure::TWICE || checks_struct_size(&view.release))
-    {
+    let counts = |fault: &&str| *fault != structure::TWICE || checks_struct_size(&view.release);
+    if let Some(fault) = subject.fault.filter(counts) {
         refuse(Cause::Damaged(fault.into()));
     }
     let compares = view.compares_versions();
@@ -161,10 +160,8 @@ fn kind(subject: &ExaminedModule, view: &KernelView, question: &Question, result
         (_, None) if question.is_of_build => {}
         _ => result.gaps.push(Gap::Btf),
     }
-    if let (Some(module), Some(kernel)) = (subject.struct_size, &view.struct_size)
-        && module != kernel.value
-        && checks_struct_size(&view.release)
-    {
+    let (Some(module), Some(kernel)) = (subject.struct_size, &view.struct_size) else { return };
+    if module != kernel.value && checks_struct_size(&view.release) {
         result.findings.push(Finding::verified(Cause::StructSize { module, kernel: kernel.value }));
     }
 }

@@ -59,9 +59,7 @@ impl Checker<'_> {
             let license = self.subject.license.clone();
             self.fault(need, SymbolFault::GplOnly { owner: owner(), license });
         }
-        if let Some(namespace) = &offer.namespace
-            && !self.may_use(namespace)
-        {
+        if let Some(namespace) = offer.namespace.as_ref().filter(|namespace| !self.may_use(namespace)) {
             let fault = SymbolFault::Namespace { namespace: namespace.clone(), owner: Some(owner()) };
             self.fault(need, fault);
         }
@@ -169,9 +167,10 @@ impl Checker<'_> {
                 Some(KnownExport { owner: Owner::Module(_), .. }) => {}
                 _ => uses_gpl_only = uses_gpl_only.filter(|uses| *uses),
             }
-            if let Some(KnownExport { owner: Owner::Module(module), by_proprietary, .. }) = offer
-                && self.view.is_proprietary(module).unwrap_or(*by_proprietary)
-            {
+            let Some(KnownExport { owner: Owner::Module(module), by_proprietary, .. }) = offer else {
+                continue;
+            };
+            if self.view.is_proprietary(module).unwrap_or(*by_proprietary) {
                 of_proprietary.push((need, module));
             }
         }
@@ -246,9 +245,8 @@ impl Checker<'_> {
         let agreement = &self.view.agreement;
         self.licence_by_agreement(need);
         let namespaces = agreement.namespaces(&need.name);
-        if let Some(first) = namespaces.first()
-            && !namespaces.iter().any(|namespace| self.subject.imports.contains(namespace))
-        {
+        let Some(first) = namespaces.first() else { return };
+        if !namespaces.iter().any(|namespace| self.subject.imports.contains(namespace)) {
             self.result.gaps.push(Gap::Namespace(need.name.clone(), first.clone()));
         }
     }

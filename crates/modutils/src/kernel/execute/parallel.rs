@@ -286,9 +286,8 @@ impl Run<'_> {
         if !worker.holds(step) {
             return Ended::silently(StepResult::Needless);
         }
-        if place == start
-            && let Some(failure) = worker.obstacle()
-        {
+        let obstacle = if place == start { worker.obstacle() } else { None };
+        if let Some(failure) = obstacle {
             return Ended { failure: Some(failure), ..Ended::silently(StepResult::Failed) };
         }
         let work = worker.prepare(step);

@@ -82,10 +82,11 @@ fn inodes(module: &ModuleName) -> Option<&'static [u8]> {
 fn open_devices(process: &Path, devices: &Devices, inodes: Option<&[u8]>) -> std::io::Result<Vec<BString>> {
     let mut nodes: Vec<BString> = Vec::new();
     for entry in fs::read_dir(process.join("fd"))?.flatten() {
-        if let Some(inodes) = inodes
-            && let Ok(link) = fs::read_link(entry.path())
-            && link.as_os_str().as_encoded_bytes().starts_with(inodes)
-        {
+        let link = inodes.and_then(|inodes| {
+            let link = fs::read_link(entry.path()).ok()?;
+            link.as_os_str().as_encoded_bytes().starts_with(inodes).then_some(link)
+        });
+        if let Some(link) = link {
             let node = BString::from(link.as_os_str().as_encoded_bytes());
             if !nodes.contains(&node) {
                 nodes.push(node);

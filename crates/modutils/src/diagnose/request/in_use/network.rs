@@ -38,10 +38,8 @@ pub(super) fn algorithms(root: &Root, module: &ModuleName, users: &mut Vec<User>
         let value = |key: &str| block.lines().find_map(|line| entry(line, key));
         let count: u64 = value("refcnt").and_then(|count| count.to_str().ok()?.parse().ok()).unwrap_or(0);
         let owner = value("module").map(ModuleName::new);
-        if let Some(name) = value("name")
-            && owner.as_ref() == Some(module)
-            && count > 1
-        {
+        let Some(name) = value("name") else { continue };
+        if owner.as_ref() == Some(module) && count > 1 {
             users.push(User::Algorithm(name.into()));
         }
     }
