@@ -11,6 +11,14 @@ taken_over() {
         [ -f "/usr/share/man/man$section/kmod-$page.gz" ] || fail "kmod's $page has gone"
     done
     grep -q 'kmod complete' /usr/share/bash-completion/completions/modprobe || fail "no completion"
+    for tool in depmod insmod kmod modinfo modprobe rmmod; do
+        "$tool.kmod" --version >version
+        grep -q '^kmod version' version && ! grep -q '^modutils' version || fail "$tool.kmod is not kmod's"
+    done
+    # The kernel under the root may be without modules.
+    lsmod.kmod >list 2>&1 || true
+    grep -qE '^Module  *Size  *Used by|could not get list of modules' list || fail "lsmod.kmod does not do what its name says"
+    modprobe.kmod -S "$kernel" -D xfs | grep -q xfs.ko || fail "modprobe.kmod does not do what its name says"
     [ -z "$(dpkg --verify modutils-rs)" ] || fail "files of ours are not as packed: $(dpkg --verify modutils-rs)"
 }
 

@@ -1,8 +1,11 @@
 # What the scripts of this directory are written in, beside integration/vm/lib.sh. They run under `sh -eu` as root in
-# a root of a Debian release, with our package in /packaging in two versions.
+# a root of a Debian release, with our packages in /packaging in two versions.
 
 package=$(ls /packaging/modutils-rs_*_amd64.deb | grep -v next)
 next_package=$(ls /packaging/modutils-rs_*next_amd64.deb)
+# The packages in the place of kmod and libkmod2.
+replacing=$(ls /packaging/kmod-modutils_*.deb /packaging/libkmod2-modutils_*.deb | grep -v next)
+next_replacing=$(ls /packaging/kmod-modutils_*next*.deb /packaging/libkmod2-modutils_*next*.deb)
 tools="depmod insmod kmod lsmod modinfo modprobe rmmod"
 kernel=$(ls /lib/modules)
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use crate::packages;
 use crate::process;
 use crate::progress::Progress;
 use crate::workspace;
@@ -17,6 +18,9 @@ use crate::workspace;
 pub(crate) fn command() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(workspace::root());
+    if packages::is_offline() {
+        cargo.env("CARGO_NET_OFFLINE", "true");
+    }
     cargo
 }
 

@@ -1,14 +1,15 @@
-//! `cargo xtask deb`: a Debian package that takes over the tools while kmod stays installed, and one of the C library.
+//! `cargo xtask deb`: Debian packages in the place of kmod's, and one that takes over the tools while kmod stays
+//! installed.
 //!
-//! kmod must stay: other packages depend on it, and its library and hooks are used. So our binary is in a separate
+//! `kmod-modutils`, `libkmod2-modutils` and `libkmod-modutils-dev` provide kmod's packages in the version whose behaviour
+//! they have, and conflict with them: see [`replacing`]. Nothing is diverted for them.
+//!
+//! The other package, `modutils-rs`, is for those who want kmod back at once. Its binary is in a separate
 //! directory, the package's scripts replace kmod's programs by links to it, and dpkg-divert(1) records the new paths of
-//! kmod's files. Pages and completions of the same paths are diverted too. The scripts are in `deb/`.
-//!
-//! The C library is a separate package, `libkmod2-modutils`, which replaces `libkmod2`: it provides that package in the
-//! version whose behaviour it has, and conflicts with it. Nothing is diverted for it.
-//!
-//! The other package is called `modutils-rs`: Debian had a `modutils` for Linux 2.4, and other packages still conflict with
-//! it.
+//! kmod's files. Pages and completions of the same paths are diverted too. The scripts are in `deb/`. It is not called
+//! `modutils`: Debian had a package of that name for Linux 2.4, and other packages still conflict with it.
+
+pub(crate) mod replacing;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -20,12 +21,12 @@ use clap::Args;
 
 use crate::install::{self, Places};
 use crate::packages::{self, DPKG_DEB, GZIP};
-use crate::{binary, libkmod, process, reference, workspace};
+use crate::{binary, libkmod, process, reference};
 
 /// The options of `cargo xtask deb`.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Where the package is put
+    /// Where the packages are put
     #[arg(long, default_value = "target/dist")]
     output: PathBuf,
     /// The static binary to pack (default: built now)
@@ -44,7 +45,7 @@ const SCRIPTS: [(&str, &str); 4] = [
     ("postrm", include_str!("deb/postrm")),
 ];
 
-/// Makes the package and prints its path.
+/// Makes the packages and prints their paths.
 ///
 /// # Errors
 /// When the binary cannot be built or the package cannot be packed.
@@ -59,64 +60,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         Some(library) => library.clone(),
         None => libkmod::build()?,
     };
-    let package = build_library(&library, &options.output, env!("CARGO_PKG_VERSION"))?;
-    println!("{}", package.display());
+    for package in replacing::build(&binary, &library, &options.output, env!("CARGO_PKG_VERSION"))? {
+        println!("{}", package.display());
+    }
     Ok(())
-}
-
-/// Packs the C library as a package of a version, into a directory.
-///
-/// # Errors
-/// When something can't be read or written, or dpkg-deb fails.
-pub(crate) fn build_library(library: &Path, output: &Path, version: &str) -> Result<PathBuf> {
-    packages::need(&[DPKG_DEB])?;
-    let stage = tempfile::tempdir()?;
-    let root = stage.path();
-    fs::set_permissions(root, fs::Permissions::from_mode(0o755))?;
-    let places = Places { libdir: Some("/usr/lib/x86_64-linux-gnu".into()), ..Places::default() };
-    install::install_library(root, &places, library)?;
-    // These are of a package for compiling programs.
-    for not_ours in ["usr/include", "usr/lib/x86_64-linux-gnu/pkgconfig"] {
-        fs::remove_dir_all(root.join(not_ours)).with_context(|| not_ours.to_owned())?;
-    }
-    fs::remove_file(root.join("usr/lib/x86_64-linux-gnu").join(libkmod::LINK))?;
-    let documents = root.join("usr/share/doc/libkmod2-modutils");
-    fs::create_dir_all(&documents)?;
-    fs::write(documents.join("copyright"), include_str!("deb/copyright"))?;
-    for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
-        fs::copy(workspace::root().join(licence), documents.join(licence)).context(licence)?;
-    }
-    let control = root.join("DEBIAN");
-    fs::create_dir(&control)?;
-    fs::write(control.join("control"), library_control_file(version))?;
-    fs::write(control.join("triggers"), "activate-noawait ldconfig\n")?;
-    fs::create_dir_all(output)?;
-    let package = output.join(format!("libkmod2-modutils_{version}_amd64.deb"));
-    process::output(
-        Command::new("dpkg-deb").args(["--root-owner-group", "--build"]).arg(root).arg(&package),
-    )?;
-    Ok(package)
-}
-
-/// The version of libkmod2 that the library provides: kmod of Debian 13 wants just this.
-const PROVIDED: &str = "34.2-2";
-
-fn library_control_file(version: &str) -> String {
-    format!(
-        "Package: libkmod2-modutils\n\
-         Version: {version}\n\
-         Architecture: amd64\n\
-         Multi-Arch: same\n\
-         Maintainer: The modutils developers <modutils@localhost>\n\
-         Depends: libc6 (>= 2.36)\n\
-         Provides: libkmod2 (= {PROVIDED})\n\
-         Conflicts: libkmod2\n\
-         Replaces: libkmod2\n\
-         Section: libs\n\
-         Priority: optional\n\
-         Description: libkmod.so.2 in Rust, in the place of kmod's\n \
-         The library by which udev, systemd and others find and load kernel modules.\n"
-    )
 }
 
 /// Packs a binary as a package of a version, into a directory.
@@ -130,7 +77,9 @@ pub(crate) fn build(binary: &Path, output: &Path, version: &str) -> Result<PathB
     // Only we can read the directory that tempfile made; it becomes the package's root.
     fs::set_permissions(root, fs::Permissions::from_mode(0o755))?;
     install::install(root, &Places::default(), binary)?;
-    fs::create_dir_all(root.join("usr/lib/modutils-rs"))?;
+    for directory in ["kmods", "diverted/bin", "diverted/sbin", "diverted/usr/bin", "diverted/usr/sbin"] {
+        fs::create_dir_all(root.join("usr/lib/modutils-rs").join(directory))?;
+    }
     fs::rename(root.join("usr/bin/kmod"), root.join("usr/lib/modutils-rs/kmod"))?;
     // The scripts make the links; the data for pkg-config and all but one directory of configuration are kmod's.
     for not_ours in [
@@ -147,7 +96,7 @@ pub(crate) fn build(binary: &Path, output: &Path, version: &str) -> Result<PathB
     compress_pages(&root.join("usr/share/man"))?;
     let documents = root.join("usr/share/doc/modutils-rs");
     fs::rename(root.join("usr/share/doc/modutils"), &documents)?;
-    fs::write(documents.join("copyright"), include_str!("deb/copyright"))?;
+    fs::write(documents.join("copyright"), include_str!("../../../integration/packages/debian/copyright"))?;
     let control = root.join("DEBIAN");
     fs::create_dir(&control)?;
     fs::write(control.join("control"), control_file(version))?;
@@ -160,10 +109,15 @@ pub(crate) fn build(binary: &Path, output: &Path, version: &str) -> Result<PathB
     }
     fs::create_dir_all(output)?;
     let package = output.join(format!("modutils-rs_{version}_amd64.deb"));
-    process::output(
-        Command::new("dpkg-deb").args(["--root-owner-group", "--build"]).arg(root).arg(&package),
-    )?;
+    pack(root, &package)?;
     Ok(package)
+}
+
+/// Packs a root with its control files.
+fn pack(root: &Path, package: &Path) -> Result<()> {
+    let mut pack = Command::new("dpkg-deb");
+    pack.args(["--root-owner-group", "--build"]).arg(root).arg(package);
+    process::output(&mut pack).map(drop)
 }
 
 fn control_file(version: &str) -> String {
@@ -173,6 +127,7 @@ fn control_file(version: &str) -> String {
          Architecture: amd64\n\
          Maintainer: The modutils developers <modutils@localhost>\n\
          Depends: kmod, dpkg (>= 1.17.14)\n\
+         Conflicts: kmod-modutils\n\
          Section: admin\n\
          Priority: optional\n\
          Description: kernel-module tools in Rust, in the place of kmod's\n \

@@ -1,5 +1,11 @@
 //! `cargo xtask install`: installs the binary, a link for each tool, pages, completions, configuration directories, the
-//! data for pkg-config, and the C library with its header, at the paths where a distribution has kmod's.
+//! data for pkg-config, and the C library with its header: below /usr/local, or, with other directories, at the paths
+//! where a distribution has kmod's.
+//!
+//! In the running system it overwrites only what an earlier installation wrote: what a package has installed belongs to
+//! the package manager.
+
+mod record;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -18,6 +24,12 @@ pub(crate) struct Options {
     destdir: PathBuf,
     #[command(flatten)]
     places: Places,
+    /// Overwrite files that are not from an earlier installation, as kmod's of a package
+    #[arg(long)]
+    overwrite: bool,
+    /// Remove what an earlier installation with the same directories wrote
+    #[arg(long)]
+    uninstall: bool,
     /// Install the static binary, or the one that uses the C library
     #[arg(long, value_enum, default_value_t = Linkage::Static)]
     kind: Linkage,
@@ -36,7 +48,7 @@ pub(crate) struct Options {
 #[derive(Args, Clone)]
 pub(crate) struct Places {
     /// The directory of bin, share and lib
-    #[arg(long, default_value = "/usr")]
+    #[arg(long, default_value = "/usr/local")]
     pub(crate) prefix: PathBuf,
     /// The directory of the tools (default: PREFIX/sbin)
     #[arg(long)]
@@ -47,6 +59,12 @@ pub(crate) struct Places {
     /// The directory of libraries (default: PREFIX/lib)
     #[arg(long)]
     pub(crate) libdir: Option<PathBuf>,
+}
+
+impl Places {
+    fn documents(&self) -> PathBuf {
+        self.prefix.join("share/doc/modutils")
+    }
 }
 
 impl Default for Places {
@@ -69,6 +87,11 @@ pub(crate) enum Linkage {
 /// # Errors
 /// When the build fails or a file cannot be written.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    let documents = options.places.documents();
+    let recorded = place(&options.destdir, &documents.join(record::NAME));
+    if options.uninstall {
+        return uninstall(&options.destdir, &recorded, &documents);
+    }
     let binary = match (&options.binary, options.kind) {
         (Some(binary), _) => binary.clone(),
         (None, Linkage::Static) => binary::build_static()?,
@@ -79,12 +102,74 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         Some(library) => Some(library.clone()),
         None => Some(libkmod::build()?),
     };
+    // First into a directory of ours, which shows what would be written.
+    let trial = tempfile::tempdir()?;
+    install(trial.path(), &options.places, &binary)?;
+    if let Some(library) = &library {
+        install_library(trial.path(), &options.places, library)?;
+    }
+    let paths = files_below(trial.path(), Path::new("/"))?;
+    let mut record = record::read(&recorded)?;
+    let foreign = record::foreign(&options.destdir, &paths, &record)?;
+    if !foreign.is_empty() && !options.overwrite {
+        let list: Vec<String> = foreign.iter().map(|path| path.display().to_string()).collect();
+        bail!(
+            "these are not from an earlier installation, so they stay as they are: {}\nInstall below another --prefix, \
+             as a package (cargo xtask deb), or with --overwrite",
+            list.join(" ")
+        );
+    }
     let mut written = install(&options.destdir, &options.places, &binary)?;
     if let Some(library) = library {
         written += install_library(&options.destdir, &options.places, &library)?;
     }
+    // A package has no use for it.
+    if options.destdir == Path::new("/") {
+        for path in paths {
+            if let Some(content) = record::content(&path)? {
+                record.insert(path, content);
+            }
+        }
+        record::write(&recorded, &record)?;
+    }
     println!("{written} files, links and directories below {}", options.destdir.display());
     Ok(())
+}
+
+/// Removes what the record accounts for, and the record.
+fn uninstall(destdir: &Path, recorded: &Path, documents: &Path) -> Result<()> {
+    if !recorded.exists() {
+        bail!("there is no {}: nothing was installed with these directories", recorded.display());
+    }
+    let (removed, kept) = record::remove(destdir, &record::read(recorded)?)?;
+    for path in &kept {
+        println!("kept, as it is another file now: {}", path.display());
+    }
+    fs::remove_file(recorded)?;
+    // Another's document may be in it.
+    let _ = fs::remove_dir(place(destdir, documents));
+    println!("{removed} files and links removed");
+    Ok(())
+}
+
+/// The files and links below a directory, as paths that begin with `prefix`.
+fn files_below(directory: &Path, prefix: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let path = prefix.join(entry.file_name());
+        match entry.file_type()?.is_dir() {
+            true => found.extend(files_below(&entry.path(), &path)?),
+            false => found.push(path),
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// A path of the installed system in the directory that is filled as if it were the root.
+fn place(destdir: &Path, path: &Path) -> PathBuf {
+    destdir.join(path.strip_prefix("/").unwrap_or(path))
 }
 
 /// Installs a binary with its links, pages, completions and documents, and returns the number of files, links and
@@ -119,7 +204,7 @@ pub(crate) fn install(destdir: &Path, places: &Places, binary: &Path) -> Result<
     {
         let bytes = fs::read(workspace.join(document)).context(document)?;
         let name = Path::new(document).file_name().context("a document has a name")?;
-        into.file(&share.join("doc/modutils").join(name), 0o644, &bytes)?;
+        into.file(&places.documents().join(name), 0o644, &bytes)?;
     }
     Ok(into.count)
 }
@@ -239,7 +324,7 @@ impl Destination<'_> {
     }
 
     fn place(&self, path: &Path) -> PathBuf {
-        self.destdir.join(path.strip_prefix("/").unwrap_or(path))
+        place(self.destdir, path)
     }
 }
 
@@ -299,6 +384,72 @@ mod tests {
         }
         assert!(root.join("etc/modprobe.d").is_dir() && root.join("usr/lib/depmod.d").is_dir());
         assert!(root.join("usr/share/doc/modutils/modutils.schema.json").is_file());
+    }
+
+    #[test]
+    fn what_others_installed_is_neither_overwritten_nor_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path();
+        let write = |path: &str, text: &str| {
+            fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
+            fs::write(root.join(path), text).unwrap();
+        };
+        let paths = ["/usr/bin/kmod", "/usr/sbin/modprobe", "/usr/share/x"].map(PathBuf::from);
+        write("usr/bin/kmod", "a package's");
+        fs::create_dir_all(root.join("usr/sbin")).unwrap();
+        symlink("../bin/kmod", root.join("usr/sbin/modprobe")).unwrap();
+        let none = record::Record::new();
+        assert_eq!(record::foreign(root, &paths, &none).unwrap(), paths[..2]);
+
+        let mut ours = record::Record::new();
+        for path in &paths[..2] {
+            ours.insert(path.clone(), record::content(&place(root, path)).unwrap().unwrap());
+        }
+        let file = root.join("record");
+        record::write(&file, &ours).unwrap();
+        assert_eq!(record::read(&file).unwrap(), ours);
+        assert!(record::foreign(root, &paths, &ours).unwrap().is_empty());
+
+        write("usr/bin/kmod", "another's");
+        assert_eq!(record::foreign(root, &paths, &ours).unwrap(), paths[..1]);
+        assert_eq!(record::remove(root, &ours).unwrap(), (1, vec![paths[0].clone()]));
+        assert!(root.join("usr/bin/kmod").exists() && !root.join("usr/sbin/modprobe").is_symlink());
+    }
+
+    /// The packager's recipe writes the same as we do.
+    #[test]
+    fn the_makefile_installs_and_removes_the_same_files() {
+        let directory = tempfile::tempdir().unwrap();
+        let [built, ours, theirs] = ["built", "ours", "theirs"].map(|name| directory.path().join(name));
+        for (path, text) in [("release/kmod", "binary"), ("libkmod/shared/libkmod.so.2.5.1", "library")] {
+            fs::create_dir_all(built.join(path).parent().unwrap()).unwrap();
+            fs::write(built.join(path), text).unwrap();
+        }
+        let places = Places { libdir: Some("/usr/lib/there".into()), ..Places::default() };
+        install(&ours, &places, &built.join("release/kmod")).unwrap();
+        install_library(&ours, &places, &built.join("libkmod/shared/libkmod.so.2.5.1")).unwrap();
+        let make = |target: &str| {
+            let mut make = std::process::Command::new("make");
+            make.arg("-f").arg(workspace::root().join("integration/packages/Makefile")).arg(target);
+            make.args(["prefix=/usr", "libdir=/usr/lib/there"]).arg(format!("DESTDIR={}", theirs.display()));
+            crate::process::output(make.env("CARGO_TARGET_DIR", &built)).unwrap();
+        };
+        make("install");
+        let files = files_below(&ours, Path::new("/")).unwrap();
+        assert_eq!(files, files_below(&theirs, Path::new("/")).unwrap());
+        for path in &files {
+            let [here, there] = [&ours, &theirs].map(|root| place(root, path));
+            assert_eq!(
+                record::content(&here).unwrap(),
+                record::content(&there).unwrap(),
+                "{}",
+                path.display()
+            );
+            let mode = |path: &Path| path.symlink_metadata().unwrap().permissions().mode();
+            assert_eq!(mode(&here), mode(&there), "{}", path.display());
+        }
+        make("uninstall");
+        assert_eq!(files_below(&theirs, Path::new("/")).unwrap(), Vec::<PathBuf>::new());
     }
 
     #[test]

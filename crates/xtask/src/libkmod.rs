@@ -44,7 +44,7 @@ pub(crate) const LINK: &str = "libkmod.so";
 /// More bytes than the file may have: it is in initramfs images.
 const SIZE: u64 = 1_200_000;
 /// The newest version of glibc that the file may need, which is of 2022.
-const GLIBC: (u32, u32) = (2, 35);
+pub(crate) const GLIBC: (u32, u32) = (2, 35);
 
 /// Builds and checks the library, and prints where it is.
 ///

@@ -58,6 +58,9 @@ use clap::{Parser, Subcommand};
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Arguments {
+    /// Download and install nothing: programs, crates and parts of the Rust toolchain that are missing are named
+    #[arg(long, global = true)]
+    offline: bool,
     #[command(subcommand)]
     task: Task,
 }
@@ -119,7 +122,11 @@ enum Task {
 fn main() -> ExitCode {
     // Files in the cache and in packages must be readable by everyone, whoever runs this program.
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
-    let done = match Arguments::parse().task {
+    let arguments = Arguments::parse();
+    if arguments.offline {
+        packages::go_offline();
+    }
+    let done = match arguments.task {
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Fetch { names } => fetch(&names),

@@ -1,6 +1,7 @@
 //! What the tasks need from the system: installed through apt if possible, otherwise named exactly.
 
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Result, bail};
 
@@ -58,6 +59,19 @@ pub(crate) const XZ: Program = Program { name: "xz", package: "xz-utils" };
 /// Packs and unpacks `.zst`.
 pub(crate) const ZSTD: Program = Program { name: "zstd", package: "zstd" };
 
+/// Whether nothing may be downloaded or installed.
+static OFFLINE: AtomicBool = AtomicBool::new(false);
+
+/// From here on nothing is downloaded or installed: what is missing is named instead.
+pub(crate) fn go_offline() {
+    OFFLINE.store(true, Ordering::Relaxed);
+}
+
+/// Whether [`go_offline`] was called.
+pub(crate) fn is_offline() -> bool {
+    OFFLINE.load(Ordering::Relaxed)
+}
+
 /// Makes sure that the programs are there, installing the missing ones.
 ///
 /// # Errors
@@ -88,7 +102,7 @@ pub(crate) fn need_target(target: &str) -> Result<()> {
     if libraries.is_dir() {
         return Ok(());
     }
-    if process::which("rustup").is_none() {
+    if is_offline() || process::which("rustup").is_none() {
         bail!(
             "the Rust target {target} is missing: install it (`rustup target add {target}`, or your distribution's package)"
         );
@@ -106,7 +120,7 @@ pub(crate) fn need_components(components: &[&str]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    if process::which("rustup").is_none() {
+    if is_offline() || process::which("rustup").is_none() {
         bail!("missing parts of the Rust toolchain: install {}", missing.join(" "));
     }
     eprintln!("rustup: adding {}", missing.join(" "));
@@ -119,6 +133,9 @@ pub(crate) fn need_components(components: &[&str]) -> Result<()> {
 /// When it fails each time.
 pub(crate) fn rustup(words: &[&str]) -> Result<()> {
     const PAUSES: [u64; 2] = [5, 20];
+    if is_offline() {
+        bail!("--offline: not run: rustup {}", words.join(" "));
+    }
     for pause in PAUSES {
         match process::output(Command::new("rustup").args(words)) {
             Ok(_) => return Ok(()),
@@ -180,7 +197,8 @@ fn install(packages: &[&str]) -> Result<()> {
 
 /// Whether apt exists and we may install packages.
 fn can_install() -> bool {
-    process::which("apt-get").is_some()
+    !is_offline()
+        && process::which("apt-get").is_some()
         && process::output(Command::new("id").arg("-u")).is_ok_and(|uid| uid.trim() == "0")
 }
 

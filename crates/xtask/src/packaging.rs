@@ -19,7 +19,8 @@ use crate::disk::{self, FileSystem};
 use crate::packages::{self, UNSHARE};
 use crate::qemu::{self, Machine, SerialAction};
 use crate::scenarios::{ScenarioResult, ScenarioVerdict};
-use crate::{binary, busybox, deb, mirror, trees, workspace};
+use crate::system::UnderTest;
+use crate::{binary, busybox, deb, libkmod, mirror, trees, workspace};
 
 /// The options of `cargo xtask packaging`.
 #[derive(Args)]
@@ -30,6 +31,9 @@ pub(crate) struct Options {
     /// The static binary to pack (default: built now)
     #[arg(long)]
     binary: Option<PathBuf>,
+    /// The C library to pack (default: built now)
+    #[arg(long)]
+    libkmod: Option<PathBuf>,
     /// Run only the scripts whose names contain this
     script: Option<String>,
 }
@@ -43,11 +47,13 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         Some(binary) => binary.clone(),
         None => binary::build_static()?,
     };
+    let library = options.libkmod.clone().map_or_else(libkmod::build, Ok)?;
+    let packed = UnderTest { binary: &binary, library: &library };
     let suites =
         root::SUITES.into_iter().filter(|suite| options.suite.as_deref().is_none_or(|only| only == *suite));
     let mut outcomes = Vec::new();
     for suite in suites {
-        outcomes.extend(run_in(&Cache::open()?, suite, &binary, options.script.as_deref())?);
+        outcomes.extend(run_in(&Cache::open()?, suite, &packed, options.script.as_deref())?);
     }
     let failed = outcomes.iter().filter(|outcome| !outcome.passed()).count();
     println!("{} scripts passed, {failed} failed", outcomes.len() - failed);
@@ -61,15 +67,20 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 ///
 /// # Errors
 /// When a root or a package can't be made; a script that fails is a result.
-pub(crate) fn run_all(cache: &Cache, binary: &Path) -> Result<Vec<ScenarioResult>> {
+pub(crate) fn run_all(cache: &Cache, packed: &UnderTest<'_>) -> Result<Vec<ScenarioResult>> {
     let mut outcomes = Vec::new();
     for suite in root::SUITES {
-        outcomes.extend(run_in(cache, suite, binary, None)?);
+        outcomes.extend(run_in(cache, suite, packed, None)?);
     }
     Ok(outcomes)
 }
 
-fn run_in(cache: &Cache, suite: &str, binary: &Path, only: Option<&str>) -> Result<Vec<ScenarioResult>> {
+fn run_in(
+    cache: &Cache,
+    suite: &str,
+    packed: &UnderTest<'_>,
+    only: Option<&str>,
+) -> Result<Vec<ScenarioResult>> {
     packages::need(&[UNSHARE])?;
     let pristine = root::provide(cache, suite)?;
     let dir = workspace::root().join("integration/packaging");
@@ -87,7 +98,7 @@ fn run_in(cache: &Cache, suite: &str, binary: &Path, only: Option<&str>) -> Resu
     println!("packaging in Debian's {suite}");
     let mut outcomes = Vec::new();
     for script in scripts {
-        let outcome = run_script(cache, (suite, &pristine), binary, &script)?;
+        let outcome = run_script(cache, (suite, &pristine), packed, &script)?;
         outcome.print();
         outcomes.push(outcome);
     }
@@ -107,7 +118,7 @@ fn header(script: &Path, key: &str) -> Result<Option<String>> {
 fn run_script(
     cache: &Cache,
     (suite, pristine): (&str, &Path),
-    binary: &Path,
+    packed: &UnderTest<'_>,
     script: &Path,
 ) -> Result<ScenarioResult> {
     let start = Instant::now();
@@ -118,7 +129,8 @@ fn run_script(
     fs::create_dir_all(&here)?;
     fs::create_dir_all(root.join("result"))?;
     for version in [env!("CARGO_PKG_VERSION"), concat!(env!("CARGO_PKG_VERSION"), "+next")] {
-        deb::build(binary, &here, version)?;
+        deb::build(packed.binary, &here, version)?;
+        deb::replacing::build(packed.binary, packed.library, &here, version)?;
     }
     let workspace = workspace::root();
     for library in ["integration/vm/lib.sh", "integration/packaging/lib.sh"] {
@@ -164,6 +176,7 @@ fn in_root(root: &Path) -> Result<(ScenarioVerdict, Vec<String>)> {
         .env_clear()
         .envs([("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), ("HOME", "/root"), ("LC_ALL", "C")])
         .env("DEBIAN_FRONTEND", "noninteractive")
+        .envs(["http_proxy", "https_proxy"].iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
         .stdin(Stdio::null())
         .output()
         .context("cannot start unshare")?;

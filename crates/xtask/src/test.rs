@@ -124,9 +124,11 @@ fn run_all_stages(full: bool) -> Result<()> {
             Ok(Count { passed, failed, ..Count::default() })
         });
         stages.check("the static binary with a packager's variables", binary::with_variables);
-        match &binary {
-            Some(binary) => stages.tests("packaging", || Ok(packaging::run_all(&cache, binary)?.into())),
-            None => stages.not_run("packaging", "there is no static binary"),
+        match (&library, &binary) {
+            (Some(library), Some(binary)) => stages.tests("packaging", || {
+                Ok(packaging::run_all(&cache, &system::UnderTest { library, binary })?.into())
+            }),
+            _ => stages.not_run("packaging", "there is no static binary, or no C library"),
         }
         match &binary {
             Some(binary) => stages.tests(AGREEMENT, || agree::stage(&cache, binary, true)),

@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::cache::Cache;
 use crate::mirror::package::Package;
+use crate::packages;
 use crate::process;
 use crate::progress::Progress;
 
@@ -88,6 +89,9 @@ pub(super) fn package(cache: &Cache, site: &str, package: &Package) -> Result<Pa
 /// # Errors
 /// As [`package`].
 pub(super) fn get(url: &str, file: &Path, size: Option<u64>) -> Result<()> {
+    if packages::is_offline() {
+        bail!("--offline: not downloaded: {url}");
+    }
     let site = site_of(url);
     // Where a site was out of reach a moment ago, one attempt shows whether it still is.
     let pauses = if is_unreachable(site) { &[][..] } else { &PAUSES };

@@ -65,6 +65,9 @@ struct Sites {
 /// # Errors
 /// When it is unknown.
 pub(crate) fn main_site() -> Result<String> {
+    if crate::packages::is_offline() {
+        anyhow::bail!("--offline: no root of a Debian release is made");
+    }
     sites().map(|sites| sites.main.clone())
 }
 
