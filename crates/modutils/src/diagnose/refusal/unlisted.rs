@@ -1,7 +1,7 @@
 //! Loaded modules that the indexes do not list: insmod took them from elsewhere, and the kernel does not remember from
 //! where. What they export shows in `/proc/kallsyms`, by name alone.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ffi::OsStr, fs, os::unix::ffi::OsStrExt};
 
 use bstr::{BString, ByteSlice};
 
@@ -41,7 +41,7 @@ impl UnlistedExports {
 pub fn exports(root: &Root, indexes: &Indexes, running: &Running) -> Result<UnlistedExports> {
     let mut unlisted = Vec::new();
     for module in running.loaded.iter().flat_map(|loaded| loaded.keys()) {
-        if indexes.dependency_line(module)?.is_none() {
+        if indexes.dependency_line(module)?.is_none() && may_export(root, module) {
             unlisted.push(module);
         }
     }
@@ -52,6 +52,15 @@ pub fn exports(root: &Root, indexes: &Indexes, running: &Running) -> Result<Unli
     let text =
         super::table::if_readable(read_bounded(&path, TREE_FILE_LIMIT).map_err(Error::io("read", &path)))?;
     Ok(of_text(&text.unwrap_or_default(), &unlisted))
+}
+
+/// Whether a loaded module may have exports: `/sys/module/NAME/sections` lists the sections that it has in memory, the
+/// tables of exports among them.
+fn may_export(root: &Root, module: &ModuleName) -> bool {
+    let directory = root.system("/sys/module").join(OsStr::from_bytes(module.as_bytes())).join("sections");
+    let Ok(mut sections) = fs::read_dir(directory) else { return true };
+    sections
+        .any(|section| section.is_ok_and(|section| section.file_name().as_bytes().starts_with(b"__ksymtab")))
 }
 
 /// The lines are those of a System.map, with the module's name in brackets after a tab.
@@ -85,5 +94,18 @@ mod tests {
         assert_eq!((exports.owner(b"fat_x"), exports.owner(b"kfree")), (None, None));
         assert!(!exports.may_have_others());
         assert!(of_text(b"0 T kfree\n0 t square\t[square]\n", &unlisted).may_have_others());
+    }
+
+    #[test]
+    fn a_module_without_a_table_of_exports_has_none() {
+        let system = tempfile::tempdir().unwrap();
+        let root = Root::default().with_system(system.path());
+        let may = |module: &str| may_export(&root, &ModuleName::new(module));
+        for (module, section) in [("square", "__ksymtab_gpl"), ("quiet", ".text")] {
+            let sections = system.path().join("sys/module").join(module).join("sections");
+            fs::create_dir_all(&sections).unwrap();
+            fs::write(sections.join(section), "").unwrap();
+        }
+        assert!(may("square") && !may("quiet") && may("not_shown"));
     }
 }
