@@ -7,13 +7,14 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
 use super::compress_pages;
 use crate::install::{self, Places};
 use crate::packages::{self, DPKG_DEB, GZIP};
-use crate::{libkmod, workspace};
+use crate::{libkmod, process, workspace};
 
 /// The package of the tools.
 pub(crate) const TOOLS: &str = "kmod-modutils";
@@ -85,6 +86,12 @@ pub(crate) fn build(binary: &Path, library: &Path, output: &Path, version: &str)
         let documents = root.join("usr/share/doc").join(package);
         fs::create_dir_all(&documents)?;
         fs::copy(recipe.join("copyright"), documents.join("copyright")).context("copyright")?;
+        fs::copy(recipe.join("changelog"), documents.join("changelog")).context("changelog")?;
+        process::output(Command::new("gzip").args(["-9", "--no-name"]).arg(documents.join("changelog")))?;
+        let overrides = root.join("usr/share/lintian/overrides");
+        fs::create_dir_all(&overrides)?;
+        let reasons = recipe.join(format!("{package}.lintian-overrides"));
+        fs::copy(reasons, overrides.join(package)).context("lintian-overrides")?;
         let directory = root.join("DEBIAN");
         fs::create_dir(&directory)?;
         fs::write(directory.join("control"), control_file(&control, package, version, needs)?)?;
@@ -92,6 +99,9 @@ pub(crate) fn build(binary: &Path, library: &Path, output: &Path, version: &str)
             let script = fs::read_to_string(recipe.join("kmod-modutils.preinst")).context("the script")?;
             fs::write(directory.join("preinst"), script.replace("\n#DEBHELPER#\n", ""))?;
             fs::set_permissions(directory.join("preinst"), fs::Permissions::from_mode(0o755))?;
+        }
+        if package == LIBRARY {
+            fs::write(directory.join("shlibs"), "libkmod 2 libkmod2 (>= 33~)\n")?;
         }
         if let Some(trigger) = trigger {
             fs::write(directory.join("triggers"), format!("activate-noawait {trigger}\n"))?;
