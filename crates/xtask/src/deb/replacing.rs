@@ -195,9 +195,10 @@ mod tests {
     #[test]
     fn the_recipes_are_about_this_version() {
         let version = env!("CARGO_PKG_VERSION");
-        for (file, line) in
-            [("debian/changelog", format!("modutils-rs ({version}) unstable; urgency=medium"))]
-        {
+        for (file, line) in [
+            ("debian/changelog", format!("modutils-rs ({version}) unstable; urgency=medium")),
+            ("modutils.spec", format!("Version:        {version}")),
+        ] {
             let text = fs::read_to_string(workspace::root().join("integration/packages").join(file)).unwrap();
             assert!(text.lines().any(|one| one == line), "{file}: no line {line}");
         }
