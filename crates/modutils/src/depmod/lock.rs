@@ -7,13 +7,13 @@
 use std::{
     fs::File,
     io::{self, ErrorKind, Read, Write},
-    os::unix::fs::MetadataExt,
+    os::{fd::AsRawFd, unix::fs::MetadataExt},
     thread,
     time::{Duration, Instant},
 };
 
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg, OFlag};
+use nix::fcntl::{FlockArg, OFlag};
 
 use super::directory::{Directory, again};
 use crate::{Level, Notice, Sink};
@@ -31,7 +31,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub(super) struct Lock {
     directory: Directory,
     /// The lock ends with it.
-    file: Flock<File>,
+    file: File,
 }
 
 impl Drop for Lock {
@@ -93,21 +93,31 @@ enum Attempt {
     Held(Holder),
 }
 
+/// Takes the lock if nobody has it; it ends when the file is closed.
+#[expect(
+    deprecated,
+    reason = "nix's newer Flock unlocks when it is dropped, and panics where that fails; the standard library has the \
+              lock from Rust 1.89 on"
+)]
+fn lock_now(file: &File) -> nix::Result<()> {
+    nix::fcntl::flock(file.as_raw_fd(), FlockArg::LockExclusiveNonblock)
+}
+
 fn attempt(directory: &Directory) -> io::Result<Attempt> {
     let own = directory.try_clone()?;
     // Without O_NONBLOCK, a pipe in its place would be waited for.
     let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_NONBLOCK;
-    let file = directory.open_file(NAME, flags, 0o600)?;
-    let mut file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-        Ok(file) => file,
-        Err((file, Errno::EWOULDBLOCK)) => return holder(directory, file),
-        Err((_, Errno::EINTR)) => return Ok(Attempt::Gone),
-        Err((_, error)) => {
+    let mut file = directory.open_file(NAME, flags, 0o600)?;
+    match lock_now(&file) {
+        Ok(()) => {}
+        Err(Errno::EWOULDBLOCK) => return holder(directory, file),
+        Err(Errno::EINTR) => return Ok(Attempt::Gone),
+        Err(error) => {
             // This file system has no locks, so nobody has one.
             directory.remove(NAME)?;
             return Err(error.into());
         }
-    };
+    }
     let named = is_named(directory, &file);
     if let Ok(false) = named {
         return Ok(Attempt::Gone);
