@@ -69,7 +69,7 @@ pub(crate) fn build(binary: &Path, library: &Path, output: &Path, version: &str)
     fs::rename(documents.join("modutils"), documents.join(TOOLS))?;
     let recipe = workspace::root().join("integration/packages/debian");
     let configuration = tools.join("usr/lib/modprobe.d/kmod-modutils.conf");
-    fs::copy(recipe.join("kmod-modutils.modprobe"), configuration).context("kmod-modutils.modprobe")?;
+    fs::copy(recipe.join("modprobe.d/kmod-modutils.conf"), configuration).context("modprobe.d")?;
     let hooks = tools.join("usr/share/initramfs-tools/hooks");
     fs::create_dir_all(&hooks)?;
     fs::copy(recipe.join("kmod-modutils.initramfs-hook"), hooks.join(TOOLS)).context("the hook")?;
@@ -198,6 +198,7 @@ mod tests {
         for (file, line) in [
             ("debian/changelog", format!("modutils-rs ({version}) unstable; urgency=medium")),
             ("modutils.spec", format!("Version:        {version}")),
+            ("PKGBUILD", format!("pkgver={version}")),
         ] {
             let text = fs::read_to_string(workspace::root().join("integration/packages").join(file)).unwrap();
             assert!(text.lines().any(|one| one == line), "{file}: no line {line}");
