@@ -57,8 +57,11 @@ pub fn exports(root: &Root, indexes: &Indexes, running: &Running) -> Result<Unli
 /// Whether a loaded module may have exports: `/sys/module/NAME/sections` lists the sections that it has in memory, the
 /// tables of exports among them.
 fn may_export(root: &Root, module: &ModuleName) -> bool {
-    let directory = root.system("/sys/module").join(OsStr::from_bytes(module.as_bytes())).join("sections");
-    let Ok(mut sections) = fs::read_dir(directory) else { return true };
+    let is_it = |name: &OsStr| ModuleName::new(name.as_bytes()) == *module;
+    // The kernel keeps the name as the module has it, also with a dash.
+    let mut directories = fs::read_dir(root.system("/sys/module")).into_iter().flatten().flatten();
+    let Some(directory) = directories.find(|entry| is_it(&entry.file_name())) else { return true };
+    let Ok(mut sections) = fs::read_dir(directory.path().join("sections")) else { return true };
     sections
         .any(|section| section.is_ok_and(|section| section.file_name().as_bytes().starts_with(b"__ksymtab")))
 }
@@ -101,11 +104,11 @@ mod tests {
         let system = tempfile::tempdir().unwrap();
         let root = Root::default().with_system(system.path());
         let may = |module: &str| may_export(&root, &ModuleName::new(module));
-        for (module, section) in [("square", "__ksymtab_gpl"), ("quiet", ".text")] {
+        for (module, section) in [("square", "__ksymtab_gpl"), ("quiet", ".text"), ("qui-et", ".text")] {
             let sections = system.path().join("sys/module").join(module).join("sections");
             fs::create_dir_all(&sections).unwrap();
             fs::write(sections.join(section), "").unwrap();
         }
-        assert!(may("square") && !may("quiet") && may("not_shown"));
+        assert!(may("square") && !may("quiet") && !may("qui_et") && may("not_shown"));
     }
 }
