@@ -74,9 +74,7 @@ pub(crate) fn provide(cache: &Cache, recipe: &Recipe) -> Result<Image> {
         let kernel = disk::newest(&boot, "vmlinuz-")?;
         fs::copy(&kernel, draft.join("vmlinuz"))?;
         early_modules(&root, &draft.join("early"))?;
-        let mut mke2fs = Command::new(MKE2FS.name);
-        mke2fs.args(["-q", "-F", "-t", "ext4", "-d"]).arg(&root).arg(draft.join("disk"));
-        process::output(mke2fs.arg(format!("{SIZE}M")))?;
+        file_system(&root, &draft.join("disk"))?;
         fs::remove_dir_all(&root).context("the root of the image")
     })?;
     Ok(Image { directory })
@@ -101,18 +99,36 @@ fn make_root(cache: &Cache, recipe: &Recipe, root: &Path) -> Result<()> {
     }
     let depmod = ["chroot", &root.to_string_lossy(), "depmod", &version].map(str::to_owned);
     process::output(Command::new(&depmod[0]).args(&depmod[1..]))?;
-    // The first boot is as any other.
-    fs::write(root.join("etc/machine-id"), format!("{:032x}\n", 0x6d6f_6475_7469_6c73_u64))?;
-    fs::write(root.join("etc/hostname"), "guest\n")?;
     for downloaded in ["var/cache/apt/archives", "var/lib/apt/lists"] {
         fs::remove_dir_all(root.join(downloaded)).with_context(|| downloaded.to_owned())?;
         fs::create_dir(root.join(downloaded))?;
     }
+    be_set_up(root)
+}
+
+/// Makes the first boot of a root the same as any other.
+///
+/// # Errors
+/// When a file can't be written.
+pub(crate) fn be_set_up(root: &Path) -> Result<()> {
+    fs::write(root.join("etc/machine-id"), format!("{:032x}\n", 0x6d6f_6475_7469_6c73_u64))?;
+    fs::write(root.join("etc/hostname"), "guest\n")?;
     // What systemd does after an update of /usr is done, as ldconfig(8) is.
     for stamp in ["etc/.updated", "var/.updated"] {
         fs::write(root.join(stamp), "")?;
     }
     Ok(())
+}
+
+/// Makes a disk of a root, with a file system and no partitions.
+///
+/// # Errors
+/// When mke2fs is missing or fails.
+pub(crate) fn file_system(root: &Path, disk: &Path) -> Result<()> {
+    packages::need(&[MKE2FS])?;
+    let mut mke2fs = Command::new(MKE2FS.name);
+    mke2fs.args(["-q", "-F", "-t", "ext4", "-d"]).arg(root).arg(disk).arg(format!("{SIZE}M"));
+    process::output(&mut mke2fs).map(drop)
 }
 
 fn kernel_version(root: &Path) -> Result<String> {

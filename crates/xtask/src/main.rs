@@ -10,6 +10,7 @@ mod binary;
 mod busybox;
 mod cache;
 mod cargo;
+mod chroot;
 mod consumers;
 mod damage;
 mod deb;

@@ -8,7 +8,7 @@ mod root;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -16,11 +16,10 @@ use clap::Args;
 
 use crate::cache::Cache;
 use crate::disk::{self, FileSystem};
-use crate::packages::{self, UNSHARE};
 use crate::qemu::{self, Machine, SerialAction};
 use crate::scenarios::{ScenarioResult, ScenarioVerdict};
 use crate::system::UnderTest;
-use crate::{binary, busybox, deb, libkmod, mirror, trees, workspace};
+use crate::{binary, busybox, chroot, deb, libkmod, mirror, trees, workspace};
 
 /// The options of `cargo xtask packaging`.
 #[derive(Args)]
@@ -81,7 +80,6 @@ fn run_in(
     packed: &UnderTest<'_>,
     only: Option<&str>,
 ) -> Result<Vec<ScenarioResult>> {
-    packages::need(&[UNSHARE])?;
     let pristine = root::provide(cache, suite)?;
     let dir = workspace::root().join("integration/packaging");
     let mut scripts: Vec<PathBuf> = Vec::new();
@@ -168,21 +166,9 @@ fn run_script(
 
 /// Runs `/packaging/script.sh` in a root; returns the verdict of its exit code, and its output.
 fn in_root(root: &Path) -> Result<(ScenarioVerdict, Vec<String>)> {
-    let inside = "mount -t proc proc /proc; cd /packaging; . ./vm-lib.sh; . ./lib.sh; . ./script.sh";
-    let output = Command::new("unshare")
-        .args(["--mount", "--pid", "--fork", "--kill-child", "chroot"])
-        .arg(root)
-        .args(["/bin/sh", "-euc", inside])
-        .env_clear()
-        .envs([("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), ("HOME", "/root"), ("LC_ALL", "C")])
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        .envs(["http_proxy", "https_proxy"].iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
-        .stdin(Stdio::null())
-        .output()
-        .context("cannot start unshare")?;
-    let lines = [output.stdout, output.stderr].concat();
-    let lines = String::from_utf8_lossy(&lines).lines().map(str::to_owned).collect();
-    let verdict = if output.status.success() { ScenarioVerdict::Passed } else { ScenarioVerdict::Failed };
+    let inside = "cd /packaging; . ./vm-lib.sh; . ./lib.sh; . ./script.sh";
+    let (succeeded, lines) = chroot::shell(root, inside)?;
+    let verdict = if succeeded { ScenarioVerdict::Passed } else { ScenarioVerdict::Failed };
     Ok((verdict, lines))
 }
 
