@@ -1,38 +1,5 @@
-#!/bin/sh
-# Reports to the serial port what a boot has loaded and logged, in lines of `@@ SECTION text`, and does some more that uses the
-# library: a device that is plugged in after the indexes have changed, stress-ng. The machine is switched off from outside.
-exec >/dev/ttyS0 2>&1
-# Without a job's terminal: a shell's own messages do not belong here.
-set -u
-
-section() {
-    sed "s/^/@@ $1 /"
-}
-loaded() {
-    cut -d' ' -f1 /proc/modules | sort
-}
-# What differs from boot to boot by itself: processes, times, addresses.
-normalised() {
-    sed -E 's/\x1b\[[0-9;]*m//g; s/0x[0-9a-f]+/X/g; s/[0-9]+/N/g' | sort -u
-}
-
-echo "@@ boot $(systemctl show -P ActiveEnterTimestampMonotonic multi-user.target)"
-udevadm settle --timeout=300 || echo "@@ failed-units settle"
-loaded | section modules
-systemctl list-units --failed --plain --no-legend --no-pager | cut -d' ' -f1 | section failed-units
-journalctl -b --no-pager -o cat | grep -iE 'module|kmod|udev' | normalised | section journal
-# That the library in the place of the packaged one is in use.
-for process in $(pidof systemd-udevd | tr ' ' '\n' | sort -n | head -1); do
-    sed -n 's/.* \(\/.*libkmod.*\)/\1/p' "/proc/$process/maps" | sort -u | section in-use
-done
-sha256sum /usr/lib/x86_64-linux-gnu/libkmod.so.2 | cut -d' ' -f1 | section library
-
-# modules-load.d, options, install command.
-{
-    for device in /sys/class/net/*; do echo "${device##*/}"; done
-    sed 's/^/installed /' /run/installed
-    cat /sys/module/psmouse/parameters/resolution
-} | section configured
+# What a guest does after boot.sh: a device that is plugged in after the indexes have changed, stress-ng, and calls of the
+# library.
 
 # Indexes that look changed, and a configuration that is; then devices.
 sleep 4
@@ -77,4 +44,3 @@ if [ -x /usr/local/sbin/modutils ]; then
         ! driver=$(readlink "$device/driver") || echo "${bus%%/*} ${device##*/} ${driver##*/}"
     done | section drivers
 fi
-echo "@@ end"

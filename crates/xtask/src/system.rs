@@ -2,9 +2,10 @@
 //!
 //! systemd and udev load the modules of a machine with many kinds of devices. What is loaded, failed units, and what the
 //! journal has about modules must be the same; after the boot also for devices that are plugged in, and for stress-ng.
-//! `integration/system/report.sh` runs in the guest.
+//! `integration/system/boot.sh` and `report.sh` run in the guest. [`replaced`] boots them without any C kmod.
 
 mod devices;
+pub(crate) mod replaced;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
 use crate::cache::Cache;
@@ -38,6 +39,10 @@ pub(crate) struct Options {
     /// Print the serial ports as they come
     #[arg(long)]
     show: bool,
+    /// Boot the releases without C kmod instead: with our packages in the place of kmod and libkmod2, from an initial file
+    /// system that was made with them
+    #[arg(long)]
+    replaced: bool,
 }
 
 /// Debian 13, whose systemd opens the library when it is needed, and Debian 12, whose systemd is linked with it; with
@@ -73,8 +78,7 @@ const EXPECTED: [&str; 10] = [
 /// The devices that are plugged in later.
 const PLUGGED: [&str; 2] = ["rtl8139,id=later", "usb-mouse,id=mouse,bus=xhci.0"];
 /// Files of every boot: their name in `integration/system`, and in the guest.
-const FILES: [(&str, &str); 5] = [
-    ("report.sh", "usr/local/sbin/report"),
+const FILES: [(&str, &str); 4] = [
     ("report.service", "etc/systemd/system/report.service"),
     ("drive.txt", "usr/local/share/drive.txt"),
     ("modprobe.conf", "etc/modprobe.d/of-the-test.conf"),
@@ -112,7 +116,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let library = options.libkmod.clone().map_or_else(libkmod::build, Ok)?;
     let binary = options.binary.clone().map_or_else(binary::build_static, Ok)?;
     let under_test = UnderTest { library: &library, binary: &binary };
+    let compare = if options.replaced { replaced::compare } else { compare };
     let results = compare(&Cache::open()?, &under_test, options.suite.as_deref(), options.show);
+    ensure!(!results.is_empty(), "that release is not booted so");
     if results.iter().all(ScenarioResult::passed) { Ok(()) } else { bail!("there are differences") }
 }
 
@@ -172,10 +178,7 @@ fn compare_boots(
     if let Some(missing) = EXPECTED.iter().find(|name| !modules.contains(**name)) {
         bail!("{missing} is not loaded, but {modules:?}");
     }
-    let configured = lines(&ours, "configured");
-    if !["installed vcan", "150"].iter().all(|wanted| configured.iter().any(|line| line == wanted)) {
-        bail!("the configuration was not honoured: {configured:?}");
-    }
+    check_configuration(&ours)?;
     let plugged = lines(&ours, "modules-plugged");
     let has = |name: &str| plugged.iter().any(|line| line == name);
     if !has("8139cp") || !has("hid_generic") || has("8139too") {
@@ -239,6 +242,15 @@ fn compare_boots(
     Ok(log)
 }
 
+/// Checks that `integration/system/modprobe.conf` was honoured.
+fn check_configuration(report: &Report) -> Result<()> {
+    let configured = report.get("configured").map_or(&[][..], Vec::as_slice);
+    if !["installed vcan", "150"].iter().all(|wanted| configured.iter().any(|line| line == wanted)) {
+        bail!("the configuration was not honoured: {configured:?}");
+    }
+    Ok(())
+}
+
 /// Checks that the second guest used our library, and not the first.
 fn check_library(theirs: &Report, ours: &Report, library: &Path) -> Result<()> {
     let digest = process::output(Command::new("sha256sum").arg(library))?;
@@ -253,6 +265,13 @@ fn check_library(theirs: &Report, ours: &Report, library: &Path) -> Result<()> {
         bail!("udevd does not use it: {:?}, {:?}", theirs.get("in-use"), ours.get("in-use"));
     }
     Ok(())
+}
+
+/// What a guest runs after the boot: `boot.sh` reports about that, then comes the file of this name.
+fn guest_script(name: &str) -> Result<String> {
+    let directory = workspace::root().join("integration/system");
+    let read = |name: &str| fs::read_to_string(directory.join(name)).with_context(|| name.to_owned());
+    Ok(format!("{}{}echo '@@ end'\n", read("boot.sh")?, read(name)?))
 }
 
 /// The program of `tests/libkmod`, which calls the library as a script has it.
@@ -297,6 +316,10 @@ fn boot(
         let bytes = fs::read(workspace::root().join("integration/system").join(name));
         files.push(File { path, content: Content::Bytes(bytes.with_context(|| name.to_owned())?) });
     }
+    files.push(File {
+        path: "usr/local/sbin/report",
+        content: Content::Bytes(guest_script("report.sh")?.into_bytes()),
+    });
     files.push(File {
         path: "etc/systemd/system/multi-user.target.wants/report.service",
         content: Content::Link("../report.service"),

@@ -153,6 +153,14 @@ fn run_all_stages(full: bool) -> Result<()> {
             }
             _ => stages.not_run(BOOTED, "there is no C library, or no static binary"),
         }
+        const REPLACED: &str = "Debian booted without C kmod";
+        match (&library, &binary) {
+            (Some(library), Some(binary)) => {
+                let ours = system::UnderTest { library, binary };
+                stages.tests(REPLACED, || Ok(system::replaced::compare(&cache, &ours, None, false).into()));
+            }
+            _ => stages.not_run(REPLACED, "there is no C library, or no static binary"),
+        }
         stages.tests("fuzz targets, half a minute each", || {
             let (passed, failed) = fuzz::smoke()?;
             Ok(Count { passed, failed, ..Count::default() })

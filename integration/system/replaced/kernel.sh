@@ -1,0 +1,13 @@
+# A second kernel is installed, and a module of Debian's is built for both by dkms.
+expect_status 0 $apt --no-download install linux-image-cloud-amd64 linux-headers-cloud-amd64 acpi-call-dkms
+! grep -q 'will be REMOVED' out || fail "something is removed"
+second=$(ls /lib/modules | grep cloud)
+[ "$second" != "$kernel" ] || fail "no second kernel"
+for version in "$kernel" "$second"; do
+    [ -s "/lib/modules/$version/modules.dep.bin" ] || fail "no index for $version"
+    expect_output installed dkms status -k "$version"
+    expect_output updates/dkms/acpi_call.ko modprobe -S "$version" -D acpi_call
+done
+only_ours
+only_ours_in "/boot/initrd.img-$second"
+echo "= $second is installed beside $kernel, with $modules modules in its initial file system; dkms built acpi_call for both"
