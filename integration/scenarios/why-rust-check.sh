@@ -5,8 +5,11 @@
 expect_output "test_square: would load" /bin/kmod check test_square
 expect_status 1 /bin/kmod check /companions/vermagic/hello.ko
 grep -q "its vermagic has \"mod_onload\"" out || fail "vermagic is not found"
-expect_status 1 /bin/kmod check hello io=many
-grep -q "^  The parameter io=many is refused: it takes a number (ulong)." out || fail "the value is not found"
+expect_status 1 /bin/kmod check hello ret=many
+grep -q "^  The parameter ret=many is refused: it takes a number (int)." out || fail "the value is not found"
+# The module has a function of its own for this one.
+expect_status 2 /bin/kmod check hello io=many
+grep -A1 "^  The module itself reads the value" out | grep -q "^    io=many$" || fail "who reads the value is not named"
 # Nothing here has the list of what the kernel exports, and these two need symbols that no module of its build does.
 expect_status 2 /bin/kmod check --all
 grep -q " would load, 0 would not, 2 unknown$" out || fail "the summary is another"

@@ -5,10 +5,25 @@ use crate::diagnose::{refusal::cause::Gap, words::printable};
 
 /// What would have to be known, one kind after the other, and where it could be found.
 pub fn gaps(gaps: &[Gap]) -> Vec<String> {
-    let mut groups: Vec<(&str, Vec<String>)> = Vec::new();
+    let is_of_symbol =
+        |gap: &&Gap| matches!(gap, Gap::Symbol(_) | Gap::Version(_) | Gap::GplOnly(_) | Gap::Namespace(..));
     let mut sorted: Vec<&Gap> = gaps.iter().collect();
     sorted.sort();
-    for gap in sorted {
+    let (of_symbols, others): (Vec<&Gap>, Vec<&Gap>) = sorted.into_iter().partition(is_of_symbol);
+    let mut lines = groups(&of_symbols);
+    if !of_symbols.is_empty() {
+        lines.push(
+            "  The kernel's Module.symvers (of its headers package) or its image in /boot has it.".into(),
+        );
+    }
+    lines.extend(groups(&others));
+    lines
+}
+
+/// Each heading once, with what is listed below it.
+fn groups(gaps: &[&Gap]) -> Vec<String> {
+    let mut groups: Vec<(&str, Vec<String>)> = Vec::new();
+    for gap in gaps {
         let (heading, line) = in_words(gap);
         match groups.last_mut() {
             Some((other, listed)) if *other == heading => listed.extend(line),
@@ -22,13 +37,6 @@ pub fn gaps(gaps: &[Gap]) -> Vec<String> {
         if listed.len() > MOST {
             lines.push(format!("  … and {} more", listed.len() - MOST));
         }
-    }
-    let of_symbols =
-        |gap: &Gap| matches!(gap, Gap::Symbol(_) | Gap::Version(_) | Gap::GplOnly(_) | Gap::Namespace(..));
-    if gaps.iter().any(of_symbols) {
-        lines.push(
-            "  The kernel's Module.symvers (of its headers package) or its image in /boot has it.".into(),
-        );
     }
     lines
 }
