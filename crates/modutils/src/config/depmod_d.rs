@@ -7,7 +7,7 @@ use std::{
 };
 
 use bstr::{BString, ByteSlice};
-use regex::bytes::RegexBuilder;
+use regex_lite::RegexBuilder;
 
 use super::{
     Files,
@@ -185,8 +185,8 @@ fn applies(kernel: &[u8], release: &Release) -> Result<bool, String> {
     }
     let bad = || format!("ignoring the line: '{}' is no regular expression", shown(kernel));
     let pattern = kernel.to_str().map_err(|_| bad())?;
-    let regex = RegexBuilder::new(pattern).unicode(false).size_limit(1 << 20).build();
-    Ok(regex.map_err(|_| bad())?.is_match(release.as_os_str().as_encoded_bytes()))
+    let regex = RegexBuilder::new(pattern).size_limit(1 << 20).build();
+    Ok(regex.map_err(|_| bad())?.is_match(&release.as_os_str().to_string_lossy()))
 }
 
 #[cfg(test)]
@@ -223,10 +223,11 @@ mod tests {
     fn lines_for_other_kernels_do_not_count() {
         let (config, notices) = load(
             "override a * extra\noverride b 6\\.1[0-9]\\. weak/updates\noverride c ^5 extra\n\
-             external amd64$ /opt/modules\nexternal [ /x\n",
+             external amd64$ /opt/modules\nexternal [ /x\n\
+             override d ^[[:digit:]]+([.][0-9]{1,2}){2}-(amd64|arm64)$ extra\n",
         );
         let overrides: Vec<_> = config.overrides.iter().map(|line| line.path.to_string()).collect();
-        assert_eq!(overrides, ["extra/a", "weak/updates/b"]);
+        assert_eq!(overrides, ["extra/a", "weak/updates/b", "extra/d"]);
         assert!(config.overrides[1].place.ends_with(":2"));
         assert_eq!(config.externals, [Path::new("/opt/modules")]);
         let expected = [
