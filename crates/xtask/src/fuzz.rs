@@ -160,7 +160,8 @@ fn run_one(target: &str, program: &Path, place: &Path, time: Duration) -> Result
         .arg(format!("-max_total_time={}", time.as_secs().max(1)))
         // With the memory of a target limited, a backtrace of its panic would not end.
         .env("RUST_BACKTRACE", "0")
-        .args(["-rss_limit_mb=1024", "-timeout=30", "-print_final_stats=1"])
+        // A hang is a finding. An input that took long is none: the machine may have been busy with other work.
+        .args(["-rss_limit_mb=1024", "-timeout=300", "-report_slow_units=300", "-print_final_stats=1"])
         .arg(format!("-max_len={}", max_length(target)))
         .arg(format!("-artifact_prefix={}/", findings.display()))
         .arg(&corpus);
@@ -195,7 +196,7 @@ fn minimise(program: &Path, corpus: &Path, target: &str) -> Result<()> {
     let parent = corpus.parent().context("a corpus without a directory around it")?;
     let merged = tempfile::Builder::new().prefix(".merge").tempdir_in(parent)?;
     let mut merge = Command::new(program);
-    merge.args(["-merge=1", "-rss_limit_mb=1024", "-timeout=30", "-verbosity=0"]);
+    merge.args(["-merge=1", "-rss_limit_mb=1024", "-timeout=300", "-verbosity=0"]);
     merge.arg(format!("-max_len={}", max_length(target))).arg(merged.path()).arg(corpus);
     process::output(&mut merge).with_context(|| format!("the corpus of {target} cannot be minimised"))?;
     if files(merged.path())?.is_empty() && !files(corpus)?.is_empty() {
