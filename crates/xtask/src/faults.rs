@@ -21,7 +21,7 @@ pub(crate) struct Options {
 /// process, and prints the state afterwards; then runs the tools under one limit of address space after the other.
 ///
 /// # Errors
-/// When the reference is unavailable, the binary cannot be built, or a tool did wrong for lack of memory.
+/// When the reference is unavailable, the binary cannot be built, or one of our tools did wrong.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let cache = Cache::open()?;
     // Both run with the reference's C library and shell.

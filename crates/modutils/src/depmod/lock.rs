@@ -99,7 +99,7 @@ enum Attempt {
     reason = "nix's newer Flock unlocks when it is dropped, and panics where that fails; the standard library has the \
               lock from Rust 1.89 on"
 )]
-fn lock_now(file: &File) -> nix::Result<()> {
+pub(super) fn lock_now(file: &File) -> nix::Result<()> {
     nix::fcntl::flock(file.as_raw_fd(), FlockArg::LockExclusiveNonblock)
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::fd::RawFd;
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
@@ -50,7 +51,7 @@ pub struct TracedPath {
 /// What a call meets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultEffect {
-    /// It is not done, and fails.
+    /// It is not done, and fails. A descriptor to be closed is released even so.
     Fails(Errno),
     /// A read or a write moves fewer bytes than asked for: half of them, or one. Other calls are done as they are.
     Short,
@@ -98,6 +99,11 @@ impl CallTracer {
         let process = Process::new(notification.pid).ok()?;
         self.faulted_call = Some((name, path(name, notification, &process)));
         match fault.effect {
+            FaultEffect::Fails(errno) if name == "close" => {
+                let descriptor = notification.arguments[0] as u32;
+                let is_open = Path::new(&format!("/proc/{}/fd/{descriptor}", notification.pid)).is_symlink();
+                Some(if is_open { Answer::FailToClose(descriptor, errno) } else { Answer::Fail(errno) })
+            }
             FaultEffect::Fails(errno) => Some(Answer::Fail(errno)),
             FaultEffect::Short => short(name, notification, &process),
             FaultEffect::Signal(signal) => {

@@ -9,6 +9,7 @@
     reason = "seccomp, its ioctls and the hook between fork and exec have no safe wrapper"
 )]
 
+use std::fs;
 use std::io;
 use std::mem;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -46,6 +47,8 @@ pub(super) enum Answer {
     Return(i64),
     /// The call fails.
     Fail(Errno),
+    /// close(2) of this descriptor fails. Linux releases the descriptor all the same.
+    FailToClose(u32, Errno),
     /// The real kernel executes the call.
     Continue,
 }
@@ -167,11 +170,38 @@ impl Listener {
         match *answer {
             Answer::Return(value) => response.val = value,
             Answer::Fail(errno) => response.error = -(errno as i32),
+            Answer::FailToClose(descriptor, errno) => {
+                self.release(id, descriptor)?;
+                response.error = -(errno as i32);
+            }
             Answer::Continue => response.flags = libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32,
         }
         // SAFETY: the descriptor is a listener and the pointer is to the structure that this ioctl reads.
         let result =
             unsafe { libc::ioctl(self.0.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND, &raw mut response) };
+        match Errno::result(result) {
+            Ok(_) | Err(Errno::ENOENT) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+}
+
+impl Listener {
+    /// Puts the null device in the place of a descriptor of the waiting process: what it was open to is released. One
+    /// that is not open stays so.
+    fn release(&self, id: u64, descriptor: u32) -> io::Result<()> {
+        let null = fs::File::open("/dev/null")?;
+        let replacement = libc::seccomp_notif_addfd {
+            id,
+            flags: libc::SECCOMP_ADDFD_FLAG_SETFD as u32,
+            srcfd: null.as_raw_fd() as u32,
+            newfd: descriptor,
+            newfd_flags: libc::O_CLOEXEC as u32,
+        };
+        // SAFETY: the descriptor is a listener and the pointer is to the structure that this ioctl reads.
+        let result = unsafe {
+            libc::ioctl(self.0.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ADDFD, &raw const replacement)
+        };
         match Errno::result(result) {
             Ok(_) | Err(Errno::ENOENT) => Ok(()),
             Err(errno) => Err(errno.into()),

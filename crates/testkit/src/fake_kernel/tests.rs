@@ -142,6 +142,23 @@ fn streams_can_be_closed_or_broken() {
 }
 
 #[test]
+fn a_close_that_fails_has_closed() {
+    let root = root();
+    let kernel = FakeKernel::new(root.path(), RELEASE);
+    let pipe = Start::new("/bin/sh").args(["-c", "echo whole | /bin/cat"]);
+    for nth in 0.. {
+        let target = TargetCall::Named("close", nth);
+        let run = kernel.trace(&pipe, Some(Fault { target, effect: FaultEffect::Fails(Errno::EIO) }));
+        if run.faulted_call.is_none() {
+            assert!(nth > 3, "{run:?}");
+            break;
+        }
+        // The reader waited for ever if the pipe's other end stayed open.
+        assert!(run.outcome.status.code().is_some(), "{nth}: {run:?}");
+    }
+}
+
+#[test]
 fn a_call_can_fail_transfer_less_or_kill_the_process() {
     let root = root();
     let kernel = FakeKernel::new(root.path(), RELEASE);

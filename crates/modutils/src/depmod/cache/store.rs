@@ -13,13 +13,14 @@ use std::{
 
 use bstr::ByteSlice;
 use nix::{
+    dir::Dir,
     errno::Errno,
-    fcntl::{Flock, FlockArg, OFlag, openat, renameat},
+    fcntl::{OFlag, openat, renameat},
     sys::stat::Mode,
     unistd::{UnlinkatFlags, unlinkat},
 };
 
-use crate::{Error, Result, file::TREE_FILE_LIMIT};
+use crate::{Error, Result, depmod::lock::lock_now, file::TREE_FILE_LIMIT};
 
 /// What the name of a cache ends in; the module directory's path comes before it.
 const EXTENSION: &[u8] = b".facts";
@@ -87,8 +88,9 @@ impl Store {
     fn replace(&self, directory: &Path, bytes: &[u8]) -> io::Result<()> {
         let name = file_name(directory).ok_or(Errno::ENAMETOOLONG)?;
         let temporary = [&name[..], b".tmp"].concat();
-        let handle = self.handle.try_clone()?;
-        let _lock = Flock::lock(handle, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| errno)?;
+        // Opened again, so that closing it is enough to unlock.
+        let lock = self.open_file(b".", OFlag::O_RDONLY | OFlag::O_DIRECTORY)?;
+        lock_now(&lock)?;
         // With the lock, whatever has the name was left by a run that was killed.
         self.remove(&temporary);
         let mut file = self.open_file(&temporary, OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL)?;
@@ -108,13 +110,16 @@ impl Store {
     /// # Errors
     /// Where the directory cannot be read.
     pub(super) fn remove_strays(&self) -> Result<()> {
-        let entries = fs::read_dir(&self.path).map_err(Error::io("read", &self.path))?;
-        for entry in entries.flatten() {
-            let Some(directory) = directory_of(entry.file_name().as_bytes()) else { continue };
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let entries = Dir::openat(&self.handle, ".", flags, Mode::empty())
+            .map_err(|errno| Error::io("read", &self.path)(errno.into()))?;
+        for entry in entries.into_iter().flatten() {
+            let name = entry.file_name().to_bytes();
+            let Some(directory) = directory_of(name) else { continue };
             if crate::files::symlink_metadata(&directory)
                 .is_err_and(|error| error.kind() == ErrorKind::NotFound)
             {
-                self.remove(entry.file_name().as_bytes());
+                self.remove(name);
             }
         }
         Ok(())
