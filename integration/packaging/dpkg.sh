@@ -66,6 +66,8 @@ expect_status 0 dpkg --install "$package"
 taken_over
 expect_status 0 dpkg --purge modutils-rs
 given_back
+left=$(find /usr /etc /var/cache -xdev -name '*modutils*' -not -path '/usr/src/*')
+[ -z "$left" ] || fail "left: $left"
 
 # Between Debian 12 and 13 kmod's programs went from /bin and /sbin to /usr: the names are taken over at the new places.
 if dpkg-query --listfiles kmod | grep -qx /sbin/modprobe; then

@@ -112,7 +112,11 @@ diff before now || fail "the packages are not those of before"
 state_of_kmod after
 diff kmod-before after || fail "kmod's files are not as they were"
 is_kmods $tools
+# But for the hook, which is configuration: the kernels still have the index that it removes.
 left=$(find /usr /etc -xdev -name '*kmod*modutils*' -not -path '/usr/src/*')
+[ "$left" = /etc/kernel/postrm.d/kmod-modutils ] || fail "left: $left"
+expect_status 0 dpkg --purge kmod-modutils
+left=$(find /usr /etc /var/cache -xdev -name '*modutils*' -not -path '/usr/src/*')
 [ -z "$left" ] || fail "left: $left"
 
 # From the package that diverts, at once, and back to it.

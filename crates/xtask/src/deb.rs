@@ -21,7 +21,7 @@ use clap::Args;
 
 use crate::install::{self, Places};
 use crate::packages::{self, DPKG_DEB, GZIP};
-use crate::{binary, libkmod, process, reference};
+use crate::{binary, libkmod, process, reference, trees, workspace};
 
 /// The options of `cargo xtask deb`.
 #[derive(Args)]
@@ -97,8 +97,10 @@ pub(crate) fn build(binary: &Path, output: &Path, version: &str) -> Result<PathB
     let documents = root.join("usr/share/doc/modutils-rs");
     fs::rename(root.join("usr/share/doc/modutils"), &documents)?;
     fs::write(documents.join("copyright"), include_str!("../../../integration/packages/debian/copyright"))?;
+    add_kernel_hook(root, "modutils-rs")?;
     let control = root.join("DEBIAN");
     fs::create_dir(&control)?;
+    list_configuration(root)?;
     fs::write(control.join("control"), control_file(version))?;
     fs::write(control.join("triggers"), include_str!("deb/triggers"))?;
     let aside = diversions(root)?;
@@ -113,11 +115,45 @@ pub(crate) fn build(binary: &Path, output: &Path, version: &str) -> Result<PathB
     Ok(package)
 }
 
-/// Packs a root with its control files.
+/// Adds what removes an index that Debian 12's kernels leave behind, under the name of a package.
+fn add_kernel_hook(root: &Path, package: &str) -> Result<()> {
+    let hooks = root.join("etc/kernel/postrm.d");
+    fs::create_dir_all(&hooks)?;
+    let script = workspace::root().join("integration/packages/debian/kernel-postrm");
+    fs::copy(script, hooks.join(package)).context("the kernels' hook")?;
+    fs::set_permissions(hooks.join(package), fs::Permissions::from_mode(0o755)).context("the kernels' hook")
+}
+
+/// Lists the files below `/etc` of a root as the administrator's, for dpkg.
+fn list_configuration(root: &Path) -> Result<()> {
+    let files = trees::files_below(&root.join("etc"), "")?;
+    let inside = |file: &PathBuf| Ok(format!("/{}\n", file.strip_prefix(root)?.display()));
+    let lines = files.iter().map(inside).collect::<Result<String>>()?;
+    fs::write(root.join("DEBIAN/conffiles"), lines).context("conffiles")
+}
+
+/// Packs a root with its control files, the same bytes for the same files: their modes do not depend on the caller's umask,
+/// nor anything on the time or the number of processors.
 fn pack(root: &Path, package: &Path) -> Result<()> {
+    process::run(Command::new("chmod").args(["-R", "u=rwX,go=rX"]).arg(root))?;
+    let time = format!("@{}", time()?);
+    let mut touch = Command::new("find");
+    touch.arg(root).args(["-exec", "touch", "--no-dereference", "--date", &time, "{}", "+"]);
+    process::run(&mut touch)?;
     let mut pack = Command::new("dpkg-deb");
-    pack.args(["--root-owner-group", "--build"]).arg(root).arg(package);
+    pack.env("SOURCE_DATE_EPOCH", &time[1..]);
+    pack.args(["--threads-max=1", "-Zxz", "--root-owner-group", "--build"]).arg(root).arg(package);
     process::output(&mut pack).map(drop)
+}
+
+/// The time of what is packed, in seconds: that of the version, in the changelog of the recipe.
+fn time() -> Result<String> {
+    let changelog = workspace::root().join("integration/packages/debian/changelog");
+    let text = fs::read_to_string(changelog).context("debian/changelog")?;
+    let mut lines = text.lines().filter(|line| line.starts_with(" -- "));
+    let (_, time) =
+        lines.next().and_then(|line| line.split_once(">  ")).context("a time in debian/changelog")?;
+    Ok(process::output(Command::new("date").args(["--utc", "+%s", "--date", time]))?.trim().to_owned())
 }
 
 fn control_file(version: &str) -> String {

@@ -75,6 +75,8 @@ pub(crate) fn build(binary: &Path, library: &Path, output: &Path, version: &str)
     fs::copy(recipe.join("kmod-modutils.initramfs-hook"), hooks.join(TOOLS)).context("the hook")?;
     fs::set_permissions(hooks.join(TOOLS), fs::Permissions::from_mode(0o755))?;
 
+    super::add_kernel_hook(&tools, TOOLS)?;
+
     let control = fs::read_to_string(recipe.join("control")).context("control")?;
     let glibc = format!("libc6 (>= {}.{})", libkmod::GLIBC.0, libkmod::GLIBC.1);
     let mut packed = Vec::new();
@@ -96,9 +98,12 @@ pub(crate) fn build(binary: &Path, library: &Path, output: &Path, version: &str)
         fs::create_dir(&directory)?;
         fs::write(directory.join("control"), control_file(&control, package, version, needs)?)?;
         if package == TOOLS {
-            let script = fs::read_to_string(recipe.join("kmod-modutils.preinst")).context("the script")?;
-            fs::write(directory.join("preinst"), script.replace("\n#DEBHELPER#\n", ""))?;
-            fs::set_permissions(directory.join("preinst"), fs::Permissions::from_mode(0o755))?;
+            for name in ["preinst", "postrm"] {
+                let script = fs::read_to_string(recipe.join(format!("{package}.{name}"))).context(name)?;
+                fs::write(directory.join(name), script.replace("\n#DEBHELPER#\n", ""))?;
+                fs::set_permissions(directory.join(name), fs::Permissions::from_mode(0o755))?;
+            }
+            super::list_configuration(root)?;
         }
         if package == LIBRARY {
             fs::write(directory.join("shlibs"), "libkmod 2 libkmod2 (>= 33~)\n")?;
