@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::cargo;
+use crate::cargo::{self, paths};
 use crate::packages::{self, READELF};
 
 pub(crate) use settings::with_variables;
@@ -27,6 +27,7 @@ pub(crate) fn build_static() -> Result<PathBuf> {
 /// When the build fails.
 pub(crate) fn build_dynamic() -> Result<PathBuf> {
     let mut build = cargo::command();
+    paths::replace(&mut build, &paths::host()?, "")?;
     cargo::check("the dynamic binary", build.args(["build", "--release", "--package", "kmod"]))?;
     Ok(cargo::target_directory().join("release/kmod"))
 }
@@ -42,7 +43,7 @@ pub(crate) fn build_static_for(target: Target) -> Result<PathBuf> {
     packages::need_target(triple)?;
     let mut build = cargo::command();
     build.args(["build", "--release", "--package", "kmod", "--target", triple]);
-    target.prepare(&mut build);
+    target.prepare(&mut build)?;
     cargo::check("the static binary", &mut build)?;
     let binary = cargo::target_directory().join(triple).join("release/kmod");
     settings::check(target, &binary)?;

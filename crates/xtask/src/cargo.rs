@@ -1,6 +1,8 @@
 //! Runs cargo and shows its progress: the crate being compiled, the number of finished tests. Its complete output is
 //! printed only if it fails.
 
+pub(crate) mod paths;
+
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};

@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::Result;
 use clap::ValueEnum;
 
+use crate::cargo::paths;
 use crate::packages::{self, MUSL_GCC, Program};
 
 /// An architecture, by Debian's name.
@@ -62,9 +63,12 @@ impl Target {
     }
 
     /// Sets the compiler, the linker and their flags in cargo's environment.
-    pub(crate) fn prepare(self, cargo: &mut Command) {
-        let Some(compiler) = self.compiler() else { return };
+    ///
+    /// # Errors
+    /// When rustc does not run.
+    pub(crate) fn prepare(self, cargo: &mut Command) -> Result<()> {
         let triple = self.triple();
+        let Some(compiler) = self.compiler() else { return paths::replace(cargo, triple, "") };
         let variable = triple.replace('-', "_");
         cargo
             .env(format!("CC_{variable}"), compiler.name)
@@ -79,7 +83,7 @@ impl Target {
         } else {
             "-C target-feature=+crt-static"
         };
-        cargo.env(format!("CARGO_TARGET_{}_RUSTFLAGS", variable.to_uppercase()), flags);
+        paths::replace(cargo, triple, flags)
     }
 
     /// The command that runs a binary of this target as the tool `name`, in an emulator if this machine is not of the
