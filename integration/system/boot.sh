@@ -18,6 +18,13 @@ normalised() {
 
 echo "@@ boot $(systemctl show -P ActiveEnterTimestampMonotonic multi-user.target)"
 udevadm settle --timeout=300 || echo "@@ failed-units settle"
+# The kernel finds some devices later by itself, as codecs of sound cards: until nothing more has been loaded for a while.
+for wait in $(seq 12); do
+    before=$(loaded)
+    sleep 15
+    udevadm settle --timeout=60
+    [ "$(loaded)" != "$before" ] || break
+done
 loaded | section modules
 systemctl list-units --failed --plain --no-legend --no-pager | cut -d' ' -f1 | section failed-units
 journalctl -b --no-pager -o cat | grep -iE 'module|kmod|udev' | normalised | section journal
@@ -31,6 +38,5 @@ sha256sum /usr/lib/x86_64-linux-gnu/libkmod.so.2 | cut -d' ' -f1 | section libra
 {
     for device in /sys/class/net/*; do echo "${device##*/}"; done
     sed 's/^/installed /' /run/installed
-    # Cloud kernels have no mouse.
-    cat /sys/module/psmouse/parameters/resolution 2>/dev/null
+    cat /sys/module/psmouse/parameters/resolution
 } | section configured

@@ -9,7 +9,7 @@
 //! reference/kmod34/               a root to chroot into: Debian 13's kmod 34 and what it needs
 //! reference/kmod30/               the same of Debian 12
 //! images/NAME/                    a Debian release on a disk, its kernel, and the modules that mount the disk
-//! roots/NAME/                     a Debian release for scripts in a chroot; `replaced-*` also boot
+//! roots/NAME/                     a Debian release for scripts in a chroot; `upgraded-*` also boot
 //! guest/busybox                   the static shell of the virtual machines
 //! locks/, draft/                  locks of entries being made, and incomplete entries
 //! ```

@@ -23,7 +23,7 @@ use package::Package;
 use site::Archive;
 
 pub(crate) use download::received;
-pub(crate) use site::main_site;
+pub(crate) use site::{main_site, security_site};
 
 /// A kernel of a Debian release.
 #[derive(Clone, Copy)]

@@ -43,6 +43,9 @@ pub(crate) struct Options {
     /// system that was made with them
     #[arg(long)]
     replaced: bool,
+    /// Of these only the ones whose names contain this, as replaced-trixie-dracut
+    #[arg(requires = "replaced")]
+    name: Option<String>,
 }
 
 /// Debian 13, whose systemd opens the library when it is needed, and Debian 12, whose systemd is linked with it; with
@@ -116,8 +119,16 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let library = options.libkmod.clone().map_or_else(libkmod::build, Ok)?;
     let binary = options.binary.clone().map_or_else(binary::build_static, Ok)?;
     let under_test = UnderTest { library: &library, binary: &binary };
-    let compare = if options.replaced { replaced::compare } else { compare };
-    let results = compare(&Cache::open()?, &under_test, options.suite.as_deref(), options.show);
+    let (cache, suite) = (Cache::open()?, options.suite.as_deref());
+    let results = if options.replaced {
+        let is_wanted = |of: &str, name: &str| {
+            suite.is_none_or(|only| only == of)
+                && options.name.as_ref().is_none_or(|part| name.contains(part))
+        };
+        replaced::compare(&cache, &under_test, is_wanted, options.show)
+    } else {
+        compare(&cache, &under_test, suite, options.show)
+    };
     ensure!(!results.is_empty(), "that release is not booted so");
     if results.iter().all(ScenarioResult::passed) { Ok(()) } else { bail!("there are differences") }
 }

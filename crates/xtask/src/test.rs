@@ -157,7 +157,9 @@ fn run_all_stages(full: bool) -> Result<()> {
         match (&library, &binary) {
             (Some(library), Some(binary)) => {
                 let ours = system::UnderTest { library, binary };
-                stages.tests(REPLACED, || Ok(system::replaced::compare(&cache, &ours, None, false).into()));
+                stages.tests(REPLACED, || {
+                    Ok(system::replaced::compare(&cache, &ours, |_, _| true, false).into())
+                });
             }
             _ => stages.not_run(REPLACED, "there is no C library, or no static binary"),
         }

@@ -71,6 +71,14 @@ pub(crate) fn main_site() -> Result<String> {
     sites().map(|sites| sites.main.clone())
 }
 
+/// The address of the archive of security updates, if it is known.
+///
+/// # Errors
+/// When not even the main archive is known.
+pub(crate) fn security_site() -> Result<Option<String>> {
+    sites().map(|sites| sites.security.clone())
+}
+
 fn sites() -> Result<&'static Sites> {
     static SITES: OnceLock<std::result::Result<Sites, String>> = OnceLock::new();
     let sites = SITES.get_or_init(|| {

@@ -4,30 +4,27 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::super::UnderTest;
 use crate::cache::Cache;
 use crate::packages::{self, DEBOOTSTRAP};
 use crate::{chroot, deb, disk, image, mirror, process, workspace};
 
-/// What the roots have beside the packages of every release: a system that boots, a kernel, and what makes its initial
+/// What the roots have beside the packages of every release and a kernel: a system that boots, and what makes its initial
 /// file system and builds modules for it.
-const PACKAGES: [&str; 10] = [
-    "systemd-sysv",
-    "udev",
-    "kmod",
-    "dbus",
-    "e2fsprogs",
-    "initramfs-tools",
-    "zstd",
-    "linux-image-amd64",
-    "linux-headers-amd64",
-    "dkms",
-];
-/// What is downloaded, for the scripts to install: a second kernel, and a small module of Debian's for dkms.
-const LATER: [&str; 3] = ["linux-image-cloud-amd64", "linux-headers-cloud-amd64", "acpi-call-dkms"];
-/// The same for the other generator of initial file systems, which excludes the first.
+const PACKAGES: [&str; 8] =
+    ["systemd-sysv", "udev", "kmod", "dbus", "e2fsprogs", "initramfs-tools", "zstd", "dkms"];
+/// What is downloaded, for the scripts to install: the newest kernel, and a small module of Debian's for dkms.
+const LATER: [&str; 3] = ["linux-image-amd64", "linux-headers-amd64", "acpi-call-dkms"];
+/// Shell commands for the packages of the newest kernel but one of the release's series: bookworm has another series beside.
+const FIRST: &str = r#"
+    newest=$(apt-cache depends linux-image-amd64 | sed -n 's/^ *Depends: linux-image-//p')
+    series=$(echo "$newest" | sed 's/^\([0-9]*\.[0-9]*\).*/\1/')
+    first=$(apt-cache search --names-only "^linux-image-$series\.[^-]*(-[0-9]+)?-amd64\$" | cut -d' ' -f1 |
+        sed 's/^linux-image-//' | sort -V | grep -vxF "$newest" | tail -1)
+    first="linux-image-${first:?no kernel before $newest} linux-headers-$first""#;
+/// What is downloaded for the other generator of initial file systems, which excludes the first.
 const DRACUT: &str = "dracut";
 /// Where the scripts are in the root, while they run.
 const SCRIPTS: &str = "replaced";
@@ -46,7 +43,7 @@ impl Root {
     /// # Errors
     /// When the mirror is unreachable, or a package cannot be installed.
     pub(super) fn of(cache: &Cache, suite: &str, generator: &'static str) -> Result<Self> {
-        let pristine = cache.provide(&format!("roots/replaced-{suite}"), |draft| make(suite, draft))?;
+        let pristine = cache.provide(&format!("roots/upgraded-{suite}"), |draft| make(suite, draft))?;
         let directory = tempfile::Builder::new().prefix("replaced").tempdir_in(cache.root())?;
         let root = Self { directory, generator };
         process::run(
@@ -76,14 +73,18 @@ impl Root {
         self.directory().join("root")
     }
 
-    /// The version of the kernel whose name has this in it.
+    /// The version of the only kernel, or of the one beside another.
     ///
     /// # Errors
-    /// When there is none.
-    pub(super) fn kernel(&self, part: &str) -> Result<String> {
+    /// When there is none, or there are several.
+    pub(super) fn kernel(&self, beside: Option<&str>) -> Result<String> {
         let names = fs::read_dir(self.path().join("usr/lib/modules"))?;
         let names = names.filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()));
-        names.filter(|name| name.contains(part)).max().with_context(|| format!("no kernel {part}"))
+        let names: Vec<String> = names.filter(|name| beside != Some(name)).collect();
+        match &names[..] {
+            [only] => Ok(only.clone()),
+            _ => bail!("not one kernel, but {names:?}"),
+        }
     }
 
     /// Runs a script in the root, with our packages beside it. Returns its lines that begin with `= `.
@@ -127,17 +128,25 @@ impl Root {
     }
 }
 
-/// Makes the root of a release with the packaged kmod.
+/// Makes the root of a release with the packaged kmod, and with the kernel before the newest one.
 fn make(suite: &str, root: &Path) -> Result<()> {
     packages::need(&[DEBOOTSTRAP])?;
     eprintln!("system: making a root of {suite}, some minutes");
+    let site = mirror::main_site()?;
     let mut debootstrap = Command::new(DEBOOTSTRAP.name);
-    process::output(debootstrap.args(["--variant=minbase", suite]).arg(root).arg(mirror::main_site()?))?;
+    process::output(debootstrap.args(["--variant=minbase", suite]).arg(root).arg(&site))?;
     // The mirror is reached with this machine's name servers.
     fs::copy("/etc/resolv.conf", root.join("etc/resolv.conf")).context("/etc/resolv.conf")?;
+    // The updates have more kernels than the release itself, which may have one only.
+    let mut sources = format!("deb {site} {suite} main\n");
+    if let Some(security) = mirror::security_site()? {
+        sources += &format!("deb {security} {suite}-security main\n");
+    }
+    fs::write(root.join("etc/apt/sources.list"), sources).context("sources.list")?;
     chroot::start_no_services(root)?;
     let apt = "apt-get -qq -y --no-install-recommends";
-    chroot::run(root, &format!("{apt} install {}; apt-get clean", PACKAGES.join(" ")))?;
+    chroot::run(root, &format!("{apt} update; {apt} upgrade"))?;
+    chroot::run(root, &format!("{FIRST}; {apt} install {} $first; apt-get clean", PACKAGES.join(" ")))?;
     chroot::run(root, &format!("{apt} --download-only install {}", LATER.join(" ")))?;
     chroot::run(root, &format!("{apt} --download-only install {DRACUT}"))?;
     disk::newest(&root.join("boot"), "initrd.img-").map(drop)
