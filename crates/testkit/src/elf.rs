@@ -27,13 +27,15 @@ pub struct Section {
     pub pointers: Vec<Pointer>,
 }
 
-/// A relocation that puts an address, as wide as a word, into a section.
+/// A relocation that puts an address into a section.
 #[derive(Debug, Clone)]
 pub struct Pointer {
     /// Where in the section.
     pub offset: u64,
     /// The symbol that it leads to, by name.
     pub symbol: Vec<u8>,
+    /// Whether it is the distance from where it is to the symbol, in 32 bits (x86-64), not an address as wide as a word.
+    pub is_relative: bool,
 }
 
 impl Section {
@@ -64,7 +66,13 @@ impl Section {
 
     /// The same with a pointer.
     pub fn pointer(mut self, offset: u64, symbol: impl AsRef<[u8]>) -> Section {
-        self.pointers.push(Pointer { offset, symbol: symbol.as_ref().to_vec() });
+        self.pointers.push(Pointer { offset, symbol: symbol.as_ref().to_vec(), is_relative: false });
+        self
+    }
+
+    /// The same with the distance to a symbol.
+    pub fn distance(mut self, offset: u64, symbol: impl AsRef<[u8]>) -> Section {
+        self.pointers.push(Pointer { offset, symbol: symbol.as_ref().to_vec(), is_relative: true });
         self
     }
 
@@ -239,7 +247,8 @@ fn section_of(symbol: &Symbol, sections: &[Section]) -> Option<usize> {
 }
 
 fn relocation(arch: Arch, pointer: &Pointer, symbol: u32) -> Rel {
-    Rel { r_offset: pointer.offset, r_sym: symbol, r_type: arch.address_relocation(), r_addend: 0 }
+    let r_type = if pointer.is_relative { elf::R_X86_64_PC32 } else { arch.address_relocation() };
+    Rel { r_offset: pointer.offset, r_sym: symbol, r_type, r_addend: 0 }
 }
 
 fn file_header(arch: Arch) -> FileHeader {

@@ -68,10 +68,12 @@ impl Export {
     }
 }
 
-/// Appends the sections and symbols of `exports` to a module's.
+/// Appends the sections and symbols of `exports` to a module's. In one that is to be linked, for x86-64, the tables lead to
+/// the symbols.
 pub(crate) fn add(
     arch: Arch,
     tables: ExportTables,
+    is_linked: bool,
     exports: &[Export],
     sections: &mut Vec<Section>,
     symbols: &mut Vec<Symbol>,
@@ -79,7 +81,7 @@ pub(crate) fn add(
     if exports.is_empty() {
         return;
     }
-    let mut writer = Tables::new(arch, tables);
+    let mut writer = Tables::new(arch, tables, is_linked);
     // The linker sorts the entries of the tables; the symbol table keeps the order of the source.
     let mut sorted: Vec<&Export> = exports.iter().collect();
     sorted.sort_by(|a, b| a.name.cmp(&b.name));
@@ -100,14 +102,17 @@ const ENTRY: usize = 12;
 struct Tables {
     arch: Arch,
     tables: ExportTables,
+    is_linked: bool,
     strings: Vec<u8>,
     /// The content of `__ksymtab`, `__ksymtab_gpl`, `__kcrctab`, `__kcrctab_gpl` and `__kflagstab`.
     data: [(&'static str, Vec<u8>, u64); 5],
     symbols: Vec<Symbol>,
+    /// The symbols that entries of the first two tables lead to.
+    targets: Vec<(usize, u64, Vec<u8>)>,
 }
 
 impl Tables {
-    fn new(arch: Arch, tables: ExportTables) -> Tables {
+    fn new(arch: Arch, tables: ExportTables, is_linked: bool) -> Tables {
         let data = [
             ("__ksymtab", Vec::new(), 4),
             ("__ksymtab_gpl", Vec::new(), 4),
@@ -115,13 +120,21 @@ impl Tables {
             ("__kcrctab_gpl", Vec::new(), 4),
             ("__kflagstab", Vec::new(), 1),
         ];
-        Tables { arch, tables, strings: Vec::new(), data, symbols: Vec::new() }
+        let (strings, symbols, targets) = Default::default();
+        Tables { arch, tables, is_linked, strings, data, symbols, targets }
     }
 
     /// The table entry, the CRC and the flags of one symbol, with the symbols that point at them.
     fn add_entries(&mut self, export: &Export) {
         let gpl = usize::from(export.gpl && self.tables == ExportTables::ByLicence);
         if self.tables != ExportTables::StringsOnly {
+            if self.is_linked {
+                let start = self.data[gpl].1.len() as u64;
+                for (field, prefix) in (0..).zip(["", "__kstrtab_", "__kstrtabns_"]) {
+                    let target = [prefix.as_bytes(), &export.name].concat();
+                    self.targets.push((gpl, start + 4 * field, target));
+                }
+            }
             self.append(gpl, "__ksymtab_", export, &[0; ENTRY]);
         }
         match export.crc {
@@ -168,9 +181,16 @@ impl Tables {
     }
 
     fn sections(&mut self) -> Vec<Section> {
-        let tables = std::mem::take(&mut self.data).into_iter().filter(|(_, data, _)| !data.is_empty());
-        let mut sections: Vec<Section> =
-            tables.map(|(name, data, align)| Section::new(name, data).aligned(align)).collect();
+        let tables = std::mem::take(&mut self.data).into_iter().enumerate();
+        let tables = tables.filter(|(_, (_, data, _))| !data.is_empty());
+        let mut sections: Vec<Section> = tables
+            .map(|(number, (name, data, align))| {
+                let targets = self.targets.iter().filter(|(table, ..)| *table == number);
+                targets.fold(Section::new(name, data).aligned(align), |section, (_, offset, target)| {
+                    section.distance(*offset, target)
+                })
+            })
+            .collect();
         sections.push(Section::new("__ksymtab_strings", std::mem::take(&mut self.strings)).strings());
         sections
     }

@@ -16,6 +16,7 @@
 
 pub mod arch;
 pub mod cache;
+pub mod code;
 pub mod compare;
 pub mod compress;
 pub mod damage;
@@ -35,6 +36,7 @@ pub mod under_test;
 pub mod versions;
 
 pub use arch::Arch;
+pub use code::Code;
 pub use compress::Compression;
 pub use elf::{Place, Section, Symbol};
 pub use export::{Crc, Export, ExportTables};

@@ -3,6 +3,7 @@
 use object::elf;
 
 use crate::arch::Arch;
+use crate::code::Code;
 use crate::compress::Compression;
 use crate::elf::{self as writer, Place, Section, Symbol};
 use crate::export::{self, Crc, Export, ExportTables};
@@ -13,8 +14,8 @@ use crate::versions::{self, VersionTables};
 /// Writes a module file: a relocatable ELF file with the sections that a kernel build puts into one.
 ///
 /// It starts as an empty module for x86-64 with a name; every method adds to it. Nothing is implied: a `.modinfo` section
-/// exists once an entry was added, and so on. To every reader the files look like modules, but they have no code that a
-/// kernel could run.
+/// exists once an entry was added, and so on. To every reader the files look like modules; they have code that a kernel
+/// could run where a [function](ModuleBuilder::function) was added.
 ///
 /// ```
 /// use testkit::{Crc, ModuleBuilder};
@@ -37,6 +38,7 @@ pub struct ModuleBuilder {
     versions: Vec<(Vec<u8>, u32)>,
     version_tables: VersionTables,
     this_module_size: Option<usize>,
+    functions: Vec<(String, u64, Code)>,
     sections: Vec<Section>,
     parameters: Vec<(Vec<u8>, Setter)>,
     empty_sections: usize,
@@ -58,6 +60,7 @@ impl ModuleBuilder {
             versions: Vec::new(),
             version_tables: VersionTables::default(),
             this_module_size: None,
+            functions: Vec::new(),
             sections: Vec::new(),
             parameters: Vec::new(),
             empty_sections: 0,
@@ -155,6 +158,13 @@ impl ModuleBuilder {
         self
     }
 
+    /// Adds a function of an x86-64 module, `init_module` or `cleanup_module`, to which the pointer at this offset of
+    /// `struct module` leads.
+    pub fn function(mut self, name: &str, offset: u64, code: Code) -> Self {
+        self.functions.push((name.to_owned(), offset, code));
+        self
+    }
+
     /// Adds any section.
     pub fn section(mut self, section: Section) -> Self {
         self.sections.push(section);
@@ -222,10 +232,17 @@ impl ModuleBuilder {
         if !self.modinfo.is_empty() {
             sections.push(Section::new(".modinfo", self.modinfo.as_slice()));
         }
-        export::add(self.arch, self.export_tables, &self.exports, &mut sections, &mut symbols);
+        let is_linked = !self.functions.is_empty();
+        export::add(self.arch, self.export_tables, is_linked, &self.exports, &mut sections, &mut symbols);
         sections.extend(versions::sections(self.arch, self.version_tables, &self.versions));
         parameters::add(self.arch, &self.parameters, &mut sections, &mut symbols);
         self.add_this_module(&mut sections, &mut symbols);
+        for (name, _, code) in &self.functions {
+            let section = if name == "init_module" { ".init.text" } else { ".exit.text" };
+            sections.push(code.section(section));
+            let function = Symbol::global(name, Place::Section(section.into()), 0);
+            symbols.push(function.kind(elf::STT_FUNC));
+        }
         sections.extend(self.sections.iter().cloned());
         symbols.extend(self.symbols.iter().cloned());
         (sections, symbols)
@@ -243,7 +260,9 @@ impl ModuleBuilder {
         data.truncate(size);
         let name = ".gnu.linkonce.this_module";
         let flags = elf::SHF_ALLOC.0 | elf::SHF_WRITE.0;
-        sections.push(Section::new(name, data).flags(flags).aligned(64));
+        let section = Section::new(name, data).flags(flags).aligned(64);
+        let pointers = self.functions.iter();
+        sections.push(pointers.fold(section, |section, (name, offset, _)| section.pointer(*offset, name)));
         let place = Place::Section(name.into());
         symbols.push(Symbol::global("__this_module", place, 0).kind(elf::STT_OBJECT));
     }

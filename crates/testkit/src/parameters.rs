@@ -1,6 +1,8 @@
 //! Writing the table of parameters that the kernel reads: `__param`, an array of `struct kernel_param`
 //! (`include/linux/moduleparam.h`).
 
+use object::elf::{SHF_ALLOC, SHF_WRITE};
+
 use crate::arch::Arch;
 use crate::elf::{Place, Section, Symbol};
 
@@ -15,10 +17,16 @@ pub enum Setter {
     Text(u32),
     /// The module's own operations.
     Own,
+    /// As [`Setter::Kernel`], and `/sys/module` has a file to which root may write.
+    Shown(&'static str),
 }
 
 /// The section with the names and the structures that the table leads to.
 const DATA: &str = ".rodata";
+/// The section with the values that may change.
+const VALUES: &str = ".data";
+/// The permission bits of a file that root may write.
+const MODE: u16 = 0o644;
 
 /// Adds the table, what its pointers lead to, and the symbols for both.
 pub(crate) fn add(
@@ -35,6 +43,7 @@ pub(crate) fn add(
     let mut data_pointers = Vec::new();
     let mut table = Section::new("__param", vec![0; 5 * word * parameters.len()]).aligned(8);
     let local = |name: &str, value: usize| Symbol::local(name, Place::Section(DATA.into()), value as u64);
+    let mut values: Vec<u8> = Vec::new();
     for (number, (name, setter)) in parameters.iter().enumerate() {
         let field = |field: usize| ((5 * number + field) * word) as u64;
         let symbol = format!("__param_str_{number}");
@@ -43,7 +52,10 @@ pub(crate) fn add(
         data.resize(data.len().next_multiple_of(8), 0);
         table = table.pointer(field(0), symbol);
         let argument = format!("__param_arg_{number}");
-        symbols.push(local(&argument, data.len()));
+        symbols.push(match setter {
+            Setter::Shown(_) => Symbol::local(&argument, Place::Section(VALUES.into()), values.len() as u64),
+            _ => local(&argument, data.len()),
+        });
         table = table.pointer(field(4), argument);
         let mut import = |name: &str| {
             if symbols.iter().all(|symbol| symbol.name != name.as_bytes()) {
@@ -67,6 +79,14 @@ pub(crate) fn add(
                 data.extend(arch.u32(*room));
                 "param_ops_string".to_owned()
             }
+            Setter::Shown(ops) => {
+                import(ops);
+                values.extend([0; 8]);
+                let mode = field(3) as usize;
+                let bytes = arch.u32(u32::from(MODE) << 16 | u32::from(MODE));
+                table.data[mode..mode + 2].copy_from_slice(&bytes[..2]);
+                (*ops).to_owned()
+            }
             Setter::Own => {
                 let own = format!("own_ops_{number}");
                 symbols.push(local(&own, data.len()));
@@ -81,4 +101,8 @@ pub(crate) fn add(
         data = data.pointer(offset as u64, ops);
     }
     sections.extend([data, table]);
+    if !values.is_empty() {
+        let flags = SHF_ALLOC.0 | SHF_WRITE.0;
+        sections.push(Section::new(VALUES, values).flags(flags).aligned(8));
+    }
 }

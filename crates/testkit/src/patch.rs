@@ -144,6 +144,21 @@ pub fn crc(module: &[u8], symbol: &str) -> Option<u32> {
     Some(number(module, record, 4) as u32)
 }
 
+/// The offsets in `struct module` of the pointers to the functions that run when the module is loaded and unloaded, of a
+/// module for a 64-bit little-endian kernel that has both; `None` where it has not.
+pub fn function_places(module: &[u8]) -> Option<(u64, u64)> {
+    const RELOCATION: usize = 24;
+    let (_, start, size) = find_section(module, b".rela.gnu.linkonce.this_module")?;
+    let mut places: Vec<u64> =
+        (start..start + size).step_by(RELOCATION).map(|at| number(module, at, 8) as u64).collect();
+    places.sort_unstable();
+    // The kernel's structure begins with what loading needs.
+    match places.as_slice() {
+        [init, exit] => Some((*init, *exit)),
+        _ => None,
+    }
+}
+
 fn is_64(module: &[u8]) -> bool {
     module[4] == 2
 }
