@@ -277,6 +277,38 @@ fn a_dependency_whose_file_is_gone_is_named() {
     assert!(run.out().contains(&why) && !run.out().contains("base_fn"), "{run:?}");
 }
 
+/// The usual way to block a module is a command that loads nothing: that is no unknown command.
+#[test]
+fn a_module_whose_install_command_loads_nothing_would_not_load() {
+    let root = TestRoot::new();
+    root.create_dir("sys/module/kernel/parameters");
+    let sound = |name: &str| module(name).modinfo("vermagic", "1.0 SMP ").modinfo("license", "GPL");
+    add_ordered(&root, "kernel/base.ko", &sound("base").export("base_fn", Crc::Section(7)));
+    add_ordered(&root, "kernel/user.ko", &sound("user").needs("base_fn", 7));
+    root.ours("depmod", &[]).succeeds();
+    let check = |name: &str, line: &str| {
+        root.write("etc/modprobe.d/a.conf", &format!("# why\n{line}\n"));
+        let run = root.ours("kmod", &["check", name]);
+        (run.code, run.out())
+    };
+    for (command, effect) in [("/bin/false", "fails"), ("exit 3", "fails"), ("/bin/true", "does nothing")] {
+        let line = format!(
+            "In the place of loading it modprobe runs a command that {effect}: {command} (/etc/modprobe.d/a.conf line 2).\n"
+        );
+        let (code, text) = check("base", &format!("install base {command}"));
+        assert!(code == Some(1) && text.contains(&format!("  {line}")), "{text}");
+        let (code, text) = check("user", &format!("install base {command}"));
+        let why = format!("  It needs base, which would not load:\n    {line}");
+        assert!(code == Some(1) && text.contains(&why), "{text}");
+    }
+    let (code, text) = check("base", "install base /sbin/modprobe -i base");
+    assert!(code == Some(2) && text.contains("what it does is not known"), "{text}");
+    // Insmod does not ask for it.
+    root.write("etc/modprobe.d/a.conf", "install base /bin/false\n");
+    let file = format!("/{}", root.module_path("kernel/base.ko"));
+    root.ours("kmod", &["check", &file]).succeeds();
+}
+
 /// The kernel refuses symbols of proprietary modules to those that use symbols for GPL modules.
 #[test]
 fn a_proprietary_modules_symbols_are_not_for_users_of_gpl_only_ones() {

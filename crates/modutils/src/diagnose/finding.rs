@@ -80,6 +80,7 @@ impl Finding {
             Cause::Filtered => "filtered",
             Cause::OpenForWriting { .. } => "open_for_writing",
             Cause::Appraisal => "appraisal",
+            Cause::Command { .. } => "install_command",
             Cause::Denied { .. } => "denied",
             Cause::Blacklisted => "blacklisted",
             Cause::Present(_) => "present",

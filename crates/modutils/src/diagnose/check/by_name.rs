@@ -4,7 +4,11 @@ use std::{collections::HashMap, io::ErrorKind};
 
 use bstr::{BString, ByteSlice};
 
-use super::{Check, Verdict, one::Asked};
+use super::{
+    Check, Verdict,
+    command::{Effect, effect},
+    one::Asked,
+};
 use crate::{
     Context, Error, ModuleName, Result,
     diagnose::{
@@ -86,21 +90,31 @@ fn add_configured(
     match action {
         Action::Denied { origin, reason } => {
             let denied = Cause::Denied { origin: origin.clone(), reason: reason.clone() };
-            let cause = if module == target {
-                denied
-            } else {
-                let why = Finding::verified(denied).text();
-                Cause::Dependency { module: module.clone(), why }
-            };
-            verdict.add_finding(Finding::verified(cause));
+            verdict.add_finding(of_target(denied, target, module));
         }
         Action::RunInstall { command, .. } => {
-            let line = context.modprobe_config().install(module).map(|line| line.origin.to_string());
-            let (name, command) = (printable(module), printable(command.trim()));
-            verdict.add_gap(Gap::Command(format!("{name}: {command} ({})", line.unwrap_or_default())));
+            let Some(line) = context.modprobe_config().install(module) else { return };
+            let origin = line.origin.clone();
+            let Some(effect) = effect(&line.command) else {
+                let (name, command) = (printable(module), printable(command.trim()));
+                verdict.add_gap(Gap::Command(format!("{name}: {command} ({origin})")));
+                return;
+            };
+            let command = line.command.trim().into();
+            let fails = effect == Effect::Fails;
+            verdict.add_finding(of_target(Cause::Command { command, origin, fails }, target, module));
         }
         _ => {}
     }
+}
+
+/// What keeps out a module: the target itself, or one that it needs.
+fn of_target(cause: Cause, target: &ModuleName, module: &ModuleName) -> Finding {
+    if module == target {
+        return Finding::verified(cause);
+    }
+    let why = Finding::verified(cause).text();
+    Finding::verified(Cause::Dependency { module: module.clone(), why })
 }
 
 fn is_live(check: &Check, module: &ModuleName) -> bool {

@@ -37,6 +37,7 @@
 //! ```
 
 mod by_name;
+mod command;
 mod one;
 mod tree;
 mod verdict;

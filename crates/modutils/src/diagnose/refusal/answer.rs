@@ -164,7 +164,11 @@ fn errors_of(cause: &Cause) -> &'static [Errno] {
         Cause::Present(_) => &[Errno::EEXIST, Errno::EBUSY],
         Cause::BuiltIn => &[Errno::EEXIST],
         Cause::NoMemory | Cause::NoPerCpuMemory => &[Errno::ENOMEM],
-        Cause::Decompression | Cause::Dependency { .. } | Cause::Denied { .. } | Cause::Gone(_) => &[],
+        Cause::Decompression
+        | Cause::Dependency { .. }
+        | Cause::Command { .. }
+        | Cause::Denied { .. }
+        | Cause::Gone(_) => &[],
     }
 }
 

@@ -97,6 +97,15 @@ pub enum Cause {
     },
     /// The system's integrity policy (IMA) refuses the file.
     Appraisal,
+    /// A line of the configuration has a command run in the place of loading it, and that loads nothing.
+    Command {
+        /// The command.
+        command: BString,
+        /// The line.
+        origin: Origin,
+        /// Whether the command fails, or does nothing.
+        fails: bool,
+    },
     /// A line of the configuration denies it, whoever asks.
     Denied {
         /// The line.

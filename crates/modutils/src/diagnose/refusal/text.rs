@@ -112,6 +112,13 @@ fn cause(cause: &Cause, lines: &mut Vec<String>) {
         Cause::Appraisal => {
             add("The system's integrity policy (IMA) refuses the file: it has no signature that the policy wants.".into());
         }
+        Cause::Command { command, origin, fails } => {
+            let (command, line) = (printable(command), printable(origin.to_string()));
+            let effect = if *fails { "fails" } else { "does nothing" };
+            add(format!(
+                "In the place of loading it modprobe runs a command that {effect}: {command} ({line})."
+            ));
+        }
         Cause::Denied { origin, reason } => {
             let line = printable(origin.to_string());
             add(match reason.is_empty() {
