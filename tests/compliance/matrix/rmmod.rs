@@ -44,6 +44,15 @@ fn names() -> Vec<Case> {
         works("rmmod name", "as it is", "alone").loaded("alone"),
         works("rmmod name", "with a dash", "dash-ed").loaded("dash_ed"),
         works("rmmod name", "with an underscore", "dash_ed").loaded("dash_ed"),
+        combined("rmmod name", "that has a dash in the kernel", "made-dash").loaded("made-dash").differs(
+            Row::OwnDash,
+            &[Claim::Exit(0), Claim::Loaded("")],
+            &[
+                Claim::Exit(1),
+                Claim::Reports("Module made_dash is not currently loaded"),
+                Claim::Loaded("made-dash"),
+            ],
+        ),
         works("rmmod name", "as a file's path", "@/dash-ed.ko").loaded("dash_ed"),
         works("rmmod name", "with .ko", "alone.ko").loaded("alone"),
         works("rmmod name", "with .ko.xz", "packed_xz.ko.xz").loaded("packed_xz"),

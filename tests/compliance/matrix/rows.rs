@@ -66,6 +66,8 @@ pub(crate) enum Row {
     SlashIsFile,
     /// What /sys does not have of a module, /proc/modules has.
     ListOfModules,
+    /// A loaded module whose own name has a dash.
+    OwnDash,
     /// A `--wait` that is no number of milliseconds.
     WaitNumber,
     /// `--remove-holders` implies `-r`.
@@ -75,7 +77,7 @@ pub(crate) enum Row {
 }
 
 impl Row {
-    pub(crate) const ALL: [Row; 34] = [
+    pub(crate) const ALL: [Row; 35] = [
         Row::CmdlineBlacklistDash,
         Row::KilledCommand,
         Row::MissingDependency,
@@ -107,6 +109,7 @@ impl Row {
         Row::BinaryConfig,
         Row::SlashIsFile,
         Row::ListOfModules,
+        Row::OwnDash,
         Row::WaitNumber,
         Row::HoldersAlone,
         Row::RemoveHolders,

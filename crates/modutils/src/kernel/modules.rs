@@ -79,9 +79,10 @@ impl Kernel {
     /// The line of a module; `None` where the kernel does not have it, or `/proc/modules` cannot be read.
     pub(crate) fn listed(&self, module: &ModuleName) -> Option<LoadedModule> {
         let text = read(&self.root().system("/proc/modules")).ok()?;
+        let is_it = |name: &[u8]| name.len() == module.as_bytes().len() && ModuleName::new(name) == *module;
         let mut lines = text.split(|&byte| byte == b'\n');
         // Only the module's own line is parsed: this may be asked of many modules.
-        let line = lines.find(|line| lines::words(line).next() == Some(module.as_bytes()))?;
+        let line = lines.find(|line| lines::words(line).next().is_some_and(is_it))?;
         parse_line(line)
     }
 

@@ -1,6 +1,6 @@
 //! `/sys/module/X/parameters`: what a loaded module's parameters are now.
 
-use std::{ffi::OsStr, fs, io, os::unix::ffi::OsStrExt, os::unix::fs::PermissionsExt};
+use std::{fs, io, os::unix::ffi::OsStrExt, os::unix::fs::PermissionsExt};
 
 use bstr::{BString, ByteSlice};
 
@@ -22,8 +22,7 @@ pub struct PresentParameter {
 impl Kernel {
     /// The parameters of a module that the kernel shows, by name; none where it is not loaded.
     pub fn parameters(&self, module: &ModuleName) -> Vec<PresentParameter> {
-        let directory = self.root().system("/sys/module").join(OsStr::from_bytes(module.as_bytes()));
-        let entries = fs::read_dir(directory.join("parameters")).into_iter().flatten().flatten();
+        let entries = fs::read_dir(self.module_file(module, "parameters")).into_iter().flatten().flatten();
         let mut parameters: Vec<PresentParameter> = entries
             .map(|entry| PresentParameter {
                 name: entry.file_name().as_bytes().into(),

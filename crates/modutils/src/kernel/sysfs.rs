@@ -5,7 +5,7 @@
 
 use std::{collections::HashSet, ffi::OsStr, fs, os::unix::ffi::OsStrExt, path::PathBuf};
 
-use bstr::ByteSlice;
+use bstr::{BString, ByteSlice};
 
 use super::{Kernel, LoadedModule};
 use crate::{Error, ModuleName, Result, Root, config::read, file::Compression};
@@ -62,9 +62,10 @@ impl Kernel {
         }
     }
 
-    /// Whether the state is [`State::Live`], at less cost.
+    /// Whether the state is [`State::Live`], at less cost: a name with a dash is not looked for. The kernel answers that such
+    /// a module is there when it is to be loaded again.
     pub(super) fn is_live(&self, module: &ModuleName) -> bool {
-        match read(&self.module_file(module, "initstate")) {
+        match read(&self.usual_directory(module).join("initstate")) {
             Ok(state) => state.trim_ascii() == b"live",
             Err(_) => !self.has_sysfs() && self.listed_state(module) == State::Live,
         }
@@ -167,14 +168,37 @@ impl Kernel {
         read(&self.module_file(module, file)).ok()?.trim_ascii().to_str().ok()?.parse().ok()
     }
 
-    /// The directory of a module. The kernel has `!` in the place of a slash; so have names that would
-    /// lead out of `/sys/module`, which no module has.
-    fn module_directory(&self, module: &ModuleName) -> PathBuf {
+    /// A module's name as the kernel has it: as the module itself has it, also with a dash, which the names that kbuild
+    /// gives never have.
+    pub(super) fn own_name(&self, module: &ModuleName) -> BString {
+        let usual = BString::from(module.as_bytes());
+        if !module.as_bytes().contains(&b'_') || self.usual_directory(module).is_dir() {
+            return usual;
+        }
+        let mut names = fs::read_dir(self.root().system("/sys/module")).into_iter().flatten().flatten();
+        let name = names.find_map(|entry| {
+            let name = BString::from(entry.file_name().as_bytes());
+            (name.contains(&b'-') && ModuleName::new(&name) == *module).then_some(name)
+        });
+        name.unwrap_or(usual)
+    }
+
+    /// The directory of a module whose name has no dash. The kernel has `!` in the place of a slash; so have names that
+    /// would lead out of `/sys/module`, which no module has.
+    fn usual_directory(&self, module: &ModuleName) -> PathBuf {
         let name = match module.as_bytes() {
             b"." | b".." => b"!".to_vec(),
             name => name.iter().map(|&byte| if byte == b'/' { b'!' } else { byte }).collect(),
         };
         self.root().system("/sys/module").join(OsStr::from_bytes(&name))
+    }
+
+    /// The directory of a module.
+    pub(crate) fn module_directory(&self, module: &ModuleName) -> PathBuf {
+        match self.own_name(module) {
+            name if name.contains(&b'-') => self.root().system("/sys/module").join(OsStr::from_bytes(&name)),
+            _ => self.usual_directory(module),
+        }
     }
 
     pub(super) fn module_file(&self, module: &ModuleName, file: &str) -> PathBuf {
@@ -206,6 +230,37 @@ mod tests {
         fs::write(directory.join("refcnt"), "-1\n").unwrap();
         assert_eq!(kernel.references(&module), Some(-1));
         assert_eq!(kernel.holders(&module).unwrap(), [ModuleName::new("user")]);
+    }
+
+    #[test]
+    fn a_module_with_a_dash_in_its_own_name_is_found_under_that() {
+        let system = tempfile::tempdir().unwrap();
+        let root = Root::default().with_system(system.path());
+        let kernel = Kernel::running(&root);
+        let module = ModuleName::new("made-by_hand");
+        let directory = system.path().join("sys/module/made-by-hand");
+        fs::create_dir_all(directory.join("parameters")).unwrap();
+        fs::create_dir_all(directory.join("sections")).unwrap();
+        for (file, text) in [
+            ("initstate", "live\n"),
+            ("refcnt", "2\n"),
+            ("parameters/go", "1\n"),
+            ("sections/.text", "0x10\n"),
+        ] {
+            fs::write(directory.join(file), text).unwrap();
+        }
+        assert_eq!((kernel.state(&module), kernel.references(&module)), (State::Live, Some(2)));
+        assert_eq!(kernel.own_name(&module), "made-by-hand");
+        assert_eq!(kernel.parameters(&module)[0].name, "go");
+        assert_eq!(kernel.sections(&module).unwrap()[0].address, Some(16));
+        // What has the usual name comes first.
+        fs::create_dir_all(system.path().join("sys/module/made_by_hand")).unwrap();
+        assert_eq!((kernel.state(&module), kernel.own_name(&module)), (State::Coming, "made_by_hand".into()));
+        fs::create_dir_all(system.path().join("proc")).unwrap();
+        fs::write(system.path().join("proc/modules"), "a-b 1 1 [permanent], Live 0x0\n").unwrap();
+        assert!(
+            kernel.is_permanent(&ModuleName::new("a_b")) && !kernel.is_permanent(&ModuleName::new("a_bc"))
+        );
     }
 
     #[test]

@@ -24,7 +24,7 @@ impl Kernel {
     /// [`Error::NotRemoved`] with the kernel's error number.
     pub fn delete(&self, module: &ModuleName, force: bool) -> Result<()> {
         let refused = |errno| Error::NotRemoved { module: module.clone(), errno };
-        let name = CString::new(module.as_bytes()).map_err(|_| refused(Errno::ENOENT))?;
+        let name = CString::new(Vec::from(self.own_name(module))).map_err(|_| refused(Errno::ENOENT))?;
         let mut flags = DeleteModuleFlags::O_NONBLOCK;
         flags.set(DeleteModuleFlags::O_TRUNC, force);
         self.calls().delete_module(&name, flags).map_err(refused)
@@ -63,6 +63,16 @@ mod tests {
         kernel.delete(&ModuleName::new("a-b"), false).unwrap();
         kernel.delete(&ModuleName::new("c"), true).unwrap();
         assert_eq!(*fake.log.lock().unwrap(), ["delete_module \"a_b\" ", "delete_module \"c\" force"]);
+    }
+
+    #[test]
+    fn a_module_is_dropped_by_the_name_that_the_kernel_has() {
+        let fake = Arc::new(Fake::default());
+        let system = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(system.path().join("sys/module/made-dash")).unwrap();
+        let kernel = Kernel::faked(&Root::default().with_system(system.path()), &fake);
+        kernel.delete(&ModuleName::new("made_dash"), false).unwrap();
+        assert_eq!(*fake.log.lock().unwrap(), ["delete_module \"made-dash\" "]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Loaded modules that the indexes do not list: insmod took them from elsewhere, and the kernel does not remember from
 //! where. What they export shows in `/proc/kallsyms`, by name alone.
 
-use std::{collections::HashMap, ffi::OsStr, fs, os::unix::ffi::OsStrExt};
+use std::{collections::HashMap, fs, os::unix::ffi::OsStrExt};
 
 use bstr::{BString, ByteSlice};
 
@@ -11,6 +11,7 @@ use crate::{
     file::{TREE_FILE_LIMIT, read_bounded},
     formats::system_map,
     index::Indexes,
+    kernel::Kernel,
 };
 
 /// What loaded modules export whose files are not known.
@@ -57,11 +58,8 @@ pub fn exports(root: &Root, indexes: &Indexes, running: &Running) -> Result<Unli
 /// Whether a loaded module may have exports: `/sys/module/NAME/sections` lists the sections that it has in memory, the
 /// tables of exports among them.
 fn may_export(root: &Root, module: &ModuleName) -> bool {
-    let is_it = |name: &OsStr| ModuleName::new(name.as_bytes()) == *module;
-    // The kernel keeps the name as the module has it, also with a dash.
-    let mut directories = fs::read_dir(root.system("/sys/module")).into_iter().flatten().flatten();
-    let Some(directory) = directories.find(|entry| is_it(&entry.file_name())) else { return true };
-    let Ok(mut sections) = fs::read_dir(directory.path().join("sections")) else { return true };
+    let directory = Kernel::running(root).module_directory(module);
+    let Ok(mut sections) = fs::read_dir(directory.join("sections")) else { return true };
     sections
         .any(|section| section.is_ok_and(|section| section.file_name().as_bytes().starts_with(b"__ksymtab")))
 }

@@ -10,7 +10,7 @@ use std::{
 use bstr::{BString, ByteSlice};
 
 use super::User;
-use crate::{ModuleName, Root, config::lines::words, config::read, glob::fnmatch};
+use crate::{ModuleName, Root, config::lines::words, config::read, glob::fnmatch, kernel::Kernel};
 
 /// A device's number, with its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +106,7 @@ impl<'a> Devices<'a> {
 
 /// The devices that are bound to a module's drivers.
 pub(super) fn bound(root: &Root, module: &ModuleName, users: &mut Vec<User>) {
-    let drivers = root.system("/sys/module").join(OsStr::from_bytes(module.as_bytes())).join("drivers");
+    let drivers = Kernel::running(root).module_directory(module).join("drivers");
     for driver in names(&drivers) {
         let path = drivers.join(OsStr::from_bytes(&driver));
         let is_device = |name: &BString| {
