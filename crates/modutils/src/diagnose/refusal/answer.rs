@@ -218,7 +218,7 @@ fn by_number(
                 None => vec![Finding {
                     cause,
                     certainty: Certainty::Unverified(
-                        "no process has it open any more that can be seen".into(),
+                        "no process has it open any more that can be seen; the module's own initialisation may have answered so as well".into(),
                     ),
                 }],
             }
@@ -485,6 +485,13 @@ mod tests {
         assert_eq!(decompresses.words(), "own_error");
         assert_eq!(case(Errno::EOPNOTSUPP).words(), "own_error");
         assert_eq!(case(Errno::ENOMEM).words(), "nothing_found");
+        // A kernel that takes modules without a signature does not reject one for that.
+        let mut free = case(Errno::EKEYREJECTED);
+        free.running.enforces_signatures = Some(false);
+        free.running.lockdown = Some("none".into());
+        assert_eq!(free.words(), "nothing_found");
+        free.running.enforces_signatures = Some(true);
+        assert_eq!(free.words(), "not_signed");
         let log = &["m: Could not allocate 65536 bytes percpu data"];
         assert_eq!(Case { log, ..case(Errno::ENOMEM) }.words(), "no_percpu_memory");
         assert_eq!(Case { log, ..case(Errno::EINVAL) }.words(), "nothing_found");
@@ -500,6 +507,7 @@ mod tests {
         assert_eq!(written.words(), "open_for_writing");
         assert!(written.explained().lines()[1].contains("by the process 7 (vi)"));
         assert_eq!(case(Errno::ENOSYS).words(), "own_error");
+        assert!(case(Errno::ETXTBSY).explained().lines()[1].contains("the module's own initialisation"));
         for errno in [Errno::ENOSYS, Errno::EPERM] {
             let mut filtered = case(errno);
             filtered.running.is_filtered = Some(true);

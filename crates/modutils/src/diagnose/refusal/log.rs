@@ -176,7 +176,7 @@ pub fn quotes(lines: &[BString], subject: Option<&ExaminedModule>, has_cause: bo
             || subject.is_some_and(|subject| {
                 line.starts_with(b"module") && line.contains_str(subject.raw_name.as_slice())
             })
-            || ["Loading of ", "Lockdown: ", "is blacklisted", "module decompression"]
+            || ["Loading of ", "Lockdown: ", "is blacklisted", "module decompression", " can only take "]
                 .iter()
                 .any(|words| line.contains_str(words))
     };

@@ -118,9 +118,11 @@ pub(super) fn refused(
         return vec![Finding::confirmed(Cause::Signature(fault.clone()))];
     }
     let Signed::By(signature) = &subject.signed else {
-        // No other kernel logs that about a module without a signature.
+        // The kernel returns that for a module without a signature only where it insists on one; else the module did.
         let missing = Cause::Signature(SignatureFault::Missing(Enforcement::SigEnforce));
-        let is_unsigned = errno == Errno::EKEYREJECTED && subject.signed == Signed::No;
+        let is_unsigned = errno == Errno::EKEYREJECTED
+            && subject.signed == Signed::No
+            && view.signature_policy() != SignaturePolicy::No;
         return if is_unsigned { vec![Finding::verified(missing)] } else { Vec::new() };
     };
     if question.force != Force::default() {

@@ -7,7 +7,7 @@ use super::{
     examination::{Examination, Question},
     examined_module::{ExaminedModule, Need},
     exports::{KnownExport, Owner},
-    view::{KernelView, Unread},
+    view::{KernelView, Running, Unread},
 };
 use crate::{ModuleName, diagnose::Finding, kernel::State};
 
@@ -128,10 +128,9 @@ impl Checker<'_> {
     /// A symbol of a loaded module whose file is not known: neither its CRC is, nor for whom it is. Returns whether it is
     /// one.
     fn of_unlisted_module(&mut self, need: &Need) -> bool {
-        if self.view.unlisted.owner(&need.name).is_none() {
-            return false;
-        }
+        let Some(owner) = self.view.unlisted.owner(&need.name) else { return false };
         if !need.weak {
+            self.wait_for(owner);
             let name = need.name.clone();
             let is_version = need.crc.is_some() && self.subject.is_gpl_compatible();
             self.result.counts.unverified += 1;
@@ -293,7 +292,18 @@ impl Checker<'_> {
             State::Live => {}
             // That the list is not known is among the gaps already.
             State::Unknown => {}
+            State::Coming => self.wait_for(module),
             _ => self.fault(need, SymbolFault::NotLoaded(module.clone())),
+        }
+    }
+
+    /// The kernel waits half a minute for a module whose initialisation has not ended (`resolve_symbol_wait`). Whether that
+    /// ends in time nobody knows.
+    fn wait_for(&mut self, module: &ModuleName) {
+        let is_coming = |running: &Running| running.state(module) == State::Coming;
+        let gap = Gap::Moving(module.clone());
+        if self.view.running.as_ref().is_some_and(is_coming) && !self.result.gaps.contains(&gap) {
+            self.result.gaps.push(gap);
         }
     }
 

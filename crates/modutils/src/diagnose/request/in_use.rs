@@ -12,10 +12,11 @@ mod network;
 
 use std::fmt::Write;
 
-use bstr::BString;
+use bstr::{BString, ByteSlice};
 
 use crate::{
     ModuleName, Release, Root,
+    config::read,
     diagnose::words::printable,
     index::Indexes,
     kernel::{Kernel, State},
@@ -103,6 +104,8 @@ pub struct InUse {
     hidden: bool,
     /// Whether it is on its way in or out, when the kernel itself holds it.
     state: State,
+    /// Whether it may be on its way in for good.
+    may_be_stuck: bool,
     /// Where to look for users that cannot be seen.
     hint: Option<&'static str>,
 }
@@ -122,7 +125,31 @@ pub fn in_use(root: &Root, module: &ModuleName) -> InUse {
     network::interfaces(root, module, aliases, &mut users);
     devices::bound(root, module, &mut users);
     let (references, state) = (kernel.references(module), kernel.state(module));
-    InUse { users, references, hidden, state, hint: kernel::hint(module, aliases) }
+    let (may_be_stuck, hint) = (had_an_error(root), kernel::hint(module, aliases));
+    InUse { users, references, hidden, state, may_be_stuck, hint }
+}
+
+/// Whether an error of the kernel has ended a process since it was booted: TAINT_DIE of `include/linux/panic.h`. A module
+/// whose initialisation that process ran remains as it was.
+fn had_an_error(root: &Root) -> bool {
+    const DIE: u64 = 1 << 7;
+    let tainted = read(&root.system("/proc/sys/kernel/tainted")).unwrap_or_default();
+    let tainted = tainted.trim().to_str().ok().and_then(|tainted| tainted.parse::<u64>().ok());
+    tainted.is_some_and(|tainted| tainted & DIE != 0)
+}
+
+/// What a module is whose initialisation has not ended.
+pub(super) fn coming(root: &Root) -> &'static str {
+    coming_line(had_an_error(root))
+}
+
+fn coming_line(may_be_stuck: bool) -> &'static str {
+    match may_be_stuck {
+        true => {
+            "It is still being loaded, or is stuck since an error of the kernel (dmesg): then it stays until the next boot."
+        }
+        false => "It is still being loaded.",
+    }
 }
 
 /// The aliases that the module gives itself, by which device numbers and file systems are known to be its
@@ -215,7 +242,7 @@ impl InUse {
         if !self.users.iter().any(User::holds) {
             match self.state {
                 State::Coming => {
-                    lines.push("It is still being loaded.".into());
+                    lines.push(coming_line(self.may_be_stuck).into());
                     return lines;
                 }
                 State::Going => {

@@ -2,7 +2,11 @@
 
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
 
-use super::{in_use::in_use, not_found::not_found, similar::similar};
+use super::{
+    in_use::{coming, in_use},
+    not_found::not_found,
+    similar::similar,
+};
 use crate::{
     Context, Errno, Error, ModuleName, Root,
     diagnose::{Remark, rights, words::printable},
@@ -34,7 +38,7 @@ pub fn not_removed(root: &Root, module: &ModuleName, errno: Errno) -> Vec<Remark
             "permanent",
             "It has no exit function, or must not run it: the kernel removes it by force at most (rmmod -f).",
         ),
-        Errno::EBUSY if kernel.state(module) == State::Coming => ("coming", "It is still being loaded."),
+        Errno::EBUSY if kernel.state(module) == State::Coming => ("coming", coming(root)),
         Errno::EBUSY if kernel.state(module) == State::Going => ("going", "It is being unloaded already."),
         _ => return Vec::new(),
     };
@@ -106,6 +110,11 @@ mod tests {
         write("proc/modules", "stays 4096 1 [permanent], Live 0x0\nother 4096 1 - Live 0x0\n");
         assert!(why("stays", Errno::EBUSY).starts_with("It has no exit function"));
         assert_eq!(why("other", Errno::EBUSY), "");
+        write("sys/module/slow/initstate", "coming\n");
+        assert_eq!(why("slow", Errno::EBUSY), "It is still being loaded.");
+        // The kernel had an error: it is tainted with D, and W.
+        write("proc/sys/kernel/tainted", "640\n");
+        assert!(why("slow", Errno::EBUSY).contains("stuck since an error of the kernel"));
         let meant = not_loaded(&root, &ModuleName::new("satys")).unwrap();
         assert_eq!((meant.kind(), meant.text()), ("similar", &["Did you mean stays?".into()][..]));
         assert_eq!(not_loaded(&root, &ModuleName::new("entirely")), None);
