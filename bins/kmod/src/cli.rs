@@ -13,9 +13,17 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use modutils::{Root, diagnose::request};
+use modutils::Root;
 
-use crate::{Invocation, cause::Cause, help, modprobe, report::Report, startup, status::Status, version};
+use crate::{
+    Invocation,
+    cause::{Cause, failed_request},
+    help, modprobe,
+    report::Report,
+    startup,
+    status::Status,
+    version,
+};
 
 /// The id of the positional arguments, in every tool.
 pub const ARGUMENTS: &str = "arguments";
@@ -285,14 +293,8 @@ fn similar_option(error: &clap::Error, command: &Command) -> Cause {
     // Only the options in use are described in the command of modprobe.
     let all = (command.get_name() == "modprobe").then(modprobe::command);
     let described = all.as_ref().unwrap_or(command).get_arguments();
-    let names = described.filter(|option| !option.is_hide_set()).filter_map(Arg::get_long).map(str::as_bytes);
-    match request::similar(rejected.as_bytes(), names).as_slice() {
-        [] => Cause::default(),
-        names => {
-            let names: Vec<String> = names.iter().map(|name| format!("--{name}")).collect();
-            Cause::line(format!("Did you mean {}?", names.join(" or ")))
-        }
-    }
+    let names = described.filter(|option| !option.is_hide_set()).filter_map(Arg::get_long);
+    failed_request::misspelled("--", rejected.as_bytes(), names)
 }
 
 /// The name by which an option was given, where it has several.

@@ -3,6 +3,11 @@
 //! Each tool is a file or directory with a function `run`: parse the options, plan, act, print. Only
 //! [`report`] prints, logs and chooses the exit code.
 
+#![cfg_attr(
+    not(all(feature = "closure", feature = "commands", feature = "diagnose")),
+    allow(dead_code, unused_imports, reason = "some helpers serve only commands that this build lacks")
+)]
+
 #[cfg(all(target_arch = "x86_64", any(target_env = "musl", test)))]
 mod allocator;
 mod cause;

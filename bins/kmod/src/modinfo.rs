@@ -10,11 +10,11 @@ use std::{
     process::ExitCode,
 };
 
+use bstr::ByteSlice;
 use clap::{ArgMatches, Command};
 use document::ModinfoItem;
 use modutils::{
     Alias, Context, Error, Level, Module, ModuleName, Notice, Release, Root,
-    diagnose::{printable, request},
     module_file::{ModInfo, ModuleFile, Signature, Wanted, has_module_extension, read_in_order},
 };
 use render::{BuildId, Location, ModuleFacts, Rendering};
@@ -28,6 +28,7 @@ use crate::{
     json::Document,
     report::Report,
     status::Status,
+    visible::visible_line,
 };
 
 /// Runs the tool.
@@ -151,13 +152,11 @@ fn misspelled_field(field: &[u8], report: &mut Report) {
     {
         return;
     }
-    let similar = request::similar(field, FIELDS.map(str::as_bytes));
-    if similar.is_empty() {
+    let why = failed_request::misspelled("", field, FIELDS);
+    if why == Cause::default() {
         return;
     }
-    let names: Vec<String> = similar.iter().map(|name| printable(name).to_string()).collect();
-    let why = Cause::line(format!("Did you mean {}?", names.join(" or ")));
-    let message = format!("no field '{}'", printable(field));
+    let message = format!("no field '{}'", visible_line(field).as_bstr());
     report.notice_because(&Notice::new(Level::Warning, message), why);
 }
 

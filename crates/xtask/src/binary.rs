@@ -10,7 +10,7 @@ use anyhow::Result;
 use crate::cargo::{self, paths};
 use crate::packages::{self, READELF};
 
-pub(crate) use settings::with_variables;
+pub(crate) use settings::{MOST_BYTES, with_variables};
 pub(crate) use target::Target;
 
 /// Builds the static binary for amd64 and checks its settings.

@@ -12,24 +12,24 @@ const README: &str = "crates/modutils/README.md";
 /// Every feature but the private `internals`, and first none.
 const FEATURES: [&str; 8] = ["", "gzip", "xz", "zstd", "signature", "depmod", "kernel", "diagnose"];
 
-/// Lints the library with each feature alone and with none.
+/// The features of the binary, and first none.
+const OF_BINARY: [&str; 4] = ["", "closure", "commands", "diagnose"];
+
+/// Lints the library and the binary with each of their features alone and with none.
 ///
 /// # Errors
 /// When one of them has a warning, or when `Cargo.toml` or the README has other features than those checked here.
 pub(crate) fn lint() -> Result<()> {
-    for feature in FEATURES {
+    let of = |package, target, features: &'static [&'static str]| {
+        features.iter().map(move |feature| (package, target, *feature))
+    };
+    for (package, target, feature) in
+        of("modutils", "--lib", &FEATURES).chain(of("kmod", "--bins", &OF_BINARY))
+    {
         let mut clippy = cargo::command();
-        clippy.args([
-            "clippy",
-            "--package",
-            "modutils",
-            "--lib",
-            "--no-default-features",
-            "--features",
-            feature,
-        ]);
+        clippy.args(["clippy", "--package", package, target, "--no-default-features", "--features", feature]);
         cargo::check("clippy", clippy.args(["--", "--deny", "warnings"]))
-            .with_context(|| format!("the library with {}", described(feature)))?;
+            .with_context(|| format!("{package} with {}", described(feature)))?;
     }
     documented()
 }

@@ -41,6 +41,7 @@ mod progress;
 mod qemu;
 mod reference;
 mod scenarios;
+mod size;
 mod stages;
 mod surface;
 mod system;
@@ -116,6 +117,8 @@ enum Task {
     Outside,
     /// Count what is public in the library, and check what its signatures name
     Surface(surface::Options),
+    /// Show how large the static binary is, with which features, and what it is made of
+    Size,
     /// Check licences, sources and known faults of the dependencies with cargo-deny
     Audit,
 }
@@ -151,6 +154,7 @@ fn main() -> ExitCode {
         Task::Outside => cache::Cache::open().and_then(|cache| outside::run(&cache)),
         Task::Surface(options) => surface::run(&options),
         Task::Audit => audit::run(),
+        Task::Size => size::run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -54,6 +54,8 @@ pub(crate) const PYTHON: Program = Program { name: "python3", package: "python3"
 pub(crate) const QEMU: Program = Program { name: "qemu-system-x86_64", package: "qemu-system-x86" };
 /// Distinguishes a static binary from a dynamic one, and reads back the modules that the tests write.
 pub(crate) const READELF: Program = Program { name: "readelf", package: "binutils" };
+/// Lists the functions of a binary with their sizes.
+pub(crate) const NM: Program = Program { name: "nm", package: "binutils" };
 /// Packs and unpacks `.xz`.
 pub(crate) const XZ: Program = Program { name: "xz", package: "xz-utils" };
 /// Packs and unpacks `.zst`.

@@ -5,6 +5,16 @@ use modutils::{Context, Errno, Error, Level, ModuleName, Root, diagnose::request
 use super::Cause;
 use crate::report::Report;
 
+/// The known names that may have been meant instead of one that does not exist, each with a prefix.
+pub fn misspelled<'a>(prefix: &str, name: &[u8], known: impl IntoIterator<Item = &'a str>) -> Cause {
+    let similar = request::similar(name, known.into_iter().map(str::as_bytes));
+    if similar.is_empty() {
+        return Cause::default();
+    }
+    let names: Vec<String> = similar.iter().map(|name| format!("{prefix}{name}")).collect();
+    Cause::line(format!("Did you mean {}?", names.join(" or ")))
+}
+
 /// Why no module has this name. An error of the lookup is the cause, where there was one.
 pub fn not_found(context: &Context, name: &[u8], error: Option<&Error>, report: &Report) -> Cause {
     if !report.explains(Level::Error) {

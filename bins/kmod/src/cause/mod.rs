@@ -5,10 +5,17 @@
 //!
 //! [`Report::explains`]: crate::report::Report::explains
 
+#[cfg(feature = "diagnose")]
 pub mod failed_request;
+#[cfg(not(feature = "diagnose"))]
+mod none;
+#[cfg(feature = "diagnose")]
 pub mod refused_load;
 
+#[cfg(feature = "diagnose")]
 use modutils::diagnose::Remark;
+#[cfg(not(feature = "diagnose"))]
+pub use none::{failed_request, refused_load};
 
 /// Why something failed, for below a message. Empty where that is unknown, or for nobody.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,6 +56,7 @@ impl From<Vec<String>> for Cause {
     }
 }
 
+#[cfg(feature = "diagnose")]
 impl From<&[Remark]> for Cause {
     fn from(remarks: &[Remark]) -> Self {
         remarks.iter().flat_map(Remark::text).cloned().collect::<Vec<String>>().into()

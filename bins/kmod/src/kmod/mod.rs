@@ -1,21 +1,30 @@
 //! `kmod`: the binary under its own name, or under any name that is not a tool's.
 
+#[cfg(feature = "diagnose")]
 mod blocked;
+#[cfg(feature = "diagnose")]
 mod check;
+#[cfg(feature = "closure")]
 mod closure;
+#[cfg(feature = "commands")]
 mod complete;
+#[cfg(feature = "diagnose")]
 mod device;
+#[cfg(feature = "commands")]
 mod graph;
+#[cfg(feature = "commands")]
 mod params;
+#[cfg(any(feature = "closure", feature = "commands", feature = "diagnose"))]
 mod shared_options;
 mod static_nodes;
+#[cfg(feature = "diagnose")]
 mod status;
 
 use std::{ffi::OsStr, process::ExitCode};
 
-use modutils::{Level, diagnose::request};
+use modutils::Level;
 
-use crate::{Invocation, cause::Cause, cli, help, lsmod, report::Report, status::Status};
+use crate::{Invocation, cause::failed_request, cli, help, lsmod, report::Report, status::Status};
 
 pub(crate) use static_nodes::FORMATS;
 
@@ -30,32 +39,38 @@ pub(crate) struct KnownCommand {
 }
 
 /// The commands, as the help lists them.
-pub(crate) const COMMANDS: [KnownCommand; 11] = [
+pub(crate) const COMMANDS: &[KnownCommand] = &[
+    #[cfg(feature = "diagnose")]
     KnownCommand {
         name: "blocked",
         about: "Show what keeps modules from being loaded",
         options: || Some(blocked::command()),
     },
+    #[cfg(feature = "diagnose")]
     KnownCommand {
         name: "check",
         about: "Check whether a kernel would load a module, without loading it",
         options: || Some(check::command()),
     },
+    #[cfg(feature = "closure")]
     KnownCommand {
         name: "closure",
         about: "List everything that modules need: other modules and firmware",
         options: || Some(closure::command()),
     },
+    #[cfg(feature = "commands")]
     KnownCommand {
         name: "complete",
         about: "Print the completions of a command line, for shells",
         options: || None,
     },
+    #[cfg(feature = "diagnose")]
     KnownCommand {
         name: "device",
         about: "Show devices, their drivers, and the modules that match them",
         options: || Some(device::command()),
     },
+    #[cfg(feature = "commands")]
     KnownCommand {
         name: "graph",
         about: "Show which module needs which",
@@ -67,6 +82,7 @@ pub(crate) const COMMANDS: [KnownCommand; 11] = [
         about: "Show the loaded modules, as lsmod does",
         options: || Some(lsmod::command()),
     },
+    #[cfg(feature = "commands")]
     KnownCommand {
         name: "params",
         about: "Show the parameters of modules, and their current values",
@@ -77,6 +93,7 @@ pub(crate) const COMMANDS: [KnownCommand; 11] = [
         about: "Show the device nodes that modules need at boot",
         options: || Some(static_nodes::command()),
     },
+    #[cfg(feature = "diagnose")]
     KnownCommand {
         name: "status",
         about: "Show whether modules are loaded, or can be",
@@ -103,16 +120,24 @@ pub fn run(invocation: &Invocation) -> ExitCode {
     // getopt's messages begin with the command's name.
     let invocation = Invocation { program: command.clone(), arguments: arguments.to_vec(), is_command: true };
     match command.as_encoded_bytes() {
+        #[cfg(feature = "diagnose")]
         b"check" => check::run(&invocation, report.of_own_command()),
         b"help" => help(report, Status::Success),
         b"list" => lsmod::list(&invocation, Report::new(c"kmod", Level::Error)),
+        #[cfg(feature = "diagnose")]
         b"blocked" => blocked::run(&invocation, report.of_own_command()),
+        #[cfg(feature = "closure")]
         b"closure" => closure::run(&invocation, report.of_own_command()),
+        #[cfg(feature = "diagnose")]
         b"device" => device::run(&invocation, report),
+        #[cfg(feature = "commands")]
         b"graph" => graph::run(&invocation, report.of_own_command()),
+        #[cfg(feature = "commands")]
         b"params" => params::run(&invocation, report.of_own_command()),
         b"static-nodes" => static_nodes::run(&invocation, report),
+        #[cfg(feature = "diagnose")]
         b"status" => status::run(&invocation, report.of_own_command()),
+        #[cfg(feature = "commands")]
         b"complete" => complete::run(&invocation, report),
         name => match crate::tool(name) {
             Some(run) => run(&invocation),
@@ -141,13 +166,7 @@ fn after_help() -> String {
 fn unknown(command: &OsStr, mut report: Report) -> ExitCode {
     let name = command.as_encoded_bytes();
     let known = COMMANDS.iter().map(|known| known.name).chain(crate::TOOLS.map(|(name, _)| name));
-    let why = match request::similar(name, known.map(str::as_bytes)).as_slice() {
-        [] => Cause::default(),
-        names => {
-            let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-            Cause::line(format!("Did you mean {}?", names.join(" or ")))
-        }
-    };
+    let why = failed_request::misspelled("", name, known);
     report.usage_because(&[b"invalid command '", name, b"'"].concat(), why);
     help(report, Status::Failure)
 }

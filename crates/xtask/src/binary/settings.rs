@@ -10,6 +10,8 @@ use anyhow::{Context, Result, bail};
 use super::Target;
 use crate::{cargo, process};
 
+/// The most bytes of the binary for amd64 with everything in it: 4.2 MiB. `cargo xtask size` shows where they are.
+pub(crate) const MOST_BYTES: u64 = 42 * (1 << 20) / 10;
 /// KiB of addresses that a call may take: a good deal more than it needs, and far from the gibibyte that mimalloc
 /// reserves by itself.
 const ADDRESSES: u64 = 256 << 10;
@@ -47,6 +49,10 @@ pub(super) fn check(target: Target, binary: &Path) -> Result<()> {
             bail!("{} lacks a protection: readelf shows\n{headers}", binary.display());
         }
         allocator(binary)?;
+        match std::fs::metadata(binary)?.len() {
+            0..=MOST_BYTES => {}
+            size => bail!("{} has {size} bytes, more than {MOST_BYTES}", binary.display()),
+        }
     }
     Ok(())
 }
