@@ -33,6 +33,11 @@ expect_output xfs.ko modprobe -S "$new" -D xfs
 [ -z "$(dpkg --audit)" ] || fail "$(dpkg --audit)"
 [ -z "$(dpkg --verify kmod-modutils libkmod2-modutils)" ] || fail "files of ours are not as packed"
 
+# The old kernel's package is Debian 12's, which does not know of all indexes.
+expect_status 0 $apt purge "linux-image-$kernel" "linux-headers-$kernel"
+[ ! -e "/lib/modules/$kernel" ] || fail "left: $(ls -R "/lib/modules/$kernel")"
+is_replaced
+
 # There, kmod comes back in the new release's version.
 expect_status 0 $apt install kmod libkmod2
 is_kmods $tools

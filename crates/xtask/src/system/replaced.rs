@@ -1,4 +1,4 @@
-//! `cargo xtask system --replaced`: Debian 13 without C kmod, from the initial file system to the shell.
+//! `cargo xtask system --replaced`: Debian 13 and 12 without C kmod, from the initial file system to the shell.
 //!
 //! In the root of an image our packages take the place of kmod and libkmod2, and a search shows that nothing of those is
 //! left. The initial file system is made in the root with our tools, and QEMU boots it with the root's kernel. The same
@@ -28,8 +28,10 @@ struct Variant {
     generator: &'static str,
 }
 
-const VARIANTS: [Variant; 1] =
-    [Variant { name: "replaced-trixie", suite: "trixie", generator: "initramfs-tools" }];
+const VARIANTS: [Variant; 2] = [
+    Variant { name: "replaced-trixie", suite: "trixie", generator: "initramfs-tools" },
+    Variant { name: "replaced-bookworm", suite: "bookworm", generator: "initramfs-tools" },
+];
 /// The units' states come on the serial port, as one would see them; only our lines come after the boot. The watchdog of
 /// soft lockups measures real time, of which an emulated processor may get none for a while: beside other work it reported
 /// one of 26 seconds, with a trace of a module's BTF being checked (`btf_module_notify`).
