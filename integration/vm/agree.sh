@@ -8,9 +8,14 @@ as() {
     case $1 in
         nobody) su -s /bin/sh nobody -c "$2" ;;
         namespace) unshare -U -r sh -c "$2" ;;
+        filtered) /vm/guest-calls filtered /bin/sh -c "$2" ;;
         *) sh -c "$2" ;;
     esac
 }
+
+# started MODULE, gone MODULE: waits until the module's initialisation has begun, until the kernel has it no more.
+started() { until [ -e "/sys/module/$1/initstate" ]; do usleep 50000; done; }
+gone() { while [ -e "/sys/module/$1" ]; do usleep 50000; done; }
 
 # Everything that was loaded meanwhile goes; what cannot be unloaded stays for good.
 put_back() {
@@ -30,12 +35,16 @@ note_loaded
 for situation in /agree/*.sh; do
     id=$(basename "$situation" .sh)
     echo "@@ begin $id"
-    BEFORE='' AFTER='' WHO=root TARGET='' LOAD=''
+    BEFORE='' AFTER='' END='' WHO=root TARGET='' LOAD=''
     . "$situation"
     mkdir -p /tmp/work && cd /tmp/work && chmod a+rwx .
     eval "$BEFORE" >/dev/null 2>&1
-    as "$WHO" "timeout 100 /bin/kmod check --json $TARGET" >check 2>check.err
-    echo "@@ checked $?"
+    if [ -n "$TARGET" ]; then
+        as "$WHO" "timeout 100 /bin/kmod check --json $TARGET" >check 2>check.err
+        echo "@@ checked $?"
+    else
+        : >check && : >check.err
+    fi
     [ -z "$trace" ] || echo >$trace/trace
     dmesg -c >/dev/null
     if [ -n "$LOAD" ]; then
@@ -43,6 +52,14 @@ for situation in /agree/*.sh; do
         echo "@@ loaded $?"
     else
         : >err
+    fi
+    if [ -n "$END" ]; then
+        eval "$END" >/dev/null 2>&1
+        module=${LOAD##* }
+        [ ! -e "/sys/module/$module/initstate" ] || $LOAD >/dev/null 2>again
+        [ -e "/sys/module/$module/initstate" ]
+        echo "@@ ended $?"
+        [ ! -e again ] || cat again >>err
     fi
     sed 's/^/@@ check /' check check.err
     sed 's/^/@@ error /' err

@@ -19,13 +19,14 @@ use clap::Args;
 use crate::cache::Cache;
 use crate::guest::{self, Tools};
 use crate::initramfs::Initramfs;
+use crate::packages::{self, MUSL_GCC};
 use crate::qemu::{self, Machine};
 use crate::stages::Count;
 use crate::trees::{self, KernelTree};
 use crate::{binary, busybox, kernel, process, workspace};
 use list::List;
 use report::{Report, Seen, Verdict};
-use situation::Situation;
+use situation::{Aim, Situation};
 
 /// The kernels by their trees: 6.1, 6.12, the newest, and ours with Rust.
 const KERNELS: [&str; 4] = ["bookworm-cloud", "trixie-cloud", "sid-cloud", "rust"];
@@ -57,6 +58,9 @@ pub(crate) struct Options {
     /// How many seconds a boot may take (default: as many as its situations need under emulation)
     #[arg(long)]
     seconds: Option<u64>,
+    /// Print all that was seen in each situation
+    #[arg(long)]
+    show: bool,
     /// Only the situations whose names contain this, or one of these between commas
     situation: Option<String>,
 }
@@ -71,7 +75,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let kernels = KERNELS.iter().filter(|name| options.kernel.as_deref().is_none_or(|only| only == **name));
     let kernels: Vec<&str> = kernels.copied().collect();
     let only = options.situation.as_deref();
-    let count = on_kernels(&cache, &kernels, &binary, options.seconds, |tree, companions| {
+    let count = on_kernels(&cache, &kernels, &binary, options.seconds, options.show, |tree, companions| {
         let mut list = List::of(tree, options.modules, companions)?;
         let is_wanted = |name: &str| only.is_none_or(|only| only.split(',').any(|part| name.contains(part)));
         list.situations.retain(|situation| is_wanted(&situation.name));
@@ -89,7 +93,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 /// When a guest cannot be booted.
 pub(crate) fn stage(cache: &Cache, binary: &Path, full: bool) -> Result<Count> {
     if full {
-        return on_kernels(cache, &KERNELS, binary, None, |tree, companions| List::of(tree, 120, companions));
+        return on_kernels(cache, &KERNELS, binary, None, false, |tree, companions| {
+            List::of(tree, 120, companions)
+        });
     }
     let is_at_hand = |name: &&str| match *name {
         "rust" => kernel::cached(cache).is_ok_and(|kernel| kernel.is_some()),
@@ -98,7 +104,7 @@ pub(crate) fn stage(cache: &Cache, binary: &Path, full: bool) -> Result<Count> {
     let (at_hand, absent): (Vec<&str>, Vec<&str>) =
         KERNELS.iter().copied().partition(|name| is_at_hand(name));
     absent.iter().for_each(|name| println!("      {name} is not at hand"));
-    on_kernels(cache, &at_hand, binary, Some(300), |tree, companions| {
+    on_kernels(cache, &at_hand, binary, Some(300), false, |tree, companions| {
         Ok(List::of(tree, 120, companions)?.sampled(SAMPLE))
     })
 }
@@ -110,6 +116,7 @@ fn on_kernels(
     kernels: &[&str],
     binary: &Path,
     seconds: Option<u64>,
+    show: bool,
     list: impl Fn(&KernelTree, Option<&Path>) -> Result<List> + Sync,
 ) -> Result<Count> {
     let on_kernel = |name: &str| -> Result<(KernelTree, List, Vec<Seen>)> {
@@ -137,7 +144,7 @@ fn on_kernels(
         });
         for (name, result) in pair.iter().zip(results) {
             let (tree, list, seen) = result?;
-            let mut matrix = Matrix::default();
+            let mut matrix = Matrix { show, ..Matrix::default() };
             for situation in &list.situations {
                 matrix.add(situation, seen.iter().find(|seen| seen.name == situation.name));
             }
@@ -190,6 +197,7 @@ fn in_one_boot(
     let mut root = guest::base(&workspace::root(), tree, &Tools::Ours(binary), &shell, None)?;
     root.link("job", "/vm/agree.sh");
     add_indexes(&mut root, tree, binary)?;
+    add_calls(&mut root)?;
     guest::add_boot_files(&mut root, tree)?;
     for situation in situations {
         root.file(&format!("agree/{}.sh", situation.name), 0o644, situation.script().as_bytes());
@@ -240,6 +248,17 @@ fn add_indexes(root: &mut Initramfs, tree: &KernelTree, binary: &Path) -> Result
     Ok(())
 }
 
+/// Adds the program that makes system calls which no command of the guest makes.
+fn add_calls(root: &mut Initramfs) -> Result<()> {
+    packages::need(&[MUSL_GCC])?;
+    let dir = tempfile::tempdir()?;
+    let program = dir.path().join("guest-calls");
+    let mut compiler = Command::new(MUSL_GCC.name);
+    compiler.args(["-static", "-O1", "-Wall", "-Wextra", "-Werror", "-o"]).arg(&program);
+    process::run(compiler.arg(workspace::root().join("integration/vm/guest-calls.c")))?;
+    root.copy(&program, "vm/guest-calls")
+}
+
 /// How verdicts and outcomes came out.
 #[derive(Default)]
 struct Matrix {
@@ -247,10 +266,15 @@ struct Matrix {
     counts: BTreeMap<Verdict, [usize; 2]>,
     only_checked: usize,
     wrongly_signed: usize,
+    /// Removals whose message names the user, and all.
+    removals: [usize; 2],
+    reports: usize,
     unknown: Vec<String>,
     own: [usize; 2],
     all: usize,
     faults: usize,
+    /// Whether to print what was seen where nothing is wrong, too.
+    show: bool,
 }
 
 impl Matrix {
@@ -262,19 +286,35 @@ impl Matrix {
         };
         let is_own = situation.name.starts_with("own-");
         self.own[0] += usize::from(is_own);
+        match situation.aim {
+            Aim::Verdict => {}
+            Aim::Removal => {
+                let names_user = seen.is_some_and(|seen| !seen.is_user_hidden());
+                self.removals[0] += usize::from(names_user);
+                self.removals[1] += 1;
+            }
+            Aim::Report => self.reports += 1,
+        }
         self.only_checked += usize::from(situation.only_checked);
         self.wrongly_signed += usize::from(situation.has_wrong_signature);
         let counted = seen.filter(|_| !situation.has_wrong_signature);
-        if let Some((verdict, taken)) = counted.and_then(|seen| Some((seen.verdict()?, seen.was_taken()?))) {
+        if let Some((verdict, taken)) =
+            counted.and_then(|seen| Some((seen.verdict()?, seen.was_taken(situation)?)))
+        {
             self.counts.entry(verdict).or_default()[usize::from(!taken)] += 1;
             if verdict == Verdict::CannotTell && !situation.hides {
                 self.own[1] += usize::from(is_own);
                 self.unknown.push(situation.name.clone());
             }
         }
-        let Some(fault) = fault else { return };
-        self.faults += 1;
-        println!("  FALSE {}: {fault}", situation.name);
+        match fault {
+            Some(fault) => {
+                self.faults += 1;
+                println!("  FALSE {}: {fault}", situation.name);
+            }
+            None if self.show => println!("  {}", situation.name),
+            None => return,
+        }
         for line in seen.iter().flat_map(|seen| seen.check.iter().chain(&seen.error).chain(&seen.log)) {
             println!("    | {line}");
         }
@@ -292,7 +332,14 @@ impl Matrix {
             println!("  {name:16} {taken:>8} {refused:>8}");
         }
         if self.only_checked > 0 {
-            println!("  {} more would crash the kernel: only checked", self.only_checked);
+            println!("  {} more would crash the kernel, or hang: only checked", self.only_checked);
+        }
+        if self.removals[1] > 0 {
+            let [named, all] = self.removals;
+            println!("  {all} removals that the kernel refuses: what keeps the module is named in {named}");
+        }
+        if self.reports > 0 {
+            println!("  {} more reports", self.reports);
         }
         if self.wrongly_signed > 0 {
             println!(

@@ -4,7 +4,9 @@ mod causes;
 mod changed;
 mod companions;
 mod configuration;
+mod functions;
 mod made;
+mod removals;
 mod signatures;
 mod states;
 
@@ -12,7 +14,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use testkit::{ModuleBuilder, patch};
+use testkit::{ExportTables, ModuleBuilder, patch};
 
 use super::situation::Situation;
 use crate::guest;
@@ -35,6 +37,7 @@ struct Kernel {
     layout: Option<u32>,
     printk: Option<u32>,
     kfree: Option<u32>,
+    exports: ExportTables,
 }
 
 /// Modules of a tree that are not loaded: they test the kernel for minutes, or wait for hardware that is not there.
@@ -50,7 +53,7 @@ impl List {
             Ok(dummy) => (dummy, true),
             Err(_) => (plain("loop")?, false),
         };
-        let kernel = Kernel::of(&dummy)?;
+        let kernel = Kernel::of(tree, &dummy)?;
         list.made(&kernel);
         list.signatures(&kernel, &dummy);
         list.damaged("stock", &dummy);
@@ -61,6 +64,8 @@ impl List {
             list.configuration();
         }
         list.causes(tree, &kernel, &dummy)?;
+        list.functions(tree, &kernel, &dummy);
+        list.removals(tree);
         if let Some(companions) = companions {
             list.companions(companions)?;
         }
@@ -128,7 +133,8 @@ fn path(file: &str) -> String {
 }
 
 impl Kernel {
-    fn of(dummy: &[u8]) -> Result<Kernel> {
+    fn of(tree: &KernelTree, dummy: &[u8]) -> Result<Kernel> {
+        let is_old = ["5.", "6."].iter().any(|series| tree.version.starts_with(series));
         let crc = |symbol: &str| patch::crc(dummy, symbol);
         Ok(Kernel {
             vermagic: patch::modinfo(dummy, "vermagic").context("dummy has no vermagic")?,
@@ -136,12 +142,13 @@ impl Kernel {
             layout: crc("module_layout"),
             printk: crc("_printk"),
             kfree: crc("kfree"),
+            exports: if is_old { ExportTables::ByLicence } else { ExportTables::Flags },
         })
     }
 
     /// A module that the kernel would take but for its vermagic and licence.
     fn bare(&self, name: &str) -> ModuleBuilder {
-        let module = ModuleBuilder::new(name).this_module_size(self.struct_size);
+        let module = ModuleBuilder::new(name).this_module_size(self.struct_size).export_tables(self.exports);
         match self.layout {
             Some(crc) => module.version("module_layout", crc),
             None => module,

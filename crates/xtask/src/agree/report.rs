@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::situation::Situation;
+use super::situation::{Aim, Situation};
 use crate::qemu::SerialAction;
 
 /// Answers of a kernel without trace events that only a module's own initialisation gives.
@@ -73,6 +73,8 @@ pub(super) struct Seen {
     pub(super) name: String,
     checked: Option<i32>,
     loaded: Option<i32>,
+    /// Whether the module that was not removed at first is gone at the end.
+    is_gone: Option<bool>,
     pub(super) check: Vec<String>,
     pub(super) error: Vec<String>,
     pub(super) log: Vec<String>,
@@ -100,6 +102,7 @@ impl Report {
             ("begin", _) => self.seen.push(Seen { name: rest.to_owned(), ..Seen::default() }),
             ("checked", Some(seen)) => seen.checked = rest.parse().ok(),
             ("loaded", Some(seen)) => seen.loaded = rest.parse().ok(),
+            ("ended", Some(seen)) => seen.is_gone = Some(rest != "0"),
             ("check", Some(seen)) => seen.check.push(rest.to_owned()),
             ("error", Some(seen)) => seen.error.push(rest.to_owned()),
             ("log", Some(seen)) => seen.log.push(rest.to_owned()),
@@ -124,7 +127,7 @@ impl Seen {
 
     /// Whether the kernel took the module: what its own initialisation then returns is another matter. None where the
     /// guest did not come that far.
-    pub(super) fn was_taken(&self) -> Option<bool> {
+    pub(super) fn was_taken(&self, situation: &Situation) -> Option<bool> {
         let failed_alone = match &self.events {
             // It was announced, and is gone again.
             Some(events) => events.iter().any(|module| !self.live.contains(module)),
@@ -133,28 +136,50 @@ impl Seen {
                 self.error.iter().any(ends_so)
             }
         };
-        Some(self.loaded? == 0 || failed_alone)
+        Some(self.loaded? == 0 || failed_alone || situation.answers_itself)
     }
 
     /// The kinds of the reasons.
     pub(super) fn kinds(&self) -> BTreeSet<String> {
+        self.kinds_of("reasons")
+    }
+
+    fn kinds_of(&self, member: &str) -> BTreeSet<String> {
         let document: Value = serde_json::from_str(&self.check.join("\n")).unwrap_or_default();
         let modules = document["modules"].as_array().cloned().unwrap_or_default();
         let reasons =
-            modules.iter().flat_map(|module| module["reasons"].as_array().cloned().unwrap_or_default());
+            modules.iter().flat_map(|module| module[member].as_array().cloned().unwrap_or_default());
         reasons.filter_map(|reason| reason["kind"].as_str().map(str::to_owned)).collect()
+    }
+
+    /// Whether the message of a removal names no user.
+    pub(super) fn is_user_hidden(&self) -> bool {
+        self.error.iter().any(|line| line.contains("by whom cannot be seen"))
     }
 
     /// What is wrong with the answer, if anything is.
     pub(super) fn fault(&self, situation: &Situation) -> Option<String> {
-        let Some(verdict) = self.verdict() else { return Some("the check itself failed".into()) };
-        if situation.only_checked {
-            let has_cause = situation.cause.is_some_and(|cause| self.kinds().contains(cause));
-            let is_right = verdict == Verdict::WouldNotLoad && has_cause;
-            return (!is_right)
-                .then(|| format!("{verdict:?} of what crashes the kernel: {:?}", self.kinds()));
+        match situation.aim {
+            Aim::Verdict => {}
+            Aim::Removal => return self.fault_of_removal(situation),
+            Aim::Report => return self.fault_of_message(situation),
         }
-        let Some(taken) = self.was_taken() else { return Some("the guest did not come that far".into()) };
+        let Some(verdict) = self.verdict() else { return Some("the check itself failed".into()) };
+        let check = self.check.join("\n");
+        if let Some(text) = situation.checks.filter(|text| !check.contains(*text)) {
+            return Some(format!("the check does not print \"{text}\""));
+        }
+        if situation.only_checked {
+            // What would hang is not known to be refused.
+            let kinds = &self.kinds() | &self.kinds_of("unknowns");
+            let has_cause = situation.cause.is_some_and(|cause| kinds.contains(cause));
+            let is_right = verdict != Verdict::WouldLoad && has_cause;
+            return (!is_right)
+                .then(|| format!("{verdict:?} of what the kernel does not survive: {kinds:?}"));
+        }
+        let Some(taken) = self.was_taken(situation) else {
+            return Some("the guest did not come that far".into());
+        };
         if situation.has_wrong_signature {
             let is_rejected = self.error.iter().any(|line| line.contains("Key was rejected by service"));
             return (taken || !is_rejected).then(|| "its wrong signature was not rejected".into());
@@ -164,8 +189,8 @@ impl Seen {
             (Verdict::WouldNotLoad, true) => return Some("it was taken".into()),
             _ => {}
         }
-        // What is taken reports nothing.
-        let of_message = || if taken { None } else { self.fault_of_message(situation) };
+        // What succeeds reports nothing.
+        let of_message = || if self.loaded == Some(0) { None } else { self.fault_of_message(situation) };
         self.fault_of_cause(situation, verdict).or_else(of_message)
     }
 
@@ -187,11 +212,21 @@ impl Seen {
 
     fn fault_of_message(&self, situation: &Situation) -> Option<String> {
         let message = self.error.join("\n");
-        if let Some(text) = situation.shows.filter(|text| !message.contains(*text)) {
-            return Some(format!("the load does not report \"{text}\""));
+        if let Some(text) = situation.shows.iter().find(|text| !message.contains(text.as_str())) {
+            return Some(format!("the message does not have \"{text}\""));
         }
         let text = situation.never.filter(|text| message.contains(*text))?;
-        Some(format!("the load reports \"{text}\""))
+        Some(format!("the message has \"{text}\""))
+    }
+
+    /// A removal must be refused, with a message that is true: once what it names has ended, it succeeds.
+    fn fault_of_removal(&self, situation: &Situation) -> Option<String> {
+        match (self.loaded, self.is_gone) {
+            (None, _) => Some("the guest did not come that far".into()),
+            (Some(0), _) => Some("it was removed".into()),
+            (_, Some(false)) => Some("what the message names has ended, and it is not removed".into()),
+            _ => self.fault_of_message(situation),
+        }
     }
 }
 
@@ -210,13 +245,25 @@ mod tests {
     #[test]
     fn an_error_of_the_module_itself_counts_as_taken() {
         let own = seen(&["@@ begin a", "@@ checked 0", "@@ loaded 1", "@@ events a", "@@ live b c"]);
-        assert_eq!((own.verdict(), own.was_taken()), (Some(Verdict::WouldLoad), Some(true)));
-        let refused = seen(&["@@ begin a", "@@ checked 0", "@@ loaded 1", "@@ events dep", "@@ live dep"]);
         let situation = Situation::file("a", "/a.ko", "");
+        assert_eq!((own.verdict(), own.was_taken(&situation)), (Some(Verdict::WouldLoad), Some(true)));
+        let refused = seen(&["@@ begin a", "@@ checked 0", "@@ loaded 1", "@@ events dep", "@@ live dep"]);
         assert_eq!(refused.fault(&situation), Some("it was refused".into()));
         assert_eq!(own.fault(&situation), None);
         let without = seen(&["@@ begin a", "@@ checked 0", "@@ loaded 1", "@@ error a.ko: No such device"]);
-        assert_eq!(without.was_taken(), Some(true));
+        assert_eq!(without.was_taken(&situation), Some(true));
+    }
+
+    #[test]
+    fn a_removal_must_be_refused_and_succeed_in_the_end() {
+        let removal = Situation::removal("a", "dummy").shows("open");
+        let lines = ["@@ begin a", "@@ loaded 1", "@@ ended 1", "@@ error It has it open."];
+        assert_eq!(seen(&lines).fault(&removal), None);
+        for (number, line) in [(1, "@@ loaded 0"), (2, "@@ ended 0"), (3, "@@ error In use.")] {
+            let mut other = lines;
+            other[number] = line;
+            assert!(seen(&other).fault(&removal).is_some(), "{line}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use testkit::{ModuleBuilder, Section, patch};
 
 use super::{Kernel, List, path};
-use crate::agree::situation::Situation;
+use crate::agree::situation::{Situation, Who};
 use crate::guest;
 use crate::process;
 use crate::trees::KernelTree;
@@ -25,7 +25,7 @@ impl List {
         let module = |name: &str| kernel.sound(name);
         let percpu =
             module("made_u").section(Section::new(".data..percpu", vec![0; 3 << 20]).flags(3)).build();
-        let percpu = self.file("cause-percpu", percpu, "").shows("each processor");
+        let percpu = self.file("cause-percpu", percpu, "").shows("each processor").shows("percpu");
         self.add(percpu);
         let small = module("made_r").section(Section::new(".data..percpu", vec![0; 64]).flags(3)).build();
         self.file_only("cause-percpu-small", small);
@@ -36,6 +36,23 @@ impl List {
         let reserved = "anon_inode_make_secure_inode";
         self.file_only("cause-reserved", module("made_k").needs(reserved, None).build());
         self.file_only("cause-reserved-for-it", module("kvm").needs(reserved, None).build());
+        // What the driver itself logs is its reason.
+        if guest::plain_module(tree, "bonding").is_ok() {
+            let mode = Situation::name("complaint-of-driver", "bonding", "mode=9");
+            self.add(mode.shows("nvalid bonding mode").shows("own initialisation"));
+            let many = format!("max_bonds=0 arp_ip_target={}", ["1.2.3.4"; 17].join(","));
+            let many = Situation::name("complaint-too-many-values", "bonding", &many).cause("parameter");
+            self.add(many.shows("can only take 16 arguments"));
+        }
+        // Modules that share a namespace do not export a symbol of its name.
+        for (module, first) in
+            [("ib_uverbs", "ib_core"), ("rdma_cm", "ib_core"), ("nvme_core", "nvme_common")]
+        {
+            if guest::plain_module(tree, module).is_ok() {
+                let situation = Situation::name(format!("namespace-shared-{module}"), module, "");
+                self.add(situation.before(format!("/sbin/modprobe {first}")));
+            }
+        }
         // What the module itself answers is not about the file's compression.
         for own in ["kvm_intel", "kvm_amd", "virtio_pmem", "tcm_loop"] {
             if guest::plain_module(tree, &own.replace('_', "-"))
@@ -57,7 +74,8 @@ impl List {
         self.refused("relocation-type-none-such", with(8, &40_u32.to_le_bytes()), "damaged");
         let place = patch::section_number(unsigned, table, 0, 8) as usize;
         let again = patch::section_bytes(unsigned.to_vec(), b".text", place, &[1]);
-        self.refused("relocation-again", again, "damaged");
+        let again = self.file("relocation-again", again, "").cause("damaged");
+        self.add(again.shows("nvalid relocation target"));
         let rel = patch::section_field(unsigned.to_vec(), table, 4, 4, 9);
         self.refused("relocation-without-addend", rel, "damaged");
         for (name, offset, bytes) in
@@ -81,7 +99,11 @@ impl List {
             std::fs::write(&file, unsigned)?;
             process::run(std::process::Command::new("strip").arg(option).arg(&file))?;
             let stripped = self.file(&format!("stripped-{name}"), std::fs::read(&file)?, "");
-            self.add(if name == "all" { stripped.cause("stripped").shows("symbol table") } else { stripped });
+            self.add(if name == "all" {
+                stripped.cause("stripped").shows("symbol table").shows("(stripped?)")
+            } else {
+                stripped
+            });
         }
         let first = 24;
         for (name, offset, bytes) in
@@ -127,7 +149,8 @@ impl List {
             ("first-name", 24, vec![0xff, 0xff, 0xff, 0x7f]),
             ("first-size", 24 + 4, vec![0xff, 0xff]),
         ] {
-            self.file_only(&format!("btf-{name}"), with(offset, &bytes));
+            let situation = self.file(&format!("btf-{name}"), with(offset, &bytes), "");
+            self.add(situation.shows("failed to validate module").shows("type information (BTF)"));
         }
         let none = patch::section_field(unsigned.to_vec(), b".BTF", 32, 8, 0);
         self.file_only("btf-empty", none);
@@ -170,6 +193,31 @@ impl List {
             let module = kernel.sound("made_x").needs(symbol, None).build();
             let situation = self.file(&format!("hidden-image-{name}"), module, "").hides();
             self.add(situation.before(image.clone()).after(back("/boot")));
+        }
+        // Nor its log: /proc/kallsyms has the names of what it exports.
+        let names = away("/boot/vmlinuz-* /boot/System.map-* /dev/kmsg");
+        for (name, symbol) in [("missing", "no_such_symbol_here"), ("open", "kfree")] {
+            let module = kernel.sound("made_x").needs(symbol, None).build();
+            let situation = self.file(&format!("hidden-log-{name}"), module, "").hides().shows(symbol);
+            self.add(situation.before(&*names).after(format!("mv /hidden/kmsg /dev/; {}", back("/boot"))));
+        }
+        // Nor /sys: /proc/modules has what is loaded.
+        let present = self.file("hidden-sys", kernel.sound("made-dash").build(), "").cause("present");
+        let loaded = format!("/sbin/insmod {} ; umount -l /sys", path("hidden-sys.ko"));
+        let again = "mount -t sysfs sysfs /sys; mount -t securityfs securityfs /sys/kernel/security; \
+                     mount -t tracefs tracefs /sys/kernel/tracing";
+        self.add(present.before(loaded).after(again).shows("already"));
+        // A container's filter of system calls answers in the kernel's place.
+        let filtered = self.file("hidden-by-filter", dummy.to_vec(), "").hides().by(Who::Filtered);
+        self.add(filtered.checks("\"filter\"").shows("seccomp"));
+        self.add(
+            Situation::name("hidden-by-filter-name", "loop", "").hides().by(Who::Filtered).shows("seccomp"),
+        );
+        // A policy of the system for the contents of files, which wants signatures of another kind.
+        let boot = "ima_policy=secure_boot ima_appraise=enforce";
+        for (name, bytes) in [("own", dummy.to_vec()), ("unsigned", patch::unsigned(dummy.to_vec()))] {
+            let situation = self.file(&format!("integrity-{name}"), bytes, "").boot(boot);
+            self.add(situation.checks("\"appraisal\"").shows("IMA").hides());
         }
         // A dependency whose file is gone.
         let fat = format!("/lib/modules/{}/kernel/fs/fat", tree.version);

@@ -85,16 +85,43 @@ impl List {
             "alias any_device dummy\\noptions any_device numdummies=x",
         );
         self.add(of_alias.cause("parameter"));
-        self.add(configured("install-false-of-dependency", "vfat", "install fat /bin/false"));
+        let fat = configured("install-false-of-dependency", "vfat", "install fat /bin/false");
+        self.add(fat.cause("dependency").shows("a.conf line 1"));
         self.add(configured("softdep-good", "dummy", "softdep dummy post: ifb"));
         self.add(configured("remove", "dummy", "remove dummy /bin/false"));
         self.add(configured("bad-options-of-dependency", "vfat", "options fat nosuch=1"));
         self.add(configured("blacklist", "dummy", "blacklist dummy"));
         self.add(configured("alias", "some_device", "alias some_device dummy"));
-        self.add(configured("install-false", "dummy", "install dummy /bin/false"));
-        // What a command does is not known.
-        self.add(configured("install-true", "dummy", "install dummy /bin/true").hides());
-        self.add(configured("install-other", "dummy", "install dummy exit 3").hides());
+        // What is run in the place of loading loads nothing.
+        for (name, command) in [
+            ("false", "/bin/false"),
+            ("usr-false", "/usr/bin/false"),
+            ("plain-false", "false"),
+            ("exit", "exit 1"),
+        ] {
+            let blocked =
+                configured(&format!("install-{name}"), "dummy", &format!("install dummy {command}"));
+            self.add(blocked.cause("install_command").shows("a.conf line 1"));
+        }
+        for (name, command) in
+            [("true", "/bin/true"), ("plain-true", "true"), ("colon", ":"), ("exit-0", "exit 0")]
+        {
+            let blocked =
+                configured(&format!("install-{name}"), "dummy", &format!("install dummy {command}"));
+            // The command succeeds, and the module is not there.
+            let then = "sh -c '/sbin/modprobe dummy && grep -q ^dummy /proc/modules'";
+            self.add(blocked.cause("install_command").command(then));
+        }
+        let fat = configured("install-true-of-dependency", "vfat", "install fat /bin/true");
+        self.add(fat.cause("dependency").checks("a.conf line 1"));
+        // By the list of what blocks it, too.
+        let listed = configured("blocked-dependency", "vfat", "install fat /bin/false").cause("dependency");
+        let then = "sh -c '/bin/kmod blocked vfat >&2; /sbin/modprobe vfat'";
+        self.add(listed.command(then).shows("fat is not loaded, a command is run: /bin/false"));
+        // What another command does is not known.
+        let other = configured("install-load", "dummy", "install dummy /sbin/modprobe -i dummy").hides();
+        self.add(other);
+        self.add(configured("install-other", "dummy", "install dummy test 3 = 4").hides());
         self.add(configured("softdep", "dummy", "softdep dummy pre: no_such_module"));
         self.add(configured("alias-off", "some_other", "alias some_other off"));
         let denied = Situation::name("configured-deny", "dummy", "");
