@@ -287,7 +287,7 @@ fn a_module_whose_install_command_loads_nothing_would_not_load() {
     add_ordered(&root, "kernel/user.ko", &sound("user").needs("base_fn", 7));
     root.ours("depmod", &[]).succeeds();
     let check = |name: &str, line: &str| {
-        root.write("etc/modprobe.d/a.conf", &format!("# why\n{line}\n"));
+        root.write("etc/modprobe.d/a.conf", format!("# why\n{line}\n"));
         let run = root.ours("kmod", &["check", name]);
         (run.code, run.out())
     };
