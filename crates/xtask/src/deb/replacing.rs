@@ -67,6 +67,14 @@ pub(crate) fn build(binary: &Path, library: &Path, output: &Path, version: &str)
     }
     let documents = tools.join("usr/share/doc");
     fs::rename(documents.join("modutils"), documents.join(TOOLS))?;
+    let documents = documents.join(TOOLS);
+    // The licences are in copyright, the changes in changelog; the rest is compressed, as debhelper does it.
+    for elsewhere in ["CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT"] {
+        fs::remove_file(documents.join(elsewhere)).context(elsewhere)?;
+    }
+    for name in ["README.md", "modutils.schema.json"] {
+        process::output(Command::new("gzip").args(["-9", "--no-name"]).arg(documents.join(name)))?;
+    }
     let recipe = workspace::root().join("integration/packages/debian");
     let configuration = tools.join("usr/lib/modprobe.d/kmod-modutils.conf");
     fs::copy(recipe.join("modprobe.d/kmod-modutils.conf"), configuration).context("modprobe.d")?;
