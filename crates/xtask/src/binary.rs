@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::cargo::{self, paths};
+use crate::cargo::{self, reproducible};
 use crate::packages::{self, READELF};
 
 pub(crate) use settings::{MOST_BYTES, with_variables};
@@ -27,7 +27,7 @@ pub(crate) fn build_static() -> Result<PathBuf> {
 /// When the build fails.
 pub(crate) fn build_dynamic() -> Result<PathBuf> {
     let mut build = cargo::command();
-    paths::replace(&mut build, &paths::host()?, "")?;
+    reproducible::prepare(&mut build, &reproducible::host()?, "")?;
     cargo::check("the dynamic binary", build.args(["build", "--release", "--package", "kmod"]))?;
     Ok(cargo::target_directory().join("release/kmod"))
 }

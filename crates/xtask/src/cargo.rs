@@ -1,7 +1,7 @@
 //! Runs cargo and shows its progress: the crate being compiled, the number of finished tests. Its complete output is
 //! printed only if it fails.
 
-pub(crate) mod paths;
+pub(crate) mod reproducible;
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};

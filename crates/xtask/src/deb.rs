@@ -19,6 +19,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use clap::Args;
 
+use crate::cargo::reproducible;
 use crate::install::{self, Places};
 use crate::packages::{self, DPKG_DEB, GZIP};
 use crate::{binary, libkmod, process, reference, trees, workspace};
@@ -136,7 +137,7 @@ fn list_configuration(root: &Path) -> Result<()> {
 /// nor anything on the time or the number of processors.
 fn pack(root: &Path, package: &Path) -> Result<()> {
     process::run(Command::new("chmod").args(["-R", "u=rwX,go=rX"]).arg(root))?;
-    let time = format!("@{}", time()?);
+    let time = format!("@{}", reproducible::time()?);
     let mut touch = Command::new("find");
     touch.arg(root).args(["-exec", "touch", "--no-dereference", "--date", &time, "{}", "+"]);
     process::run(&mut touch)?;
@@ -144,16 +145,6 @@ fn pack(root: &Path, package: &Path) -> Result<()> {
     pack.env("SOURCE_DATE_EPOCH", &time[1..]);
     pack.args(["--threads-max=1", "-Zxz", "--root-owner-group", "--build"]).arg(root).arg(package);
     process::output(&mut pack).map(drop)
-}
-
-/// The time of what is packed, in seconds: that of the version, in the changelog of the recipe.
-fn time() -> Result<String> {
-    let changelog = workspace::root().join("integration/packages/debian/changelog");
-    let text = fs::read_to_string(changelog).context("debian/changelog")?;
-    let mut lines = text.lines().filter(|line| line.starts_with(" -- "));
-    let (_, time) =
-        lines.next().and_then(|line| line.split_once(">  ")).context("a time in debian/changelog")?;
-    Ok(process::output(Command::new("date").args(["--utc", "+%s", "--date", time]))?.trim().to_owned())
 }
 
 fn control_file(version: &str) -> String {

@@ -64,6 +64,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     write_checksums(&files)
 }
 
+/// Makes the source archive and returns its path.
+///
+/// # Errors
+/// When this is no checkout, or a crate cannot be fetched.
+pub(crate) fn source_archive() -> Result<PathBuf> {
+    source::archive()
+}
+
 /// The directory of what is made, which exists then.
 fn directory() -> Result<PathBuf> {
     let directory = cargo::target_directory().join("dist");
@@ -111,6 +119,7 @@ fn archive(target: Target, binary: &Path) -> Result<PathBuf> {
     let archive = directory()?.join(format!("{name}.tar.gz"));
     let mut tar = Command::new("tar");
     tar.args(["--create", "--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0"])
+        .arg("--mode=u=rwX,go=rX")
         .args(["--use-compress-program", "gzip -9n", "--file"])
         .arg(&archive)
         .arg("--directory")

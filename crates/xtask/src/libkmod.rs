@@ -122,6 +122,9 @@ fn build_with(profile: &str) -> Result<PathBuf> {
         "--profile",
         profile,
     ]);
+    if profile == RELEASE {
+        cargo::reproducible::prepare(&mut archive, &cargo::reproducible::host()?, "")?;
+    }
     cargo::check("the archive of libkmod", &mut archive)?;
     let directory = cargo::target_directory().join(if profile == "dev" { "debug" } else { profile });
     let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
@@ -133,6 +136,15 @@ fn build_with(profile: &str) -> Result<PathBuf> {
         bail!("{} has {size} bytes, more than {SIZE}", library.display());
     }
     Ok(library)
+}
+
+/// Makes the library of an archive that was built elsewhere as [`build`] does it.
+///
+/// # Errors
+/// When the linker fails.
+pub(crate) fn link_release(archive: &Path, directory: &Path) -> Result<PathBuf> {
+    let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
+    link_with(&compiler, &[archive.to_owned()], directory, true)
 }
 
 /// Makes a shared object of the first archive, with what it needs of the others, and the links by which the loader and

@@ -39,6 +39,7 @@ mod picture;
 mod process;
 mod progress;
 mod qemu;
+mod recipes;
 mod reference;
 mod scenarios;
 mod size;
@@ -105,6 +106,8 @@ enum Task {
     Deb(deb::Options),
     /// Test the Debian package, and the programs that call the tools, in roots of Debian 12 and 13
     Packaging(packaging::Options),
+    /// Build the packagers' recipes in a root of Debian 13, install what they built, and compare two builds
+    Recipes(recipes::Options),
     /// Install the tools with their pages and completions into a directory
     Install(install::Options),
     /// Make each system call of the tools fail in turn, and print the state afterwards
@@ -147,6 +150,7 @@ fn main() -> ExitCode {
         Task::Deb(options) => deb::run(&options),
         Task::Picture(options) => picture::run(&options),
         Task::Packaging(options) => packaging::run(&options),
+        Task::Recipes(options) => recipes::run(&options),
         Task::Install(options) => install::run(&options),
         Task::Faults(options) => faults::run(&options),
         Task::Bench(options) => bench::run(&options),

@@ -24,7 +24,7 @@ use crate::packages::{
 use crate::stages::{Count, Stages};
 use crate::{
     agree, binary, cargo, consumers, features, fuzz, kernel, libkmod, man, outside, packaging, process,
-    scenarios, surface, system, tour, vm, workspace,
+    recipes, scenarios, surface, system, tour, vm, workspace,
 };
 
 /// The options of `cargo xtask test`.
@@ -129,6 +129,13 @@ fn run_all_stages(full: bool) -> Result<()> {
                 Ok(packaging::run_all(&cache, &system::UnderTest { library, binary })?.into())
             }),
             _ => stages.not_run("packaging", "there is no static binary, or no C library"),
+        }
+        const RECIPES: &str = "packagers' recipes, and everything built twice";
+        match (&library, &binary) {
+            (Some(library), Some(binary)) => stages.tests(RECIPES, || {
+                Ok(recipes::check(&cache, &system::UnderTest { library, binary }, None).into())
+            }),
+            _ => stages.not_run(RECIPES, "there is no static binary, or no C library"),
         }
         match &binary {
             Some(binary) => stages.tests(AGREEMENT, || agree::stage(&cache, binary, true)),

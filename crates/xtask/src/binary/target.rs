@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::Result;
 use clap::ValueEnum;
 
-use crate::cargo::paths;
+use crate::cargo::reproducible;
 use crate::packages::{self, MUSL_GCC, Program};
 
 /// An architecture, by Debian's name.
@@ -68,7 +68,7 @@ impl Target {
     /// When rustc does not run.
     pub(crate) fn prepare(self, cargo: &mut Command) -> Result<()> {
         let triple = self.triple();
-        let Some(compiler) = self.compiler() else { return paths::replace(cargo, triple, "") };
+        let Some(compiler) = self.compiler() else { return reproducible::prepare(cargo, triple, "") };
         let variable = triple.replace('-', "_");
         cargo
             .env(format!("CC_{variable}"), compiler.name)
@@ -83,7 +83,7 @@ impl Target {
         } else {
             "-C target-feature=+crt-static"
         };
-        paths::replace(cargo, triple, flags)
+        reproducible::prepare(cargo, triple, flags)
     }
 
     /// The command that runs a binary of this target as the tool `name`, in an emulator if this machine is not of the

@@ -1,7 +1,8 @@
-//! The paths of this machine stay out of what is shipped, so that two builds in different directories give the same bytes.
+//! Two builds in different directories and at different times give the same bytes.
 //!
 //! rustc writes the path of a source file where it may panic. The checkout, the crates and the standard library get the
-//! names that a build from the source archive has (`integration/packages/Makefile`).
+//! names that a build from the source archive has (`integration/packages/Makefile`). The C compiler writes the time where a
+//! source asks for it, as mimalloc's does; with SOURCE_DATE_EPOCH in its environment, that one.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,20 +14,23 @@ use crate::{process, workspace};
 /// The name of the checkout in binaries.
 const CHECKOUT: &str = "/usr/src/modutils";
 
-/// Adds what replaces the paths to the flags of rustc, with which a command of cargo compiles for a target. `flags` are more of
-/// them. As always with cargo, the variable RUSTFLAGS of the caller is instead of `flags`.
+/// Prepares a command of cargo that compiles for a target. `flags` are more flags of rustc; as always with cargo, the variable
+/// RUSTFLAGS of the caller is instead of them.
 ///
 /// # Errors
 /// When rustc does not run.
-pub(crate) fn replace(cargo: &mut Command, triple: &str, flags: &str) -> Result<()> {
-    replace_in(cargo, triple, flags, &workspace::root())
+pub(crate) fn prepare(cargo: &mut Command, triple: &str, flags: &str) -> Result<()> {
+    prepare_in(cargo, triple, flags, &workspace::root())
 }
 
 /// The same for another checkout.
 ///
 /// # Errors
-/// As [`replace`].
-pub(crate) fn replace_in(cargo: &mut Command, triple: &str, flags: &str, checkout: &Path) -> Result<()> {
+/// As [`prepare`].
+pub(crate) fn prepare_in(cargo: &mut Command, triple: &str, flags: &str, checkout: &Path) -> Result<()> {
+    if std::env::var_os("SOURCE_DATE_EPOCH").is_none() {
+        cargo.env("SOURCE_DATE_EPOCH", time()?);
+    }
     let replaced = replaced(checkout)?;
     match std::env::var("RUSTFLAGS").ok().filter(|set| !set.trim().is_empty()) {
         Some(set) => cargo.env("RUSTFLAGS", joined(&set, &replaced)),
@@ -37,6 +41,19 @@ pub(crate) fn replace_in(cargo: &mut Command, triple: &str, flags: &str, checkou
         }
     };
     Ok(())
+}
+
+/// The time of this version, in seconds: that of its entry in the changelog of the recipe for Debian, whose tools take it, too.
+///
+/// # Errors
+/// When it has none.
+pub(crate) fn time() -> Result<String> {
+    let changelog = workspace::root().join("integration/packages/debian/changelog");
+    let text = std::fs::read_to_string(changelog).context("debian/changelog")?;
+    let mut lines = text.lines().filter(|line| line.starts_with(" -- "));
+    let (_, time) =
+        lines.next().and_then(|line| line.split_once(">  ")).context("a time in debian/changelog")?;
+    Ok(process::output(Command::new("date").args(["--utc", "+%s", "--date", time]))?.trim().to_owned())
 }
 
 /// The triple of this machine's own programs.
@@ -66,7 +83,8 @@ fn joined(flags: &str, replaced: &[(PathBuf, String)]) -> String {
 
 /// Directories and the names they get. Of several that fit, rustc takes the last.
 fn replaced(checkout: &Path) -> Result<Vec<(PathBuf, String)>> {
-    let mut replaced = vec![(checkout.to_owned(), CHECKOUT.to_owned())];
+    let checkout = std::fs::canonicalize(checkout).with_context(|| checkout.display().to_string())?;
+    let mut replaced = vec![(checkout, CHECKOUT.to_owned())];
     let vendored = format!("{CHECKOUT}/vendor");
     for registry in registries(&cargo_home()?) {
         replaced.push((registry, vendored.clone()));
@@ -109,7 +127,7 @@ mod tests {
 
     #[test]
     fn the_standard_library_has_the_name_that_its_packaged_objects_have() {
-        let replaced = super::replaced(Path::new("/a")).unwrap();
+        let replaced = super::replaced(Path::new("/")).unwrap();
         let (path, name) = replaced.last().unwrap();
         assert!(path.ends_with("lib/rustlib/src/rust") && name.starts_with("/rustc/") && name.len() > 40);
     }
