@@ -98,6 +98,11 @@ pub(crate) fn build(binary: &Path, output: &Path, version: &str) -> Result<PathB
     let documents = root.join("usr/share/doc/modutils-rs");
     fs::rename(root.join("usr/share/doc/modutils"), &documents)?;
     fs::write(documents.join("copyright"), include_str!("../../../integration/packages/debian/copyright"))?;
+    fs::write(documents.join("changelog"), include_str!("../../../integration/packages/debian/changelog"))?;
+    process::output(Command::new("gzip").args(["-9", "--no-name"]).arg(documents.join("changelog")))?;
+    let overrides = root.join("usr/share/lintian/overrides");
+    fs::create_dir_all(&overrides)?;
+    fs::write(overrides.join("modutils-rs"), include_str!("deb/lintian-overrides"))?;
     add_kernel_hook(root, "modutils-rs")?;
     let control = root.join("DEBIAN");
     fs::create_dir(&control)?;

@@ -20,7 +20,7 @@ use crate::cache::Cache;
 use crate::packages::{self, DEBOOTSTRAP};
 use crate::scenarios::{ScenarioResult, ScenarioVerdict};
 use crate::system::UnderTest;
-use crate::{binary, chroot, dist, kernel, libkmod, mirror, process, workspace};
+use crate::{binary, chroot, deb, dist, kernel, libkmod, mirror, process, workspace};
 
 /// The options of `cargo xtask recipes`.
 #[derive(Args)]
@@ -105,7 +105,9 @@ fn in_root(cache: &Cache, ours: &UnderTest, script: &str) -> Result<Vec<String>>
     let here = root.join("recipes");
     fs::create_dir(&here)?;
     fs::copy(&source, here.join(source.file_name().context("a name")?)).context("the source archive")?;
-    crate::deb::replacing::build(ours.binary, ours.library, &here.join("ours"), env!("CARGO_PKG_VERSION"))?;
+    let (packed, version) = (here.join("ours"), env!("CARGO_PKG_VERSION"));
+    deb::build(ours.binary, &packed, version)?;
+    deb::replacing::build(ours.binary, ours.library, &packed, version)?;
     let integration = workspace::root().join("integration");
     let script = format!("{script}.sh");
     for (from, to) in [
