@@ -27,7 +27,8 @@ for wait in $(seq 12); do
 done
 loaded | section modules
 systemctl list-units --failed --plain --no-legend --no-pager | cut -d' ' -f1 | section failed-units
-journalctl -b --no-pager -o cat | grep -iE 'module|kmod|udev' | normalised | section journal
+# What a unit has consumed is logged if it was much.
+journalctl -b --no-pager -o cat | grep -iE 'module|kmod|udev' | grep -v ': Consumed ' | normalised | section journal
 # That the library in the place of the packaged one is in use.
 for process in $(pidof systemd-udevd | tr ' ' '\n' | sort -n | head -1); do
     sed -n 's/.* \(\/.*libkmod.*\)/\1/p' "/proc/$process/maps" | sort -u | section in-use

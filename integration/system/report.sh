@@ -26,7 +26,7 @@ if [ -x /usr/local/sbin/drive ]; then
     drive /usr/local/share/drive.txt 2>/dev/null | sed 's/ (errno differs)//' | grep -v ' 0x[0-9a-f]*$' | section drive
 fi
 loaded | section modules-end
-journalctl -b --no-pager -o cat | grep -iE 'module|kmod|udev' | normalised | section journal-end
+journalctl -b --no-pager -o cat | grep -iE 'module|kmod|udev' | grep -v ': Consumed ' | normalised | section journal-end
 
 # What the machine needs, by initramfs-tools and by our closure.
 if [ -f /usr/local/share/closure.sh ]; then
