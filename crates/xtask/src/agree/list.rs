@@ -38,6 +38,8 @@ struct Kernel {
     printk: Option<u32>,
     kfree: Option<u32>,
     exports: ExportTables,
+    /// What it was built with, as text.
+    config: String,
 }
 
 /// Modules of a tree that are not loaded: they test the kernel for minutes, or wait for hardware that is not there.
@@ -142,6 +144,8 @@ impl Kernel {
             layout: crc("module_layout"),
             printk: crc("_printk"),
             kfree: crc("kfree"),
+            config: std::fs::read_to_string(tree.root.join(format!("boot/config-{}", tree.version)))
+                .context("the kernel's configuration")?,
             exports: if is_old { ExportTables::ByLicence } else { ExportTables::Flags },
         })
     }

@@ -195,8 +195,10 @@ impl List {
             self.add(situation.before(image.clone()).after(back("/boot")));
         }
         // Nor its log: /proc/kallsyms has the names of what it exports.
+        let has = |option: &str| kernel.config.lines().any(|line| line.strip_suffix("=y") == Some(option));
         let names = away("/boot/vmlinuz-* /boot/System.map-* /dev/kmsg");
-        for (name, symbol) in [("missing", "no_such_symbol_here"), ("open", "kfree")] {
+        let shown = [("missing", "no_such_symbol_here"), ("open", "kfree")];
+        for (name, symbol) in shown.into_iter().filter(|_| has("CONFIG_KALLSYMS_ALL")) {
             let module = kernel.sound("made_x").needs(symbol, None).build();
             let situation = self.file(&format!("hidden-log-{name}"), module, "").hides().shows(symbol);
             self.add(situation.before(&*names).after(format!("mv /hidden/kmsg /dev/; {}", back("/boot"))));
@@ -208,16 +210,23 @@ impl List {
                      mount -t tracefs tracefs /sys/kernel/tracing";
         self.add(present.before(loaded).after(again).shows("already"));
         // A container's filter of system calls answers in the kernel's place.
-        let filtered = self.file("hidden-by-filter", dummy.to_vec(), "").hides().by(Who::Filtered);
-        self.add(filtered.checks("\"filter\"").shows("seccomp"));
-        self.add(
-            Situation::name("hidden-by-filter-name", "loop", "").hides().by(Who::Filtered).shows("seccomp"),
-        );
+        if has("CONFIG_SECCOMP_FILTER") {
+            let filtered = self.file("hidden-by-filter", dummy.to_vec(), "").hides().by(Who::Filtered);
+            self.add(filtered.checks("\"filter\"").shows("seccomp"));
+            self.add(
+                Situation::name("hidden-by-filter-name", "loop", "")
+                    .hides()
+                    .by(Who::Filtered)
+                    .shows("seccomp"),
+            );
+        }
         // A policy of the system for the contents of files, which wants signatures of another kind.
-        let boot = "ima_policy=secure_boot ima_appraise=enforce";
-        for (name, bytes) in [("own", dummy.to_vec()), ("unsigned", patch::unsigned(dummy.to_vec()))] {
-            let situation = self.file(&format!("integrity-{name}"), bytes, "").boot(boot);
-            self.add(situation.checks("\"appraisal\"").shows("IMA").hides());
+        if has("CONFIG_IMA_APPRAISE") {
+            let boot = "ima_policy=secure_boot ima_appraise=enforce";
+            for (name, bytes) in [("own", dummy.to_vec()), ("unsigned", patch::unsigned(dummy.to_vec()))] {
+                let situation = self.file(&format!("integrity-{name}"), bytes, "").boot(boot);
+                self.add(situation.checks("\"appraisal\"").shows("IMA").hides());
+            }
         }
         // A dependency whose file is gone.
         let fat = format!("/lib/modules/{}/kernel/fs/fat", tree.version);
