@@ -224,6 +224,11 @@ fn by_number(
             }
         }
         Errno::ENOSYS => filtered(view),
+        // The kernel's line about it comes from a thread of its own, perhaps too late.
+        Errno::EACCES if running.is_some_and(|running| running.appraises == Some(true)) => {
+            let why = "another policy or the module's own initialisation may have answered so as well";
+            vec![Finding { cause: Cause::Appraisal, certainty: Certainty::Unverified(why.into()) }]
+        }
         // The kernel answers so to a compressed file where it was built without decompression.
         Errno::EOPNOTSUPP
             if refused.compression != Compression::None && view.decompresses() == Some(false) =>
@@ -513,6 +518,13 @@ mod tests {
             filtered.running.is_filtered = Some(true);
             assert_eq!(filtered.words(), "filtered?");
         }
+        let mut appraised = case(Errno::EACCES);
+        assert_eq!(appraised.words(), "nothing_found");
+        appraised.running.appraises = Some(true);
+        assert_eq!(appraised.words(), "appraisal?");
+        appraised.log =
+            &["audit: type=1800 op=appraise_data cause=IMA-signature-required name=\"/m.ko\" res=0"];
+        assert_eq!(appraised.words(), "appraisal");
         let mut inside = case(Errno::EPERM);
         inside.running.is_permitted = Some(false);
         inside.running.in_user_namespace = Some(true);
