@@ -1,6 +1,10 @@
 //! Why a request could not be met: a name without a module, a module that is in use or not loaded.
 
-use modutils::{Context, Errno, Error, Level, ModuleName, Root, diagnose::request, plan::Action};
+use modutils::{
+    Context, Errno, Error, Level, ModuleName, Root,
+    diagnose::{blocked, request},
+    plan::Action,
+};
 
 use super::Cause;
 use crate::report::Report;
@@ -46,6 +50,18 @@ pub fn file_missing(context: &Context, action: &Action, report: &Report) -> Caus
         return Cause::default();
     }
     request::listed_but_gone(context, file).as_slice().into()
+}
+
+/// The line of the configuration that has a command run in the place of loading a module.
+pub fn install_line(context: &Context, module: &ModuleName, report: &Report) -> Cause {
+    if !report.explains(Level::Error) {
+        return Cause::default();
+    }
+    let blocks = blocked::blocks(context, Some(module)).unwrap_or_default();
+    let line = blocks.iter().find(|block| block.kind() == "install" && block.concerns(module));
+    line.map_or_else(Cause::default, |line| {
+        Cause::line(format!("{} has this command run in its place", line.origin()))
+    })
 }
 
 /// What uses a module. The modules among its users are omitted where the message names them.

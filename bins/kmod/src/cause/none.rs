@@ -25,6 +25,10 @@ pub mod failed_request {
         Cause::default()
     }
 
+    pub fn install_line(_: &Context, _: &ModuleName, _: &Report) -> Cause {
+        Cause::default()
+    }
+
     pub fn in_use(_: &Root, _: &ModuleName, _: bool, _: &Report) -> Cause {
         Cause::default()
     }

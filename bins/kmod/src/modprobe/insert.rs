@@ -5,7 +5,6 @@ use std::{collections::HashSet, ffi::OsString};
 use bstr::{BString, ByteSlice};
 use modutils::{
     Errno, Error, Level, Module, ModuleName, Notice,
-    diagnose::blocked,
     kernel::{Command, CommandFailure, Failure, Flow, Hooks, Mode, Outcome},
     plan::{Action, LoadOptions, OnError, Plan, Planner, Step},
 };
@@ -221,8 +220,8 @@ impl Loading<'_> {
                     "Error running install command '{command}' for module {}: {failure}",
                     step.module
                 ));
-                let why = self.install_line(&step.module);
-                (Errno::EINVAL.text().to_owned(), why.unwrap_or_default())
+                let why = failed_request::install_line(self.tool.context, &step.module, self.report);
+                (Errno::EINVAL.text().to_owned(), why)
             }
             Failure::NotLoaded(Error::NotLoaded { errno, .. }) => {
                 (error_text(*errno).to_owned(), self.refusal(target, step, *errno))
@@ -251,13 +250,6 @@ impl Loading<'_> {
             }
             other => alone(other.to_string()),
         }
-    }
-
-    /// The line of the configuration that has a command run in the place of loading a module.
-    fn install_line(&self, module: &ModuleName) -> Option<Cause> {
-        let blocks = blocked::blocks(self.tool.context, Some(module)).ok()?;
-        let line = blocks.iter().find(|block| block.kind() == "install" && block.concerns(module))?;
-        Some(Cause::line(format!("{} has this command run in its place", line.origin())))
     }
 
     /// Why the kernel refused the module of a step.
