@@ -22,6 +22,8 @@ fn main() {
         .define("MI_BUILD_RELEASE", None)
         .define("NDEBUG", None)
         .flag_if_supported("-ftls-model=initial-exec")
+        // The profile of the whole binary is for its size; every tool waits for this.
+        .opt_level(3)
         .warnings(false)
         .compile("allocator");
 }

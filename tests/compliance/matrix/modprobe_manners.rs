@@ -62,7 +62,11 @@ fn syslog() -> Vec<Case> {
             .chain()
             .log_explains("FATAL: Module lower is in use.", "modprobe:   The module middle uses it"),
         combined("modprobe --syslog", "with a failing command", "-s alone")
-            .config("install alone echo shouting >&2; false\\n"),
+            .config("install alone echo shouting >&2; false\\n")
+            .log_explains(
+                "Error running install command",
+                "modprobe:   /etc/modprobe.d/a.conf line 1 has this command run in its place.",
+            ),
         combined("modprobe --syslog", "in a nested call", "-s alone")
             .config("install alone /sbin/modprobe unheard-of\\n")
             .log_explains("FATAL: Module ", "modprobe:   No module of this kernel has this name or alias."),

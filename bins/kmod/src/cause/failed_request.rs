@@ -60,7 +60,7 @@ pub fn install_line(context: &Context, module: &ModuleName, report: &Report) -> 
     let blocks = blocked::blocks(context, Some(module)).unwrap_or_default();
     let line = blocks.iter().find(|block| block.kind() == "install" && block.concerns(module));
     line.map_or_else(Cause::default, |line| {
-        Cause::line(format!("{} has this command run in its place", line.origin()))
+        Cause::line(format!("{} has this command run in its place.", line.origin()))
     })
 }
 
