@@ -256,15 +256,21 @@ fn who_reads_a_parameter_decides_what_is_known_of_its_value() {
     }
 }
 
-/// A module whose dependency was removed from the disk: modprobe would not find it either.
-#[test]
-fn a_dependency_whose_file_is_gone_is_named() {
+/// The module `base`, and `user`, which needs it.
+fn base_and_user() -> TestRoot {
     let root = TestRoot::new();
     root.create_dir("sys/module/kernel/parameters");
     let sound = |name: &str| module(name).modinfo("vermagic", "1.0 SMP ").modinfo("license", "GPL");
     add_ordered(&root, "kernel/base.ko", &sound("base").export("base_fn", Crc::Section(7)));
     add_ordered(&root, "kernel/user.ko", &sound("user").needs("base_fn", 7));
     root.ours("depmod", &[]).succeeds();
+    root
+}
+
+/// A module whose dependency was removed from the disk: modprobe would not find it either.
+#[test]
+fn a_dependency_whose_file_is_gone_is_named() {
+    let root = base_and_user();
     root.ours("kmod", &["check", "user"]).succeeds();
     let base = root.path().join(root.module_path("kernel/base.ko"));
     fs::remove_file(&base).expect("the dependency");
@@ -280,12 +286,7 @@ fn a_dependency_whose_file_is_gone_is_named() {
 /// The usual way to block a module is a command that loads nothing: that is no unknown command.
 #[test]
 fn a_module_whose_install_command_loads_nothing_would_not_load() {
-    let root = TestRoot::new();
-    root.create_dir("sys/module/kernel/parameters");
-    let sound = |name: &str| module(name).modinfo("vermagic", "1.0 SMP ").modinfo("license", "GPL");
-    add_ordered(&root, "kernel/base.ko", &sound("base").export("base_fn", Crc::Section(7)));
-    add_ordered(&root, "kernel/user.ko", &sound("user").needs("base_fn", 7));
-    root.ours("depmod", &[]).succeeds();
+    let root = base_and_user();
     let check = |name: &str, line: &str| {
         root.write("etc/modprobe.d/a.conf", format!("# why\n{line}\n"));
         let run = root.ours("kmod", &["check", name]);
