@@ -103,11 +103,12 @@ fn cause(cause: &Cause, lines: &mut Vec<String>) {
         Cause::Filtered => {
             add("A filter of system calls (seccomp) on this process does not let it load modules.".into());
         }
-        Cause::OpenForWriting { by } => {
+        Cause::OpenForWriting { by: Some((id, name)) } => {
             add("The file is open for writing: the kernel does not read it as long as it is.".into());
-            if let Some((id, name)) = by {
-                add(format!("  by the process {id} ({})", printable(name)));
-            }
+            add(format!("  by the process {id} ({})", printable(name)));
+        }
+        Cause::OpenForWriting { by: None } => {
+            add("A process may have had the file open for writing: the kernel reads none that is.".into());
         }
         Cause::Appraisal => {
             add("The system's integrity policy (IMA) refuses the file: it has no signature that the policy wants.".into());

@@ -30,6 +30,18 @@ const OPEN: [(&str, &str, &str); 10] = [
     ("kvm_amd", "kvm_amd", "/dev/kvm"),
 ];
 
+/// A file system of type vfat, with a character set, on a loop device; then what is added.
+macro_rules! mounted {
+    ($($then:literal)?) => {
+        concat!(
+            "dd if=/dev/zero of=image bs=1024 count=512; mkdosfs image; /sbin/modprobe loop; /sbin/modprobe vfat; ",
+            "/sbin/modprobe nls_cp437; losetup /dev/loop0 image; mkdir -p /tmp/mounted; ",
+            "mount -t vfat -o codepage=437 /dev/loop0 /tmp/mounted",
+            $("; ", $then)?
+        )
+    };
+}
+
 /// The rest. `$held` is the process that holds it.
 const USES: [Use; 25] = [
     Use {
@@ -61,7 +73,7 @@ const USES: [Use; 25] = [
         name: "mount",
         module: "vfat",
         needs: &["loop"],
-        before: MOUNTED,
+        before: mounted!(),
         shows: "A file system of type vfat is mounted on /tmp/mounted (umount /tmp/mounted)",
         end: "umount /tmp/mounted",
     },
@@ -69,7 +81,8 @@ const USES: [Use; 25] = [
         name: "mount-elsewhere",
         module: "vfat",
         needs: &["loop"],
-        before: MOUNTED_ELSEWHERE,
+        // Only other processes see it.
+        before: mounted!("unshare -m sleep 100 & held=$!; sleep 1; umount /tmp/mounted"),
         shows: "in a mount namespace of its own",
         end: "kill $held; wait",
     },
@@ -77,7 +90,10 @@ const USES: [Use; 25] = [
         name: "mount-lazily-ended",
         module: "vfat",
         needs: &["loop"],
-        before: MOUNTED_NO_MORE,
+        // Nobody sees it, and a process has a file of it open.
+        before: mounted!(
+            "echo 1 >/tmp/mounted/file; sleep 100 </tmp/mounted/file & held=$!; sleep 1; umount -l /tmp/mounted"
+        ),
         shows: "no longer mounted (umount -l) with files still open: lsof",
         end: "kill $held; wait",
     },
@@ -85,7 +101,7 @@ const USES: [Use; 25] = [
         name: "character-set",
         module: "nls_cp437",
         needs: &["loop", "vfat"],
-        before: MOUNTED,
+        before: mounted!(),
         shows: "mounted with its character set (umount /tmp/mounted)",
         end: "umount /tmp/mounted",
     },
@@ -245,20 +261,6 @@ const USES: [Use; 25] = [
         end: "/vm/guest-calls unrule made; sleep 1",
     },
 ];
-
-/// A file system of type vfat, with a character set, on a loop device.
-const MOUNTED: &str = "dd if=/dev/zero of=image bs=1024 count=512; mkdosfs image; /sbin/modprobe loop; \
-    /sbin/modprobe vfat; /sbin/modprobe nls_cp437; losetup /dev/loop0 image; mkdir -p /tmp/mounted; \
-    mount -t vfat -o codepage=437 /dev/loop0 /tmp/mounted";
-/// The same, where other processes see it only.
-const MOUNTED_ELSEWHERE: &str = "dd if=/dev/zero of=image bs=1024 count=512; mkdosfs image; /sbin/modprobe loop; \
-    /sbin/modprobe vfat; /sbin/modprobe nls_cp437; losetup /dev/loop0 image; mkdir -p /tmp/mounted; \
-    mount -t vfat -o codepage=437 /dev/loop0 /tmp/mounted; unshare -m sleep 100 & held=$!; sleep 1; umount /tmp/mounted";
-/// The same, where nobody sees it, and a process has a file of it open.
-const MOUNTED_NO_MORE: &str = "dd if=/dev/zero of=image bs=1024 count=512; mkdosfs image; /sbin/modprobe loop; \
-    /sbin/modprobe vfat; /sbin/modprobe nls_cp437; losetup /dev/loop0 image; mkdir -p /tmp/mounted; \
-    mount -t vfat -o codepage=437 /dev/loop0 /tmp/mounted; echo 1 >/tmp/mounted/file; \
-    sleep 100 </tmp/mounted/file & held=$!; sleep 1; umount -l /tmp/mounted";
 
 impl List {
     /// Adds those whose modules the tree has.
