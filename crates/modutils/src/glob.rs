@@ -60,25 +60,35 @@ pub(crate) fn is_special(byte: u8) -> bool {
 /// What one match has found out about the ends of its pattern, which are identified by their length.
 #[derive(Default)]
 struct Seen {
-    /// From the members of a set that begin here, no `]` is reached.
-    unclosed: Vec<bool>,
+    /// From the members of a set that begin here, no `]` is reached, but this.
+    unclosed: Vec<Option<End>>,
     /// In what is not longer than this, there is no `=]`.
     without_equals: usize,
 }
 
 impl Seen {
-    fn is_unclosed(&self, rest: &[u8]) -> bool {
-        self.unclosed.get(rest.len()) == Some(&true)
+    fn end(&self, rest: &[u8]) -> Option<End> {
+        self.unclosed.get(rest.len()).copied().flatten()
     }
 
-    fn set_unclosed(&mut self, rest: &[u8]) {
+    fn set_end(&mut self, rest: &[u8], end: End) {
         if self.unclosed.len() <= rest.len() {
-            self.unclosed.resize(rest.len().saturating_add(1), false);
+            self.unclosed.resize(rest.len().saturating_add(1), None);
         }
         if let Some(unclosed) = self.unclosed.get_mut(rest.len()) {
-            *unclosed = true;
+            *unclosed = Some(end);
         }
     }
+}
+
+/// What the end of the pattern makes of a bracket that is not closed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// An ordinary byte.
+    Ordinary,
+    /// Nothing that matches: the pattern ends within a range. The C library looks for that only until it has found the
+    /// byte it asks for, which for an ordinary `[` is that one.
+    InRange,
 }
 
 /// Matches one byte with the first element of a pattern, which is not a star.
@@ -93,7 +103,8 @@ fn match_one<'a>(pattern: &'a [u8], byte: u8, seen: &mut Seen) -> Option<&'a [u8
         }
         b'[' => match Bracket::parse(rest, byte, seen) {
             Bracket::Closed { matches, rest } => matches.then_some(rest),
-            Bracket::Open => (byte == b'[').then_some(rest),
+            Bracket::Open(End::Ordinary) => (byte == b'[').then_some(rest),
+            Bracket::Open(End::InRange) => None,
             Bracket::Invalid => None,
         },
         _ => (first == byte).then_some(rest),
@@ -104,9 +115,9 @@ fn match_one<'a>(pattern: &'a [u8], byte: u8, seen: &mut Seen) -> Option<&'a [u8
 enum Bracket<'a> {
     /// A set, whether the byte asked for is in it, and the pattern behind it.
     Closed { matches: bool, rest: &'a [u8] },
-    /// No `]` follows: the `[` is an ordinary byte.
-    Open,
-    /// A class or collating element that does not exist, or a range without its end: nothing matches.
+    /// No `]` follows.
+    Open(End),
+    /// A class or collating element that does not exist: nothing matches.
     Invalid,
 }
 
@@ -116,35 +127,50 @@ impl<'a> Bracket<'a> {
         let members = if negated { pattern.get(1..).unwrap_or_default() } else { pattern };
         let mut rest = members;
         let mut found = false;
+        // Where the last member begins that has a `[`, as the length of the pattern from there on.
+        let mut with_bracket = None;
         let mut first = true;
-        loop {
+        let end = loop {
             if !first {
                 if let Some(rest) = rest.strip_prefix(b"]") {
                     return Self::Closed { matches: found != negated, rest };
                 }
-                if seen.is_unclosed(rest) {
-                    break;
+                if let Some(end) = seen.end(rest) {
+                    break end;
                 }
             }
             first = false;
-            let Some((member, after)) = Member::parse(rest, seen) else { break };
-            rest = after;
-            match member {
-                Member::Class(class) => match class_contains(class, byte) {
-                    Some(contains) => found |= contains,
-                    None => return Self::Invalid,
-                },
-                Member::Invalid => return Self::Invalid,
-                Member::Range(low, high) => found |= (low..=high).contains(&byte),
+            let start = rest.len();
+            let Some((member, after)) = Member::parse(rest, seen) else { break End::Ordinary };
+            let contains = |byte| match member {
+                Member::Class(class) => class_contains(class, byte),
+                Member::Range(low, high) => Some((low..=high).contains(&byte)),
+                Member::Endless(low) => Some(low == byte),
+                Member::Invalid => None,
+            };
+            let (Some(contains), Some(has_bracket)) = (contains(byte), contains(b'[')) else {
+                return Self::Invalid;
+            };
+            if has_bracket {
+                with_bracket = Some(start);
             }
-        }
-        let end = rest.len();
+            if matches!(member, Member::Endless(_)) {
+                break End::InRange;
+            }
+            found |= contains;
+            rest = after;
+        };
+        let end_from = |place: usize| match with_bracket {
+            Some(start) if start <= place => End::Ordinary,
+            _ => end,
+        };
+        let (last, own) = (rest.len(), end_from(members.len()));
         rest = members;
-        while let Some((_, after)) = Member::parse(rest, seen).filter(|_| rest.len() > end) {
-            seen.set_unclosed(after);
+        while let Some((_, after)) = Member::parse(rest, seen).filter(|_| rest.len() > last) {
+            seen.set_end(after, end_from(after.len()));
             rest = after;
         }
-        Self::Open
+        Self::Open(own)
     }
 }
 
@@ -154,8 +180,10 @@ enum Member<'a> {
     Range(u8, u8),
     /// The name in `[:name:]`.
     Class(&'a [u8]),
-    /// A collating element of no or several bytes, a range up to something that is no byte, or one
-    /// without its end, or a backslash at the pattern's end.
+    /// A byte and a dash, with which the pattern ends.
+    Endless(u8),
+    /// A collating element of no or several bytes, a range up to something that is no byte, or a
+    /// backslash at the pattern's end.
     Invalid,
 }
 
@@ -171,9 +199,7 @@ impl<'a> Member<'a> {
         Some(match Self::parse_one(high, seen) {
             Some((Self::Range(high, _), rest)) => (Self::Range(low, high), rest),
             Some((_, rest)) => (Self::Invalid, rest),
-            // Of a bracket the C library asks first whether a name follows, and then no more for a range.
-            None if pattern == b"[-" => (member, rest),
-            None => (Self::Invalid, high),
+            None => (Self::Endless(low), high),
         })
     }
 
@@ -337,6 +363,19 @@ mod tests {
         check("[a-b", "[a-b", true);
         check("[x[-", "[x[-", true);
         check("*[*[-", "*[[*[*[-", true);
+        // It looks no further for the end of a range once it has found the byte.
+        for (pattern, text, expected) in [
+            ("*a[[!-", "aaay*a[[!-", true),
+            ("[z[!-", "[z[!-", true),
+            ("[\\[-", "[[-", true),
+            ("[--a-", "[--a-", true),
+            ("[[a!-", "[[a!-", false),
+            ("[[:punct:]a-", "[a-", false),
+            ("[[:punct:]a-", "[[:punct:]a-", false),
+            ("[a-[!-", "[a-[!-", false),
+        ] {
+            check(pattern, text, expected);
+        }
     }
 
     #[test]
