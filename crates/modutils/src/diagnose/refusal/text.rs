@@ -321,5 +321,6 @@ pub fn parameters(subject: &ExaminedModule) -> Vec<String> {
             parameter.description.as_ref().map_or(String::new(), |text| format!(": {}", printable(text)));
         format!("{}{kind}{about}", printable(&parameter.name))
     };
-    subject.parameters.iter().take(64).map(line).collect()
+    let named = subject.parameters.iter().filter(|parameter| !parameter.name.is_empty());
+    named.take(64).map(line).collect()
 }
