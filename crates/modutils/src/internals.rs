@@ -70,6 +70,12 @@ pub mod file {
     pub use crate::file::*;
 }
 
+pub mod formats {
+    pub mod kernel_config {
+        pub use crate::formats::kernel_config::*;
+    }
+}
+
 pub mod index {
     pub use crate::index::*;
 }
@@ -83,6 +89,10 @@ pub mod lookup {
 }
 
 pub mod refusal {
+    pub mod btf {
+        pub use crate::diagnose::refusal::btf::*;
+        pub use goblin::container::Endian;
+    }
     pub mod image {
         pub use crate::diagnose::refusal::image::*;
     }

@@ -257,6 +257,13 @@ pub fn check_facts(contents: Contents) -> Vec<String> {
         }
         Err(error) => error.to_string(),
     });
+    reported.push(match module.build_id() {
+        Ok(build_id) => {
+            assert!(build_id.is_none_or(|build_id| build_id.len() <= plain));
+            format!("{build_id:?}")
+        }
+        Err(error) => error.to_string(),
+    });
     reported.push(match module.this_module() {
         Ok(this) => {
             assert!(this.is_none_or(|this| this.size <= plain as u64 && this.name.len() < 64));

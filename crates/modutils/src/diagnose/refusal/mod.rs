@@ -34,7 +34,7 @@
 
 mod agreement;
 mod answer;
-mod btf;
+pub(crate) mod btf;
 pub(super) mod cause;
 mod configuration;
 mod confirm;
