@@ -1,21 +1,26 @@
-//! `cargo xtask faults` runs this: it prints tables of the tools' behaviour when their system calls fail, and when memory
-//! is short.
+//! `cargo xtask faults` runs this: it prints tables of the tools' behaviour when their system calls fail, when memory is
+//! short, and when depmod is killed or has readers beside it.
 
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use modutils_tests::faults::{
-    Extent, FAULTS, FaultSubject, Trial, depmod::Depmod, load::Load, memory, sweep, table,
+    Extent, FAULTS, FaultSubject, Trial, depmod::Depmod, load::Load, memory, rewrites::Rewrites, sweep, table,
 };
 use testkit::{Compression, Side};
 
 /// The limits of each ladder.
 const STEPS: u32 = 28;
 
+/// How often depmod is killed, and for how long it runs with readers beside it.
+const KILLS: usize = 200;
+const READERS: Duration = Duration::from_secs(60);
+
 fn main() -> ExitCode {
-    let reference = std::env::args().any(|argument| argument == "--reference");
-    if std::env::args().any(|argument| argument == "--memory") {
-        return if climb() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    let has = |wanted: &str| std::env::args().any(|argument| argument == wanted);
+    let reference = has("--reference");
+    if has("--memory") || has("--rewrites") {
+        return code(if has("--memory") { climb() } else { rewrite() });
     }
     let side = if reference { Side::Kmod34 } else { Side::Ours };
     println!("{}\n", table::LEGEND);
@@ -29,7 +34,40 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let no_defect = of_depmod.iter().chain(&trials).all(|trial| trial.defects.is_empty());
-    if climb() && no_defect { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    // Each prints what it finds: none is left out for another.
+    let held = [no_defect, climb(), rewrite()];
+    code(!held.contains(&false))
+}
+
+fn code(held: bool) -> ExitCode {
+    if held { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Kills depmod many times, then has lookups run beside it; whether nothing was wrong.
+fn rewrite() -> bool {
+    let seed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let world = Rewrites::new();
+    let kills = world.kill(KILLS, seed);
+    let [old, mixed, new] = kills.left;
+    println!(
+        "depmod killed {} times, seed {seed}: {} had ended; the indexes were old {old}, of both {mixed}, new {new} times; \
+         {} left a file, which the next run removed; {} wrong",
+        kills.runs,
+        kills.ended,
+        kills.leftovers,
+        kills.wrong.len()
+    );
+    let lookups = world.look_up(READERS);
+    println!(
+        "{} lookups during {} rewrites in {} s: {} wrong",
+        lookups.lookups,
+        lookups.rewrites,
+        READERS.as_secs(),
+        lookups.wrong.len()
+    );
+    let wrong = [kills.wrong, lookups.wrong].concat();
+    wrong.iter().for_each(|what| println!("{what}"));
+    wrong.is_empty()
 }
 
 /// Prints the ladders of address space; whether no run under one of the limits did wrong.

@@ -7,6 +7,7 @@
 pub mod depmod;
 pub mod load;
 pub mod memory;
+pub mod rewrites;
 pub mod table;
 
 use std::collections::BTreeMap;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use crate::surroundings;
 
@@ -103,7 +103,18 @@ impl Invocation {
         run
     }
 
-    /// The same in a new terminal, python's pty: the output has what both streams print.
+    /// Starts it, with nothing to read and its output thrown away. The child is the tool itself, as soon as the programs
+    /// that confine it have become it: a signal to it reaches nothing else.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn start(&self) -> Child {
+        let mut command = self.confined();
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().expect("the program setpriv (package util-linux)")
+    }
+
+    /// [`Invocation::run`] in a new terminal, python's pty: the output has what both streams print.
     ///
     /// # Panics
     /// As [`Invocation::run`], and without python.
