@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: the fuzz targets of `tests/fuzz`, each for its share of the time.
+//! `cargo xtask fuzz`: the fuzz targets of `tests/fuzz`, each for its share of the time, on all processors.
 //!
 //! cargo-fuzz builds them with stable Rust: without a sanitizer it needs no unstable flag, and the library has no
 //! unsafe code for one to watch. We run the programs it makes ourselves, to count their executions and their
@@ -9,9 +9,11 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use wait4::Wait4;
 
@@ -37,6 +39,7 @@ pub(crate) struct Options {
 }
 
 /// The result of running one target.
+#[derive(Clone)]
 struct TargetResult {
     target: String,
     executions: Option<u64>,
@@ -48,7 +51,7 @@ struct TargetResult {
     findings: Vec<PathBuf>,
 }
 
-/// Builds the targets, runs them one after the other and prints a table.
+/// Builds the targets, runs them, one at a time on each processor, and prints a table.
 ///
 /// # Errors
 /// When a target cannot be built, or has a finding.
@@ -57,8 +60,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if let Some(name) = &options.target {
         targets.retain(|target| target == name);
     }
-    let share = Duration::from_secs(options.minutes * 60) / u32::try_from(targets.len().max(1))?;
-    let outcomes = run_each(&targets, share)?;
+    let count = u32::try_from(targets.len().max(1))?;
+    let at_once = u32::try_from(processors()?)?.min(count);
+    let outcomes = run_each(&targets, Duration::from_secs(options.minutes * 60) * at_once / count)?;
     let findings: usize = outcomes.iter().map(|outcome| outcome.findings.len()).sum();
     if findings > 0 {
         bail!("findings: {findings}");
@@ -101,12 +105,22 @@ fn run_each(targets: &[String], share: Duration) -> Result<Vec<TargetResult>> {
         "{:16} {:>12} {:>9} {:>9} {:>7} {:>9}",
         "target", "executions", "coverage", "CPU s", "corpus", "findings"
     );
-    let mut outcomes = Vec::new();
-    for target in targets {
-        let outcome = run_one(target, &programs.join(target), &place, share)?;
-        println!("{outcome}");
-        outcomes.push(outcome);
-    }
+    let waiting = Mutex::new(targets.iter());
+    let work = || -> Result<Vec<TargetResult>> {
+        let mut outcomes = Vec::new();
+        loop {
+            let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some(target) = next else { return Ok(outcomes) };
+            let outcome = run_one(target, &programs.join(target), &place, share)?;
+            println!("{outcome}");
+            outcomes.push(outcome);
+        }
+    };
+    let workers: Vec<Result<Vec<TargetResult>>> = thread::scope(|scope| -> Result<_> {
+        let workers: Vec<_> = (0..processors()?).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().map(|worker| worker.join().map_err(|_| anyhow!("a worker panicked"))).collect()
+    })?;
+    let outcomes = workers.into_iter().collect::<Result<Vec<_>>>()?.concat();
     let executions: u64 = outcomes.iter().filter_map(|outcome| outcome.executions).sum();
     let seconds: f64 = outcomes.iter().map(|outcome| outcome.seconds).sum();
     println!("{:16} {executions:>12} {:>9} {seconds:>9.1}", "all", "");
@@ -114,6 +128,10 @@ fn run_each(targets: &[String], share: Duration) -> Result<Vec<TargetResult>> {
         println!("finding: {}", finding.display());
     }
     Ok(outcomes)
+}
+
+fn processors() -> Result<usize> {
+    Ok(thread::available_parallelism()?.get())
 }
 
 /// Builds all targets and returns the directory of the programs.
