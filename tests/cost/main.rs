@@ -1,8 +1,9 @@
 //! `cargo xtask damage` runs this: what inputs cost that are made to cost much.
 //!
 //! Each subject comes in three sizes, N, 2N and 4N. The processor time must not grow faster than input and output
-//! together (a fitted exponent below 1.2, where it is long enough to be measured), and neither time nor memory may be out
-//! of proportion to what is there. The packaged kmod's figures stand beside ours and decide nothing.
+//! together (a fitted exponent below 1.2, where it is long enough to be measured), nor may the instructions, which decide
+//! where the time does: it also grows where the processor's caches no longer hold the input, and with what else the machine
+//! does. Neither time nor memory may be out of proportion to what is there. The packaged kmod's figures stand beside ours and decide nothing.
 
 mod subjects;
 
@@ -12,7 +13,7 @@ use std::path::Path;
 use std::process::{ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 
 use subjects::{SUBJECTS, Subject};
-use testkit::{Side, TestRoot};
+use testkit::{Side, TestRoot, callgrind};
 use wait4::Wait4;
 
 /// Below this a figure is the machine's noise, and the subject is cheap.
@@ -38,7 +39,7 @@ struct Cost {
     seconds: f64,
     /// MiB.
     resident: f64,
-    /// Whether it came to an end by itself, with 0 or 1.
+    /// Whether it came to an end by itself, with an exit code of its own.
     ended: bool,
 }
 
@@ -64,8 +65,12 @@ fn main() -> ExitCode {
     let mut wrong = Vec::new();
     for subject in SUBJECTS.iter().filter(|subject| subject.name.contains(&only)) {
         let sizes = [1, 2, 4].map(|factor| measure(&mut runner, subject, subject.least * factor));
-        let exponent = exponent(&sizes);
+        let mut exponent = exponent(&sizes);
         println!("{}", line(subject, &sizes, exponent));
+        if exponent.is_some_and(|exponent| exponent >= EXPONENT) && callgrind::is_installed() {
+            exponent = Some(exponent_of_instructions(subject, &sizes));
+            println!("{:34} by instructions {:.2}", "", exponent.unwrap_or_default());
+        }
         wrong.extend(faults(&sizes, exponent).into_iter().map(|fault| format!("{}: {fault}", subject.name)));
     }
     wrong.iter().for_each(|fault| println!("{fault}"));
@@ -74,11 +79,7 @@ fn main() -> ExitCode {
 }
 
 fn measure(runner: &mut Runner, subject: &Subject, count: usize) -> Measured {
-    let root = TestRoot::new();
-    subject.make.make(&root, count);
-    for tool in subject.before {
-        root.run(Side::Ours, tool[0], &tool[1..]);
-    }
+    let root = prepared(subject, count);
     let directory = root.path().join(root.module_path(""));
     let ours = run(runner, &root, Side::Ours, subject.command);
     let places = [directory, root.path().join("etc"), root.path().join("tmp")];
@@ -86,6 +87,17 @@ fn measure(runner: &mut Runner, subject: &Subject, count: usize) -> Measured {
     // The same beginning.
     let theirs = run(runner, &root, Side::Kmod34, subject.command);
     Measured { size, ours, theirs }
+}
+
+/// A root with a subject's files, and with our tools.
+fn prepared(subject: &Subject, count: usize) -> TestRoot {
+    let root = TestRoot::new();
+    subject.make.make(&root, count);
+    for tool in subject.before {
+        root.run(Side::Ours, tool[0], &tool[1..]);
+    }
+    root.run(Side::Ours, "kmod", &["--version"]);
+    root
 }
 
 /// The cheaper of two runs: the machine does other things as well.
@@ -125,7 +137,7 @@ impl Runner {
         self.costs.read_line(&mut line).expect("a runner");
         let mut figures = line.split_whitespace().map(|figure| figure.parse::<f64>().expect("a figure"));
         let mut next = || figures.next().expect("three figures");
-        Cost { seconds: next(), resident: next() / 1024.0, ended: next() < 2.0 }
+        Cost { seconds: next(), resident: next() / 1024.0, ended: next() < 126.0 }
     }
 }
 
@@ -154,10 +166,21 @@ fn exponent([first, _, last]: &[Measured; 3]) -> Option<f64> {
     is_seen.then(|| (last.ours.seconds / first.ours.seconds.max(0.005)).ln() / (last.size / first.size).ln())
 }
 
+/// The same for the instructions of the smallest size and the largest one.
+fn exponent_of_instructions(subject: &Subject, [first, _, last]: &[Measured; 3]) -> f64 {
+    let [few, many] = [1, 4].map(|factor| {
+        let root = prepared(subject, subject.least * factor);
+        callgrind::install(root.path()).expect("callgrind in a root");
+        let program = format!("/{}/{}", Side::Ours.dir(), subject.command[0]);
+        callgrind::count(root.path(), &program, &subject.command[1..]).expect("callgrind's count")
+    });
+    (many / few).ln() / (last.size / first.size).ln()
+}
+
 fn faults(sizes: &[Measured; 3], exponent: Option<f64>) -> Vec<String> {
     let mut faults = Vec::new();
     if let Some(exponent) = exponent.filter(|exponent| *exponent >= EXPONENT) {
-        faults.push(format!("the time grows by the power of {exponent:.2}"));
+        faults.push(format!("the cost grows by the power of {exponent:.2}"));
     }
     for Measured { size, ours, .. } in sizes {
         if !ours.ended {

@@ -10,12 +10,15 @@
 //!
 //! [`FakeKernel`] answers the module system calls of the tools that run in such a root.
 //!
+//! [`callgrind`] counts the instructions that a program of a root executes.
+//!
 //! [`surroundings`] isolates all of this from the environment of the process that starts the tests.
 //!
 //! Everything here is for tests: a failure panics, with a message on what to do.
 
 pub mod arch;
 pub mod cache;
+pub mod callgrind;
 pub mod code;
 pub mod compare;
 pub mod compress;

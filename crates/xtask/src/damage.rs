@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::cache::Cache;
+use crate::packages::{self, VALGRIND};
 use crate::{binary, cargo, process, reference, trees};
 
 /// The options of `cargo xtask damage`.
@@ -46,6 +47,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 /// Measures what inputs cost that amplify, in three sizes, and prints a table.
 fn cost(cache: &Cache) -> Result<()> {
+    packages::need(&[VALGRIND])?;
     let mut command = cargo::command();
     command
         .args(["run", "--quiet", "--package", "modutils-tests", "--bin", "cost"])

@@ -56,6 +56,8 @@ pub(crate) const QEMU: Program = Program { name: "qemu-system-x86_64", package: 
 pub(crate) const READELF: Program = Program { name: "readelf", package: "binutils" };
 /// Lists the functions of a binary with their sizes.
 pub(crate) const NM: Program = Program { name: "nm", package: "binutils" };
+/// Watches the memory of programs, and counts their instructions.
+pub(crate) const VALGRIND: Program = Program { name: "valgrind", package: "valgrind" };
 /// Packs and unpacks `.xz`.
 pub(crate) const XZ: Program = Program { name: "xz", package: "xz-utils" };
 /// Packs and unpacks `.zst`.

@@ -19,7 +19,8 @@ use crate::cache::Cache;
 use crate::materials::Materials;
 use crate::mirror::{self, Unavailable};
 use crate::packages::{
-    self, CURL, CXX, FISH, GZIP, JSONSCHEMA, OPENSSL, PYTHON, QEMU, READELF, TMPFILES, XZ, ZSH, ZSTD,
+    self, CURL, CXX, FISH, GZIP, JSONSCHEMA, OPENSSL, PYTHON, QEMU, READELF, TMPFILES, VALGRIND, XZ, ZSH,
+    ZSTD,
 };
 use crate::stages::{Count, Stages};
 use crate::{
@@ -40,8 +41,8 @@ pub(crate) struct Options {
 }
 
 /// The programs that the tests call, besides those for building.
-const PROGRAMS: [packages::Program; 13] =
-    [CURL, CXX, QEMU, READELF, OPENSSL, XZ, ZSTD, GZIP, PYTHON, JSONSCHEMA, FISH, ZSH, TMPFILES];
+const PROGRAMS: [packages::Program; 14] =
+    [CURL, CXX, QEMU, READELF, OPENSSL, XZ, ZSTD, GZIP, PYTHON, JSONSCHEMA, FISH, ZSH, TMPFILES, VALGRIND];
 
 /// The stage that checks what other crates can use of the library.
 const SURFACE: &str = "the library's public surface";

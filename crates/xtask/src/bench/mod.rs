@@ -141,7 +141,7 @@ impl Plan {
             let names = names.chain(loading::names().map(str::to_owned));
             bail!("no such row; there are:\n{}\n{GROWTH}", names.collect::<Vec<_>>().join("\n"));
         }
-        if !counts.is_empty() && !instructions::available() {
+        if !counts.is_empty() && !testkit::callgrind::is_installed() {
             eprintln!("bench: instructions are counted where callgrind is installed (the package valgrind)");
             counts.clear();
         }
