@@ -12,7 +12,7 @@ use testkit::{Crc, Indexes, ModuleBuilder, Run, Side, TestRoot, cache};
 use crate::module;
 
 /// The kernel's tree.
-pub const TREE: &str = "trixie-cloud";
+const TREE: &str = "trixie-cloud";
 
 /// The lookups. The last two are of modules that do not change.
 const LOOKUPS: [&[&str]; 5] = [
@@ -130,9 +130,7 @@ impl Rewrites {
             let left = if count[1] == same { 0 } else { 1 + usize::from(count[0] == 0) };
             kills.left[left] += 1;
             kills.leftovers += usize::from(self.has_leftovers());
-            kills
-                .wrong
-                .extend(LOOKUPS.iter().enumerate().filter_map(|(lookup, _)| self.wrong_answer(lookup)));
+            kills.wrong.extend((0..LOOKUPS.len()).filter_map(|lookup| self.wrong_answer(lookup)));
             let next = self.root.run(Side::Ours, "depmod", &[]);
             if next.code != Some(0) || self.root.indexes() != new.indexes {
                 kills.wrong.push(format!("kill {number}: the next run does not repair it: {}", next.err()));

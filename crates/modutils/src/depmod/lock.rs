@@ -23,6 +23,9 @@ const NAME: &str = ".depmod.lock";
 
 /// How long one run of depmod is waited for that has the lock. None takes so long, but one may hang.
 pub(super) const PATIENCE: Duration = Duration::from_secs(120);
+/// How often a file that others can open is replaced by one of ours. Some file systems show all files like that, and some
+/// files cannot be removed: there is no lock then.
+const MOST_REPLACED: usize = 3;
 /// The time between two attempts.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -45,8 +48,8 @@ impl Drop for Lock {
 type Holder = (u64, i64, i64, Vec<u8>);
 
 /// Waits until no other run has the directory; as long as runs come and go, and for one of them no longer than
-/// `patience`. `None` without a lock: some file systems have none, some directories cannot be written to, and somebody
-/// may keep it for ever.
+/// `patience`. `None` without a lock: some file systems have none, or none that is ours alone, some directories cannot be
+/// written to, and somebody may keep it for ever.
 ///
 /// # Errors
 /// Where the wait is interrupted.
@@ -56,14 +59,31 @@ pub(super) fn lock(
     is_interrupted: &dyn Fn() -> bool,
     sink: &mut Sink,
 ) -> io::Result<Option<Lock>> {
+    lock_by(&|| attempt(directory), directory, patience, is_interrupted, sink)
+}
+
+/// The same with any way of attempting it.
+fn lock_by(
+    attempt: &dyn Fn() -> io::Result<Attempt>,
+    directory: &Directory,
+    patience: Duration,
+    is_interrupted: &dyn Fn() -> bool,
+    sink: &mut Sink,
+) -> io::Result<Option<Lock>> {
     let (mut since, mut holder, mut reported) = (Instant::now(), None, false);
+    let mut replaced = 0_usize;
     loop {
         if is_interrupted() {
             return Err(ErrorKind::Interrupted.into());
         }
-        match attempt(directory) {
+        match attempt() {
             Ok(Attempt::Locked(lock)) => return Ok(Some(lock)),
             Ok(Attempt::Gone) => continue,
+            Ok(Attempt::Anybodys) if replaced < MOST_REPLACED => {
+                replaced = replaced.saturating_add(1);
+                continue;
+            }
+            Ok(Attempt::Anybodys) => return Ok(None),
             Ok(Attempt::Held(now)) => {
                 if holder.as_ref() != Some(&now) {
                     (since, holder) = (Instant::now(), Some(now));
@@ -89,6 +109,8 @@ enum Attempt {
     Locked(Lock),
     /// The file was removed meanwhile, by the run that had the lock.
     Gone,
+    /// Others could open the file, and it was to be removed.
+    Anybodys,
     /// Another run has it.
     Held(Holder),
 }
@@ -127,10 +149,10 @@ fn attempt(directory: &Directory) -> io::Result<Attempt> {
     // From here on the file is removed, whatever happens.
     let lock = Lock { directory: own, file };
     named?;
-    if is_anybodys(&lock.file)? { Ok(Attempt::Gone) } else { Ok(Attempt::Locked(lock)) }
+    if is_anybodys(&lock.file)? { Ok(Attempt::Anybodys) } else { Ok(Attempt::Locked(lock)) }
 }
 
-/// Whether others could open the file: it was not made here.
+/// Whether others could open the file: it was not made here, or the file system has no modes of its own.
 fn is_anybodys(file: &File) -> io::Result<bool> {
     Ok(again(|| file.metadata())?.mode() & 0o077 != 0)
 }
@@ -148,7 +170,7 @@ fn is_named(directory: &Directory, file: &File) -> io::Result<bool> {
 fn holder(directory: &Directory, file: File) -> io::Result<Attempt> {
     if is_anybodys(&file)? {
         directory.remove(NAME)?;
-        return Ok(Attempt::Gone);
+        return Ok(Attempt::Anybodys);
     }
     let metadata = again(|| file.metadata())?;
     let mut bytes = Vec::new();
@@ -233,6 +255,20 @@ mod tests {
         // A directory in the place of the file is what root cannot open for writing either.
         fs::create_dir(place.path().join(NAME)).unwrap();
         assert!(within(PATIENCE, &open(&place)).is_none());
+    }
+
+    /// A file system with the same mode for all files made this a loop without an end.
+    #[test]
+    fn where_every_file_is_anybodys_there_is_no_lock() {
+        let place = tempfile::tempdir().unwrap();
+        let tries = std::cell::Cell::new(0);
+        let attempt = || {
+            tries.set(tries.get() + 1);
+            assert!(tries.get() < 100, "it goes on and on");
+            Ok(Attempt::Anybodys)
+        };
+        let locked = lock_by(&attempt, &open(&place), PATIENCE, &|| false, &mut |_| ());
+        assert!(locked.unwrap().is_none() && tries.get() == MOST_REPLACED + 1);
     }
 
     /// The patience is for one run: many that come and go are waited for.
