@@ -1,16 +1,20 @@
 //! `cargo xtask faults` runs this: it prints tables of the tools' behaviour when their system calls fail, when memory is
-//! short, and when depmod is killed or has readers beside it.
+//! short, when depmod is killed or has readers beside it, and when its directory is moved meanwhile.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use modutils_tests::faults::{
-    Extent, FAULTS, FaultSubject, Trial, depmod::Depmod, load::Load, memory, rewrites::Rewrites, sweep, table,
+    Extent, FAULTS, FaultSubject, Trial, depmod::Depmod, exchange::Exchange, load::Load, memory,
+    rewrites::Rewrites, sweep, table,
 };
 use testkit::{Compression, Side};
 
 /// The limits of each ladder.
 const STEPS: u32 = 28;
+
+/// How often depmod's directory is exchanged for another one.
+const EXCHANGES: usize = 200;
 
 /// How often depmod is killed, and for how long it runs with readers beside it.
 const KILLS: usize = 200;
@@ -43,7 +47,7 @@ fn code(held: bool) -> ExitCode {
     if held { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Kills depmod many times, then has lookups run beside it; whether nothing was wrong.
+/// Kills depmod many times, then has lookups run beside it, then moves its directory meanwhile; whether nothing was wrong.
 fn rewrite() -> bool {
     let seed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let world = Rewrites::new();
@@ -65,7 +69,14 @@ fn rewrite() -> bool {
         READERS.as_secs(),
         lookups.wrong.len()
     );
-    let wrong = [kills.wrong, lookups.wrong].concat();
+    let exchanges = Exchange::new().run(EXCHANGES, seed);
+    println!(
+        "the module directory exchanged for another one and back {} times: written {} times, {} wrong",
+        exchanges.runs,
+        exchanges.written,
+        exchanges.wrong.len()
+    );
+    let wrong = [kills.wrong, lookups.wrong, exchanges.wrong].concat();
     wrong.iter().for_each(|what| println!("{what}"));
     wrong.is_empty()
 }

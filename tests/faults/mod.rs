@@ -5,6 +5,7 @@
 //! one run; its [`Defect`]s must not happen with any fault. [`table`] sums trials up.
 
 pub mod depmod;
+pub mod exchange;
 pub mod load;
 pub mod memory;
 pub mod rewrites;

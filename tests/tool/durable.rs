@@ -2,7 +2,9 @@
 //! meanwhile.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::io::Read;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
@@ -71,6 +73,42 @@ fn a_link_as_the_output_directory_is_followed() {
     root.symlink("/tmp/elsewhere", &directory);
     root.ours("depmod", &[]).succeeds();
     assert!(root.exists("tmp/elsewhere/modules.dep"));
+}
+
+/// What the caller named was no link.
+#[test]
+fn a_link_that_takes_the_directorys_place_during_the_wait_for_the_lock_is_not_followed() {
+    let root = little_kernel();
+    let path = root.path().join(root.module_path("").trim_end_matches('/'));
+    let (held, elsewhere) = (path.join(".depmod.lock"), root.path().join("tmp/elsewhere"));
+    fs::create_dir(&elsewhere).expect("a directory");
+    fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&held).expect("a file");
+    // It holds the lock until its input ends.
+    let mut holder = program("flock");
+    holder
+        .arg(&held)
+        .args(["sh", "-c", "echo locked; read line"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    let mut holder = holder.spawn().expect("flock (util-linux)");
+    let mut locked = [0];
+    holder.stdout.as_mut().expect("a pipe").read_exact(&mut locked).expect("the lock");
+    let mut depmod = root.invoke(Side::Ours, "depmod").start();
+    let files = format!("/proc/{}/fd", depmod.id());
+    let has_opened = || {
+        let open = fs::read_dir(&files).into_iter().flatten().flatten();
+        open.into_iter().any(|file| fs::read_link(file.path()).is_ok_and(|target| target == path))
+    };
+    while !has_opened() {
+        assert!(depmod.try_wait().expect("a child").is_none(), "it does not wait for the lock");
+        thread::sleep(std::time::Duration::from_millis(5));
+    }
+    fs::rename(&path, root.path().join("tmp/before")).expect("a rename");
+    symlink("/tmp/elsewhere", &path).expect("a link");
+    drop(holder.stdin.take());
+    holder.wait().expect("a child");
+    assert_eq!(depmod.wait().expect("a child").code(), Some(1));
+    assert_eq!(fs::read_dir(&elsewhere).expect("the directory").count(), 0);
 }
 
 /// kmod 34.2 follows it.

@@ -108,7 +108,7 @@ pub(crate) fn read_link(path: &Path) -> io::Result<PathBuf> {
 }
 
 /// A path without links.
-#[cfg(feature = "diagnose")]
+#[cfg(any(feature = "diagnose", feature = "depmod"))]
 pub(crate) fn canonicalize(path: &Path) -> io::Result<PathBuf> {
     match place(path) {
         Some((root, rest)) => root.canonicalize(&rest),

@@ -41,12 +41,17 @@ impl Directory {
     /// Whether it is still what has its path: someone may have renamed it, or put a link in its place.
     pub(super) fn has_its_path(&self) -> io::Result<bool> {
         let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
-        let own = identity(again(|| self.handle.metadata())?);
+        let own = identity(self.metadata()?);
         match again(|| files::metadata(&self.path)) {
             Ok(there) => Ok(identity(there) == own),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// What the directory itself is.
+    pub(super) fn metadata(&self) -> io::Result<Metadata> {
+        again(|| self.handle.metadata())
     }
 
     /// Opens a file of the directory, never through a link.

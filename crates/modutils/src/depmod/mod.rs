@@ -35,6 +35,7 @@ pub(crate) mod quick;
 pub(crate) mod report;
 pub(crate) mod rows;
 pub(crate) mod run;
+mod same_place;
 pub(crate) mod scan;
 pub(crate) mod symbols;
 pub(crate) mod symvers;

@@ -1,7 +1,7 @@
 //! depmod as one call: options in, indexes written, a report out.
 
 use std::{
-    io::ErrorKind,
+    io::{self, ErrorKind},
     num::NonZeroUsize,
     path::PathBuf,
     sync::{
@@ -26,6 +26,7 @@ use super::{
     preview::Preview,
     quick, read_facts,
     report::Report,
+    same_place::Place,
     symvers::{self, KernelSymbols, Source},
     tree::{Configuration, Tree, TreeFile},
     write::OutputDirectory,
@@ -87,6 +88,17 @@ struct Modules<'a> {
     stamps: Vec<Option<Stamp>>,
     omissions: Omissions,
 }
+
+/// What was found in a module directory.
+enum Found<'k> {
+    /// Modules that the indexes list; with what could not be looked at.
+    Current(Omissions),
+    /// Modules, which were read, with what was known of them before.
+    Read(CachedFacts<'k>, Modules<'k>),
+}
+
+/// How often the modules are read where their directory is moved meanwhile.
+const ATTEMPTS: usize = 3;
 
 impl Run {
     /// For all modules in a module directory, which gets the indexes. Its name is taken for the kernel's
@@ -224,7 +236,7 @@ impl Run {
 
     fn execute_locked(&self, observer: &dyn Observer) -> Result<Report, Failure> {
         let sink = || |notice| observer.notice(notice);
-        let configuration = Configuration::read(&self.config_paths, &self.release, &mut sink());
+        let configuration = self.read_configuration(observer);
         self.check_directory()?;
         // Locked before modules are read: whoever writes last has also read last.
         let output = OutputDirectory::lock(&self.output, &|| observer.is_interrupted(), &mut sink())?;
@@ -238,13 +250,11 @@ impl Run {
             known
         };
         let threads = self.thread_count();
-        let (known, tree) = beside(threads, &known, |_| self.find(configuration, observer));
-        let tree = tree?;
-        if self.is_current(&tree, &known) {
-            let (_, omissions) = tree.into_parts();
-            return Ok(Report::current(omissions));
-        }
-        let Modules { files, facts, stamps, omissions } = self.read(tree, &known, observer)?;
+        let (known, Modules { files, facts, stamps, omissions }) =
+            match self.read_in_place(configuration, &known, observer)? {
+                Found::Current(omissions) => return Ok(Report::current(omissions)),
+                Found::Read(known, modules) => (known, modules),
+            };
         let kernel_symbols = self.read_kernel_symbols(observer)?;
         let checks = self.checks(kernel_symbols.as_ref());
         self.show_needs(&files, &facts, &checks, observer);
@@ -279,7 +289,7 @@ impl Run {
     /// that lacks something that exists reports it ([`Preview::is_complete`]).
     pub fn preview(&self, observer: &dyn Observer) -> Result<Option<Preview>, Failure> {
         let mut sink = |notice| observer.notice(notice);
-        let configuration = Configuration::read(&self.config_paths, &self.release, &mut sink);
+        let configuration = self.read_configuration(observer);
         let (tree, known) = (self.find(configuration, observer)?, CachedFacts::default());
         if self.is_current(&tree, &known) {
             return Ok(None);
@@ -295,6 +305,10 @@ impl Run {
         Ok(Some(Preview::new((files, facts), dependencies, texts, omissions)))
     }
 
+    fn read_configuration(&self, observer: &dyn Observer) -> Configuration {
+        Configuration::read(&self.config_paths, &self.release, &mut |notice| observer.notice(notice))
+    }
+
     /// As many threads as asked for, or as there are processors for us.
     fn thread_count(&self) -> NonZeroUsize {
         self.threads.or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN)
@@ -308,6 +322,35 @@ impl Run {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Finds the modules and reads them, all of one directory: once more where that was moved meanwhile.
+    fn read_in_place<'k>(
+        &self,
+        configuration: Configuration,
+        known: &(dyn Fn(NonZeroUsize) -> CachedFacts<'k> + Sync),
+        observer: &dyn Observer,
+    ) -> Result<Found<'k>, Failure> {
+        // Without a directory there are only the files that were named.
+        let mut place = Place::open(&self.directory).ok();
+        let mut configuration = Some(configuration);
+        for _ in 0..ATTEMPTS {
+            let configuration = configuration.take().unwrap_or_else(|| self.read_configuration(observer));
+            let find = |_| self.find(configuration, observer);
+            let (known, tree) = beside(self.thread_count(), known, find);
+            let tree = tree?;
+            if self.is_current(&tree, &known) {
+                let (_, omissions) = tree.into_parts();
+                return Ok(Found::Current(omissions));
+            }
+            let modules = self.read(tree, &known, observer)?;
+            let stayed = place.as_mut().map_or(Ok(true), Place::was_here);
+            if stayed.map_err(Error::io("open directory", &self.directory)).map_err(Failure::Search)? {
+                return Ok(Found::Read(known, modules));
+            }
+        }
+        let moved = io::Error::other("it was moved while it was read");
+        Err(Failure::Search(Error::io("read", &self.directory)(moved)))
     }
 
     /// The cache. That it is unavailable interests only callers that want every notice.

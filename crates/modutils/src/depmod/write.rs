@@ -8,13 +8,13 @@ use std::{
 
 use super::{
     complete::CompleteIndexes,
-    directory::{Directory, make_directory, sync},
+    directory::{Directory, again, make_directory, sync},
     lock::{self, Lock},
     observer::Observer,
     output_file::OutputFile,
     report::Report,
 };
-use crate::{Errno, Error, Level, Notice, Result, Sink};
+use crate::{Errno, Error, Level, Notice, Result, Sink, files};
 
 /// The mode of the files, whatever the umask is: every program reads them.
 const FILE_MODE: u32 = 0o644;
@@ -38,9 +38,15 @@ impl OutputDirectory {
     /// # Errors
     /// Where it cannot be made or opened, or the wait is interrupted.
     pub fn lock(path: &Path, is_interrupted: &dyn Fn() -> bool, sink: &mut Sink) -> Result<Self> {
+        let mut first_real = None;
         for _ in 0..MOST_OPENED {
             make_directory(path).map_err(Error::io("create directory", path))?;
             let directory = Directory::open(path).map_err(Error::io("open directory", path))?;
+            let real = again(|| files::canonicalize(path)).map_err(Error::io("open directory", path))?;
+            // A link in its place leads to where nobody who named the path meant to write.
+            if *first_real.get_or_insert_with(|| real.clone()) != real {
+                return Err(Self::replaced(path));
+            }
             let lock = lock::lock(&directory, lock::PATIENCE, is_interrupted, sink);
             let lock = lock.map_err(Error::io("lock", path))?;
             // While another had the lock, another directory may have come into its place.

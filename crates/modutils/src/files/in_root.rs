@@ -117,7 +117,7 @@ impl InRoot {
     }
 
     /// The path of the system, without links, of what a path in this root leads to.
-    #[cfg(feature = "diagnose")]
+    #[cfg(any(feature = "diagnose", feature = "depmod"))]
     pub(super) fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
         let mut walk = Walk::new(self.directory.as_fd(), path)?;
         let last = walk.reach_last(true)?;
