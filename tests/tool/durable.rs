@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
+use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -60,6 +61,28 @@ fn planted_links_are_replaced_and_their_targets_stay() {
     assert!(
         indexes.keys().all(|name| directory.join(name).symlink_metadata().is_ok_and(|file| file.is_file()))
     );
+}
+
+/// A message that nobody reads ends it, as it ends every program, and like any other signal.
+#[test]
+fn a_run_whose_messages_nobody_reads_leaves_nothing() {
+    let root = little_kernel();
+    root.ours("depmod", &[]).succeeds();
+    let indexes = root.indexes();
+    add_ordered(&root, "kernel/odd.ko", &module("odd").alias("not-a-pattern["));
+    let _ = root.invoke(Side::Ours, "depmod");
+    // The end that is read from is gone with the program.
+    let mut reader = program("true").stdin(Stdio::piped()).spawn().expect("true (coreutils)");
+    let pipe = reader.stdin.take().expect("a pipe");
+    reader.wait().expect("a child");
+    let mut depmod = program("chroot");
+    let status = depmod.arg(root.path()).arg("/ours/depmod").stderr(pipe).status().expect("chroot(8)");
+    assert_eq!(status.signal(), Some(13), "{status:?}");
+    assert_eq!(root.indexes(), indexes);
+    let names = fs::read_dir(root.path().join(root.module_path(""))).expect("the directory");
+    let left = names.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
+    let left: Vec<_> = left.filter(|name| name.starts_with('.') || name.ends_with(".tmp")).collect();
+    assert_eq!(left, [""; 0]);
 }
 
 /// The link is the caller's own choice: /lib/modules/VERSION may well be one.

@@ -84,9 +84,9 @@ pub fn die_of_sigpipe() {
     let _ = raise(Signal::SIGPIPE);
 }
 
-/// The signals by which users, sessions and limits end a program.
-const TERMINATING: [Signal; 5] =
-    [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGXCPU];
+/// The signals by which users, sessions and limits end a program, and a message that nobody reads.
+const TERMINATING: [Signal; 6] =
+    [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGXCPU, Signal::SIGPIPE];
 
 /// The signal that arrived while they were held back; 0 for none.
 static PENDING: AtomicI32 = AtomicI32::new(0);

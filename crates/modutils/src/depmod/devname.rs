@@ -7,7 +7,7 @@ use std::{fmt, path::Path};
 
 use bstr::{BStr, ByteSlice};
 
-use super::{TreeFile, facts::Facts, lines::is_word};
+use super::{TreeFile, facts::Facts};
 use crate::{
     Error, Malformed, Notice, Result, Sink,
     config::{self, lines::words},
@@ -65,12 +65,18 @@ pub fn parse(text: &[u8]) -> impl Iterator<Item = Result<Node<'_>, BadLine<'_>>>
     })
 }
 
+/// The longest name of a file, `NAME_MAX`.
+const LONGEST: usize = 255;
+
 /// Whether a node of that name is below `/dev`, and means the same to whoever makes it. In a line of tmpfiles.d a `%`
-/// begins a specifier, quotes hold words together and a backslash changes what follows.
+/// begins a specifier, quotes hold words together and a backslash changes what follows; some of its lines have patterns,
+/// and the rules of udev have variables.
 fn is_node_name(name: &[u8]) -> bool {
     let parts = || name.split(|&byte| byte == b'/');
-    is_word(name)
-        && !name.iter().any(|byte| b"%\"'\\".contains(byte))
+    let is_plain =
+        |char: char| char.is_alphanumeric() || char.is_ascii_graphic() && !"%\"'\\$*?[]".contains(char);
+    name.len() <= LONGEST
+        && name.to_str().is_ok_and(|name| name.chars().all(is_plain))
         && parts().all(|part| !matches!(part, b"" | b"." | b".."))
 }
 
@@ -256,6 +262,11 @@ mod tests {
             "'a'",
             "\"a",
             "a\\",
+            "$a",
+            "a*",
+            "a\u{9b}b",
+            "a\u{202e}b",
+            &"a".repeat(256),
         ] {
             assert!(!is_node_name(name.as_bytes()), "{name}");
             let (text, facts) = (format!("devname:{name}"), &mut Facts::default());

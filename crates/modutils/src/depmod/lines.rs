@@ -11,19 +11,21 @@ pub(super) fn is_word(bytes: &[u8]) -> bool {
     !bytes.iter().any(|&byte| byte == b' ' || byte.is_ascii_control())
 }
 
-/// Whether bytes are the end of a line: several words. A backslash in front of the newline would make the next line
+/// Whether bytes are the end of a line: words, and at least one. A backslash in front of the newline would make the next line
 /// part of this one.
 pub(super) fn is_line_end(bytes: &[u8]) -> bool {
-    !bytes.ends_with(b"\\") && !bytes.iter().any(|&byte| byte != b'\t' && byte.is_ascii_control())
+    !bytes.trim_ascii().is_empty()
+        && !bytes.ends_with(b"\\")
+        && !bytes.iter().any(|&byte| byte != b'\t' && byte.is_ascii_control())
 }
 
 /// Why the indexes cannot list a module file, if they cannot. `listed` is its path there: in `modules.dep` a blank or
 /// a colon would end it. In `modules.softdep` a module's name is a pattern.
 pub(super) fn unlistable(listed: &[u8]) -> Option<&'static str> {
-    match listed.iter().find(|&&byte| !is_word(&[byte]) || b":*?[\\".contains(&byte))? {
+    match listed.iter().find(|&&byte| !is_word(&[byte]) || b":*?[]\\".contains(&byte))? {
         b' ' => Some("a blank"),
         b':' => Some("a colon"),
-        b'*' | b'?' | b'[' | b'\\' => Some("a character that makes it a pattern"),
+        b'*' | b'?' | b'[' | b']' | b'\\' => Some("a character that makes it a pattern"),
         _ => Some("a control character"),
     }
 }
@@ -73,7 +75,7 @@ mod tests {
             assert!(!is_word(other), "{other:?}");
         }
         assert!(is_line_end(b"pre: a\tb  post: c") && is_line_end(b"a\\ b"));
-        for other in [&b"pre: a\nsoftdep b"[..], b"a\\", b"a\rb", b"a\x0b"] {
+        for other in [&b""[..], b" \t", b"pre: a\nsoftdep b", b"a\\", b"a\rb", b"a\x0b"] {
             assert!(!is_line_end(other), "{other:?}");
         }
     }
@@ -86,6 +88,7 @@ mod tests {
             (b"a: b.ko", "a colon"),
             (b"a\nb.ko", "a control character"),
             (b"*.ko", "a character that makes it a pattern"),
+            (b"a].ko", "a character that makes it a pattern"),
         ] {
             assert_eq!(unlistable(listed), Some(why));
         }

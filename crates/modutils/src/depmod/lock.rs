@@ -89,7 +89,16 @@ fn lock_by(
                     (since, holder) = (Instant::now(), Some(now));
                 }
             }
-            Err(_) => return Ok(None),
+            Err(error) => {
+                if error.kind() == ErrorKind::IsADirectory {
+                    let path = directory.path().join(NAME);
+                    sink(Notice::warning(format!(
+                        "{}: a directory, going on without a lock",
+                        path.display()
+                    )));
+                }
+                return Ok(None);
+            }
         }
         let path = directory.path().display();
         if since.elapsed() >= patience {
@@ -109,7 +118,7 @@ enum Attempt {
     Locked(Lock),
     /// The file was removed meanwhile, by the run that had the lock.
     Gone,
-    /// Others could open the file, and it was to be removed.
+    /// Others could open the file, or it was a link, and it was to be removed.
     Anybodys,
     /// Another run has it.
     Held(Holder),
@@ -129,7 +138,13 @@ fn attempt(directory: &Directory) -> io::Result<Attempt> {
     let own = directory.try_clone()?;
     // Without O_NONBLOCK, a pipe in its place would be waited for.
     let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_NONBLOCK;
-    let mut file = directory.open_file(NAME, flags, 0o600)?;
+    let mut file = match directory.open_file(NAME, flags, 0o600) {
+        Err(error) if error.raw_os_error() == Some(Errno::ELOOP as i32) => {
+            directory.remove(NAME)?;
+            return Ok(Attempt::Anybodys);
+        }
+        opened => opened?,
+    };
     match lock_now(&file) {
         Ok(()) => {}
         Err(Errno::EWOULDBLOCK) => return holder(directory, file),

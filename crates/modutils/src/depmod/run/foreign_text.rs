@@ -7,7 +7,10 @@ use proptest::{collection::vec, prelude::*};
 use testkit::{Crc, ModuleBuilder};
 
 use super::*;
-use crate::ModuleName;
+use crate::{
+    ModuleName,
+    config::{ConfigPaths, ModprobeConfig},
+};
 
 /// A module's fields.
 #[derive(Clone, Debug)]
@@ -150,10 +153,19 @@ proptest! {
         }
         let run = Run::new(directory.path()).without_configuration().threads(NonZeroUsize::MIN);
         let Ok(Some(preview)) = run.preview(&()) else { return Ok(()) };
+        let read_back = tempfile::tempdir().unwrap();
         for (name, text) in preview.texts() {
+            std::fs::write(read_back.path().join(name), text).unwrap();
             let mut lines: Vec<&[u8]> = text.split(|&byte| byte == b'\n').collect();
             prop_assert_eq!(lines.pop(), Some(&b""[..]), "{} does not end with its last line", name);
             lines.into_iter().for_each(|line| world.check(name, line));
         }
+        // What modprobe would report about a line, it would report at each use.
+        let sources =
+            ConfigPaths { paths: Some(Vec::new()), modules: Some(read_back.path().to_owned()) };
+        let root = Root::inside(read_back.path()).unwrap();
+        let mut notices = Vec::new();
+        ModprobeConfig::load(&root, &sources, &mut |notice| notices.push(notice.to_string()));
+        prop_assert_eq!(notices, [""; 0]);
     }
 }
