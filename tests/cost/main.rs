@@ -23,8 +23,12 @@ const EXPONENT: f64 = 1.2;
 /// For files of a mebibyte and more: processor time, and resident memory, for each MiB that is read, held or written.
 const SECONDS: f64 = 0.5;
 const RESIDENT: f64 = 64.0;
-/// Resident memory that is always allowed.
+/// Resident memory that is always allowed, besides what a compressed file holds.
 const BASE: f64 = 64.0;
+/// Processor time for each MiB that is decompressed.
+const DECOMPRESSED: f64 = 0.02;
+/// MiB of messages that are always allowed.
+const MESSAGES: f64 = 1.0;
 /// Seconds of processor time after which a run is ended.
 const LIMIT: u32 = 30;
 /// The same for the packaged kmod, which does not always come to an end.
@@ -39,6 +43,8 @@ struct Cost {
     seconds: f64,
     /// MiB.
     resident: f64,
+    /// MiB of messages.
+    messages: f64,
     /// Whether it came to an end by itself, with an exit code of its own.
     ended: bool,
 }
@@ -47,6 +53,8 @@ struct Cost {
 struct Measured {
     /// MiB of input and output together, decompressed.
     size: f64,
+    /// MiB that the input holds, where it is compressed.
+    plain: f64,
     ours: Cost,
     theirs: Cost,
 }
@@ -86,7 +94,8 @@ fn measure(runner: &mut Runner, subject: &Subject, count: usize) -> Measured {
     let size = places.iter().map(|place| bytes_in(place)).sum::<u64>() as f64 / f64::from(1 << 20);
     // The same beginning.
     let theirs = run(runner, &root, Side::Kmod34, subject.command);
-    Measured { size, ours, theirs }
+    let plain = (subject.plain * count) as f64 / f64::from(1 << 20);
+    Measured { size, plain, ours, theirs }
 }
 
 /// A root with a subject's files, and with our tools.
@@ -136,13 +145,19 @@ impl Runner {
         let mut line = String::new();
         self.costs.read_line(&mut line).expect("a runner");
         let mut figures = line.split_whitespace().map(|figure| figure.parse::<f64>().expect("a figure"));
-        let mut next = || figures.next().expect("three figures");
-        Cost { seconds: next(), resident: next() / 1024.0, ended: next() < 126.0 }
+        let mut next = || figures.next().expect("four figures");
+        let [seconds, resident, messages, code] = [(); 4].map(|()| next());
+        Cost {
+            seconds,
+            resident: resident / 1024.0,
+            messages: messages / f64::from(1 << 20),
+            ended: code < 126.0,
+        }
     }
 }
 
-/// For each line, a limit of seconds, a root and a command, prints the seconds, the KiB and the exit code; that is 255
-/// after a signal.
+/// For each line, a limit of seconds, a root and a command, prints the seconds, the KiB, the bytes of messages and the
+/// exit code; that is 255 after a signal.
 fn serve() {
     for line in std::io::stdin().lines() {
         let line = line.expect("a line");
@@ -152,11 +167,15 @@ fn serve() {
             .args([&format!("--cpu={limit}"), "--as=4294967296", "/usr/sbin/chroot"])
             .args(words.split('\t'));
         process.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-        process.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let messages = tempfile::tempfile().expect("a file");
+        let own = messages.try_clone().expect("a descriptor");
+        process.stdin(Stdio::null()).stdout(Stdio::null()).stderr(own);
         let used =
             process.spawn().and_then(|mut child| child.wait4()).expect("prlimit (util-linux) and chroot");
         let seconds = (used.rusage.utime + used.rusage.stime).as_secs_f64();
-        println!("{seconds} {} {}", used.rusage.maxrss / 1024, used.status.code().unwrap_or(255));
+        let messages = messages.metadata().expect("a size").len();
+        let (resident, code) = (used.rusage.maxrss / 1024, used.status.code().unwrap_or(255));
+        println!("{seconds} {resident} {messages} {code}");
     }
 }
 
@@ -182,15 +201,18 @@ fn faults(sizes: &[Measured; 3], exponent: Option<f64>) -> Vec<String> {
     if let Some(exponent) = exponent.filter(|exponent| *exponent >= EXPONENT) {
         faults.push(format!("the cost grows by the power of {exponent:.2}"));
     }
-    for Measured { size, ours, .. } in sizes {
+    for Measured { size, plain, ours, .. } in sizes {
         if !ours.ended {
             faults.push(format!("{size:.1} MiB: it did not end within {LIMIT} s"));
         }
-        if ours.seconds > SECONDS * size.max(1.0) {
+        if ours.seconds > SECONDS * size.max(1.0) + DECOMPRESSED * plain {
             faults.push(format!("{size:.1} MiB take {:.2} s", ours.seconds));
         }
-        if ours.resident > BASE + RESIDENT * size {
+        if ours.resident > BASE + plain + RESIDENT * size {
             faults.push(format!("{size:.1} MiB take {:.0} MiB of memory", ours.resident));
+        }
+        if ours.messages > MESSAGES + size {
+            faults.push(format!("{size:.1} MiB give {:.0} MiB of messages", ours.messages));
         }
     }
     faults
@@ -199,7 +221,7 @@ fn faults(sizes: &[Measured; 3], exponent: Option<f64>) -> Vec<String> {
 fn line(subject: &Subject, sizes: &[Measured; 3], exponent: Option<f64>) -> String {
     let all = |of: &dyn Fn(&Measured) -> String| sizes.iter().map(of).collect::<Vec<_>>().join(" ");
     let theirs = |measured: &Measured| match measured.theirs {
-        Cost { seconds, resident, ended: true } => format!("{seconds:.2},{resident:.0}"),
+        Cost { seconds, resident, ended: true, .. } => format!("{seconds:.2},{resident:.0}"),
         Cost { seconds, .. } => format!(">{seconds:.0}"),
     };
     format!(

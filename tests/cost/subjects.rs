@@ -2,7 +2,7 @@
 
 use modutils_tests::module;
 use testkit::compress::xz_with_dictionary;
-use testkit::{Compression, Crc, ModuleBuilder, TestRoot};
+use testkit::{Compression, Crc, ModuleBuilder, Section, TestRoot};
 
 /// An input of any size, and what is run on it.
 pub(crate) struct Subject {
@@ -10,6 +10,8 @@ pub(crate) struct Subject {
     /// The smallest of three counts: of streams, sections, modules …
     pub(crate) least: usize,
     pub(crate) make: Make,
+    /// The bytes that the files hold for each of them, where they are compressed.
+    pub(crate) plain: usize,
     /// What is run before, on the same files.
     pub(crate) before: &'static [&'static [&'static str]],
     /// What is measured.
@@ -38,12 +40,17 @@ const MODINFO: &[&str] = &["modinfo", "-F", "license", "/tmp/m.ko"];
 
 /// A file for modinfo.
 const fn file(name: &'static str, least: usize, make: fn(usize) -> Vec<u8>) -> Subject {
-    Subject { name, least, make: Make::File(make), before: &[], command: MODINFO }
+    Subject { name, least, make: Make::File(make), plain: 0, before: &[], command: MODINFO }
 }
 
 /// A tree for depmod.
 const fn indexed(name: &'static str, least: usize, make: fn(&TestRoot, usize)) -> Subject {
-    Subject { name, least, make: Make::Tree(make), before: &[], command: DEPMOD }
+    Subject { name, least, make: Make::Tree(make), plain: 0, before: &[], command: DEPMOD }
+}
+
+/// A module that takes a few kilobytes, with many of something, of so many bytes each.
+const fn packed(name: &'static str, least: usize, plain: usize, make: fn(&TestRoot, usize)) -> Subject {
+    Subject { plain, ..indexed(name, least, make) }
 }
 
 const fn planned(
@@ -52,7 +59,7 @@ const fn planned(
     make: fn(&TestRoot, usize),
     command: &'static [&'static str],
 ) -> Subject {
-    Subject { name, least, make: Make::Tree(make), before: &[DEPMOD], command }
+    Subject { name, least, make: Make::Tree(make), plain: 0, before: &[DEPMOD], command }
 }
 
 /// All of them.
@@ -77,12 +84,12 @@ pub(crate) const SUBJECTS: &[Subject] = &[
         [Compression::Gzip.compress(&sound()), vec![0; count]].concat()
     }),
     file("sections", 1 << 14, |count| module("m").empty_sections(count).modinfo("license", "GPL").build()),
-    file("entries of .modinfo", 1 << 16, |count| {
+    file("entries of .modinfo", 1 << 13, |count| {
         many(count, |module, number| module.modinfo(format!("k{number}"), "v")).build()
     }),
     Subject {
         command: &["modinfo", "/tmp/m.ko"],
-        ..file("parameters", 1 << 14, |count| {
+        ..file("parameters", 1 << 12, |count| {
             let one = |module: ModuleBuilder, number| {
                 module
                     .modinfo("parm", format!("p{number}:text"))
@@ -91,10 +98,10 @@ pub(crate) const SUBJECTS: &[Subject] = &[
             many(count, one).build()
         })
     },
-    indexed("aliases of one module", 1 << 15, |root, count| {
+    indexed("aliases of one module", 1 << 12, |root, count| {
         add(root, "m", &many(count, |module, number| module.alias(format!("pci:v{number:08X}d*sv*"))));
     }),
-    indexed("aliases that share a long prefix", 1 << 12, |root, count| {
+    indexed("aliases that share a long prefix", 1 << 10, |root, count| {
         let prefix = "p".repeat(200);
         add(root, "m", &many(count, |module, number| module.alias(format!("{prefix}{number}"))));
     }),
@@ -103,12 +110,7 @@ pub(crate) const SUBJECTS: &[Subject] = &[
         add(root, "n", &many(count, |module, number| module.needs(format!("s{number}"), None)));
     }),
     indexed("modules", 512, |root, count| modules(root, count, |module, _| module)),
-    indexed("a chain of modules", 500, |root, count| {
-        modules(root, count, |module, number| {
-            let module = module.export(format!("s{number}"), Crc::None);
-            if number == 0 { module } else { module.needs(format!("s{}", number - 1), None) }
-        });
-    }),
+    indexed("a chain of modules", 500, chain),
     indexed("cycles", 256, |root, count| {
         modules(root, count, |module, number| {
             let module = module.export(format!("s{number}"), Crc::None);
@@ -153,7 +155,7 @@ pub(crate) const SUBJECTS: &[Subject] = &[
     ),
     planned(
         "patterns of aliases",
-        1 << 14,
+        1 << 13,
         |root, count| add(root, "m", &many(count, |module, number| module.alias(format!("*a*b*{number}*")))),
         &["modprobe", "-D", "aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbb"],
     ),
@@ -187,24 +189,78 @@ pub(crate) const SUBJECTS: &[Subject] = &[
         },
         &["modprobe", "-D", "m"],
     ),
-    planned(
-        "kmod graph of a chain",
-        500,
-        |root, count| {
-            modules(root, count, |module, number| {
-                let module = module.export(format!("s{number}"), Crc::None);
-                if number == 0 { module } else { module.needs(format!("s{}", number - 1), None) }
-            });
-        },
-        &["kmod", "graph", "--format=dot"],
-    ),
-    planned(
-        "kmod check --all",
-        256,
-        |root, count| modules(root, count, |module, _| module),
-        &["kmod", "check", "--all"],
-    ),
+    planned("kmod graph of a chain", 500, chain, &["kmod", "graph", "--format=dot"]),
+    planned("modprobe -D of a chain", 500, chain, &["modprobe", "-D", "m0"]),
+    packed("packed: exports, as many as are read", 1 << 16, 2, exports),
+    packed("packed: exports", 1 << 23, 2, exports),
+    packed("packed: entries, as many as are read", 1 << 14, 2, |root, count| entries(root, b"=", count)),
+    packed("packed: entries", 1 << 23, 2, |root, count| entries(root, b"=", count)),
+    packed("packed: aliases, as many as are read", 1 << 14, 8, |root, count| {
+        entries(root, b"alias=a", count);
+    }),
+    packed("packed: aliases", 1 << 21, 8, |root, count| entries(root, b"alias=a", count)),
+    packed("packed: aliases that are not ASCII", 1 << 14, 8, |root, count| {
+        entries(root, b"alias=\xff", count);
+    }),
+    packed("packed: aliases that are no pattern", 1 << 14, 8, |root, count| {
+        entries(root, b"alias=[", count);
+    }),
+    packed("packed: a long alias", 1 << 24, 1, |root, count| {
+        entries(root, &[b"alias=", &b"a".repeat(count)[..]].concat(), 1);
+    }),
+    packed("packed: versions", 1 << 22, 6, |root, count| {
+        let sections =
+            [("__version_ext_names", b"v\0".repeat(count)), ("__version_ext_crcs", vec![0; count * 4])];
+        let module = sections
+            .into_iter()
+            .fold(module("m"), |module, (name, bytes)| module.section(Section::new(name, bytes)));
+        add(root, "m", &module.modinfo("license", "GPL").compressed(Compression::Zstd));
+    }),
+    packed("packed: modules with many aliases", 16, 8 << 15, |root, count| {
+        (0..count).for_each(|number| entries_of(root, &format!("m{number}"), b"alias=a", 1 << 15));
+    }),
+    Subject {
+        plain: 2,
+        ..file("packed: entries, for modinfo", 1 << 23, |count| {
+            Compression::Zstd.compress(&module("m").modinfo_raw(b"=\0".repeat(count)).build())
+        })
+    },
+    Subject {
+        plain: 2,
+        command: &["modprobe", "--show-exports", "/tmp/m.ko"],
+        ..file("packed: exports, for modprobe", 1 << 23, |count| {
+            Compression::Zstd.compress(&module_with_exports(count).build())
+        })
+    },
 ];
+
+/// Modules each of which needs the next one.
+fn chain(root: &TestRoot, count: usize) {
+    modules(root, count, |module, number| {
+        let module = module.export(format!("s{number}"), Crc::None);
+        if number + 1 == count { module } else { module.needs(format!("s{}", number + 1), None) }
+    });
+}
+
+/// A compressed module with an entry of `.modinfo` so many times.
+fn entries(root: &TestRoot, entry: &[u8], count: usize) {
+    entries_of(root, "m", entry, count);
+}
+
+fn entries_of(root: &TestRoot, name: &str, entry: &[u8], count: usize) {
+    let module = module(name).modinfo_raw([entry, b"\0"].concat().repeat(count));
+    add(root, name, &module.compressed(Compression::Zstd));
+}
+
+fn exports(root: &TestRoot, count: usize) {
+    add(root, "m", &module_with_exports(count).compressed(Compression::Zstd));
+}
+
+/// A module with so many names of exports.
+fn module_with_exports(count: usize) -> ModuleBuilder {
+    let names = Section::new("__ksymtab_strings", b"e\0".repeat(count));
+    module("m").modinfo("license", "GPL").section(names)
+}
 
 /// A module with a licence.
 fn sound() -> Vec<u8> {

@@ -83,7 +83,7 @@ impl Exchange {
         let mut exchanges = Exchanges::default();
         let dir = self.root.module_path("").trim_end_matches('/').to_owned();
         for number in 0..runs {
-            let mut depmod = self.root.invoke(Side::Ours, "depmod").args(&["--no-cache"]).start();
+            let mut depmod = self.root.invoke(Side::Ours, "depmod").args(["--no-cache"]).start();
             let mut wait = |most: f64| std::thread::sleep(self.longest.mul_f64(random.f64() * most));
             wait(0.5);
             self.exchange();

@@ -150,3 +150,43 @@ fn sections_that_overlap_do_not_fill_the_memory() {
     let run = bounded(&root, 150, "depmod", &["-n"]).succeeds();
     assert!(run.err().contains("kernel/over.ko: sections overlap"), "{run:?}");
 }
+
+/// Six kilobytes of zstd made depmod take gigabytes, and print a hundred megabytes of warnings.
+#[test]
+fn modules_with_more_facts_than_any_module_has_are_named_and_the_others_indexed() {
+    let root = TestRoot::new();
+    let entries =
+        |entry: &[u8], count: usize| module("many").modinfo_raw([entry, b"\0"].concat().repeat(count));
+    let section = |name: &str, bytes: Vec<u8>| {
+        module("many").modinfo("license", "GPL").section(Section::new(name, bytes))
+    };
+    for (many, fault) in [
+        (
+            section("__ksymtab_strings", b"e\0".repeat(32 << 20)),
+            "section __ksymtab_strings: it has more than",
+        ),
+        (section("__versions", vec![0; 64 << 19]), "section __versions: it has more than"),
+        (entries(b"=", 16 << 20), "section .modinfo: it is larger than"),
+        (entries(b"=", 200_000), "section .modinfo: it has more than"),
+        (entries(b"alias=a", 8 << 20), "section .modinfo: it is larger than"),
+        (
+            entries(&[b"alias=", &b"a".repeat(64 << 20)[..]].concat(), 1),
+            "section .modinfo: it is larger than",
+        ),
+        (entries(b"alias=[", 60_000), "59000 more messages are omitted"),
+        (entries(b"alias=\xff", 60_000), "59000 more messages are omitted"),
+    ] {
+        let packed = Compression::Zstd.compress(&many.build());
+        assert!(packed.len() < 20_000, "{}", packed.len());
+        root.write(&root.module_path("kernel/many.ko.zst"), packed);
+        add_ordered(&root, "kernel/sound.ko", &module("sound").alias("sound-*"));
+        let run = bounded(&root, 200, "depmod", &["-n", "--no-cache"]).succeeds();
+        assert!(run.out().contains("alias sound-* sound\n") && run.out().contains("kernel/many.ko.zst:\n"));
+        assert!(run.err().contains("kernel/many.ko.zst") && run.err().contains(fault), "{fault}: {run:?}");
+        assert!(run.stderr.len() < 200_000, "{}", run.stderr.len());
+        for (tool, args) in [("modinfo", &[][..]), ("modprobe", &["--show-exports"])] {
+            let path = format!("/{}", root.module_path("kernel/many.ko.zst"));
+            bounded(&root, 200, tool, &[args, &[&path]].concat());
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! Module trees that are deep, or have very many paths to a file.
 
-use modutils_tests::little_kernel;
+use modutils_tests::{little_kernel, module};
+use testkit::Compression;
 
 use super::bounded;
 
@@ -34,4 +35,31 @@ fn a_directory_with_very_many_paths_is_not_entered_by_all_of_them() {
     assert!(run.out().contains("kernel/drivers/top.ko: "), "{run:?}");
     let reported = run.err().matches(": links lead here by more than 16 ways").count();
     assert!((1..=30).contains(&reported), "{run:?}");
+}
+
+/// The aliases of a few modules would fill an index: the others' have to be there all the same.
+#[test]
+fn modules_whose_aliases_have_no_room_are_named_and_the_others_indexed() {
+    let root = little_kernel();
+    let packed = |entries: usize| {
+        let module = module("many").modinfo_raw(b"alias=a\0".repeat(entries));
+        Compression::Zstd.compress(&module.build())
+    };
+    for number in 0..8 {
+        root.write_module_file(&format!("kernel/many{number}.ko.zst"), packed(60_000 + number));
+    }
+    let run = bounded(&root, 600, "depmod", &["--no-cache"]).succeeds();
+    let omitted = "section .modinfo: the aliases are omitted: all modules together may have 128 MiB of them";
+    // Each takes 30 MiB at most: four of them have room.
+    for number in 0..8 {
+        let line = format!("kernel/many{number}.ko.zst: {omitted}");
+        assert_eq!(run.err().contains(&line), number >= 4, "{number}: {run:?}");
+    }
+    assert_eq!(
+        root.ours("modprobe", &["-R", "top-alias"]).code,
+        root.reference("modprobe", &["-R", "top-alias"]).code
+    );
+    let names = root.ours("modprobe", &["-R", "a"]).succeeds().out();
+    assert_eq!(names.lines().collect::<std::collections::BTreeSet<_>>().len(), 4, "{names}");
+    root.ours("modprobe", &["-D", "top"]).succeeds();
 }

@@ -34,7 +34,7 @@ use crate::file::read_bounded;
 
 /// Far more than any configuration file holds: 16 MiB. What is kept of the lines takes some times as
 /// much.
-const LARGEST_FILE: u64 = 16 << 20;
+pub(crate) const LARGEST_FILE: u64 = 16 << 20;
 
 /// The location of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]

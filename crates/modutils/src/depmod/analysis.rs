@@ -7,6 +7,7 @@ use super::{
     cycles::Cycles,
     facts::{self, Facts, Reading},
     graph::{Check, Graph},
+    index_room,
     omission::Omissions,
     order::Order,
     symbols::{Provider, SymbolTable},
@@ -71,7 +72,9 @@ pub fn read_facts<'a>(
         faults.into_iter().for_each(|fault| omissions.report(fault, sink));
         (facts, stamp)
     });
-    all.unzip()
+    let (mut facts, mut stamps): (Vec<_>, Vec<_>) = all.unzip();
+    index_room::fit(files, &mut facts, &mut stamps, omissions, sink);
+    (facts, stamps)
 }
 
 /// So many threads as are worth starting for so many modules, of those allowed.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bstr::ByteSlice;
 
-use super::{index_entry::insert_alias, omission::Omissions, unread_list};
+use super::{few_notices::few, index_entry::insert_alias, omission::Omissions, unread_list};
 use crate::{
     Malformed, ModuleName, Notice, Sink,
     file::{TREE_FILE_LIMIT, read_bounded},
@@ -23,12 +23,14 @@ pub fn names_index(
 ) -> Result<Vec<u8>, Malformed> {
     let Some(bytes) = read("modules.builtin", directory, omissions, sink) else { return Ok(Vec::new()) };
     let mut trie = TrieBuilder::new();
-    for line in bytes.lines_with_terminator() {
-        let name = name_of_line(line).filter(|name| trie.insert(name.as_bytes(), b"", 0).is_ok());
-        if name.is_none() {
-            sink(Notice::error([b"Invalid modules.builtin line: ", line].concat()));
+    few(b"modules.builtin", sink, |sink| {
+        for line in bytes.lines_with_terminator() {
+            let name = name_of_line(line).filter(|name| trie.insert(name.as_bytes(), b"", 0).is_ok());
+            if name.is_none() {
+                sink(Notice::error([b"Invalid modules.builtin line: ", line].concat()));
+            }
         }
-    }
+    });
     trie.to_bytes()
 }
 
@@ -47,15 +49,17 @@ pub fn aliases_index(
         return Ok(Vec::new());
     };
     let mut trie = TrieBuilder::new();
-    for string in bytes.split_inclusive(|&byte| byte == 0) {
-        // A string without its end was cut short.
-        let entry = string.strip_suffix(b"\0").and_then(|string| string.split_once_str("."));
-        let Some((name, field)) = entry else { continue };
-        let Some(alias) = field.strip_prefix(b"alias=") else { continue };
-        if !name.is_empty() && !alias.is_empty() {
-            insert_alias(&mut trie, alias, name, 0, sink);
+    few(b"modules.builtin.modinfo", sink, |sink| {
+        for string in bytes.split_inclusive(|&byte| byte == 0) {
+            // A string without its end was cut short.
+            let entry = string.strip_suffix(b"\0").and_then(|string| string.split_once_str("."));
+            let Some((name, field)) = entry else { continue };
+            let Some(alias) = field.strip_prefix(b"alias=") else { continue };
+            if !name.is_empty() && !alias.is_empty() {
+                insert_alias(&mut trie, alias, name, 0, sink);
+            }
         }
-    }
+    });
     trie.to_bytes()
 }
 

@@ -6,6 +6,8 @@ use super::graph::Graph;
 
 /// A graph can have more cycles than there are atoms; about so many are reported.
 const MOST_TOLD: usize = 1000;
+/// So many modules are named in the cycles that are reported, and those of the last one.
+const MOST_NAMED: usize = 20_000;
 /// So many steps are taken in looking for the cycles through one module.
 const MOST_STEPS: usize = 100_000;
 
@@ -27,12 +29,13 @@ impl Cycles {
         let group = |module: u32| groups.get(module as usize).copied().flatten();
         let mut found = Self { cycles: Vec::new(), modules: groups.iter().flatten().count() };
         let mut reported = vec![false; graph.len()];
+        let mut named = 0_usize;
         for root in (0_u32..).take(graph.len()) {
             if group(root).is_none() || reported.get(root as usize) == Some(&true) {
                 continue;
             }
             let most = MOST_TOLD.saturating_sub(found.cycles.len());
-            if most == 0 {
+            if most == 0 || named >= MOST_NAMED {
                 break;
             }
             let inside = |module| group(module) == group(root);
@@ -45,6 +48,11 @@ impl Cycles {
                     *reported = true;
                 }
             }
+            through.retain(|cycle| {
+                let has_room = named < MOST_NAMED;
+                named = named.saturating_add(cycle.len());
+                has_room
+            });
             found.cycles.append(&mut through);
         }
         found
@@ -239,6 +247,17 @@ mod tests {
         let (cycles, modules) = cycles(&vec![&everyone[..]; 60]);
         assert_eq!(modules, 60);
         assert!(!cycles.is_empty() && cycles.len() <= MOST_TOLD);
+    }
+
+    #[test]
+    fn long_cycles_are_told_as_far_as_they_are_read() {
+        // Each module needs the eight after it.
+        let needed: Vec<Vec<u32>> =
+            (0..900).map(|module| (1..9).map(|step| (module + step) % 900).collect()).collect();
+        let (cycles, modules) = cycles(&needed.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        let named: usize = cycles.iter().map(Vec::len).sum();
+        assert_eq!(modules, 900);
+        assert!((MOST_NAMED..MOST_NAMED + 900).contains(&named), "{named}");
     }
 
     proptest! {

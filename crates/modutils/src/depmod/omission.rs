@@ -41,8 +41,8 @@ pub enum Omitted {
     SymbolRows,
     /// The `.modinfo` of a module: it is listed without aliases, soft and weak dependencies.
     Modinfo,
-    /// Values of a module that no line of the files can hold, such as an alias with a newline in it: those are not
-    /// listed.
+    /// Values of a module that no line of the files can hold, such as an alias with a newline in it, or that are too many
+    /// for the indexes: those are not listed.
     Value,
     /// A list of the kernel's build, such as `modules.order`: what it would contribute is missing.
     BuildList,
@@ -81,6 +81,10 @@ impl Omission {
     /// Whether it is there and could not be read: another run may find what this one did not, and
     /// indexes without it are not published. What is absent or damaged is so for every run.
     pub fn is_unread(&self) -> bool {
+        // Nobody but who may write the indexes makes a list that is too large to be read.
+        if self.what == Omitted::BuildList && self.error.kind() == ErrorKind::TooLarge {
+            return true;
+        }
         match &self.error {
             Error::Io { source, .. } => match source.raw_os_error() {
                 Some(number) => !ABSENT.contains(&Errno::from_raw(number)),

@@ -1,12 +1,13 @@
 //! The contents of the `modules.*` files, text and index, from the facts and the graph.
 
-use std::{num::NonZeroUsize, path::Path};
+use std::{collections::HashSet, num::NonZeroUsize, path::Path};
 
 use super::{
     Analysis, TreeFile, builtin,
     complete::Made,
     devname,
     facts::Facts,
+    few_notices::few,
     index_entry::{insert, insert_alias},
     omission::Omissions,
     output_file::OutputFile,
@@ -194,20 +195,33 @@ fn alias(files: &[TreeFile], facts: &[Facts<'_>]) -> Vec<u8> {
 fn alias_index(sources: &IndexInput<'_>, sink: &mut Sink) -> Result<Vec<u8>, Malformed> {
     let mut trie = TrieBuilder::new();
     for ((priority, file), facts) in (0..).zip(sources.files).zip(sources.facts) {
-        let mut seen = std::collections::HashSet::new();
-        for alias in facts.aliases.iter() {
-            let name = file.name.as_bytes();
-            let key = if sources.warn_duplicates { Alias::new(alias).ok() } else { None };
-            if let Some(key) = key {
-                let message = [b"duplicate module alias:\n", key.as_bytes(), b" ", name].concat();
-                if !seen.insert(key) {
-                    sink(Notice::warning(message));
-                }
-            }
-            insert_alias(&mut trie, alias, name, priority, sink);
-        }
+        few(file.path.as_os_str().as_encoded_bytes(), sink, |sink| {
+            insert_aliases(&mut trie, file, facts, priority, sources.warn_duplicates, sink);
+        });
     }
     trie.to_bytes()
+}
+
+fn insert_aliases(
+    trie: &mut TrieBuilder,
+    file: &TreeFile,
+    facts: &Facts<'_>,
+    priority: u32,
+    warn_duplicates: bool,
+    sink: &mut Sink,
+) {
+    let mut seen = HashSet::new();
+    for alias in facts.aliases.iter() {
+        let name = file.name.as_bytes();
+        let key = if warn_duplicates { Alias::new(alias).ok() } else { None };
+        if let Some(key) = key {
+            let message = [b"duplicate module alias:\n", key.as_bytes(), b" ", name].concat();
+            if !seen.insert(key) {
+                sink(Notice::warning(message));
+            }
+        }
+        insert_alias(trie, alias, name, priority, sink);
+    }
 }
 
 fn softdep(files: &[TreeFile], facts: &[Facts<'_>]) -> Vec<u8> {
@@ -249,11 +263,13 @@ fn symbols(analysis: &Analysis<'_>) -> Vec<u8> {
 fn symbols_index(analysis: &Analysis<'_>, sink: &mut Sink) -> Result<Vec<u8>, Malformed> {
     let mut trie = TrieBuilder::new();
     let mut key = b"symbol:".to_vec();
-    for (symbol, index, module) in exported(analysis) {
-        key.truncate(b"symbol:".len());
-        key.extend_from_slice(symbol);
-        insert(&mut trie, &key, module, index, sink);
-    }
+    few(b"modules.symbols.bin", sink, |sink| {
+        for (symbol, index, module) in exported(analysis) {
+            key.truncate(b"symbol:".len());
+            key.extend_from_slice(symbol);
+            insert(&mut trie, &key, module, index, sink);
+        }
+    });
     trie.to_bytes()
 }
 

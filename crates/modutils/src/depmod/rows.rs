@@ -95,6 +95,11 @@ impl<'a> SymbolRows<'a> {
         }
     }
 
+    /// The names.
+    pub(super) fn names(&self) -> &Strings<'a> {
+        &self.names
+    }
+
     /// The two rows as they are in memory: names and needs.
     pub(super) fn as_bytes(&self) -> [&[u8]; 2] {
         [self.names.as_bytes(), &self.needs]

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use bstr::ByteSlice;
 
+use super::few_notices::few;
 use crate::{
     Error, Notice, Result, Sink,
     config::lines::{binary_kind, shown},
@@ -38,20 +39,23 @@ pub fn read(
 ) -> Result<Option<KernelSymbols>> {
     let bytes = read_named(path, TREE_FILE_LIMIT).map_err(Error::io("read", path))?;
     let (mut symbols, mut notices) = (Vec::new(), Vec::new());
-    for (number, line) in (1_u32..).zip(bytes.lines_with_terminator()) {
-        let symbol = match source {
-            Source::Symvers => parse_symvers(line),
-            Source::SystemMap => parse_system_map(line, prefix),
-        };
-        match symbol {
-            Ok(Some((name, crc))) => symbols.push((name.to_vec(), crc)),
-            Ok(None) => {}
-            Err(BadLine { separator, what }) => {
-                let place = format!("{}:{number}{separator} ", path.display());
-                notices.push(Notice::error([place.as_bytes(), &what].concat()));
+    let shown = path.as_os_str().as_encoded_bytes();
+    few(shown, &mut |notice| notices.push(notice), |sink| {
+        for (number, line) in (1_u32..).zip(bytes.lines_with_terminator()) {
+            let symbol = match source {
+                Source::Symvers => parse_symvers(line),
+                Source::SystemMap => parse_system_map(line, prefix),
+            };
+            match symbol {
+                Ok(Some((name, crc))) => symbols.push((name.to_vec(), crc)),
+                Ok(None) => {}
+                Err(BadLine { separator, what }) => {
+                    let place = format!("{}:{number}{separator} ", path.display());
+                    sink(Notice::error([place.as_bytes(), &what].concat()));
+                }
             }
         }
-    }
+    });
     if symbols.is_empty() {
         // Then all its lines are of some other form, and every symbol of every module would be unknown.
         let (what, list) = match source {

@@ -13,6 +13,7 @@ use bstr::{BStr, ByteSlice};
 use foldhash::fast::RandomState;
 use scroll::Pread;
 
+use super::symbol_count;
 use crate::{
     Malformed, Result,
     elf::{Elf, Symbol, string_at},
@@ -68,6 +69,7 @@ pub(super) fn read(elf: &Elf) -> Result<Vec<ExportedSymbol<'_>>> {
         } else {
             details.note(elf, marker, &symbol, strings)?;
         }
+        symbol_count::check(crcs.len().max(details.len()), b".symtab").map_err(fault)?;
     }
     if crcs.is_empty() {
         crcs = names(strings).map_err(|fault| fault.at(elf.path()))?.map(|name| (name, None)).collect();
@@ -79,12 +81,14 @@ pub(super) fn read(elf: &Elf) -> Result<Vec<ExportedSymbol<'_>>> {
 /// apart.
 ///
 /// # Errors
-/// When the last name has no end.
+/// When the last name has no end, or there are more names than any module has.
 pub fn names(strings: &[u8]) -> Result<impl Iterator<Item = &[u8]>, Malformed> {
     if strings.last().is_some_and(|&byte| byte != 0) {
         return Err(Malformed::section(STRINGS, "its last name has no end"));
     }
-    Ok(strings.split_str(b"\0").filter(|name| !name.is_empty()))
+    let names = || strings.split_str(b"\0").filter(|name| !name.is_empty());
+    symbol_count::check(names().take(symbol_count::MOST + 1).count(), STRINGS)?;
+    Ok(names())
 }
 
 /// The CRC that a symbol `__crc_NAME` stands for: its value, or the word in its section that it
@@ -105,6 +109,11 @@ fn bytes_at<'a>(elf: &'a Elf, symbol: &Symbol<'_>) -> Result<&'a [u8]> {
 }
 
 impl<'a> Details<'a> {
+    /// How many symbols are known.
+    fn len(&self) -> usize {
+        self.gpl_only.len().max(self.namespaces.len())
+    }
+
     /// Notes what a symbol named `__` plus `marker` records about an export.
     fn note(&mut self, elf: &'a Elf, marker: &'a [u8], symbol: &Symbol<'a>, strings: &'a [u8]) -> Result<()> {
         if let Some(name) = marker.strip_prefix(b"ksymtab_") {

@@ -38,6 +38,7 @@ mod needed;
 mod notes;
 pub(crate) mod parameters;
 pub(crate) mod signature;
+mod symbol_count;
 mod this_module;
 mod versions;
 
@@ -130,7 +131,8 @@ impl ModuleFile {
         if let Some(this) = self.this_module()? {
             return Ok(ModuleName::new(this.name));
         }
-        let info = self.elf.section(b".modinfo")?.map(ModInfo::parse);
+        let section = self.elf.section(b".modinfo")?.map(ModInfo::within_limits).transpose();
+        let info = section.map_err(|fault| self.fault(fault))?.map(ModInfo::parse);
         let name = info.as_ref().and_then(|info| info.value("name"));
         Ok(name.map_or_else(|| self.name.clone(), ModuleName::new))
     }
@@ -143,7 +145,8 @@ impl ModuleFile {
     /// The module's own description: section `.modinfo`, in its order.
     ///
     /// # Errors
-    /// When the file has no such section, or it cannot be read.
+    /// When the file has no such section, or it cannot be read; where it is larger than 1 MiB or has more than 65536
+    /// entries, an error of the kind [`TooLarge`](crate::ErrorKind::TooLarge).
     pub fn modinfo(&self) -> Result<ModInfo<'_>> {
         self.modinfo_section().map(ModInfo::parse)
     }
@@ -154,7 +157,8 @@ impl ModuleFile {
     /// As [`ModuleFile::modinfo`].
     pub fn modinfo_section(&self) -> Result<&[u8]> {
         let missing = || Malformed::file("no section .modinfo: not a module").with_errno(Errno::ENODATA);
-        self.elf.section(b".modinfo")?.ok_or_else(|| self.fault(missing()))
+        let section = self.elf.section(b".modinfo")?.ok_or_else(missing);
+        section.and_then(ModInfo::within_limits).map_err(|fault| self.fault(fault))
     }
 
     /// The parameters that the module takes.

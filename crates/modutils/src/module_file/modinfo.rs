@@ -5,6 +5,18 @@
 
 use bstr::{BStr, ByteSlice};
 
+use crate::{Errno, ErrorKind, Malformed};
+
+/// The section.
+const SECTION: &[u8] = b".modinfo";
+
+/// The largest section that is read, in bytes. Debian's largest has 76 KB. A few kilobytes of a compressed file can hold
+/// any number of entries, each of which would take memory, and lines of output, for itself.
+const LONGEST: usize = 1 << 20;
+
+/// The most entries. Debian's modules have up to 1,600.
+const MOST_ENTRIES: usize = 1 << 16;
+
 /// One entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -35,6 +47,18 @@ impl<'a> ModInfo<'a> {
     pub fn parse(bytes: &'a [u8]) -> Self {
         let strings = bytes.split_str(b"\0").filter(|string| !string.is_empty());
         Self { fields: strings.map(Field::parse).collect() }
+    }
+
+    /// The bytes of a section, where they are not more than any module has.
+    pub(crate) fn within_limits(section: &[u8]) -> Result<&[u8], Malformed> {
+        let excess = if section.len() > LONGEST {
+            "it is larger than 1 MiB"
+        } else if section.split_str(b"\0").filter(|string| !string.is_empty()).nth(MOST_ENTRIES).is_some() {
+            "it has more than 65536 entries"
+        } else {
+            return Ok(section);
+        };
+        Err(Malformed::section(SECTION, excess).with_errno(Errno::EFBIG).of_kind(ErrorKind::TooLarge))
     }
 
     /// Entries that stand elsewhere than in a section.
@@ -72,5 +96,18 @@ mod tests {
         assert_eq!(fields, expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
         assert_eq!(info.values("a").collect::<Vec<_>>(), ["1", "2=3"]);
         assert_eq!(info.value("none"), None);
+    }
+
+    #[test]
+    fn a_section_with_more_than_any_module_has_is_refused() {
+        for sound in [vec![0; LONGEST], b"=\0".repeat(MOST_ENTRIES), b"\0=\0".repeat(MOST_ENTRIES)] {
+            assert_eq!(ModInfo::within_limits(&sound), Ok(&sound[..]));
+        }
+        for (bytes, what) in [
+            (vec![0; LONGEST + 1], "section .modinfo: it is larger than 1 MiB"),
+            (b"=\0".repeat(MOST_ENTRIES + 1), "section .modinfo: it has more than 65536 entries"),
+        ] {
+            assert_eq!(ModInfo::within_limits(&bytes).unwrap_err().to_string(), what);
+        }
     }
 }

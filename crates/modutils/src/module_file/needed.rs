@@ -9,7 +9,7 @@ use goblin::elf::{
     sym::STB_WEAK,
 };
 
-use super::SymbolVersion;
+use super::{SymbolVersion, symbol_count};
 use crate::{
     Malformed,
     elf::{Symbol, Symbols},
@@ -46,7 +46,8 @@ pub struct NeededSymbol<'a> {
 /// belong to none of them. Both tables are compared by names as they stand, dots included.
 ///
 /// # Errors
-/// When a symbol's name is not within the string table, or the names are out of proportion to it.
+/// When a symbol's name is not within the string table, the names are out of proportion to it, or more than any
+/// module has.
 pub fn find<'a>(
     symbols: Symbols<'a>,
     machine: u16,
@@ -73,6 +74,7 @@ pub fn find<'a>(
         let crc = place.and_then(|place| versions.get(place)).map(|version| version.crc);
         let binding = if symbol.entry.st_bind() == STB_WEAK { Binding::Weak } else { Binding::Global };
         needed.push(NeededSymbol { name, crc, binding });
+        symbol_count::check(needed.len(), b".symtab")?;
     }
     let rest = unused.into_iter().flatten();
     let rest = rest.map(|&SymbolVersion { name, crc }| (name, Some(crc), Binding::Undefined));

@@ -9,6 +9,7 @@ use bstr::{BStr, ByteSlice};
 use goblin::container::Endian;
 use scroll::Pread;
 
+use super::symbol_count;
 use crate::{Malformed, elf::Class, formats::symbol};
 
 /// The section of fixed records.
@@ -42,7 +43,7 @@ impl SymbolVersion<'_> {
 /// 64 bytes.
 ///
 /// # Errors
-/// When the section is not a whole number of records, or a name has no end.
+/// When the section is not a whole number of records, a name has no end, or there are more than any module has.
 pub fn parse_records(
     bytes: &[u8],
     class: Class,
@@ -52,6 +53,7 @@ pub fn parse_records(
     if !records.remainder().is_empty() {
         return Err(Malformed::section(RECORDS, "its size is not a multiple of 64"));
     }
+    symbol_count::check(records.len(), RECORDS)?;
     let unterminated = || Malformed::section(RECORDS, "a symbol's name has no end");
     let record = |record| {
         let (crc, name) = split_record(record, class, endian).ok_or_else(unterminated)?;
@@ -65,7 +67,7 @@ pub fn parse_records(
 /// `__version_ext_crcs`, 32-bit CRCs in the same order.
 ///
 /// # Errors
-/// When there is not one name for each CRC.
+/// When there is not one name for each CRC, or there are more than any module has.
 pub fn parse_extended<'a>(
     names: &'a [u8],
     crcs: &[u8],
@@ -75,6 +77,7 @@ pub fn parse_extended<'a>(
     if !crcs.remainder().is_empty() {
         return Err(Malformed::section(EXTENDED_CRCS, "its size is not a multiple of 4"));
     }
+    symbol_count::check(crcs.len(), EXTENDED_CRCS)?;
     let mut names = names;
     let mut versions = Vec::with_capacity(crcs.len());
     for crc in crcs {

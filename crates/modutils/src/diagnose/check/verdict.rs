@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use bstr::{BStr, BString, ByteSlice};
 
 use crate::{
-    Error, ModuleName,
+    Error, ErrorKind, ModuleName,
     diagnose::{
         Finding, Remark,
         refusal::{
@@ -155,7 +155,8 @@ impl Verdict {
             error if error.is_not_found() => {
                 verdict.findings.push(Finding::verified(Cause::Gone(path.to_owned())));
             }
-            Error::Malformed { fault, .. } => {
+            // More than is read here may still be what the kernel takes.
+            Error::Malformed { fault, .. } if error.kind() == ErrorKind::Damaged => {
                 verdict.findings.push(Finding::verified(Cause::Damaged(fault.to_string())));
             }
             error => verdict.gaps.push(Gap::Contents(error.cause())),

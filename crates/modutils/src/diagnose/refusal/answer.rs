@@ -85,15 +85,15 @@ pub fn explain(
     Explanation { findings, notes, conclusion, quotes }
 }
 
-/// Explains a refusal of a file that could not be read as a module.
-pub fn explain_damaged(fault: String, view: &KernelView, refused: &Refused) -> Explanation {
-    let damaged = Finding::verified(Cause::Damaged(fault));
+/// Explains a refusal of a file that could not be read as a module, by its fault where it is damaged.
+pub fn explain_unread(fault: Option<String>, view: &KernelView, refused: &Refused) -> Explanation {
+    let damaged = fault.map(|fault| Finding::verified(Cause::Damaged(fault)));
     let mut findings = match refused.errno {
         Errno::EPERM => system_state(view),
         _ => Vec::new(),
     };
-    if findings.is_empty() && errors_of(&damaged.cause).contains(&refused.errno) {
-        findings.push(damaged);
+    if findings.is_empty() {
+        findings.extend(damaged.filter(|damaged| errors_of(&damaged.cause).contains(&refused.errno)));
     }
     let conclusion = findings.is_empty().then_some(Conclusion::NothingFound(refused.errno));
     let quotes = log::quotes(refused.log, None, !findings.is_empty());

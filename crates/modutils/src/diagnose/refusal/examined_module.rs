@@ -211,7 +211,8 @@ impl ExaminedModule {
             number: elf.machine(),
         };
         // The kernel takes a module without any such section as it takes one without the entries.
-        let info = ModInfo::parse(elf.section(b".modinfo")?.unwrap_or_default());
+        let section = ModInfo::within_limits(elf.section(b".modinfo")?.unwrap_or_default());
+        let info = ModInfo::parse(section.map_err(|fault| fault.at(module.path()))?);
         let this = module.this_module()?;
         let parameters = info.parameters();
         let parameter = |parameter: parameters::Parameter<'_>| ModuleParameter {

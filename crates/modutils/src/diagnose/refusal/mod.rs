@@ -67,7 +67,7 @@ use std::path::PathBuf;
 use bstr::BString;
 
 use crate::{
-    Errno, Release, Root,
+    Errno, Error, ErrorKind, Release, Root,
     elf::Elf,
     file::{Compression, Contents},
     kernel::Force,
@@ -133,11 +133,14 @@ pub fn explain(root: &Root, release: &Release, attempt: &Attempt) -> Explanation
         }
         Err(error) => {
             let view = gather::beginnings(root, release, true);
+            // What cannot be read here, or is more than is read, may still be what the kernel takes.
             let fault = match &error {
-                crate::Error::Malformed { fault, .. } => fault.to_string(),
-                other => other.to_string(),
+                Error::Malformed { fault, .. } if error.kind() == ErrorKind::Damaged => {
+                    Some(fault.to_string())
+                }
+                _ => None,
             };
-            answer::explain_damaged(fault, &view, &refused)
+            answer::explain_unread(fault, &view, &refused)
         }
     }
 }
