@@ -61,6 +61,8 @@ struct Inner {
     /// The file that another module's line in `modules.dep` names. Its own line counts, if it has one.
     listed: Option<PathBuf>,
     line: OnceLock<Option<DependencyLine>>,
+    /// The file that its own line names.
+    own: OnceLock<Option<PathBuf>>,
     builtin: OnceLock<bool>,
     file: OnceLock<ModuleFile>,
 }
@@ -109,8 +111,8 @@ impl Module {
     }
 
     fn listed(context: &Context, candidate: Candidate, listed: Option<PathBuf>) -> Self {
-        let (line, builtin, file) = Default::default();
-        Self(Arc::new(Inner { context: context.clone(), candidate, listed, line, builtin, file }))
+        let (line, own, builtin, file) = Default::default();
+        Self(Arc::new(Inner { context: context.clone(), candidate, listed, line, own, builtin, file }))
     }
 
     /// Its name.
@@ -159,7 +161,8 @@ impl Module {
         if let Some(file) = &self.candidate().file {
             return Ok(Some(file));
         }
-        Ok(self.line()?.map(|line| line.path.as_path()).or(self.0.listed.as_deref()))
+        let own = || self.context().indexes().file_of(self.name());
+        Ok(get_or_try_init(&self.0.own, own)?.as_deref().or(self.0.listed.as_deref()))
     }
 
     /// Whether it is part of the kernel, by `modules.builtin`.

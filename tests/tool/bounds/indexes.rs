@@ -121,3 +121,23 @@ fn a_line_with_very_many_dependencies_is_followed() {
     let run = bounded(&root, 900, "modprobe", &["-D", "top"]).fails();
     assert!(run.err().contains("m49999.ko"), "{run:?}");
 }
+
+/// Each line has all modules before it: together they are some hundred times as long as the one that is asked for.
+#[test]
+fn a_long_chain_takes_memory_for_its_own_line() {
+    const COUNT: usize = 3000;
+    let root = TestRoot::new();
+    let mut all = String::new();
+    let mut lines = Vec::new();
+    for at in 0..COUNT {
+        root.write_module_file(&format!("m{at}.ko"), "");
+        lines.push((format!("m{at}"), format!("m{at}.ko:{all}")));
+        all.insert_str(0, &format!(" m{at}.ko"));
+    }
+    root.write_module_file("modules.dep.bin", index(lines));
+    let last = format!("m{}", COUNT - 1);
+    for args in [&["-D"][..], &["-n", "-v"], &["-n", "-v", "-r"]] {
+        bounded(&root, 100, "modprobe", &[args, &[last.as_str()]].concat());
+    }
+    assert_eq!(bounded(&root, 100, "modprobe", &["-D", &last]).succeeds().lines().len(), COUNT);
+}

@@ -4,7 +4,16 @@
 //! that a foreign writer cuts short in its place would kill the process. Blocks stay in memory once
 //! read, so that nodes borrow from them and further lookups find them.
 
-use std::{fs::File, io, os::unix::fs::FileExt, path::Path, sync::OnceLock};
+use std::{
+    fs::File,
+    io,
+    os::unix::fs::FileExt,
+    path::Path,
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use crate::{
     Errno, Malformed,
@@ -19,8 +28,9 @@ use crate::{
 const BLOCK_SHIFT: u32 = 12;
 /// How much of the next block is read with one: what begins near a block's end seldom ends later.
 const OVERLAP: usize = 1 << 10;
-/// The same of a long block, for what did: lists of dependencies.
-const LONG_OVERLAP: usize = 16 << 10;
+/// The same of long blocks, for what did: lists of dependencies. What is longer than one of them is looked
+/// for in the next.
+const LONG_OVERLAPS: [usize; 4] = [16 << 10, 64 << 10, 256 << 10, 1 << 20];
 
 /// Blocks of a file by their place, as far as they were read.
 type Blocks = Vec<OnceLock<Box<[u8]>>>;
@@ -33,7 +43,9 @@ pub(super) struct IndexFile {
     stamp: Option<Stamp>,
     len: usize,
     blocks: Blocks,
-    long_blocks: OnceLock<Blocks>,
+    long_blocks: [OnceLock<Blocks>; LONG_OVERLAPS.len()],
+    /// How many bytes of long blocks were read.
+    long_bytes: AtomicUsize,
     /// All bytes.
     whole: OnceLock<Vec<u8>>,
 }
@@ -46,9 +58,8 @@ impl IndexFile {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let (file, metadata) = open_bounded(path, TREE_FILE_LIMIT)?;
         let len = usize::try_from(metadata.len()).unwrap_or_default();
-        let (blocks, long_blocks) = (blocks(len), OnceLock::new());
         let stamp = Some(Stamp::of(&metadata));
-        Ok(Self { file: Some(file), stamp, len, blocks, long_blocks, whole: OnceLock::new() })
+        Ok(Self { file: Some(file), stamp, blocks: blocks(len), ..Self::empty(len) })
     }
 
     /// Reads a file as a whole; it is not open afterwards.
@@ -68,8 +79,12 @@ impl IndexFile {
 
     fn in_memory(bytes: Vec<u8>) -> Self {
         let len = bytes.len();
-        let whole = OnceLock::from(bytes);
-        Self { file: None, stamp: None, len, blocks: Vec::new(), long_blocks: OnceLock::new(), whole }
+        Self { whole: OnceLock::from(bytes), ..Self::empty(len) }
+    }
+
+    fn empty(len: usize) -> Self {
+        let (blocks, long_blocks, long_bytes, whole) = Default::default();
+        Self { file: None, stamp: None, len, blocks, long_blocks, long_bytes, whole }
     }
 
     /// The file as it was when it was opened; none where the bytes came from memory.
@@ -92,15 +107,27 @@ impl IndexFile {
     }
 
     /// More of what is in memory from an offset on, where so many bytes of it were not enough: the block
-    /// with more after it, else the whole file. So long a thing is rare.
+    /// with more after it, else the whole file. So long a thing is rare: where long blocks come to more than
+    /// the file, that is read instead.
     #[cold]
     fn longer_piece(&self, at: usize, had: usize) -> Result<&[u8], Malformed> {
         if at.saturating_add(had) >= self.len {
             return Ok(&[]);
         }
-        let long_blocks = self.long_blocks.get_or_init(|| blocks(self.len));
-        let piece = self.in_block(long_blocks, at, LONG_OVERLAP)?;
-        if piece.len() > had { Ok(piece) } else { Ok(self.whole()?.get(at..).unwrap_or_default()) }
+        for (long_blocks, overlap) in self.long_blocks.iter().zip(LONG_OVERLAPS) {
+            // The last one begins within the block.
+            if overlap.saturating_add(1 << BLOCK_SHIFT) <= had {
+                continue;
+            }
+            if self.long_bytes.load(Ordering::Relaxed) > self.len {
+                break;
+            }
+            let piece = self.in_block(long_blocks.get_or_init(|| blocks(self.len)), at, overlap)?;
+            if piece.len() > had {
+                return Ok(piece);
+            }
+        }
+        Ok(self.whole()?.get(at..).unwrap_or_default())
     }
 
     fn in_block<'a>(&self, blocks: &'a Blocks, at: usize, overlap: usize) -> Result<&'a [u8], Malformed> {
@@ -110,6 +137,9 @@ impl IndexFile {
             Some(bytes) => bytes,
             None => {
                 let bytes = self.read_block(at - start, overlap)?;
+                if overlap > OVERLAP {
+                    self.long_bytes.fetch_add(bytes.len(), Ordering::Relaxed);
+                }
                 block.get_or_init(|| bytes)
             }
         };
@@ -209,6 +239,20 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// The bytes before the next NUL, but no more than up to the first `end`, and with it.
+    pub(super) fn string_until(&mut self, end: u8) -> Result<&'a [u8], Malformed> {
+        loop {
+            let (found, nul) = (find(self.rest, end), find(self.rest, 0));
+            match (found, nul) {
+                (Some(found), _) if nul.is_none_or(|nul| found < nul) => {
+                    return self.take(found.saturating_add(1));
+                }
+                (_, Some(nul)) => return self.take(nul),
+                _ => self.look_further()?,
+            }
+        }
+    }
+
     /// So many bytes.
     pub(super) fn take(&mut self, length: usize) -> Result<&'a [u8], Malformed> {
         loop {
@@ -246,7 +290,7 @@ mod tests {
 
     #[test]
     fn what_lies_across_blocks_is_read_whole() {
-        let len = (2 << BLOCK_SHIFT) + LONG_OVERLAP;
+        let len = (2 << BLOCK_SHIFT) + LONG_OVERLAPS[3];
         let mut bytes = vec![b'x'; len];
         bytes.push(0);
         bytes.extend([1, 2, 3, 4]);
@@ -260,6 +304,19 @@ mod tests {
         }
         let (_directory, file) = written(&bytes);
         assert!(Cursor::new(&file, bytes.len() + 1).unwrap().take(1).is_err());
+    }
+
+    #[test]
+    fn long_blocks_come_to_little_more_than_the_file() {
+        let bytes = [vec![b'x'; (1 << 20) - 1], vec![0]].concat();
+        let (_directory, file) = written(&bytes);
+        // A long string is read without the rest of the file.
+        assert_eq!(Cursor::new(&file, (1 << 20) - 40_000).unwrap().string().unwrap().len(), 39_999);
+        assert!(file.long_bytes.load(Ordering::Relaxed) < 100_000 && file.whole.get().is_none());
+        for start in (0..1 << 20).step_by(1 << BLOCK_SHIFT) {
+            Cursor::new(&file, start).unwrap().string().unwrap();
+        }
+        assert!(file.long_bytes.load(Ordering::Relaxed) < 3 << 20 && file.whole.get().is_some());
     }
 
     #[test]

@@ -94,10 +94,16 @@ fn children<'a>(cursor: &mut Cursor<'a>) -> Result<(u8, &'a [u8]), Malformed> {
     Ok((first, cursor.take(table)?))
 }
 
-impl Values<'_> {
+impl<'a> Values<'a> {
     /// Whether there is none.
     pub(super) fn is_empty(&self) -> bool {
         self.count == 0
+    }
+
+    /// The first one up to a byte, and with it; all of it where it does not have that byte.
+    pub(super) fn first_until(mut self, end: u8) -> Option<Result<&'a [u8], Malformed>> {
+        self.count.checked_sub(1)?;
+        Some(self.cursor.number().and_then(|_| self.cursor.string_until(end)))
     }
 }
 

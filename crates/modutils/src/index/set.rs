@@ -134,9 +134,24 @@ impl Indexes {
     pub fn dependency_line(&self, module: &ModuleName) -> Result<Option<DependencyLine>> {
         let Some(dep) = self.dep()? else { return Ok(None) };
         let Some(line) = dep.get(module.as_bytes())? else { return Ok(None) };
-        let line = DependencyLine::parse(&self.directory, &line);
+        self.parse(module, &line).map(Some)
+    }
+
+    fn parse(&self, module: &ModuleName, line: &[u8]) -> Result<DependencyLine> {
         let fault = |what| Malformed::file(format!("the line of module {module} {what}"));
-        line.map_err(|what| fault(what).at(&self.directory.join("modules.dep.bin"))).map(Some)
+        let path = || self.directory.join(Index::Dependencies.file_name());
+        DependencyLine::parse(&self.directory, line).map_err(|what| fault(what).at(&path()))
+    }
+
+    /// The file of a module, by its line in `modules.dep.bin`. Only the beginning of the line is read: thousands of
+    /// dependencies may follow, each of which has a line as long.
+    ///
+    /// # Errors
+    /// As for [`Indexes::dependency_line`], as far as the line is read.
+    pub fn file_of(&self, module: &ModuleName) -> Result<Option<PathBuf>> {
+        let Some(dep) = self.dep()? else { return Ok(None) };
+        let Some(start) = dep.get_until(module.as_bytes(), b':')? else { return Ok(None) };
+        self.parse(module, &start).map(|line| Some(line.path))
     }
 
     /// The entries of the modules built into the kernel.
@@ -257,6 +272,9 @@ mod tests {
         let indexes = Indexes::new(directory.path().to_owned());
         let line = indexes.dependency_line(&ModuleName::new("a-b")).unwrap().unwrap();
         assert_eq!(line.path, directory.path().join("kernel/a-b.ko.xz"));
+        assert_eq!(indexes.file_of(&ModuleName::new("a-b")).unwrap().unwrap(), line.path);
+        assert_eq!(indexes.file_of(&ModuleName::new("none")).unwrap(), None);
+        assert!(indexes.file_of(&ModuleName::new("bad")).is_err());
         assert_eq!(line.dependencies, [directory.path().join("kernel/c.ko"), "/elsewhere/d.ko".into()]);
         let error = indexes.dependency_line(&ModuleName::new("bad")).unwrap_err();
         assert!(error.to_string().ends_with("the line of module bad has no colon"), "{error}");

@@ -82,7 +82,20 @@ impl Trie {
     /// [`Error::Malformed`] where a reference on the way leads out of the file, or the file cannot be
     /// read there.
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        self.find(key).map_err(|fault| fault.at(&self.path))
+        let values = self.find(key).map_err(|fault| fault.at(&self.path))?;
+        let first = values.and_then(|mut values| values.next()).transpose();
+        first.map(|first| first.map(|(_, value)| value.to_owned())).map_err(|fault| fault.at(&self.path))
+    }
+
+    /// The beginning of the first value of exactly this key: up to the first `end` and with it, or all of the
+    /// value where it has none.
+    ///
+    /// # Errors
+    /// As [`Trie::get`].
+    pub fn get_until(&self, key: &[u8], end: u8) -> Result<Option<Vec<u8>>> {
+        let values = self.find(key).map_err(|fault| fault.at(&self.path))?;
+        let start = values.and_then(|values| values.first_until(end)).transpose();
+        start.map(|start| start.map(<[u8]>::to_owned)).map_err(|fault| fault.at(&self.path))
     }
 
     /// The values of all keys that match the query, keys being shell patterns, in the
@@ -122,14 +135,14 @@ impl Trie {
         Ok(entries)
     }
 
-    fn find(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Malformed> {
+    fn find(&self, key: &[u8]) -> Result<Option<Values<'_>>, Malformed> {
         let mut reference = self.root;
         let mut rest = key;
         // Every step takes a byte off the key, so that a cycle comes to an end.
-        while let Some(mut node) = reference.map(|reference| self.node(reference)).transpose()? {
+        while let Some(node) = reference.map(|reference| self.node(reference)).transpose()? {
             let Some(after) = rest.strip_prefix(node.prefix) else { return Ok(None) };
             let Some((&byte, after)) = after.split_first() else {
-                return node.values.next().map(|value| Ok(value?.1.to_owned())).transpose();
+                return Ok(Some(node.values));
             };
             reference = node.child(byte);
             rest = after;
@@ -317,6 +330,9 @@ mod tests {
     fn an_exact_key_gives_its_first_value() {
         let trie = trie(&[("ab", "later", 2), ("ab", "first", 1), ("abc", "longer", 0)]);
         assert_eq!(trie.get(b"ab").unwrap().unwrap(), b"first");
+        assert_eq!(trie.get_until(b"ab", b'r').unwrap().unwrap(), b"fir");
+        assert_eq!(trie.get_until(b"ab", b'x').unwrap().unwrap(), b"first");
+        assert_eq!(trie.get_until(b"a", b'x').unwrap(), None);
         for missing in [&b""[..], b"a", b"abd", b"abcd", b"\xff"] {
             assert_eq!(trie.get(missing).unwrap(), None);
         }

@@ -214,6 +214,10 @@ impl<'a> Planner<'a> {
     }
 
     fn add_edges(&mut self) {
+        let is_only_listed =
+            |step: &Step| self.known.modules.get(&step.module).is_some_and(|facts| facts.is_only_listed);
+        // What such a module needs has an earlier place, whichever that is.
+        let in_sequence = self.steps.iter().any(is_only_listed);
         // A line may concern all modules, and its names mean the same ones over and over.
         let mut places_of_lines: HashMap<(*const SoftdepLine, Side), Rc<[usize]>> = HashMap::new();
         for place in 1..self.steps.len() {
@@ -233,6 +237,7 @@ impl<'a> Planner<'a> {
             let needs: Vec<usize> = self.dependencies(&module).iter().filter_map(earlier).collect();
             if let Some(step) = self.steps.get_mut(place) {
                 step.needs = needs;
+                step.follows.extend(in_sequence.then(|| place.saturating_sub(1)));
                 step.follows.extend(before.iter().filter(|&&other| other < place));
             }
             for &other in after.iter().filter(|&&other| other > place) {

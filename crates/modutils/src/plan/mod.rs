@@ -242,7 +242,10 @@ mod fixture {
                 let (name, builtin) = name.strip_prefix('!').map_or((name, false), |name| (name, true));
                 let file = (!builtin).then(|| format!("/m/{name}.ko").into());
                 let dependencies = dependencies.split_whitespace().map(ModuleName::new).collect();
-                known.modules.insert(ModuleName::new(name), PlanFacts { file, dependencies, builtin });
+                known.modules.insert(
+                    ModuleName::new(name),
+                    PlanFacts { file, dependencies, builtin, is_only_listed: false },
+                );
                 known.names.insert(name.into(), vec![Candidate::named(ModuleName::new(name))]);
             }
             Self { config, known }

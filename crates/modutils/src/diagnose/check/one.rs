@@ -57,8 +57,8 @@ pub(super) fn verdict(check: &Check, subject: &ExaminedModule, asked: &Asked) ->
         if subjects.len() >= MOST || subjects.contains_key(&module) || module == subject.name {
             continue;
         }
-        let Some(line) = indexes.dependency_line(&module).ok().flatten() else { continue };
-        let facts = ExaminedModule::open(&line.path).map_err(|error| (line.path, error));
+        let Some(path) = indexes.file_of(&module).ok().flatten() else { continue };
+        let facts = ExaminedModule::open(&path).map_err(|error| (path, error));
         if let Ok(facts) = &facts {
             gather::add_providers(&indexes, &mut view, facts);
             waiting.extend(Verdict::of(facts, &view, &Question::default()).dependencies().iter().cloned());

@@ -41,7 +41,7 @@ pub fn for_one(root: &Root, release: &Release, subject: &ExaminedModule, is_runn
     let mut view = beginnings(root, release, is_running);
     let indexes = Indexes::new(root.modules(release));
     // The module of this name that was built for this kernel knows most of what the one in question needs.
-    let namesake = view.known(indexes.dependency_line(&subject.name)).map(|line| line.path);
+    let namesake = view.known(indexes.file_of(&subject.name));
     let list = build_list(indexes.directory());
     let sample = namesake.into_iter().chain(list.sample(SAMPLE)).filter(|path| !is_same(path, &subject.path));
     let mut sample: Vec<ExaminedModule> =
@@ -63,8 +63,8 @@ pub fn for_one(root: &Root, release: &Release, subject: &ExaminedModule, is_runn
 pub fn add_providers(indexes: &Indexes, view: &mut KernelView, subject: &ExaminedModule) {
     let providers = providers(indexes, view, subject);
     for (module, symbols) in providers.into_iter().filter(|(module, _)| *module != subject.name) {
-        let Some(line) = view.known(indexes.dependency_line(&module)) else { continue };
-        match ExaminedModule::open(&line.path) {
+        let Some(path) = view.known(indexes.file_of(&module)) else { continue };
+        match ExaminedModule::open(&path) {
             Ok(provider) => view.add_exports(&provider),
             Err(error) => {
                 let unread = Unread { module, is_gone: error.is_not_found() };

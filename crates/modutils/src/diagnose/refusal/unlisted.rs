@@ -42,7 +42,7 @@ impl UnlistedExports {
 pub fn exports(root: &Root, indexes: &Indexes, running: &Running) -> Result<UnlistedExports> {
     let mut unlisted = Vec::new();
     for module in running.loaded.iter().flat_map(|loaded| loaded.keys()) {
-        if indexes.dependency_line(module)?.is_none() && may_export(root, module) {
+        if indexes.file_of(module)?.is_none() && may_export(root, module) {
             unlisted.push(module);
         }
     }

@@ -157,8 +157,8 @@ fn coming_line(may_be_stuck: bool) -> &'static str {
 fn aliases(root: &Root, module: &ModuleName) -> Vec<BString> {
     let Ok(release) = Release::running() else { return Vec::new() };
     let indexes = Indexes::new(root.clone().with_base("").modules(&release));
-    let Ok(Some(line)) = indexes.dependency_line(module) else { return Vec::new() };
-    let Ok(file) = ModuleFile::open(&line.path) else { return Vec::new() };
+    let Ok(Some(path)) = indexes.file_of(module) else { return Vec::new() };
+    let Ok(file) = ModuleFile::open(&path) else { return Vec::new() };
     file.modinfo().map(|info| info.values("alias").map(BString::from).collect()).unwrap_or_default()
 }
 

@@ -97,7 +97,7 @@ pub fn not_found(context: &Context, name: &[u8], error: Option<&Error>) -> Vec<R
 /// kind is `listed_but_gone`.
 pub fn listed_but_gone(context: &Context, file: &Path) -> Option<Remark> {
     let module = ModuleName::from_path(file)?;
-    let line = context.indexes().dependency_line(&module).ok()??;
+    let listed = context.indexes().file_of(&module).ok()??;
     let index = context.indexes().directory().join("modules.dep.bin");
     let lines = || {
         vec![
@@ -108,7 +108,7 @@ pub fn listed_but_gone(context: &Context, file: &Path) -> Option<Remark> {
             ),
         ]
     };
-    (line.path == *file).then(|| Remark::new("listed_but_gone", lines()).about(bytes(file)))
+    (listed == *file).then(|| Remark::new("listed_but_gone", lines()).about(bytes(file)))
 }
 
 /// The configured aliases that lead to a module which is not there: each with its line. The kind is

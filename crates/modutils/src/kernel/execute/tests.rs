@@ -75,7 +75,7 @@ impl Machine {
             let file = directory.path().join(format!("{name}.ko"));
             fs::write(&file, format!("module {name}")).unwrap();
             let dependencies = dependencies.split_whitespace().map(ModuleName::new).collect();
-            let facts = PlanFacts { file: Some(file), dependencies, builtin: false };
+            let facts = PlanFacts { file: Some(file), dependencies, ..PlanFacts::default() };
             known.modules.insert(ModuleName::new(name), facts);
             known.names.insert(name.into(), vec![Candidate::named(ModuleName::new(name))]);
         }

@@ -94,9 +94,10 @@ impl Machine {
             let file = directory.path().join(format!("{name}.ko"));
             fs::write(&file, format!("module {name}")).unwrap();
             let dependencies = dependencies.split_whitespace().map(ModuleName::new).collect();
-            known
-                .modules
-                .insert(ModuleName::new(name), PlanFacts { file: Some(file), dependencies, builtin: false });
+            known.modules.insert(
+                ModuleName::new(name),
+                PlanFacts { file: Some(file), dependencies, ..PlanFacts::default() },
+            );
             known.names.insert(name.into(), vec![Candidate::named(ModuleName::new(name))]);
         }
         Self { directory, config, known, loads: Arc::new(Loads { sysfs, ..Loads::default() }) }
