@@ -104,6 +104,40 @@ fn control_characters_of_a_module_are_shown_on_a_terminal_and_passed_through_a_p
     }
 }
 
+/// Sequences that are those of our own styles, and characters by which a name looks like another.
+const DISGUISED: &str = "a\x1b[31mred\x1b[0m\x1b[1m\x1b[2m\u{202e}b\u{200b}\u{2066}\u{feff}c";
+const UNDISGUISED: &str = "a\\x1b[31mred\\x1b[0m\\x1b[1m\\x1b[2m\\u{202e}b\\u{200b}\\u{2066}\\u{feff}c";
+
+#[test]
+fn foreign_text_has_no_colour_even_if_it_has_that_of_our_own() {
+    let root = little_kernel();
+    let odd = module("odd").modinfo("parm", format!("p:{DISGUISED}")).modinfo("parmtype", "p:int");
+    add_ordered(&root, "kernel/odd.ko", &odd.modinfo("author", DISGUISED));
+    root.ours("depmod", &[]).succeeds();
+    root.write("etc/modprobe.d/d.conf", format!("blacklist {DISGUISED}\ninstall odd echo {DISGUISED}\n"));
+    root.write("etc/modutils.d/d.conf", format!("deny odd {DISGUISED}\n"));
+    let file = format!("/{}", root.module_path("kernel/odd.ko"));
+    let calls: [(&str, &[&str]); 7] = [
+        ("kmod", &["params", &file]),
+        ("kmod", &["params", "odd"]),
+        ("kmod", &["blocked"]),
+        ("kmod", &["blocked", "odd"]),
+        ("kmod", &["status", "odd"]),
+        ("modinfo", &["odd"]),
+        ("modprobe", &["-D", DISGUISED]),
+    ];
+    for (tool, args) in calls {
+        let shown = shown(&root, tool, args, &[("TERM", "xterm")]);
+        assert!(shown.contains(UNDISGUISED), "{tool} {args:?}: {shown:?}");
+        assert!(!shown.contains("31mred\x1b") && !shown.contains("\x1b[31mred"), "{tool}: {shown:?}");
+        assert!(!shown.contains(['\u{202e}', '\u{200b}', '\u{2066}', '\u{feff}']), "{tool}: {shown:?}");
+    }
+    // Through a pipe, the bytes are the module's.
+    for (tool, args) in [("kmod", &["params", "odd"][..]), ("modinfo", &["odd"]), ("modprobe", &["-c"])] {
+        assert!(root.ours(tool, args).succeeds().out().contains(DISGUISED), "{tool}");
+    }
+}
+
 #[test]
 fn control_characters_are_shown_in_messages_whoever_reads_them() {
     let root = forged();

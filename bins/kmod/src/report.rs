@@ -3,7 +3,7 @@
 use std::{
     cell::OnceCell,
     ffi::{CStr, OsStr},
-    io::{self, BufWriter, IsTerminal, Write},
+    io::{self, BufWriter, Write},
     os::unix::ffi::OsStrExt,
     process::ExitCode,
     sync::mpsc,
@@ -17,8 +17,8 @@ use crate::{
     explain::{Detail, Reader},
     startup,
     status::Status,
-    style::Style,
-    visible::{visible, visible_line},
+    style::{Style, StyledLine},
+    visible::{visible_line, without_controls},
 };
 
 /// The most messages that a document repeats. A damaged tree can cause one for each of its modules.
@@ -53,8 +53,6 @@ pub struct Report {
     collected: Option<Vec<Message>>,
     output: BufWriter<io::Stdout>,
     output_style: Style,
-    /// Whether control characters of what is printed would be obeyed.
-    is_terminal: bool,
     output_failure: Option<io::Error>,
 }
 
@@ -64,7 +62,6 @@ impl Report {
         let output = BufWriter::with_capacity(16 * 1024, io::stdout());
         let threshold = Some(threshold);
         let (to_syslog, output_style) = (false, Style::of(&io::stdout()));
-        let is_terminal = io::stdout().is_terminal();
         let mut report = Self {
             tool,
             threshold,
@@ -75,7 +72,6 @@ impl Report {
             collected: None,
             output,
             output_style,
-            is_terminal,
             output_failure: None,
         };
         if startup::stderr_was_closed() {
@@ -145,10 +141,7 @@ impl Report {
 
     /// Writes to standard output: byte for byte, unless it is a terminal.
     pub fn print(&mut self, bytes: impl AsRef<[u8]>) {
-        match self.is_terminal {
-            true => self.write(&visible(bytes.as_ref())),
-            false => self.write(bytes.as_ref()),
-        }
+        self.write(&self.output_style.shown(bytes.as_ref()));
     }
 
     /// Writes a line to standard output.
@@ -157,12 +150,14 @@ impl Report {
         self.print("\n");
     }
 
-    /// Writes a line with text in [`Report::output_style`] to standard output.
-    pub fn print_styled_line(&mut self, line: impl AsRef<[u8]>) {
-        match self.is_terminal {
-            true => self.write(&self.output_style.visible(line.as_ref())),
-            false => self.write(line.as_ref()),
-        }
+    /// A line for [`Report::print_styled_line`].
+    pub fn styled_line(&self) -> StyledLine {
+        self.output_style.line()
+    }
+
+    /// Writes a line of parts in several styles to standard output: for the commands that kmod does not have.
+    pub fn print_styled_line(&mut self, line: &StyledLine) {
+        self.write(line.as_bytes());
         self.write(b"\n");
     }
 
@@ -183,11 +178,6 @@ impl Report {
     /// [`Report::finish`].
     pub fn ignore_closed_pipe(&mut self) {
         startup::ignore_sigpipe();
-    }
-
-    /// The style of standard output, for the commands that kmod does not have.
-    pub fn output_style(&self) -> Style {
-        self.output_style
     }
 
     /// Prints or logs a message if its level is shown.
@@ -270,9 +260,9 @@ impl Report {
     /// The same with the cause, for those who read it.
     pub fn usage_because(&mut self, line: &[u8], cause: Cause) {
         let style = Style::of(&io::stderr());
-        let mut text = [&visible(line), b"\n".as_slice()].concat();
+        let mut text = [&without_controls(&style.shown(line)), b"\n".as_slice()].concat();
         for line in self.lines_of(&cause) {
-            text.extend(style.cause(&visible_line(format!("  {line}").as_bytes())));
+            text.extend(style.cause(format!("  {line}").as_bytes()));
             text.push(b'\n');
         }
         // A failure to write to standard error cannot be reported anywhere.

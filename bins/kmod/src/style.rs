@@ -2,20 +2,18 @@
 //!
 //! Output that kmod has, too, has no colour. It is for our own commands and for the lines that give a cause.
 
-use std::{io::IsTerminal, sync::OnceLock};
+use std::{borrow::Cow, io::IsTerminal, sync::OnceLock};
 
 use anstyle::{AnsiColor, Style as Ansi};
-use bstr::ByteSlice;
 
-use crate::visible::visible;
+use crate::visible::{visible, visible_line};
 
-/// The escape sequences of the styles, and the one after each of them.
-const SEQUENCES: [&str; 6] = ["\x1b[1m", "\x1b[32m", "\x1b[2m", "\x1b[31m", "\x1b[33m", "\x1b[0m"];
-
-/// Whether text is written with colours.
+/// How text is written to a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {
     colours: bool,
+    /// Whether control characters would be obeyed.
+    is_terminal: bool,
 }
 
 impl Style {
@@ -26,55 +24,26 @@ impl Style {
             let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
             !is_set("NO_COLOR") && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
         };
-        Self { colours: stream.is_terminal() && *WANTED.get_or_init(wanted) }
+        let is_terminal = stream.is_terminal();
+        Self { colours: is_terminal && *WANTED.get_or_init(wanted), is_terminal }
     }
 
-    /// The title of a block.
-    pub fn heading(self, text: &[u8]) -> Vec<u8> {
-        self.written(Ansi::new().bold(), text)
+    /// A line without text.
+    pub fn line(self) -> StyledLine {
+        StyledLine { style: self, bytes: Vec::new() }
     }
 
-    /// The name of an entry.
-    pub fn name(self, text: &[u8]) -> Vec<u8> {
-        self.written(AnsiColor::Green.on_default(), text)
+    /// A line of the cause of a failure, control characters escaped wherever it is written.
+    pub fn cause(self, line: &[u8]) -> Vec<u8> {
+        self.coloured(AnsiColor::Yellow.on_default(), &visible_line(line))
     }
 
-    /// Less important information.
-    pub fn aside(self, text: &[u8]) -> Vec<u8> {
-        self.written(Ansi::new().dimmed(), text)
+    /// The text as the stream gets it: byte for byte, unless it is a terminal.
+    pub fn shown(self, text: &[u8]) -> Cow<'_, [u8]> {
+        if self.is_terminal { visible(text) } else { Cow::Borrowed(text) }
     }
 
-    /// What blocks a module.
-    pub fn block(self, text: &[u8]) -> Vec<u8> {
-        self.written(AnsiColor::Red.on_default(), text)
-    }
-
-    /// The cause of a failure.
-    pub fn cause(self, text: &[u8]) -> Vec<u8> {
-        self.written(AnsiColor::Yellow.on_default(), text)
-    }
-
-    /// A line with styled text, safe for a terminal: control characters are escaped, and of escape sequences only the
-    /// ones of these styles remain.
-    pub fn visible(self, line: &[u8]) -> Vec<u8> {
-        let mut shown = Vec::with_capacity(line.len());
-        let mut rest = line;
-        while let Some(at) = rest.find_byte(0x1b).filter(|_| self.colours) {
-            let (before, from) = rest.split_at(at);
-            shown.extend_from_slice(&visible(before));
-            let own = SEQUENCES.iter().find(|sequence| from.starts_with(sequence.as_bytes()));
-            let len = own.map_or(1, |sequence| sequence.len());
-            match own {
-                Some(sequence) => shown.extend_from_slice(sequence.as_bytes()),
-                None => shown.extend_from_slice(&visible(&from[..len])),
-            }
-            rest = &from[len..];
-        }
-        shown.extend_from_slice(&visible(rest));
-        shown
-    }
-
-    fn written(self, style: Ansi, text: &[u8]) -> Vec<u8> {
+    fn coloured(self, style: Ansi, text: &[u8]) -> Vec<u8> {
         if !self.colours || text.is_empty() {
             return text.to_vec();
         }
@@ -82,26 +51,102 @@ impl Style {
     }
 }
 
+/// A line of parts in several styles.
+///
+/// Text is made safe for a terminal where it becomes a part: in the finished line, an escape sequence that a module
+/// brought along could not be told from one of these styles.
+#[derive(Debug)]
+pub struct StyledLine {
+    style: Style,
+    bytes: Vec<u8>,
+}
+
+impl StyledLine {
+    /// Text without a style.
+    #[must_use]
+    pub fn plain(self, text: impl AsRef<[u8]>) -> Self {
+        self.part(Ansi::new(), text.as_ref())
+    }
+
+    /// The title of a block.
+    #[must_use]
+    pub fn heading(self, text: impl AsRef<[u8]>) -> Self {
+        self.part(Ansi::new().bold(), text.as_ref())
+    }
+
+    /// The name of an entry.
+    #[must_use]
+    pub fn name(self, text: impl AsRef<[u8]>) -> Self {
+        self.part(AnsiColor::Green.on_default(), text.as_ref())
+    }
+
+    /// Less important information.
+    #[must_use]
+    pub fn aside(self, text: impl AsRef<[u8]>) -> Self {
+        self.part(Ansi::new().dimmed(), text.as_ref())
+    }
+
+    /// What blocks a module.
+    #[must_use]
+    pub fn block(self, text: impl AsRef<[u8]>) -> Self {
+        self.part(AnsiColor::Red.on_default(), text.as_ref())
+    }
+
+    /// The line as it is written.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    fn part(mut self, style: Ansi, text: &[u8]) -> Self {
+        let shown = self.style.shown(text);
+        match style.is_plain() {
+            true => self.bytes.extend_from_slice(&shown),
+            false => self.bytes.extend(self.style.coloured(style, &shown)),
+        }
+        self
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use bstr::ByteSlice;
+
     use super::*;
+
+    const PIPE: Style = Style { colours: false, is_terminal: false };
+    const MONOCHROME: Style = Style { colours: false, is_terminal: true };
+    const COLOURED: Style = Style { colours: true, is_terminal: true };
 
     #[test]
     fn colours_surround_the_text_or_are_not_there() {
-        assert_eq!(Style { colours: false }.heading(b"x"), b"x");
-        assert_eq!(Style { colours: true }.cause(b"x"), b"\x1b[33mx\x1b[0m");
+        for style in [PIPE, MONOCHROME] {
+            assert_eq!(style.line().heading("x").plain("y").as_bytes(), b"xy");
+        }
+        assert_eq!(COLOURED.line().heading("x").plain("y").aside("").as_bytes(), b"\x1b[1mx\x1b[0my");
+        assert_eq!(COLOURED.cause(b"x"), b"\x1b[33mx\x1b[0m");
     }
 
-    #[test]
-    fn of_escape_sequences_only_those_of_the_styles_remain() {
-        let style = Style { colours: true };
-        let styles = [Style::heading, Style::name, Style::aside, Style::block, Style::cause];
-        for styled in styles.map(|written| written(style, b"x")) {
-            assert_eq!(style.visible(&styled), styled);
-            assert_eq!(Style { colours: false }.visible(&styled)[..4], *b"\\x1b");
+    proptest::proptest! {
+        #[test]
+        fn no_text_styles_anything_on_a_terminal(
+            texts in proptest::collection::vec(
+                "(\x1b\\[(0|1|2|31|32|33)m|\u{9b}31m|[a-z\x1b\\[\u{200b}-\u{200f}\u{202a}-\u{202e}\u{2066}-\u{2069}]){0,6}", 5
+            ),
+        ) {
+            let all = |style: Style| {
+                let line = style.line().plain(&texts[0]).heading(&texts[1]).name(&texts[2]);
+                line.aside(&texts[3]).block(&texts[4]).bytes
+            };
+            proptest::prop_assert_eq!(all(PIPE), texts.concat().into_bytes());
+            let plain = all(MONOCHROME);
+            let is_unseen = |letter: char| letter.is_control() || "\u{200b}\u{200e}\u{202e}\u{2066}".contains(letter);
+            proptest::prop_assert_eq!(plain.to_str_lossy().find(is_unseen), None);
+            // Without what the styles add it is the same line.
+            let mut coloured = all(COLOURED);
+            for sequence in ["\x1b[1m", "\x1b[32m", "\x1b[2m", "\x1b[31m", "\x1b[0m"] {
+                coloured = coloured.replace(sequence, "");
+            }
+            proptest::prop_assert_eq!(coloured, plain);
         }
-        let foreign = [b"a\x1b[2Jb\x1b]0;t\x07\x1b[1;31m", &style.name(b"n\x1b[H")[..]].concat();
-        let expected = [&b"a\\x1b[2Jb\\x1b]0;t\\x07\\x1b[1;31m"[..], b"\x1b[32mn\\x1b[H\x1b[0m"].concat();
-        assert_eq!(style.visible(&foreign).as_bstr(), expected.as_bstr());
     }
 }

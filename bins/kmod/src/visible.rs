@@ -5,14 +5,38 @@
 
 use std::borrow::Cow;
 
-/// The text with control characters escaped, newlines and tabs excepted.
+/// The text for a terminal: control characters are escaped, newlines and tabs excepted, and characters that are not
+/// seen themselves.
 pub fn visible(text: &[u8]) -> Cow<'_, [u8]> {
+    escaped(text, |letter| is_unseen(letter) && !matches!(letter, '\n' | '\t'))
+}
+
+/// The text with all of these characters escaped: one line whatever it holds.
+pub fn visible_line(text: &[u8]) -> Cow<'_, [u8]> {
+    escaped(text, is_unseen)
+}
+
+/// The text for whatever reads it: control characters are escaped, newlines and tabs excepted.
+pub fn without_controls(text: &[u8]) -> Cow<'_, [u8]> {
     escaped(text, |letter| letter.is_control() && !matches!(letter, '\n' | '\t'))
 }
 
-/// The text with all control characters escaped: one line whatever it holds.
-pub fn visible_line(text: &[u8]) -> Cow<'_, [u8]> {
-    escaped(text, char::is_control)
+/// Control characters, and those of Unicode that only change how others are shown: in which direction (UAX #9), joined,
+/// in another line. By them a name can look like another one.
+fn is_unseen(letter: char) -> bool {
+    letter.is_control()
+        || matches!(
+            letter,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 fn escaped(text: &[u8], is_escaped: impl Fn(char) -> bool) -> Cow<'_, [u8]> {
@@ -54,6 +78,15 @@ mod tests {
         let shown = visible(text).to_vec();
         assert_eq!(shown.as_bstr(), b"a\\x1b]0;t\\x07\\r\\u{7f}\\u{9b}\\x9b\xe9\xc3\xa9\n\tb\\x00".as_bstr());
         assert_eq!(&*visible_line(b"a\n  b\tc"), b"a\\n  b\\tc");
+    }
+
+    #[test]
+    fn characters_that_are_not_seen_are_shown_on_a_terminal() {
+        let text = "a\u{202e}b\u{2066}\u{200b}\u{feff}\u{2028}\u{61c}c".as_bytes();
+        let shown = b"a\\u{202e}b\\u{2066}\\u{200b}\\u{feff}\\u{2028}\\u{61c}c".as_bstr();
+        assert_eq!(visible(text).as_bstr(), shown);
+        assert_eq!(visible_line(text).as_bstr(), shown);
+        assert_eq!(&*without_controls(text), text);
     }
 
     #[test]

@@ -104,9 +104,8 @@ pub(super) fn command() -> clap::Command {
 /// Prints a line if the kernel refuses every module.
 fn print_modules_disabled(context: &Context, report: &mut Report) {
     if blocked::everything_is_blocked(context) {
-        let style = report.output_style();
         let line = "Every module: kernel.modules_disabled is 1, until the next boot.";
-        report.print_styled_line(style.block(line.as_bytes()));
+        report.print_styled_line(&report.styled_line().block(line));
     }
 }
 
@@ -115,7 +114,7 @@ fn show_all_blocks(context: &Context, document: &mut Option<Document>, report: &
         Ok(blocks) => {
             match document {
                 Some(document) => document.item(&blocked_item(None, &blocks, None), report),
-                None => blocks.iter().for_each(|block| print_block(block, report)),
+                None => blocks.iter().for_each(|block| print_block("", block, report)),
             }
             Status::Success
         }
@@ -170,53 +169,45 @@ fn show_module(
 }
 
 fn print_module(module: &ModuleName, blocks: &[Block], ways: &Ways, report: &mut Report) {
-    let style = report.output_style();
-    report.print_styled_line(style.heading(module.as_bytes()));
+    report.print_styled_line(&report.styled_line().heading(module));
     if blocks.is_empty() {
-        report.print_styled_line("  Nothing blocks it.");
+        report.print_line("  Nothing blocks it.");
     }
     for block in blocks {
-        report.print("  ");
-        print_block(block, report);
+        print_block("  ", block, report);
     }
     if !ways.is_there() && blocks.iter().all(|block| !matches!(block.kind(), "deny" | "kernel")) {
-        report.print_styled_line("  There is nothing to load: this kernel has no module of that name.");
+        report.print_line("  There is nothing to load: this kernel has no module of that name.");
         return;
     }
     match ways.command() {
         Some(command) => {
-            report.print_styled_line(
+            report.print_line(
                 [b"  Instead of loading it this command is run: ", command.trim_ascii()].concat(),
             );
-            report.print_styled_line([b"    but not by: modprobe -i ", module.as_bytes()].concat());
-            report.print_styled_line("  The command is run");
+            report.print_line([b"    but not by: modprobe -i ", module.as_bytes()].concat());
+            report.print_line("  The command is run");
         }
         None if !ways.by_name() => {
-            report.print_styled_line(
-                "  Nothing loads it but insmod, where the kernel itself does not refuse it.",
-            );
+            report.print_line("  Nothing loads it but insmod, where the kernel itself does not refuse it.");
             return;
         }
-        None => report.print_styled_line(if blocks.is_empty() {
+        None => report.print_line(if blocks.is_empty() {
             "  It is loaded"
         } else {
             "  It is loaded all the same"
         }),
     }
-    report.print_styled_line([b"    by name: modprobe ", module.as_bytes()].concat());
+    report.print_line([b"    by name: modprobe ", module.as_bytes()].concat());
     let aliases: Vec<&[u8]> = ways.aliases().iter().map(|alias| alias.as_slice()).collect();
     print_names(b"by an alias: ", &aliases, report);
     let dependents: Vec<&[u8]> = ways.dependents().iter().map(ModuleName::as_bytes).collect();
     print_names(b"with what needs it: ", &dependents, report);
     for line in ways.softdeps() {
-        report.print_styled_line(format!(
-            "    with {}, a soft dependency: {}",
-            line.subject(),
-            line.origin()
-        ));
+        report.print_line(format!("    with {}, a soft dependency: {}", line.subject(), line.origin()));
     }
     for line in ways.commands() {
-        report.print_styled_line(format!("    by the command of {}: {}", line.subject(), line.origin()));
+        report.print_line(format!("    by the command of {}: {}", line.subject(), line.origin()));
     }
 }
 
@@ -227,16 +218,14 @@ fn print_names(title: &[u8], names: &[&[u8]], report: &mut Report) {
     let shown = names.get(..MAX_SHOWN).unwrap_or(names);
     let more = names.len() - shown.len();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    report.print_styled_line([b"    ", title, shown.join(&b", "[..]).as_slice(), more.as_bytes()].concat());
+    report.print_line([b"    ", title, shown.join(&b", "[..]).as_slice(), more.as_bytes()].concat());
 }
 
 /// Prints a block on a line.
-fn print_block(block: &Block, report: &mut Report) {
-    let style = report.output_style();
-    let subject = style.block(block.subject());
-    let origin = style.aside(format!("  {}", block.origin()).as_bytes());
-    let unknown: &[u8] = if block.matches() { b"" } else { b"; no module of this kernel is called so" };
-    report.print_styled_line([subject.as_slice(), b" ", &block.text(), unknown, &origin].concat());
+fn print_block(indent: &str, block: &Block, report: &mut Report) {
+    let unknown = if block.matches() { "" } else { "; no module of this kernel is called so" };
+    let line = report.styled_line().plain(indent).block(block.subject()).plain(" ").plain(block.text());
+    report.print_styled_line(&line.plain(unknown).aside(format!("  {}", block.origin())));
 }
 
 fn blocked_item<'a>(

@@ -158,13 +158,13 @@ fn check_one(
         document.end(report);
     } else if let Some(verdict) = &verdict {
         let title = if verdict.is_examined() { verdict.module().as_bytes() } else { module };
-        report.print_styled_line(verdict_text(title, verdict));
+        report.print_line(verdict_text(title, verdict));
         if !verdict.parameters().is_empty() {
-            report.print_styled_line("  It has these parameters:");
-            verdict.parameters().iter().for_each(|line| report.print_styled_line(format!("    {line}")));
+            report.print_line("  It has these parameters:");
+            verdict.parameters().iter().for_each(|line| report.print_line(format!("    {line}")));
         }
         if verdict.is_examined() {
-            report.print_styled_line(format!("  symbols: {}", symbol_counts_text(&verdict.counts())));
+            report.print_line(format!("  symbols: {}", symbol_counts_text(&verdict.counts())));
         }
     }
     verdict.map_or(Prediction::WouldNotLoad, |verdict| verdict.outcome())
@@ -223,7 +223,7 @@ fn check_all(target: &TargetKernel, verbose: bool, json: bool, report: &mut Repo
         match &mut document {
             Some(document) => document.item(&VerdictItem::from(verdict), report),
             None if verbose || verdict.outcome() != Prediction::WouldLoad => {
-                report.print_styled_line(verdict_text(verdict.listed().unwrap_or_default(), verdict));
+                report.print_line(verdict_text(verdict.listed().unwrap_or_default(), verdict));
             }
             None => {}
         }
@@ -263,17 +263,14 @@ fn print_summary(target: &TargetKernel, found: &TreeVerdict, report: &mut Report
     let all = found.verdicts().len();
     let of = |outcome| found.verdicts().iter().filter(|verdict| verdict.outcome() == outcome).count();
     let (would, would_not) = (of(Prediction::WouldLoad), of(Prediction::WouldNotLoad));
-    report.print_styled_line(format!(
+    report.print_line(format!(
         "{all} modules for {}: {would} would load, {would_not} would not, {} unknown",
         printable(target.release.as_os_str().as_encoded_bytes()),
         all - would - would_not
     ));
-    report.print_styled_line(format!("symbols: {}", symbol_counts_text(&found.counts())));
+    report.print_line(format!("symbols: {}", symbol_counts_text(&found.counts())));
     if let Some(list) = found.kernel_list() {
-        report.print_styled_line(format!(
-            "the kernel's own by {}",
-            printable(list.as_os_str().as_encoded_bytes())
-        ));
+        report.print_line(format!("the kernel's own by {}", printable(list.as_os_str().as_encoded_bytes())));
     }
 }
 

@@ -309,9 +309,7 @@ impl<'a> Tree<'a> {
             _ => " (not there)",
         };
         let again = if repeated { " (*)" } else { "" };
-        let style = self.report.output_style();
-        let aside = style.aside(format!("{mark}{kind}{again}").as_bytes());
-        let lines = style.aside(before.as_bytes());
-        self.report.print_styled_line([lines.as_slice(), name.as_bytes(), &aside].concat());
+        let line = self.report.styled_line().aside(before).plain(name);
+        self.report.print_styled_line(&line.aside(format!("{mark}{kind}{again}")));
     }
 }

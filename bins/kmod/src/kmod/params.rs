@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, os::unix::ffi::OsStrExt, process::ExitCode};
 
-use bstr::{BStr, BString, ByteSlice};
+use bstr::{BStr, ByteSlice};
 use modutils::{
     Context, Error, Module, ModuleName, Release,
     kernel::{PresentParameter, State},
@@ -192,28 +192,28 @@ fn parameter_item<'a>(
 /// Prints a block for each module, with a line for each parameter and its description below.
 fn print_module(item: &ModuleParametersItem, report: &mut Report) {
     let state = if item.loaded { "loaded" } else { "not loaded" };
-    let style = report.output_style();
-    report.print_styled_line(style.heading(&[item.name.0, b" (", state.as_bytes(), b")"].concat()));
+    let title = [item.name.0, b" (", state.as_bytes(), b")"].concat();
+    report.print_styled_line(&report.styled_line().heading(title));
     if item.parameters.is_empty() {
-        report.print_styled_line("  no parameters");
+        report.print_line("  no parameters");
     }
     for parameter in &item.parameters {
-        let mut line = BString::from([b"  ", style.name(parameter.name.0).as_slice()].concat());
+        let mut line = report.styled_line().plain("  ").name(parameter.name.0);
         if let Some(Text(kind)) = parameter.kind {
-            line.extend([b" (", kind, b")"].concat());
+            line = line.plain(" (").plain(kind).plain(")");
         }
         if let Some(Text(value)) = parameter.value {
-            line.extend([b" = ", value].concat());
+            line = line.plain(" = ").plain(value);
         }
         if let Some(mode) = &parameter.mode {
-            line.extend([b", ", mode.as_bytes()].concat());
+            line = line.plain(", ").plain(mode);
         }
         if let Some(cause) = &parameter.unreadable {
-            line.extend([b", unreadable: ", cause.as_bytes()].concat());
+            line = line.plain(", unreadable: ").plain(cause);
         }
         report.print_styled_line(&line);
         for line in parameter.description.iter().flat_map(|Text(text)| text.lines()) {
-            report.print_styled_line([b"      ", line].concat());
+            report.print_line([b"      ", line].concat());
         }
     }
 }

@@ -342,11 +342,9 @@ pub(super) fn print_module(found: &Found, report: &mut Report) {
 }
 
 fn print_reasons(found: &Found, report: &mut Report) {
-    let style = report.output_style();
     for block in &found.blocks {
-        let origin = style.aside(format!("  {}", block.origin()).as_bytes());
-        let line = [&style.block(block.subject()), b" ".as_slice(), &block.text(), &origin].concat();
-        report.print_line([b"  ".as_slice(), &line].concat());
+        let line = report.styled_line().plain("  ").block(block.subject()).plain(" ").plain(block.text());
+        report.print_styled_line(&line.aside(format!("  {}", block.origin())));
     }
     if let Some(reason) = &found.reason {
         report.print_line(format!("  {reason}"));
