@@ -297,7 +297,7 @@ fn ends_of_lines_and_marks_of_other_systems_are_no_part_of_a_name() {
     assert!(root.ours("modprobe", &["-D", "foo"]).succeeds().out().contains("base.ko"));
     root.write("etc/modprobe.d/a.conf", "blacklist to\u{1}p\n");
     let [ours, theirs] = ours_and_theirs(&root, "modprobe", &["-c"]);
-    assert!(ours.succeeds().err().contains("'to\\u{1}p': a control character in a name"));
+    assert!(ours.succeeds().err().contains("'to\\x01p': a control character in a name"));
     assert_eq!(theirs.succeeds().own_messages(), "");
     root.write("etc/depmod.d/a.conf", "search extra built-in\r\n");
     root.add_module("extra/base.ko", &module("base"));

@@ -17,6 +17,7 @@ mod durable;
 mod explain;
 mod faults;
 mod json;
+mod messages;
 mod modinfo;
 mod modprobe;
 mod not_found;

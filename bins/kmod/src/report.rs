@@ -18,7 +18,7 @@ use crate::{
     startup,
     status::Status,
     style::{Style, StyledLine},
-    visible::{visible_line, without_controls},
+    visible::{one_line, visible_line},
 };
 
 /// The most messages that a document repeats. A damaged tree can cause one for each of its modules.
@@ -185,8 +185,13 @@ impl Report {
         self.notice_because(notice, Cause::default());
     }
 
-    /// The same with the cause, for those who read it.
+    /// The same with the cause, for those who read it. The message is one line, whatever names are in it.
     pub fn notice_because(&mut self, notice: &Notice, cause: Cause) {
+        self.notice_in_lines(notice, &[&notice.message], cause);
+    }
+
+    /// Prints or logs a message that is these lines, with its cause.
+    pub fn notice_in_lines(&mut self, notice: &Notice, lines: &[&[u8]], cause: Cause) {
         if !self.shows(notice.level) {
             return;
         }
@@ -204,8 +209,8 @@ impl Report {
                 .for_each(|line| self.log(notice.level, format!("  {line}").as_bytes()));
             return;
         }
-        let line = [self.tool.to_bytes(), b": ", level_name(notice.level), b": ", &notice.message].concat();
-        self.usage_because(&line, cause);
+        let start = [self.tool.to_bytes(), b": ", level_name(notice.level), b": "].concat();
+        self.write_message(&start, lines, &cause);
     }
 
     /// The lines of a cause that are printed or logged.
@@ -259,9 +264,17 @@ impl Report {
 
     /// The same with the cause, for those who read it.
     pub fn usage_because(&mut self, line: &[u8], cause: Cause) {
+        self.write_message(b"", &[line], &cause);
+    }
+
+    fn write_message(&self, start: &[u8], lines: &[&[u8]], cause: &Cause) {
         let style = Style::of(&io::stderr());
-        let mut text = [&without_controls(&style.shown(line)), b"\n".as_slice()].concat();
-        for line in self.lines_of(&cause) {
+        let mut text = start.to_vec();
+        for line in lines {
+            text.extend_from_slice(&style.shown(&one_line(line)));
+            text.push(b'\n');
+        }
+        for line in self.lines_of(cause) {
             text.extend(style.cause(format!("  {line}").as_bytes()));
             text.push(b'\n');
         }

@@ -16,9 +16,9 @@ pub fn visible_line(text: &[u8]) -> Cow<'_, [u8]> {
     escaped(text, is_unseen)
 }
 
-/// The text for whatever reads it: control characters are escaped, newlines and tabs excepted.
-pub fn without_controls(text: &[u8]) -> Cow<'_, [u8]> {
-    escaped(text, |letter| letter.is_control() && !matches!(letter, '\n' | '\t'))
+/// The text as one line for whatever reads it: control characters are escaped, tabs excepted.
+pub fn one_line(text: &[u8]) -> Cow<'_, [u8]> {
+    escaped(text, |letter| letter.is_control() && letter != '\t')
 }
 
 /// Control characters, and those of Unicode that only change how others are shown: in which direction (UAX #9), joined,
@@ -86,7 +86,8 @@ mod tests {
         let shown = b"a\\u{202e}b\\u{2066}\\u{200b}\\u{feff}\\u{2028}\\u{61c}c".as_bstr();
         assert_eq!(visible(text).as_bstr(), shown);
         assert_eq!(visible_line(text).as_bstr(), shown);
-        assert_eq!(&*without_controls(text), text);
+        assert_eq!(&*one_line(text), text);
+        assert_eq!(&*one_line(b"a\nb\tc\r"), b"a\\nb\tc\\r");
     }
 
     #[test]

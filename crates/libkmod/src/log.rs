@@ -145,7 +145,15 @@ fn print(priority: c_int, function: &CStr, text: &[u8]) {
         _ => "DEBUG",
     };
     let start = ["libkmod: ", name, ": "].concat();
-    let line = [start.as_bytes(), function.to_bytes(), b": ", text, b"\n"].concat();
+    let mut line = [start.as_bytes(), function.to_bytes(), b": "].concat();
+    for byte in text {
+        // A name with an end of line in it would begin another message.
+        match byte.is_ascii_control() && *byte != b'\t' {
+            true => line.extend(byte.escape_ascii()),
+            false => line.push(*byte),
+        }
+    }
+    line.push(b'\n');
     let _ = std::io::stderr().write_all(&line);
 }
 

@@ -9,7 +9,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{Errno, ModuleName, error_text};
+use crate::{
+    Errno, ModuleName, error_text,
+    shown::{shown, shown_path},
+};
 
 /// The library's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -19,7 +22,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused something asked of a path.
-    #[error("could not {action} {}: {}", path.display(), error_text(source))]
+    #[error("could not {action} {}: {}", shown_path(path), error_text(source))]
     Io {
         /// What was asked, as a verb: "open", "read", "rename".
         action: &'static str,
@@ -30,7 +33,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The bytes of a file do not have the form they should.
-    #[error("{}: {fault}", path.display())]
+    #[error("{}: {fault}", shown_path(path))]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -39,7 +42,7 @@ pub enum Error {
         fault: Malformed,
     },
     /// The kernel refused to load a module.
-    #[error("the kernel refused to load {}: {errno}", path.display())]
+    #[error("the kernel refused to load {}: {errno}", shown_path(path))]
     NotLoaded {
         /// The module's file.
         path: PathBuf,
@@ -47,7 +50,7 @@ pub enum Error {
         errno: Errno,
     },
     /// The kernel refused to remove a module.
-    #[error("the kernel refused to remove {module}: {errno}")]
+    #[error("the kernel refused to remove {}: {errno}", shown(module))]
     NotRemoved {
         /// The module.
         module: ModuleName,
@@ -162,7 +165,7 @@ const OUT_OF_MEMORY: &str = "out of memory";
 
 /// A fault in bytes from outside: where, and what.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{place}{what}")]
+#[error("{place}{}", shown(&**what))]
 #[non_exhaustive]
 pub struct Malformed {
     /// The place of the fault.
@@ -246,7 +249,7 @@ impl fmt::Display for Place {
         match self {
             Self::File => Ok(()),
             Self::Offset(offset) => write!(f, "offset {offset:#x}: "),
-            Self::Section(name) => write!(f, "section {name}: "),
+            Self::Section(name) => write!(f, "section {}: ", shown(name)),
             Self::Line(line) => write!(f, "line {line}: "),
         }
     }
@@ -263,6 +266,25 @@ mod tests {
         let error = Error::io("open", "/m/b.ko")(io::Error::from_raw_os_error(2));
         assert_eq!(error.to_string(), "could not open /m/b.ko: No such file or directory");
         assert!(error.is_not_found());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn an_error_is_one_line_whatever_the_names_in_it(name in "[a\n\r\x1b\x0b/.]{0,8}") {
+            let (path, errno) = (Path::new(&name), Errno::EBUSY);
+            let fault = || Malformed::file(format!("the line of module {name} is malformed"));
+            for error in [
+                Error::io("open", path)(io::Error::from_raw_os_error(2)),
+                Malformed::section(name.as_bytes(), "x").at(path),
+                fault().at(path),
+                Error::NotLoaded { path: path.to_owned(), errno },
+                Error::NotRemoved { module: ModuleName::new(&name), errno },
+            ] {
+                for text in [error.to_string(), error.cause()] {
+                    proptest::prop_assert!(!text.contains(char::is_control), "{text:?}");
+                }
+            }
+        }
     }
 
     #[test]

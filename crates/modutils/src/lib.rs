@@ -70,6 +70,7 @@ mod notice;
 mod once;
 mod planner;
 mod root;
+mod shown;
 mod stamp;
 mod threads;
 

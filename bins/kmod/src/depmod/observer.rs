@@ -5,10 +5,10 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use bstr::BStr;
+use bstr::{BStr, ByteSlice};
 use modutils::{Notice, depmod::Observer};
 
-use crate::{progress::Progress, report::Report, startup::HeldSignals};
+use crate::{cause::Cause, progress::Progress, report::Report, startup::HeldSignals};
 
 /// Prints what a run reports, and holds signals back while files are published.
 pub(super) struct RunObserver<'a> {
@@ -25,7 +25,7 @@ impl<'a> RunObserver<'a> {
 
 impl Observer for RunObserver<'_> {
     fn notice(&self, notice: Notice) {
-        lock(&self.report).notice(&notice);
+        lock(&self.report).notice_in_lines(&notice, &lines(&notice.message), Cause::default());
     }
 
     fn reading(&self, modules: usize) {
@@ -59,6 +59,22 @@ impl Observer for RunObserver<'_> {
         if let Some(held) = lock(&self.held).take() {
             held.release();
         }
+    }
+}
+
+/// The lines of a message. kmod has two where an alias of a module is there twice, and where it shows a damaged line
+/// with the line's own end. In any other message, a newline belongs to a name.
+fn lines(message: &[u8]) -> Vec<&[u8]> {
+    let is_damaged = |first: &[u8]| {
+        first.starts_with(b"Invalid modules.builtin line: ") || first.contains_str(" invalid line: ")
+    };
+    match message.split_once_str("\n") {
+        Some((first, second))
+            if first == b"duplicate module alias:" || (second.is_empty() && is_damaged(first)) =>
+        {
+            vec![first, second]
+        }
+        _ => vec![message],
     }
 }
 

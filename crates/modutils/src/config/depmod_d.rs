@@ -14,6 +14,7 @@ use super::{
     lines::{Line, binary_kind, lines, shown, word, words},
     read,
 };
+use crate::shown::shown_path;
 use crate::{Error, Level, Notice, Release, Sink};
 
 /// The lines of depmod.d that apply to one kernel.
@@ -103,11 +104,11 @@ impl DepmodConfig {
     /// Adds the lines of one file.
     fn add(&mut self, file: &Path, bytes: &[u8], release: &Release, sink: &mut Sink) {
         if let Some(kind) = binary_kind(bytes) {
-            return sink(Notice::error(format!("{} is {kind}, not configuration", file.display())));
+            return sink(Notice::error(format!("{} is {kind}, not configuration", shown_path(file))));
         }
         for line in lines(bytes) {
             let mut notice = |level, what: &[u8]| {
-                let place = format!("{}:{}: ", file.display(), line.number);
+                let place = format!("{}:{}: ", shown_path(file), line.number);
                 sink(Notice::new(level, [place.as_bytes(), what].concat()));
             };
             match Directive::parse(&line) {
@@ -115,7 +116,7 @@ impl DepmodConfig {
                 Ok(Directive::Exclude(names)) => self.excludes.extend(names),
                 Ok(Directive::Override { module, kernel, directory }) => match applies(kernel, release) {
                     Ok(true) => {
-                        let place = format!("{}:{}", file.display(), line.number);
+                        let place = format!("{}:{}", shown_path(file), line.number);
                         let path = [directory, b"/", module].concat().into();
                         self.overrides.push(Override { path, place });
                     }

@@ -14,6 +14,7 @@ use std::{
 
 use bstr::ByteSlice;
 
+use crate::shown::shown_path;
 use crate::{Error, Level, Notice, Root, Sink, files, stamp::Seen};
 
 /// What the files configure: `modprobe.d`, `depmod.d` or `modutils.d`.
@@ -131,7 +132,7 @@ impl Files {
         }
         match files::metadata(path) {
             Ok(metadata) if metadata.is_dir() => {
-                sink(Notice::error(format!("{}: a directory, not read", path.display())));
+                sink(Notice::error(format!("{}: a directory, not read", shown_path(path))));
                 return false;
             }
             Ok(metadata) => self.add_file(path, &metadata),

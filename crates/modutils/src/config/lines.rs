@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use crate::{bytes, file::Compression};
 
+pub use crate::shown::shown;
+
 /// A line with content: neither blank nor a comment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line<'a> {
@@ -113,18 +115,6 @@ pub fn shown_start(text: &[u8]) -> String {
     word(text).map_or_else(String::new, |(keyword, _)| shown(keyword))
 }
 
-/// A word as messages show it: control characters escaped, the rest as it is.
-pub fn shown(word: &[u8]) -> String {
-    let mut shown = String::new();
-    for letter in String::from_utf8_lossy(word).chars() {
-        match letter.is_control() {
-            true => shown.extend(letter.escape_default()),
-            false => shown.push(letter),
-        }
-    }
-    shown
-}
-
 /// What a file is that people pass for text by mistake: modules and other binary files.
 pub fn binary_kind(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
@@ -170,7 +160,7 @@ mod tests {
 
     #[test]
     fn words_of_messages_have_no_control_characters() {
-        assert_eq!(shown(b"a\x1b[1m\r\xff"), "a\\u{1b}[1m\\r\u{fffd}");
+        assert_eq!(shown(b"a\x1b[1m\r\xff"), "a\\x1b[1m\\r\u{fffd}");
         assert_eq!(binary_kind(b"\x7fELF\x02"), Some("an ELF file"));
         assert_eq!(binary_kind(b"\xfd7zXZ\0x"), Some("a compressed file"));
         assert_eq!(binary_kind(b"alias a b\n"), None);

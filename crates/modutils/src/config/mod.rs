@@ -30,7 +30,7 @@ pub use line::{Config, Directive, Line};
 pub(crate) use modprobe_d::{ConfigPaths, ModprobeConfig};
 pub(crate) use statement::Statement;
 
-use crate::file::read_bounded;
+use crate::{file::read_bounded, shown::shown_path};
 
 /// Far more than any configuration file holds: 16 MiB. What is kept of the lines takes some times as
 /// much.
@@ -48,7 +48,7 @@ pub struct Origin {
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} line {}", self.file.display(), self.line)
+        write!(f, "{} line {}", shown_path(&self.file), self.line)
     }
 }
 

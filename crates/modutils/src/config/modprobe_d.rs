@@ -16,6 +16,7 @@ use super::{
     modutils_d::{self, ModutilsLines},
     read,
 };
+use crate::shown::{shown, shown_path};
 use crate::{Alias, Error, ModuleName, Notice, Root, Sink, stamp::Seen};
 
 /// Where the configuration comes from.
@@ -108,7 +109,7 @@ impl ModprobeConfig {
         sink: &mut Sink,
     ) {
         if let Some(kind) = binary_kind(bytes) {
-            return sink(Notice::error(format!("{} is {kind}, not configuration", file.display())));
+            return sink(Notice::error(format!("{} is {kind}, not configuration", shown_path(file))));
         }
         for line in lines::lines(bytes) {
             let origin = Origin { file: file.clone(), line: line.number };
@@ -139,7 +140,7 @@ impl ModprobeConfig {
         let mut normal = |name: &BString| match Alias::new(name) {
             Ok(name) => Some(name),
             Err(fault) => {
-                sink(Notice::error(format!("{origin}: ignoring module name '{name}': {fault}")));
+                sink(Notice::error(format!("{origin}: ignoring module name '{}': {fault}", shown(name))));
                 None
             }
         };

@@ -13,6 +13,7 @@ use super::{
     lines::{self, binary_kind, shown_start, word},
     read,
 };
+use crate::shown::shown_path;
 use crate::{Alias, Error, Notice, Root, Sink, stamp::Seen};
 
 /// The lines of all files, each kind in its order.
@@ -50,7 +51,7 @@ impl ModutilsLines {
     /// Adds the lines of a file.
     pub fn add_file(&mut self, file: &Arc<Path>, bytes: &[u8], sink: &mut Sink) {
         if let Some(kind) = binary_kind(bytes) {
-            return sink(Notice::error(format!("{} is {kind}, not configuration", file.display())));
+            return sink(Notice::error(format!("{} is {kind}, not configuration", shown_path(file))));
         }
         for line in lines::lines(bytes) {
             let origin = Origin { file: file.clone(), line: line.number };

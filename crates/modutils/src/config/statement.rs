@@ -75,7 +75,7 @@ impl Statement {
             return Err("not what depmod writes here".into());
         };
         if name.as_bytes().iter().any(|&byte| is_special(byte)) {
-            return Err(format!("'{}' is no module's name", name.as_bytes().as_bstr()));
+            return Err(format!("'{}' is no module's name", shown(name.as_bytes())));
         }
         Ok(directive)
     }
@@ -85,7 +85,7 @@ fn normal(name: &[u8]) -> Result<Alias, String> {
     if name.iter().any(u8::is_ascii_control) {
         return Err(format!("'{}': a control character in a name", shown(name)));
     }
-    Alias::new(name).map_err(|fault| format!("'{}': {fault}", name.as_bstr()))
+    Alias::new(name).map_err(|fault| format!("'{}': {fault}", shown(name)))
 }
 
 /// A name and what follows the blank after it: even blanks alone count as something.

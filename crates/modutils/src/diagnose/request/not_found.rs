@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use bstr::{BString, ByteSlice};
 
 use super::similar::similar;
+use crate::shown::shown_path;
 use crate::{
     Alias, BadBracket, Context, Error, ModuleName, Release, Root,
     config::{lines::words, read},
@@ -101,7 +102,7 @@ pub fn listed_but_gone(context: &Context, file: &Path) -> Option<Remark> {
     let index = context.indexes().directory().join("modules.dep.bin");
     let lines = || {
         vec![
-            format!("{} lists it, but {} is not there.", index.display(), file.display()),
+            format!("{} lists it, but {} is not there.", shown_path(&index), shown_path(file)),
             format!(
                 "  If it was removed on purpose, run {}; else install the kernel's modules again.",
                 depmod(context)
@@ -189,17 +190,17 @@ impl NotFoundCause {
             Self::Unreadable(error) => unreadable(error, depmod),
             Self::NoIndex { file } => {
                 let lines =
-                    vec![format!("There is no {}.", file.display()), format!("  Run {depmod} to make it.")];
+                    vec![format!("There is no {}.", shown_path(file)), format!("  Run {depmod} to make it.")];
                 new("no_index", lines).about(bytes(file))
             }
             Self::EmptyIndex { file } => {
                 let lines =
-                    vec![format!("{} is empty.", file.display()), format!("  Run {depmod} to rebuild it.")];
+                    vec![format!("{} is empty.", shown_path(file)), format!("  Run {depmod} to rebuild it.")];
                 new("empty_index", lines).about(bytes(file))
             }
             Self::NotIndexed { file, index } => {
                 let lines = vec![
-                    format!("It is in {}, and {index} does not list it.", file.display()),
+                    format!("It is in {}, and {index} does not list it.", shown_path(file)),
                     format!("  The index is outdated: run {depmod}."),
                 ];
                 new("not_indexed", lines).about(bytes(file))
@@ -227,7 +228,10 @@ impl NotFoundCause {
 fn unreadable(error: &Error, depmod: &str) -> Remark {
     let lines = match error {
         Error::Malformed { path, fault } => {
-            vec![format!("{} is damaged: {fault}.", path.display()), format!("  Run {depmod} to rebuild it.")]
+            vec![
+                format!("{} is damaged: {fault}.", shown_path(path)),
+                format!("  Run {depmod} to rebuild it."),
+            ]
         }
         error => vec![format!("{}.", capital(&error.to_string()))],
     };
@@ -265,8 +269,8 @@ fn depmod(context: &Context) -> String {
 /// A module directory was given where the root above it is expected.
 fn no_root(directory: &Path, base: &Path) -> Vec<String> {
     vec![
-        format!("There is no {}.", directory.display()),
-        format!("  {} holds modules: name the root above it, which has lib/modules.", base.display()),
+        format!("There is no {}.", shown_path(directory)),
+        format!("  {} holds modules: name the root above it, which has lib/modules.", shown_path(base)),
     ]
 }
 
@@ -282,7 +286,7 @@ fn wrong_base(context: &Context) -> Option<PathBuf> {
 
 fn no_directory(directory: &Path, has_base: bool, running: bool, others: &[Release]) -> Vec<String> {
     let whose = if running { "the running kernel" } else { "this kernel" };
-    let mut lines = vec![format!("There is no {}: {whose} has no modules here.", directory.display())];
+    let mut lines = vec![format!("There is no {}: {whose} has no modules here.", shown_path(directory))];
     if others.is_empty() {
         lines.push("  Nor are there modules of another kernel. Install those of this one.".into());
     } else if running && has_base {
