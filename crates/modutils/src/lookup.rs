@@ -6,9 +6,13 @@
 
 use std::path::{Path, PathBuf};
 
-use bstr::BString;
+use bstr::{BString, ByteSlice};
 
-use crate::{Alias, Context, Module, ModuleName, Result, bytes, config::ModprobeConfig, index::Trie};
+use crate::{
+    Alias, Context, Malformed, Module, ModuleName, Result, bytes,
+    config::ModprobeConfig,
+    index::{Trie, TrieValue},
+};
 
 /// Modules by what people and devices call them.
 impl Context {
@@ -168,8 +172,15 @@ fn is_key(index: Option<&Trie>, key: &[u8]) -> Result<bool> {
 
 fn search(index: Option<&Trie>, query: &[u8]) -> Result<Vec<Candidate>> {
     let Some(index) = index else { return Ok(Vec::new()) };
-    let found = index.search(query)?;
-    Ok(found.iter().map(|value| Candidate::by_alias(&value.value, query)).collect())
+    let candidate = |value: &TrieValue| {
+        // Names are printed, and two lines could become of one.
+        if value.value.iter().any(u8::is_ascii_control) {
+            let what = format!("the entry {} has a control character in a name: ", query.as_bstr());
+            return Err(Malformed::file(what + &value.value.to_str_lossy()).at(index.path()));
+        }
+        Ok(Candidate::by_alias(&value.value, query))
+    };
+    index.search(query)?.iter().map(candidate).collect()
 }
 
 #[cfg(test)]

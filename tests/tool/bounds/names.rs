@@ -49,6 +49,42 @@ fn a_name_in_an_index_cannot_leave_sys_module() {
     );
 }
 
+/// What is printed of an entry is one line, which scripts take for a command.
+#[test]
+fn a_control_character_in_an_entry_makes_no_second_line() {
+    let root = little_kernel();
+    root.ours("depmod", &[]).succeeds();
+    for control in ["\n", "\r", "\x1b[2K", "\x0b"] {
+        let forged = format!("kernel/a.ko{control}insmod\u{a0}/tmp/evil.ko");
+        for line in [format!("{forged}:"), format!("kernel/a.ko: {forged}"), format!("{forged}: kernel/a.ko")]
+        {
+            root.write_module_file(
+                "modules.dep.bin",
+                index([("a", line.as_str()), ("b", "kernel/b.ko: kernel/a.ko")]),
+            );
+            for args in [["-D", "a"], ["-n", "a"], ["-n", "-r"], ["-D", "b"]] {
+                let args = if args[1] == "-r" { vec!["-n", "-r", "a"] } else { args.to_vec() };
+                let run = bounded(&root, 60, "modprobe", &args);
+                assert!(!run.out().contains("evil"), "{run:?}");
+                if args[0] == "-D" && args[1] == "a" {
+                    let cause = "modules.dep.bin: the line of module a has a control character in a path: kernel/a.ko\\";
+                    assert!(run.fails().err().contains(cause));
+                }
+            }
+        }
+        let name = format!("evil{control}insmod /tmp/evil.ko");
+        root.write_module_file("modules.alias.bin", index([("al", name.as_str())]));
+        root.write_module_file("modules.builtin.bin", index([(name.as_str(), "")]));
+        for option in ["-D", "-R"] {
+            let run = bounded(&root, 60, "modprobe", &[option, "al"]).fails();
+            assert!(
+                run.out().is_empty() && run.err().contains("has a control character in a name: evil\\"),
+                "{run:?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn names_in_module_files_are_words_in_the_indexes() {
     let root = little_kernel();

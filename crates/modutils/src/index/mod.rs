@@ -16,6 +16,6 @@ mod trie_writer;
 mod window;
 
 pub use set::{DependencyLine, Index, Indexes};
-pub use trie::Trie;
+pub use trie::{Trie, TrieValue};
 #[cfg(any(feature = "depmod", test))]
 pub use trie_writer::TrieBuilder;

@@ -223,12 +223,16 @@ impl Indexes {
 
 impl DependencyLine {
     /// Reads a line; paths are relative to the module directory unless absolute, as those of external
-    /// modules are. depmod writes no `..`: it would lead out of the directory.
+    /// modules are. depmod writes no `..`, which would lead out of the directory, and no control character, which
+    /// could make two lines of one that is printed.
     fn parse(directory: &Path, line: &[u8]) -> Result<Self, String> {
         let (path, rest) = bytes::split_once(line, b':').ok_or("has no colon")?;
         let absolute = |path: &[u8]| {
             if !path.starts_with(b"/") && path.split(|&byte| byte == b'/').any(|part| part == b"..") {
                 return Err(format!("leads out of the module directory: {}", path.as_bstr()));
+            }
+            if path.iter().any(u8::is_ascii_control) {
+                return Err(format!("has a control character in a path: {}", path.as_bstr()));
             }
             Ok(absolute(directory, path))
         };
@@ -266,6 +270,7 @@ mod tests {
         dep.insert(b"a_b", b"kernel/a-b.ko.xz: kernel/c.ko /elsewhere/d.ko", 0).unwrap();
         dep.insert(b"bad", b"no colon", 0).unwrap();
         dep.insert(b"out", b"../../x.ko:", 0).unwrap();
+        dep.insert(b"two", b"kernel/two.ko: a.ko\ninsmod b.ko", 0).unwrap();
         dep.insert(b"far", b"kernel/far.ko: kernel/../../../x.ko", 0).unwrap();
         std::fs::write(directory.path().join("modules.dep.bin"), dep.to_bytes().unwrap()).unwrap();
 
@@ -278,6 +283,13 @@ mod tests {
         assert_eq!(line.dependencies, [directory.path().join("kernel/c.ko"), "/elsewhere/d.ko".into()]);
         let error = indexes.dependency_line(&ModuleName::new("bad")).unwrap_err();
         assert!(error.to_string().ends_with("the line of module bad has no colon"), "{error}");
+        let error = indexes.dependency_line(&ModuleName::new("two")).unwrap_err().to_string();
+        assert!(
+            error.ends_with(
+                "modules.dep.bin: the line of module two has a control character in a path: a.ko\\ninsmod"
+            ),
+            "{error}"
+        );
         for (module, path) in [("out", "../../x.ko"), ("far", "kernel/../../../x.ko")] {
             let error = indexes.dependency_line(&ModuleName::new(module)).unwrap_err().to_string();
             let cause = format!("the line of module {module} leads out of the module directory: {path}");

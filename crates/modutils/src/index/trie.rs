@@ -71,6 +71,11 @@ impl Trie {
         Ok(Self { path: path.to_owned(), file, root })
     }
 
+    /// The path of its file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The file as it was when it was opened; none where the bytes came from memory.
     pub(super) fn stamp(&self) -> Option<Stamp> {
         self.file.stamp()
