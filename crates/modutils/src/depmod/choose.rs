@@ -16,8 +16,9 @@ use super::{
 };
 use crate::{
     Malformed, ModuleName, Notice, Sink,
-    config::{DepmodConfig, depmod_d::Place, lines::shown},
+    config::{DepmodConfig, depmod_d::Place},
     formats::extension,
+    shown::{shown, shown_path},
 };
 
 /// How good a copy's place is: the lower, the better.
@@ -91,7 +92,7 @@ fn beside(unused: &TreeFile, used: &TreeFile) -> Notice {
 
 fn nameless(path: PathBuf) -> Omission {
     let error = Malformed::file("the file's name holds no module name").at(&path);
-    let notice = Notice::warning(format!("no module name in this path: {}", path.display()));
+    let notice = Notice::warning(format!("no module name in this path: {}", shown_path(&path)));
     Omission::new(Omitted::Name, path, error, notice)
 }
 

@@ -1,7 +1,7 @@
 //! Why a run failed.
 
 use super::{complete::Incomplete, cycles::Cycles, tree::TreeFile};
-use crate::{Error, Level, ModuleName, Notice};
+use crate::{Error, Level, ModuleName, Notice, shown::shown_path};
 
 /// Why a [`Run`](super::Run) wrote nothing. The files that were there before are as they were.
 #[derive(Debug, thiserror::Error)]
@@ -14,7 +14,7 @@ pub enum Failure {
     #[error("{0}")]
     NamedFile(#[source] Error),
     /// The file of the kernel's symbols cannot be read.
-    #[error("could not load {}: {}", .0.path().unwrap_or("".as_ref()).display(), .0.cause())]
+    #[error("could not load {}: {}", shown_path(.0.path().unwrap_or("".as_ref())), .0.cause())]
     KernelSymbols(#[source] Error),
     /// Modules need each other in circles, and cannot be put into an order.
     #[error("Found {modules} modules in dependency cycles!")]

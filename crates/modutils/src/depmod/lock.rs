@@ -16,7 +16,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FlockArg, OFlag};
 
 use super::directory::{Directory, again};
-use crate::{Level, Notice, Sink};
+use crate::{Level, Notice, Sink, shown::shown_path};
 
 /// The file that is locked.
 const NAME: &str = ".depmod.lock";
@@ -91,16 +91,13 @@ fn lock_by(
             }
             Err(error) => {
                 if error.kind() == ErrorKind::IsADirectory {
-                    let path = directory.path().join(NAME);
-                    sink(Notice::warning(format!(
-                        "{}: a directory, going on without a lock",
-                        path.display()
-                    )));
+                    let path = shown_path(&directory.path().join(NAME));
+                    sink(Notice::warning(format!("{path}: a directory, going on without a lock")));
                 }
                 return Ok(None);
             }
         }
-        let path = directory.path().display();
+        let path = shown_path(directory.path());
         if since.elapsed() >= patience {
             sink(Notice::warning(format!("{path}: still locked by another, going on")));
             return Ok(None);

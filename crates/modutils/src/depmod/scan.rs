@@ -17,6 +17,7 @@ use crate::{
     config::DepmodConfig,
     files::{self, Walk, WalkEntry, WalkError, named_in_root},
     formats::extension::is_module_file,
+    shown::shown_path,
 };
 
 /// Names that are skipped at every depth: the links to a kernel's build tree and sources.
@@ -98,7 +99,7 @@ fn scan_one(
                 count => {
                     walk.skip_current_dir();
                     if count == MOST_WAYS.saturating_add(1) {
-                        let path = entry.path().display();
+                        let path = shown_path(entry.path());
                         let what = format!("{path}: links lead here by more than {MOST_WAYS} ways");
                         sink(Notice::warning(what));
                     }

@@ -7,9 +7,10 @@ use bstr::ByteSlice;
 use super::few_notices::few;
 use crate::{
     Error, Notice, Result, Sink,
-    config::lines::{binary_kind, shown},
+    config::lines::binary_kind,
     file::{TREE_FILE_LIMIT, read_named},
     formats::{symvers, system_map},
+    shown::{shown, shown_path},
 };
 
 /// The names of symbols with their CRCs.
@@ -50,7 +51,7 @@ pub fn read(
                 Ok(Some((name, crc))) => symbols.push((name.to_vec(), crc)),
                 Ok(None) => {}
                 Err(BadLine { separator, what }) => {
-                    let place = format!("{}:{number}{separator} ", path.display());
+                    let place = format!("{}:{number}{separator} ", shown_path(path));
                     sink(Notice::error([place.as_bytes(), &what].concat()));
                 }
             }
@@ -66,7 +67,7 @@ pub fn read(
             binary_kind(&bytes).map_or_else(|| format!("it has {list}"), |kind| format!("it is {kind}"));
         sink(Notice::warning(format!(
             "{} is no {what} of a kernel: {kind}. Symbols are not checked",
-            path.display()
+            shown_path(path)
         )));
         return Ok(None);
     }
