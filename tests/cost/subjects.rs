@@ -1,7 +1,7 @@
 //! Inputs that amplify: many of something that is small, or that asks for much.
 
 use modutils_tests::module;
-use testkit::compress::xz_with_dictionary;
+use testkit::compress::{xz_of_blocks, xz_with_dictionary};
 use testkit::{Compression, Crc, ModuleBuilder, Section, TestRoot};
 
 /// An input of any size, and what is run on it.
@@ -75,6 +75,11 @@ pub(crate) const SUBJECTS: &[Subject] = &[
     }),
     file("xz: streams", 1 << 14, |count| Compression::Xz.compress(b"").repeat(count)),
     file("xz: streams, large dictionaries", 1 << 14, |count| xz_with_dictionary(b"a", 30).repeat(count)),
+    file("xz: blocks, alternating dictionaries", 1 << 15, |count| {
+        let dictionaries: Vec<u8> = [24, 25].into_iter().cycle().take(count).collect();
+        xz_of_blocks(&dictionaries)
+    }),
+    file("xz: blocks", 1 << 15, |count| xz_of_blocks(&vec![24; count])),
     file("gzip: members", 1 << 16, |count| Compression::Gzip.compress(b"").repeat(count)),
     file("gzip: stored blocks of no byte", 1 << 18, |count| {
         let member = Compression::Gzip.compress(b"");

@@ -56,10 +56,41 @@ pub fn xz_with_dictionary(bytes: &[u8], bits: u8) -> Vec<u8> {
     // The header of its block: size, flags, LZMA2 with one byte of properties, the dictionary's size, zeros, CRC-32.
     assert_eq!(stream[12..16], [2, 0, 0x21, 1], "the block's header");
     stream[16] = bits;
-    let step = |crc: u32, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 };
-    let crc = !stream[12..20].iter().fold(!0, |crc, &byte| (0..8).fold(crc ^ u32::from(byte), step));
-    stream[20..24].copy_from_slice(&crc.to_le_bytes());
+    let crc = crc32(&stream[12..20]);
+    stream[20..24].copy_from_slice(&crc);
     stream
+}
+
+/// An xz stream of blocks that hold `a` each, with dictionaries of these sizes, encoded as above. A block takes 20 bytes.
+pub fn xz_of_blocks(dictionaries: &[u8]) -> Vec<u8> {
+    let with_crc = |bytes: &[u8]| [bytes, &crc32(bytes)].concat();
+    // The flags: no check of the content.
+    let mut stream = [&b"\xfd7zXZ\0"[..], &with_crc(&[0, 0])].concat();
+    for &size in dictionaries {
+        stream.extend(with_crc(&[2, 0, 0x21, 1, size, 0, 0, 0]));
+        // A chunk of one byte as it stands, which resets the dictionary; the end; three bytes to a multiple of four.
+        stream.extend([1, 0, 0, b'a', 0, 0, 0, 0]);
+    }
+    // The index has, of each block, the bytes without those at the end, and what it holds.
+    let mut index = vec![0];
+    let mut count = dictionaries.len();
+    while count >= 0x80 {
+        index.push(count as u8 | 0x80);
+        count >>= 7;
+    }
+    index.push(count as u8);
+    index.extend([17, 1].repeat(dictionaries.len()));
+    index.resize(index.len().next_multiple_of(4), 0);
+    let index = with_crc(&index);
+    let backward = (index.len() / 4 - 1) as u32;
+    let footer = [&backward.to_le_bytes()[..], &[0, 0]].concat();
+    [&stream[..], &index, &crc32(&footer), &footer, b"YZ"].concat()
+}
+
+fn crc32(bytes: &[u8]) -> [u8; 4] {
+    let step = |crc: u32, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 };
+    let crc = !bytes.iter().fold(!0, |crc, &byte| (0..8).fold(crc ^ u32::from(byte), step));
+    crc.to_le_bytes()
 }
 
 /// The content of a gzip file.

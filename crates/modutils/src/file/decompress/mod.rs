@@ -7,6 +7,8 @@ mod gzip;
 mod room;
 #[cfg(feature = "xz")]
 mod xz;
+#[cfg(feature = "xz")]
+mod xz_blocks;
 #[cfg(feature = "zstd")]
 mod zstd;
 
@@ -23,6 +25,10 @@ pub const SIZE_LIMIT: u64 = 1 << 30;
 /// The most streams, members or frames that a file may be made of. Tools that compress with several
 /// threads make some dozens; a stream of twenty bytes costs a decoder as much as some kilobytes.
 const MOST_STREAMS: usize = 1024;
+
+/// How often the dictionary may change from one block of an .xz file to the next. Tools use one for all.
+#[cfg(feature = "xz")]
+const MOST_DICTIONARIES: usize = 1024;
 
 /// Decompresses a whole file of at most [`SIZE_LIMIT`] plain bytes.
 ///
@@ -123,6 +129,16 @@ impl Decompressor {
             plain.clear();
         } else {
             *plain = Vec::new();
+        }
+        #[cfg(feature = "xz")]
+        if let Some(at) = Some(bytes)
+            .filter(|_| compression == Compression::Xz)
+            .and_then(|bytes| xz_blocks::beyond(bytes, MOST_DICTIONARIES))
+        {
+            let what = format!(
+                "the xz blocks change the size of the dictionary more than {MOST_DICTIONARIES} times"
+            );
+            return Err(Malformed::offset(at as u64, what).of_kind(ErrorKind::TooLarge));
         }
         let mut rest = bytes;
         let mut count: usize = 0;
@@ -383,6 +399,19 @@ mod tests {
             assert_eq!(fault.to_string(), expected);
             assert_eq!(fault.at("m.ko".as_ref()).kind(), ErrorKind::TooLarge);
         }
+    }
+
+    #[test]
+    #[cfg(feature = "xz")]
+    fn the_dictionary_changes_a_bounded_number_of_times() {
+        use testkit::compress::xz_of_blocks;
+        let same = xz_of_blocks(&[9; 5000]);
+        assert_eq!(decompress(Compression::Xz, same).unwrap(), b"a".repeat(5000));
+        let alternating = [9, 12].repeat(512);
+        assert_eq!(decompress(Compression::Xz, xz_of_blocks(&alternating)).unwrap(), b"a".repeat(1024));
+        let fault = decompress(Compression::Xz, xz_of_blocks(&[9, 12].repeat(600))).unwrap_err();
+        let expected = "offset 0x5020: the xz blocks change the size of the dictionary more than 1024 times";
+        assert_eq!(fault.to_string(), expected);
     }
 
     #[test]

@@ -1,0 +1,108 @@
+//! How often the blocks of an .xz file ask for a dictionary of another size.
+//!
+//! A decoder gives the dictionary's memory back and takes other one each time, which costs as much as decoding some
+//! kilobytes, and a block of 20 bytes can ask for it. Where blocks begin is only known once the ones before are decoded;
+//! but all begin at multiples of four, and their headers look like nothing else (section 3.1 of the file format, version
+//! 1.2).
+
+/// The longest header that is looked at, in words of four bytes besides the first. Of longer ones there is no room for
+/// many.
+const LONGEST: u8 = 31;
+
+/// The filter that holds the dictionary, and ends the chain: LZMA2.
+const LZMA2: u64 = 0x21;
+
+/// The largest value for a dictionary's size.
+const LARGEST: u8 = 40;
+
+/// Where the dictionary has had another size than in the block before more than `most` times; `None` where it has not.
+pub(super) fn beyond(bytes: &[u8], most: usize) -> Option<usize> {
+    let (mut last, mut changes) = (None, 0_usize);
+    for (at, start) in (0_usize..).step_by(4).zip(bytes.chunks_exact(4)) {
+        // Nearly all places are none, by their first two bytes.
+        let may_be_header = matches!(start, [1..=LONGEST, flags, ..] if flags & RESERVED == 0);
+        let Some(size) = may_be_header.then(|| dictionary(bytes.get(at..)?)).flatten() else { continue };
+        if last.replace(size).is_some_and(|last| last != size) {
+            changes = changes.saturating_add(1);
+            if changes > most {
+                return Some(at);
+            }
+        }
+    }
+    None
+}
+
+/// The flags of a header that no block has.
+const RESERVED: u8 = 0x3c;
+
+/// The size of the dictionary, as it is encoded, in what may be the header of a block.
+fn dictionary(bytes: &[u8]) -> Option<u8> {
+    let (&[size, flags], _) = bytes.split_first_chunk()?;
+    let before_crc = usize::from(size).checked_mul(4)?;
+    let mut rest = bytes.get(2..before_crc)?;
+    // The compressed and the plain size may be there.
+    for flag in [0x40, 0x80] {
+        if flags & flag != 0 {
+            number(&mut rest)?;
+        }
+    }
+    for filter in (0..=flags & 3).rev() {
+        let (id, len) = (number(&mut rest)?, usize::try_from(number(&mut rest)?).ok()?);
+        let (properties, after) = rest.split_at_checked(len)?;
+        rest = after;
+        match (filter, id, properties) {
+            (0, LZMA2, &[size @ ..=LARGEST]) if rest.iter().all(|&byte| byte == 0) => return Some(size),
+            (0, ..) | (_, LZMA2, _) => return None,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// A number as the format writes it: seven bits in each byte, the lowest first.
+fn number(rest: &mut &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for shift in (0..63).step_by(7) {
+        let (&byte, after) = rest.split_first()?;
+        *rest = after;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(number);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use testkit::compress::{xz_of_blocks, xz_with_dictionary};
+
+    use super::*;
+
+    #[test]
+    fn a_header_says_which_dictionary() {
+        for size in [0, 1, 30, 40] {
+            assert_eq!(dictionary(&xz_with_dictionary(b"x", size)[12..]), Some(size));
+        }
+        assert_eq!(dictionary(&xz_with_dictionary(b"x", 41)[12..]), None);
+        // With both sizes, and with x86's branches or a delta filtered.
+        assert_eq!(dictionary(&[4, 0xc0, 0x80, 1, 7, 0x21, 1, 9, 0, 0, 0, 0, 0, 0, 0, 0]), Some(9));
+        assert_eq!(dictionary(&[3, 1, 4, 0, 0x21, 1, 9, 0, 0, 0, 0, 0]), Some(9));
+        assert_eq!(dictionary(&[3, 1, 3, 1, 2, 0x21, 1, 9, 0, 0, 0, 0]), Some(9));
+        for other in [&[2, 0, 0x21, 1, 9, 0, 1, 0][..], &[2, 0, 4, 0, 0, 0, 0, 0], &[2, 0, 0x21], &[0], &[]] {
+            assert_eq!(dictionary(other), None);
+        }
+    }
+
+    #[test]
+    fn only_changes_count_and_those_of_all_streams() {
+        let same = xz_of_blocks(&[5; 100]);
+        assert_eq!(beyond(&same, 0), None);
+        let changing = xz_of_blocks(&[5, 6, 6, 7, 5]);
+        assert_eq!((beyond(&changing, 3), beyond(&changing, 2)), (None, Some(12 + 4 * 20)));
+        assert_eq!(
+            beyond(&[&same[..], &changing, &xz_of_blocks(&[9])].concat(), 3),
+            Some(same.len() + changing.len() + 12)
+        );
+    }
+}
