@@ -53,7 +53,10 @@ fn reading(line: &[u8]) -> Option<(&[u8], &[u8], Device)> {
     let (major, minor) = (number(&device[1..colon])?, number(&device[colon + 1..])?);
     let parts = || name.split(|&byte| byte == b'/');
     if parts().any(|part| matches!(part, b"" | b"." | b".."))
-        || name.iter().any(|byte| b"%\"'\\".contains(byte) || byte.is_ascii_control())
+        || name.len() > 255
+        || name.iter().any(|byte| b"%\"'\\$*?[]".contains(byte) || byte.is_ascii_control())
+        || std::str::from_utf8(name)
+            .map_or(true, |name| !name.chars().all(|letter| letter.is_ascii() || letter.is_alphanumeric()))
     {
         return None;
     }

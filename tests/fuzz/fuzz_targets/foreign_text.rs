@@ -103,6 +103,7 @@ fn check(directory: &Path, world: &BTreeMap<Vec<u8>, Fields>) {
                 }
                 ("modules.devname", [name, node, _]) => {
                     assert!(own(name, "alias", &[b"devname:", *node].concat()));
+                    assert!(!node.iter().any(|byte| b"%\"'\\$*?[]".contains(byte)));
                     assert!(node.split(|&byte| byte == b'/').all(|part| !matches!(part, b"" | b"." | b"..")));
                 }
                 _ => panic!("{file}: a line of no known form"),
