@@ -3,7 +3,7 @@
 use bstr::BString;
 use cms::signed_data::{SignerIdentifier, SignerInfo};
 use der::{
-    Decode, ErrorKind, Header, Reader, SliceReader, Tag, TagNumber, Tagged,
+    Decode, ErrorKind, Header, Length, Reader, SliceReader, Tag, TagNumber, Tagged,
     asn1::{AnyRef, ObjectIdentifier},
 };
 
@@ -75,17 +75,27 @@ fn first_signer(message: &[u8]) -> der::Result<SignerInfo> {
     SignerInfo::decode(&mut SliceReader::new(signers.value())?)
 }
 
-/// Checks that no value claims more bytes than there are: the library makes room for what is claimed
-/// before it looks whether it is there.
+/// Checks that no value claims more bytes than are left in the one it is part of: the library makes room for what is
+/// claimed before it looks whether it is there.
 fn check_lengths(message: &[u8]) -> der::Result<()> {
     let mut reader = SliceReader::new(message)?;
+    // How much is left of the message behind each value that is open.
+    let mut open = Vec::new();
     while !reader.is_finished() {
+        while open.last() == Some(&reader.remaining_len()) {
+            open.pop();
+        }
+        let behind = open.last().copied().unwrap_or(Length::ZERO);
         let header = Header::decode(&mut reader)?;
-        if header.length > reader.remaining_len() {
+        // What remains behind this one.
+        let after = (reader.remaining_len() - header.length).map_err(|_| ErrorKind::Overlength)?;
+        if after < behind {
             return Err(ErrorKind::Overlength.into());
         }
         // What a constructed value is made of comes next.
-        if !header.tag.is_constructed() {
+        if header.tag.is_constructed() {
+            open.push(after);
+        } else {
             reader.read_slice(header.length)?;
         }
     }
@@ -154,6 +164,10 @@ mod tests {
         // The same in a sequence whose own length is right.
         assert_eq!(kind(&[b"\x30\x06", &claims_much[..]].concat()), ErrorKind::Overlength);
         assert!(check_lengths(b"\x30\x03\x04\x01x\x05\x00").is_ok());
+        // One that the message has room for, but not the sequence; what it covers are values for who reads it by the
+        // sequence's end.
+        assert_eq!(kind(b"\x30\x04\x04\x08aa\x04\x84\x02\x03\x00\x00"), ErrorKind::Overlength);
+        assert!(check_lengths(b"\x30\x04\x30\x02\x04\x00\x30\x00\x04\x02aa").is_ok());
 
         let content_info = b"\x30\x0e\x06\x03\x09\x35\x64\xb5\x06\x84\x84\x02\x03\x00\x00\x30";
         assert!(first_signer(content_info).is_err());
