@@ -56,8 +56,15 @@ impl Modules {
         let tree = Tree::find(path, Configuration::default(), &mut |_| {}).expect("a module directory");
         let files = tree.files().to_vec();
         let (known, mut omissions) = (CachedFacts::default(), Omissions::default());
-        let (facts, _) =
-            depmod::read_facts(&files, &known, NonZeroUsize::MIN, &|| true, &mut omissions, &mut |_| {});
+        let (facts, _) = depmod::read_facts(
+            &files,
+            None,
+            &known,
+            NonZeroUsize::MIN,
+            &|| true,
+            &mut omissions,
+            &mut |_| {},
+        );
         Modules { origin, files, facts, _directory: directory }
     }
 
@@ -137,7 +144,7 @@ fn module_facts(bencher: Bencher<'_, '_>) {
     let mut scratch = Scratch::default();
     bencher.counter(ItemsCount::new(files.len())).bench_local(|| {
         for file in &files {
-            black_box(facts::read(file, &mut scratch));
+            black_box(facts::read(file, None, &mut scratch));
         }
     });
 }

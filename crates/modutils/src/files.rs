@@ -34,6 +34,12 @@ fn place(path: &Path) -> Option<(Arc<InRoot>, PathBuf)> {
     open_roots::of(path)
 }
 
+/// Whether a path is below a confined root.
+#[cfg(feature = "depmod")]
+pub(crate) fn is_confined(path: &Path) -> bool {
+    place(path).is_some()
+}
+
 /// Opens a file for reading, with more flags of open(2).
 pub(crate) fn open_with(path: &Path, flags: OFlag) -> io::Result<File> {
     match place(path) {

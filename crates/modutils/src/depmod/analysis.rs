@@ -10,6 +10,7 @@ use super::{
     index_room,
     omission::Omissions,
     order::Order,
+    same_place::Place,
     symbols::{Provider, SymbolTable},
     tree::TreeFile,
 };
@@ -45,6 +46,7 @@ pub struct Checks<'a> {
 /// `false`, no other one is read, and nothing counts.
 pub fn read_facts<'a>(
     files: &[TreeFile],
+    place: Option<&Place>,
     known: &CachedFacts<'a>,
     threads: NonZeroUsize,
     go_on: &(dyn Fn() -> bool + Sync),
@@ -57,7 +59,7 @@ pub fn read_facts<'a>(
     let pool = Pool::of(worthwhile(threads, unknown.len()));
     let large = OneLarge::default();
     let read = pool.map(unknown, OneLarge::scratch, |scratch, file| match go_on() {
-        true => large.read(scratch, |scratch| facts::read(file, scratch)),
+        true => large.read(scratch, |scratch| facts::read(file, place, scratch)),
         false => Reading::default(),
     });
     let mut read = read.into_iter();

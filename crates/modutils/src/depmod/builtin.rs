@@ -4,10 +4,12 @@ use std::path::Path;
 
 use bstr::ByteSlice;
 
-use super::{few_notices::few, index_entry::insert_alias, omission::Omissions, unread_list};
+use super::{
+    few_notices::few, index_entry::insert_alias, omission::Omissions, same_place::Place, unread_list,
+};
 use crate::{
     Malformed, ModuleName, Notice, Sink,
-    file::{TREE_FILE_LIMIT, read_bounded},
+    file::{TREE_FILE_LIMIT, read_opened},
     index::TrieBuilder,
 };
 
@@ -18,10 +20,13 @@ use crate::{
 /// Where the index would be too large for its format.
 pub fn names_index(
     directory: &Path,
+    place: Option<&Place>,
     omissions: &mut Omissions,
     sink: &mut Sink,
 ) -> Result<Vec<u8>, Malformed> {
-    let Some(bytes) = read("modules.builtin", directory, omissions, sink) else { return Ok(Vec::new()) };
+    let Some(bytes) = read("modules.builtin", directory, place, omissions, sink) else {
+        return Ok(Vec::new());
+    };
     let mut trie = TrieBuilder::new();
     few(b"modules.builtin", sink, |sink| {
         for line in bytes.lines_with_terminator() {
@@ -42,10 +47,11 @@ pub fn names_index(
 /// Where the index would be too large for its format.
 pub fn aliases_index(
     directory: &Path,
+    place: Option<&Place>,
     omissions: &mut Omissions,
     sink: &mut Sink,
 ) -> Result<Vec<u8>, Malformed> {
-    let Some(bytes) = read("modules.builtin.modinfo", directory, omissions, sink) else {
+    let Some(bytes) = read("modules.builtin.modinfo", directory, place, omissions, sink) else {
         return Ok(Vec::new());
     };
     let mut trie = TrieBuilder::new();
@@ -72,8 +78,14 @@ fn name_of_line(line: &[u8]) -> Option<ModuleName> {
     (!name.is_empty()).then(|| ModuleName::new(name))
 }
 
-fn read(file: &str, directory: &Path, omissions: &mut Omissions, sink: &mut Sink) -> Option<Vec<u8>> {
-    let bytes = read_bounded(&directory.join(file), TREE_FILE_LIMIT);
+fn read(
+    file: &str,
+    directory: &Path,
+    place: Option<&Place>,
+    omissions: &mut Omissions,
+    sink: &mut Sink,
+) -> Option<Vec<u8>> {
+    let bytes = read_opened(Place::open_file(place, &directory.join(file)), TREE_FILE_LIMIT);
     bytes.map_err(|error| omissions.report(unread_list(file, directory, error), sink)).ok()
 }
 
@@ -82,14 +94,14 @@ mod tests {
     use super::*;
     use crate::index::Trie;
 
-    type Index = fn(&Path, &mut Omissions, &mut Sink) -> Result<Vec<u8>, Malformed>;
+    type Index = fn(&Path, Option<&Place>, &mut Omissions, &mut Sink) -> Result<Vec<u8>, Malformed>;
 
     fn entries(index: Index, file: &str, text: &[u8]) -> (Vec<(String, String)>, Vec<String>) {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join(file), text).unwrap();
         let mut notices = Vec::new();
         let mut sink = |notice: Notice| notices.push(notice.to_string());
-        let bytes = index(directory.path(), &mut Omissions::default(), &mut sink);
+        let bytes = index(directory.path(), None, &mut Omissions::default(), &mut sink);
         let trie = Trie::from_bytes(Path::new("test.bin"), bytes.unwrap()).unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         let entries = trie.entries().unwrap().into_iter().map(|(key, value)| (text(key), text(value)));
@@ -120,8 +132,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (mut omissions, mut notices) = (Omissions::default(), 0);
         let mut sink = |_| notices += 1;
-        assert_eq!(names_index(directory.path(), &mut omissions, &mut sink), Ok(Vec::new()));
-        assert_eq!(aliases_index(directory.path(), &mut omissions, &mut sink), Ok(Vec::new()));
+        assert_eq!(names_index(directory.path(), None, &mut omissions, &mut sink), Ok(Vec::new()));
+        assert_eq!(aliases_index(directory.path(), None, &mut omissions, &mut sink), Ok(Vec::new()));
         assert_eq!((notices, omissions.as_slice().len(), omissions.has_unread()), (2, 2, false));
     }
 }

@@ -74,6 +74,12 @@ impl Directory {
         Ok(file)
     }
 
+    /// Opens what a path from here leads to, for reading; a pipe's writer is not waited for.
+    pub(super) fn open_below(&self, path: &Path) -> io::Result<File> {
+        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        again(|| Ok(openat(&self.handle, path, flags, Mode::empty())?.into()))
+    }
+
     /// What has a name, links being what they are.
     pub(super) fn look_at(&self, name: &str) -> io::Result<Metadata> {
         let file = self.open_file(name, OFlag::O_PATH, 0)?;

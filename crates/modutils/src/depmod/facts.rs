@@ -8,7 +8,7 @@ use bstr::{BString, ByteSlice};
 use crate::{
     Error, Notice, Result,
     elf::Elf,
-    file::{Contents, Scratch, open_regular},
+    file::{Contents, Scratch, regular},
     module_file::{Binding, ModuleFile},
     stamp::Stamp,
 };
@@ -18,6 +18,7 @@ use super::{
     lines::{Unfit, is_line_end, is_word},
     omission::{Omission, Omitted},
     rows::{Strings, SymbolRows, SymbolUse},
+    same_place::Place,
 };
 
 /// The facts of one module: its own, or the cache's.
@@ -47,11 +48,11 @@ pub struct Reading {
     pub stamp: Option<Stamp>,
 }
 
-/// Reads one file. A damaged module has the facts that could be read, and an omission for each kind
+/// Reads one file, opened in `place` if it is there. A damaged module has the facts that could be read, and an omission for each kind
 /// that could not.
-pub fn read(file: &TreeFile, scratch: &mut Scratch) -> Reading {
+pub fn read(file: &TreeFile, place: Option<&Place>, scratch: &mut Scratch) -> Reading {
     let mut reading = Reading::default();
-    match open(file, scratch, &mut reading.stamp) {
+    match open(file, place, scratch, &mut reading.stamp) {
         Err(error) => reading.omissions.push(could_not_load(Omitted::Module, file, error)),
         Ok(module) => {
             let facts = &mut reading.facts;
@@ -74,8 +75,13 @@ pub fn read(file: &TreeFile, scratch: &mut Scratch) -> Reading {
     reading
 }
 
-fn open(file: &TreeFile, scratch: &mut Scratch, stamp: &mut Option<Stamp>) -> Result<ModuleFile> {
-    let (opened, metadata) = open_regular(&file.path)?;
+fn open(
+    file: &TreeFile,
+    place: Option<&Place>,
+    scratch: &mut Scratch,
+    stamp: &mut Option<Stamp>,
+) -> Result<ModuleFile> {
+    let (opened, metadata) = regular(&file.path, Place::open_file(place, &file.path))?;
     *stamp = Stamp::settled(&metadata);
     ModuleFile::from_elf(Elf::parse(Contents::read_from(&file.path, opened, metadata.len(), scratch)?)?)
 }
@@ -148,7 +154,7 @@ mod tests {
         let path = directory.path().join("a.ko");
         std::fs::write(&path, bytes).unwrap();
         let file = TreeFile { name: ModuleName::new("a"), path, listed: "a.ko".into() };
-        let Reading { facts, omissions, .. } = read(&file, &mut Scratch::default());
+        let Reading { facts, omissions, .. } = read(&file, None, &mut Scratch::default());
         let texts = omissions
             .into_iter()
             .map(|omission| omission.notice().to_string().replace(directory.path().to_str().unwrap(), "DIR"));

@@ -8,10 +8,10 @@ use std::{collections::HashMap, path::Path};
 use bstr::{BString, ByteSlice};
 use foldhash::fast::RandomState;
 
-use super::{TreeFile, omission::Omissions, unread_list};
+use super::{TreeFile, omission::Omissions, same_place::Place, unread_list};
 use crate::{
     Sink,
-    file::{TREE_FILE_LIMIT, read_bounded},
+    file::{TREE_FILE_LIMIT, read_opened},
     formats::extension::without_compression,
 };
 
@@ -19,11 +19,18 @@ use crate::{
 ///
 /// The file lists `kernel/.../NAME.ko`, whatever compression the modules were given since. Where it
 /// cannot be read, that is an omission.
-pub fn sort(modules: &mut [TreeFile], directory: &Path, omissions: &mut Omissions, sink: &mut Sink) {
-    let bytes = read_bounded(&directory.join("modules.order"), TREE_FILE_LIMIT).unwrap_or_else(|error| {
-        omissions.report(unread_list("modules.order", directory, error), sink);
-        Vec::new()
-    });
+pub fn sort(
+    modules: &mut [TreeFile],
+    directory: &Path,
+    place: Option<&Place>,
+    omissions: &mut Omissions,
+    sink: &mut Sink,
+) {
+    let bytes = read_opened(Place::open_file(place, &directory.join("modules.order")), TREE_FILE_LIMIT)
+        .unwrap_or_else(|error| {
+            omissions.report(unread_list("modules.order", directory, error), sink);
+            Vec::new()
+        });
     let mut places: HashMap<&[u8], usize, RandomState> = HashMap::default();
     for (place, line) in bytes.lines().enumerate() {
         places.entry(line).or_insert(place);
@@ -54,7 +61,7 @@ mod tests {
         };
         let mut modules: Vec<_> = listed.iter().map(file).collect();
         let mut notices = Vec::new();
-        sort(&mut modules, directory.path(), &mut Omissions::default(), &mut |notice| {
+        sort(&mut modules, directory.path(), None, &mut Omissions::default(), &mut |notice| {
             notices.push(notice.message.to_string().replace(directory.path().to_str().unwrap(), "DIR"));
         });
         (modules.into_iter().map(|module| module.listed.to_string()).collect(), notices)
@@ -75,7 +82,7 @@ mod tests {
         let mut notices = Vec::new();
         let mut omissions = Omissions::default();
         let mut sink = |notice: crate::Notice| notices.push(notice.to_string());
-        sort(&mut [], directory.path(), &mut omissions, &mut sink);
+        sort(&mut [], directory.path(), None, &mut omissions, &mut sink);
         assert!(!omissions.has_unread());
         assert!(notices.len() == 1 && notices[0].ends_with(": not a regular file"), "{notices:?}");
     }

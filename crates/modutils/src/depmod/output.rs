@@ -11,6 +11,7 @@ use super::{
     index_entry::{insert, insert_alias},
     omission::Omissions,
     output_file::OutputFile,
+    same_place::Place,
 };
 use crate::{
     Alias, Malformed, Notice, Result, Sink, file::TREE_FILE_LIMIT, index::TrieBuilder, threads::Pool,
@@ -39,6 +40,8 @@ pub struct IndexInput<'a> {
     pub facts: &'a [Facts<'a>],
     /// Where `modules.builtin` and `modules.builtin.modinfo` are.
     pub directory: &'a Path,
+    /// The same, opened.
+    pub place: Option<&'a Place>,
     /// Whether to report an alias that a module declares twice (`-w`).
     pub warn_duplicates: bool,
 }
@@ -57,11 +60,11 @@ const FILES: [(&str, Maker); 11] = [
     ("modules.symbols.bin", OfGraph(symbols_index)),
     (
         "modules.builtin.bin",
-        OfFacts(|from, omissions, sink| builtin::names_index(from.directory, omissions, sink)),
+        OfFacts(|from, omissions, sink| builtin::names_index(from.directory, from.place, omissions, sink)),
     ),
     (
         "modules.builtin.alias.bin",
-        OfFacts(|from, omissions, sink| builtin::aliases_index(from.directory, omissions, sink)),
+        OfFacts(|from, omissions, sink| builtin::aliases_index(from.directory, from.place, omissions, sink)),
     ),
     ("modules.dep", OfGraph(|analysis, _| Ok(dep(analysis)))),
     ("modules.alias", OfFacts(|from, _, _| Ok(alias(from.files, from.facts)))),
@@ -325,11 +328,19 @@ mod tests {
         let files = tree.files();
         let two = NonZeroUsize::new(2).unwrap();
         let mut omissions = Omissions::default();
-        let (facts, _) =
-            depmod::read_facts(files, &CachedFacts::default(), two, &|| true, &mut omissions, &mut sink);
+        let (facts, _) = depmod::read_facts(
+            files,
+            None,
+            &CachedFacts::default(),
+            two,
+            &|| true,
+            &mut omissions,
+            &mut sink,
+        );
         let checks = Checks { kernel_symbols: &[], symbol_prefix: None, check: Check::Nothing };
         let analysis = depmod::analyse(files, &facts, &checks, &mut sink).unwrap();
-        let sources = IndexInput { files, facts: &facts, directory: directory.path(), warn_duplicates };
+        let sources =
+            IndexInput { files, facts: &facts, directory: directory.path(), place: None, warn_duplicates };
         let parts = [of_facts(&sources, two), of_graph(&analysis, two)];
         let made = all(parts, omissions, directory.path(), &mut sink).unwrap();
         (made.files().to_vec(), notices)

@@ -21,7 +21,7 @@ use super::{
     for_each_need,
     graph::Check,
     observer::Observer,
-    omission::Omissions,
+    omission::{Omissions, Omitted},
     output::{self, IndexInput},
     preview::Preview,
     quick, read_facts,
@@ -89,12 +89,27 @@ struct Modules<'a> {
     omissions: Omissions,
 }
 
+impl Modules<'_> {
+    /// Whether one was found that is not there.
+    fn have_vanished(&self) -> bool {
+        let mut modules =
+            self.omissions.as_slice().iter().filter(|omission| omission.what() == Omitted::Module);
+        modules.any(|omission| omission.error().is_not_found())
+    }
+}
+
 /// What was found in a module directory.
 enum Found<'k> {
     /// Modules that the indexes list; with what could not be looked at.
     Current(Omissions),
-    /// Modules, which were read, with what was known of them before.
-    Read(CachedFacts<'k>, Modules<'k>),
+    /// Modules, which were read.
+    Read {
+        /// What was known of them before.
+        known: CachedFacts<'k>,
+        modules: Modules<'k>,
+        /// Where they are.
+        place: Option<Place>,
+    },
 }
 
 /// How often the modules are read where their directory is moved meanwhile.
@@ -250,19 +265,24 @@ impl Run {
             known
         };
         let threads = self.thread_count();
-        let (known, Modules { files, facts, stamps, omissions }) =
-            match self.read_in_place(configuration, &known, observer)? {
-                Found::Current(omissions) => return Ok(Report::current(omissions)),
-                Found::Read(known, modules) => (known, modules),
-            };
+        let (known, modules, place) = match self.read_in_place(&output, configuration, &known, observer)? {
+            Found::Current(omissions) => return Ok(Report::current(omissions)),
+            Found::Read { known, modules, place } => (known, modules, place),
+        };
+        let Modules { files, facts, stamps, omissions } = modules;
         let kernel_symbols = self.read_kernel_symbols(observer)?;
         let checks = self.checks(kernel_symbols.as_ref());
         self.show_needs(&files, &facts, &checks, observer);
 
         // What needs no graph is made beside it.
         let directory = &self.directory;
-        let sources =
-            IndexInput { files: &files, facts: &facts, directory, warn_duplicates: self.warn_duplicates };
+        let sources = IndexInput {
+            files: &files,
+            facts: &facts,
+            directory,
+            place: place.as_ref(),
+            warn_duplicates: self.warn_duplicates,
+        };
         let of_facts = |share| {
             let prepare = |_| cache::prepare(&known, directory, &files, &facts, &stamps);
             (store.as_ref().and_then(prepare), output::of_facts(&sources, share))
@@ -290,11 +310,11 @@ impl Run {
     pub fn preview(&self, observer: &dyn Observer) -> Result<Option<Preview>, Failure> {
         let mut sink = |notice| observer.notice(notice);
         let configuration = self.read_configuration(observer);
-        let (tree, known) = (self.find(configuration, observer)?, CachedFacts::default());
+        let (tree, known) = (self.find(None, configuration, observer)?, CachedFacts::default());
         if self.is_current(&tree, &known) {
             return Ok(None);
         }
-        let Modules { files, facts, omissions, .. } = self.read(tree, &known, observer)?;
+        let Modules { files, facts, omissions, .. } = self.read(tree, None, &known, observer)?;
         let kernel_symbols = self.read_kernel_symbols(observer)?;
         let checks = self.checks(kernel_symbols.as_ref());
         self.show_needs(&files, &facts, &checks, observer);
@@ -324,33 +344,43 @@ impl Run {
         }
     }
 
-    /// Finds the modules and reads them, all of one directory: once more where that was moved meanwhile.
+    /// Finds the modules and reads them: once more where their directory was moved meanwhile, for they are found by path.
     fn read_in_place<'k>(
         &self,
+        output: &OutputDirectory,
         configuration: Configuration,
         known: &(dyn Fn(NonZeroUsize) -> CachedFacts<'k> + Sync),
         observer: &dyn Observer,
     ) -> Result<Found<'k>, Failure> {
-        // Without a directory there are only the files that were named.
-        let mut place = Place::open(&self.directory).ok();
+        // The directory that is locked, where it is the one that is read. Without one there are only the files that were
+        // named.
+        let place = output.as_place(&self.directory).unwrap_or_else(|| Place::open(&self.directory));
+        let mut place = place.ok();
         let mut configuration = Some(configuration);
-        for _ in 0..ATTEMPTS {
+        let mut attempts = ATTEMPTS;
+        loop {
+            attempts = attempts.saturating_sub(1);
             let configuration = configuration.take().unwrap_or_else(|| self.read_configuration(observer));
-            let find = |_| self.find(configuration, observer);
+            let find = |_| self.find(place.as_ref(), configuration, observer);
             let (known, tree) = beside(self.thread_count(), known, find);
             let tree = tree?;
             if self.is_current(&tree, &known) {
                 let (_, omissions) = tree.into_parts();
                 return Ok(Found::Current(omissions));
             }
-            let modules = self.read(tree, &known, observer)?;
+            let modules = self.read(tree, place.as_ref(), &known, observer)?;
             let stayed = place.as_mut().map_or(Ok(true), Place::was_here);
-            if stayed.map_err(Error::io("open directory", &self.directory)).map_err(Failure::Search)? {
-                return Ok(Found::Read(known, modules));
+            let stayed =
+                stayed.map_err(Error::io("open directory", &self.directory)).map_err(Failure::Search)?;
+            let have_vanished = modules.have_vanished();
+            if attempts == 0 && have_vanished {
+                let vanish = io::Error::other("its modules vanish while they are read");
+                return Err(Failure::Search(Error::io("read", &self.directory)(vanish)));
+            }
+            if attempts == 0 || (stayed && !have_vanished) {
+                return Ok(Found::Read { known, modules, place });
             }
         }
-        let moved = io::Error::other("it was moved while it was read");
-        Err(Failure::Search(Error::io("read", &self.directory)(moved)))
     }
 
     /// The cache. That it is unavailable interests only callers that want every notice.
@@ -360,15 +390,20 @@ impl Run {
         opened.map_err(|error| observer.notice(Notice::of(Level::Debug, &error))).ok()
     }
 
-    fn find(&self, configuration: Configuration, observer: &dyn Observer) -> Result<Tree, Failure> {
+    fn find(
+        &self,
+        place: Option<&Place>,
+        configuration: Configuration,
+        observer: &dyn Observer,
+    ) -> Result<Tree, Failure> {
         let sink = &mut |notice| observer.notice(notice);
         let configuration =
             if self.without_externals { configuration.without_externals() } else { configuration };
         match &self.files {
             Some(files) => {
-                Tree::named(&self.directory, files, configuration, sink).map_err(Failure::NamedFile)
+                Tree::named(&self.directory, place, files, configuration, sink).map_err(Failure::NamedFile)
             }
-            None => Tree::find(&self.directory, configuration, sink).map_err(Failure::Search),
+            None => Tree::find_in(&self.directory, place, configuration, sink).map_err(Failure::Search),
         }
     }
 
@@ -385,6 +420,7 @@ impl Run {
     fn read<'a>(
         &self,
         tree: Tree,
+        place: Option<&Place>,
         known: &CachedFacts<'a>,
         observer: &dyn Observer,
     ) -> Result<Modules<'a>, Failure> {
@@ -394,6 +430,7 @@ impl Run {
         observer.reading(files.len());
         let (facts, stamps) = read_facts(
             &files,
+            place,
             known,
             self.thread_count(),
             &|| {

@@ -1,18 +1,25 @@
-//! Whether the modules that are read are all those of one directory.
+//! The modules that are read are those of one directory.
 //!
-//! Modules are read by their paths, as the directories and links on the way to them are followed, and the indexes are
-//! written by the directory's handle. Whoever exchanges the directory for another one, and then back, must not get the
-//! other one's modules indexed here.
+//! They are found by their paths and opened by the directory's handle, by which the indexes are written. Whoever exchanges
+//! the directory, or one above it, for another one and then back does not get the other one's modules indexed here.
 
-use std::{io, os::unix::fs::MetadataExt, path::Path};
+use std::{
+    fs::{File, Metadata},
+    io,
+    os::unix::fs::MetadataExt,
+    path::Path,
+};
 
 use super::directory::Directory;
+use crate::{file::open_at_once, files};
 
 /// A directory from which modules are read.
 #[derive(Debug)]
-pub(super) struct Place {
+pub struct Place {
     directory: Directory,
     since: Times,
+    /// In a confined root, links in the directory lead to what is in the root: paths are opened by the root's handle.
+    is_confined: bool,
 }
 
 /// Times of a directory, in nanoseconds. That something is made in it or removed changes both; that it is renamed, or
@@ -26,14 +33,28 @@ struct Times {
 impl Place {
     /// Opens it, before anything in it is looked at.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let directory = Directory::open(path)?;
-        let since = Times::of(&directory)?;
-        Ok(Self { directory, since })
+        Self::of(Directory::open(path)?)
     }
 
-    /// Whether it had its path all the time, as far as its times tell: that of its change stays while something else
-    /// changes in the same tick of the kernel's clock, on Linux before 6.13 some milliseconds. Asked again, the time
-    /// since the last answer counts.
+    /// A directory that is open.
+    pub(super) fn of(directory: Directory) -> io::Result<Self> {
+        let since = Times::of(&directory)?;
+        let is_confined = files::is_confined(directory.path());
+        Ok(Self { directory, since, is_confined })
+    }
+
+    /// Opens a file by its path: one below the directory by the directory's handle.
+    pub(super) fn open_file(place: Option<&Self>, path: &Path) -> io::Result<(File, Metadata)> {
+        let place = place.filter(|place| !place.is_confined);
+        let below = place.and_then(|place| Some((place, path.strip_prefix(place.directory.path()).ok()?)));
+        let Some((place, below)) = below else { return open_at_once(path) };
+        let file = place.directory.open_below(below)?;
+        let metadata = file.metadata()?;
+        Ok((file, metadata))
+    }
+
+    /// Whether it had its path all the time, as far as its times tell: what was found by path may be what another
+    /// directory has. Asked again, the time since the last answer counts.
     pub(super) fn was_here(&mut self) -> io::Result<bool> {
         let now = Times::of(&self.directory)?;
         let before = std::mem::replace(&mut self.since, now);
@@ -59,6 +80,25 @@ mod tests {
     /// More than a tick of the kernel's clock.
     fn tick() {
         std::thread::sleep(Duration::from_millis(20));
+    }
+
+    #[test]
+    fn files_are_those_of_the_directory_that_was_opened() {
+        let above = tempfile::tempdir().unwrap();
+        let [path, away] = ["modules", "away"].map(|name| above.path().join(name));
+        for (directory, text) in [(&path, "own"), (&away, "other")] {
+            fs::create_dir_all(directory.join("kernel")).unwrap();
+            fs::write(directory.join("kernel/a.ko"), text).unwrap();
+        }
+        let place = Place::open(&path).unwrap();
+        let outside = above.path().join("b.ko");
+        fs::write(&outside, "outside").unwrap();
+        fs::rename(&path, above.path().join("meanwhile")).unwrap();
+        fs::rename(&away, &path).unwrap();
+        let read = |place, path: &Path| io::read_to_string(Place::open_file(place, path).unwrap().0).unwrap();
+        assert_eq!(read(Some(&place), &path.join("kernel/a.ko")), "own");
+        assert_eq!(read(None, &path.join("kernel/a.ko")), "other");
+        assert_eq!(read(Some(&place), &outside), "outside");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::{
     lines::unlistable,
     module_order,
     omission::{Omission, Omissions, Omitted},
+    same_place::Place,
     scan,
 };
 use crate::{
@@ -85,6 +86,19 @@ impl Tree {
     /// # Errors
     /// Where the module directory cannot be read.
     pub fn find(directory: &Path, configuration: Configuration, sink: &mut Sink) -> Result<Self> {
+        Self::find_in(directory, None, configuration, sink)
+    }
+
+    /// The same; what is read is read in `place`, the directory opened.
+    ///
+    /// # Errors
+    /// As [`Tree::find`].
+    pub fn find_in(
+        directory: &Path,
+        place: Option<&Place>,
+        configuration: Configuration,
+        sink: &mut Sink,
+    ) -> Result<Self> {
         let Configuration { mut config, mut omissions } = configuration;
         for external in config.externals.iter_mut().filter(|external| external.is_relative()) {
             // Without a current directory a relative path is as good as lost, and stays as it is.
@@ -94,7 +108,7 @@ impl Tree {
         }
         let found = scan::scan(directory, &config, &mut omissions, sink)?;
         let mut files = choose::choose(found, &config, &mut omissions, sink);
-        module_order::sort(&mut files, directory, &mut omissions, sink);
+        module_order::sort(&mut files, directory, place, &mut omissions, sink);
         Ok(Self { files, omissions })
     }
 
@@ -105,6 +119,7 @@ impl Tree {
     /// one, or has a path that cannot be listed.
     pub fn named(
         directory: &Path,
+        place: Option<&Place>,
         paths: &[PathBuf],
         configuration: Configuration,
         sink: &mut Sink,
@@ -133,7 +148,7 @@ impl Tree {
                 }
             }
         }
-        module_order::sort(&mut files, directory, &mut omissions, sink);
+        module_order::sort(&mut files, directory, place, &mut omissions, sink);
         Ok(Self { files, omissions })
     }
 

@@ -13,6 +13,7 @@ use super::{
     observer::Observer,
     output_file::OutputFile,
     report::Report,
+    same_place::Place,
 };
 use crate::{Errno, Error, Level, Notice, Result, Sink, files};
 
@@ -55,6 +56,11 @@ impl OutputDirectory {
             }
         }
         Err(Self::replaced(path))
+    }
+
+    /// The directory as one that modules are read from, if it is the one of this path.
+    pub(super) fn as_place(&self, path: &Path) -> Option<io::Result<Place>> {
+        (self.directory.path() == path).then(|| self.directory.try_clone().and_then(Place::of))
     }
 
     fn replaced(path: &Path) -> Error {

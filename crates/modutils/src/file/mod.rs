@@ -375,7 +375,12 @@ fn beyond(limit: u64) -> Malformed {
 
 /// Opens a regular file.
 pub(crate) fn open_regular(path: &Path) -> Result<(File, Metadata)> {
-    let (file, metadata) = open_at_once(path).map_err(Error::io("open", path))?;
+    regular(path, open_at_once(path))
+}
+
+/// What was opened at a path, where it is a regular file.
+pub(crate) fn regular(path: &Path, opened: io::Result<(File, Metadata)>) -> Result<(File, Metadata)> {
+    let (file, metadata) = opened.map_err(Error::io("open", path))?;
     if !metadata.is_file() {
         let errno = if metadata.is_dir() { Errno::EISDIR } else { Errno::EINVAL };
         return Err(Malformed::file("not a regular file").with_errno(errno).at(path));
@@ -402,12 +407,22 @@ pub(crate) fn read_bounded_with_metadata(path: &Path, limit: u64) -> io::Result<
     Ok((read_to_limit(file, metadata.len(), limit)?, metadata))
 }
 
+/// As [`read_bounded`], of what was opened.
+#[cfg(feature = "depmod")]
+pub(crate) fn read_opened(opened: io::Result<(File, Metadata)>, limit: u64) -> io::Result<Vec<u8>> {
+    let (file, metadata) = bounded(opened?, limit)?;
+    read_to_limit(file, metadata.len(), limit)
+}
+
 /// Opens what [`read_bounded`] reads.
 ///
 /// # Errors
 /// As [`read_bounded`].
 pub(crate) fn open_bounded(path: &Path, limit: u64) -> io::Result<(File, Metadata)> {
-    let (file, metadata) = open_at_once(path)?;
+    bounded(open_at_once(path)?, limit)
+}
+
+fn bounded((file, metadata): (File, Metadata), limit: u64) -> io::Result<(File, Metadata)> {
     if metadata.is_dir() {
         return Err(Errno::EISDIR.into());
     }

@@ -70,7 +70,7 @@ impl Tree {
         self.reused += files.iter().filter(|file| known.facts(file).is_some()).count();
         let two = NonZeroUsize::new(2).unwrap();
         let read = |known: &_| {
-            depmod::read_facts(files, known, two, &|| true, &mut Omissions::default(), &mut |_| ())
+            depmod::read_facts(files, None, known, two, &|| true, &mut Omissions::default(), &mut |_| ())
         };
         let (with, stamps) = read(&known);
         let (without, _) = read(&CachedFacts::default());

@@ -26,9 +26,10 @@ pub const SIZE_LIMIT: u64 = 1 << 30;
 /// threads make some dozens; a stream of twenty bytes costs a decoder as much as some kilobytes.
 const MOST_STREAMS: usize = 1024;
 
-/// How often the dictionary may change from one block of an .xz file to the next. Tools use one for all.
+/// How often the filters, or their dictionary, may change from one block of an .xz file to the next. Tools use the same for
+/// all.
 #[cfg(feature = "xz")]
-const MOST_DICTIONARIES: usize = 1024;
+const MOST_FILTERS: usize = 1024;
 
 /// Decompresses a whole file of at most [`SIZE_LIMIT`] plain bytes.
 ///
@@ -133,11 +134,9 @@ impl Decompressor {
         #[cfg(feature = "xz")]
         if let Some(at) = Some(bytes)
             .filter(|_| compression == Compression::Xz)
-            .and_then(|bytes| xz_blocks::beyond(bytes, MOST_DICTIONARIES))
+            .and_then(|bytes| xz_blocks::beyond(bytes, MOST_FILTERS))
         {
-            let what = format!(
-                "the xz blocks change the size of the dictionary more than {MOST_DICTIONARIES} times"
-            );
+            let what = format!("the xz blocks change their filters more than {MOST_FILTERS} times");
             return Err(Malformed::offset(at as u64, what).of_kind(ErrorKind::TooLarge));
         }
         let mut rest = bytes;
@@ -403,14 +402,14 @@ mod tests {
 
     #[test]
     #[cfg(feature = "xz")]
-    fn the_dictionary_changes_a_bounded_number_of_times() {
+    fn filters_change_a_bounded_number_of_times() {
         use testkit::compress::xz_of_blocks;
         let same = xz_of_blocks(&[9; 5000]);
         assert_eq!(decompress(Compression::Xz, same).unwrap(), b"a".repeat(5000));
         let alternating = [9, 12].repeat(512);
         assert_eq!(decompress(Compression::Xz, xz_of_blocks(&alternating)).unwrap(), b"a".repeat(1024));
         let fault = decompress(Compression::Xz, xz_of_blocks(&[9, 12].repeat(600))).unwrap_err();
-        let expected = "offset 0x5020: the xz blocks change the size of the dictionary more than 1024 times";
+        let expected = "offset 0x5020: the xz blocks change their filters more than 1024 times";
         assert_eq!(fault.to_string(), expected);
     }
 
