@@ -135,8 +135,13 @@ fn attempt(directory: &Directory) -> io::Result<Attempt> {
     let own = directory.try_clone()?;
     // Without O_NONBLOCK, a pipe in its place would be waited for.
     let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_NONBLOCK;
-    let mut file = match directory.open_file(NAME, flags, 0o600) {
-        Err(error) if error.raw_os_error() == Some(Errno::ELOOP as i32) => {
+    let file = match directory.open_file(NAME, flags, 0o600) {
+        // A link, or a socket.
+        Err(error)
+            if [Errno::ELOOP, Errno::ENXIO]
+                .map(|errno| Some(errno as i32))
+                .contains(&error.raw_os_error()) =>
+        {
             directory.remove(NAME)?;
             return Ok(Attempt::Anybodys);
         }
@@ -156,17 +161,22 @@ fn attempt(directory: &Directory) -> io::Result<Attempt> {
     if let Ok(false) = named {
         return Ok(Attempt::Gone);
     }
-    // Whoever waits sees by this that it is another's turn. That it could not be written harms nobody.
-    let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
     // From here on the file is removed, whatever happens.
-    let lock = Lock { directory: own, file };
+    let mut lock = Lock { directory: own, file };
     named?;
-    if is_anybodys(&lock.file)? { Ok(Attempt::Anybodys) } else { Ok(Attempt::Locked(lock)) }
+    if is_anybodys(&lock.file)? {
+        return Ok(Attempt::Anybodys);
+    }
+    // Whoever waits sees by this that it is another's turn. That it could not be written harms nobody.
+    let _ = lock.file.set_len(0).and_then(|()| write!(lock.file, "{}", std::process::id()));
+    Ok(Attempt::Locked(lock))
 }
 
-/// Whether others could open the file: it was not made here, or the file system has no modes of its own.
+/// Whether others could open the file: it was not made here, or the file system has no modes of its own. One with a second
+/// name is somebody's, who has put it in this place.
 fn is_anybodys(file: &File) -> io::Result<bool> {
-    Ok(again(|| file.metadata())?.mode() & 0o077 != 0)
+    let metadata = again(|| file.metadata())?;
+    Ok(metadata.mode() & 0o077 != 0 || metadata.nlink() > 1)
 }
 
 /// Whether the file still has its name.
@@ -237,6 +247,26 @@ mod tests {
             }
             drop(taken(&directory));
             assert!(is_empty(&place));
+        }
+    }
+
+    #[test]
+    fn what_is_somebody_elses_is_replaced_and_not_written_to() {
+        let (directory, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (held, target) = (directory.path().join(NAME), elsewhere.path().join("target"));
+        fs::write(&target, "untouched").unwrap();
+        fs::set_permissions(&target, fs::Permissions::from_mode(0o600)).unwrap();
+        for plant in [
+            &|| fs::hard_link(&target, &held).unwrap(),
+            &|| std::os::unix::fs::symlink(&target, &held).unwrap(),
+            &|| drop(std::os::unix::net::UnixListener::bind(&held).unwrap()),
+        ] as [&dyn Fn(); 3]
+        {
+            plant();
+            let locked = lock(&open(&directory), Duration::ZERO, &|| false, &mut |notice| panic!("{notice}"));
+            assert!(locked.unwrap().is_some());
+            assert!(!held.exists());
+            assert_eq!(fs::read(&target).unwrap(), b"untouched");
         }
     }
 

@@ -106,7 +106,7 @@ enum Found<'k> {
     Read {
         /// What was known of them before.
         known: CachedFacts<'k>,
-        modules: Modules<'k>,
+        modules: Box<Modules<'k>>,
         /// Where they are.
         place: Option<Place>,
     },
@@ -269,7 +269,7 @@ impl Run {
             Found::Current(omissions) => return Ok(Report::current(omissions)),
             Found::Read { known, modules, place } => (known, modules, place),
         };
-        let Modules { files, facts, stamps, omissions } = modules;
+        let Modules { files, facts, stamps, omissions } = *modules;
         let kernel_symbols = self.read_kernel_symbols(observer)?;
         let checks = self.checks(kernel_symbols.as_ref());
         self.show_needs(&files, &facts, &checks, observer);
@@ -378,7 +378,7 @@ impl Run {
                 return Err(Failure::Search(Error::io("read", &self.directory)(vanish)));
             }
             if attempts == 0 || (stayed && !have_vanished) {
-                return Ok(Found::Read { known, modules, place });
+                return Ok(Found::Read { known, modules: Box::new(modules), place });
             }
         }
     }
