@@ -52,7 +52,9 @@ fn order(directory: &Path, text: &[u8]) {
         .collect();
     let mut before: Vec<_> = files.iter().map(|file| file.listed.clone()).collect();
     let mut omissions = Omissions::default();
-    module_order::sort(&mut files, directory, &mut omissions, &mut |_: Notice| panic!("the file is there"));
+    module_order::sort(&mut files, directory, None, &mut omissions, &mut |_: Notice| {
+        panic!("the file is there")
+    });
     assert!(omissions.as_slice().is_empty());
     let mut after: Vec<_> = files.into_iter().map(|file| file.listed).collect();
     before.sort();
@@ -65,7 +67,7 @@ fn builtin_names(directory: &Path, text: &[u8]) {
     write(directory, "modules.builtin", text);
     let mut reported = 0;
     let mut omissions = Omissions::default();
-    let bytes = builtin::names_index(directory, &mut omissions, &mut |_: Notice| reported += 1);
+    let bytes = builtin::names_index(directory, None, &mut omissions, &mut |_: Notice| reported += 1);
     let bytes = bytes.expect("a small index");
     let trie = Trie::from_bytes(Path::new("modules.builtin.bin"), bytes).expect("an index just written");
     let entries = trie.entries().expect("an index just written");
@@ -78,7 +80,7 @@ fn builtin_names(directory: &Path, text: &[u8]) {
 
 fn builtin_aliases(directory: &Path, text: &[u8]) {
     write(directory, "modules.builtin.modinfo", text);
-    let bytes = builtin::aliases_index(directory, &mut Omissions::default(), &mut |_: Notice| {});
+    let bytes = builtin::aliases_index(directory, None, &mut Omissions::default(), &mut |_: Notice| {});
     let bytes = bytes.expect("a small index");
     index::check_any(&bytes, text);
     let trie =

@@ -52,7 +52,7 @@ fn filters(bytes: &[u8]) -> Option<&[u8]> {
         let (properties, after) = rest.split_at_checked(len)?;
         rest = after;
         match (filter, id, properties) {
-            (0, LZMA2, &[..=LARGEST]) if rest.iter().all(|&byte| byte == 0) => {
+            (0, LZMA2, &[size]) if size <= LARGEST && rest.iter().all(|&byte| byte == 0) => {
                 return chain.get(..chain.len().saturating_sub(rest.len()));
             }
             (0, ..) | (_, LZMA2, _) => return None,
