@@ -92,7 +92,7 @@ fn xz(head: &[u8]) -> Option<Obstacle> {
 }
 
 /// The filters of the .xz format, 5.3.
-const LZMA2: u64 = 0x21;
+pub(super) const LZMA2: u64 = 0x21;
 const BCJ_FIRST: u64 = 0x04;
 const BCJ_LAST: u64 = 0x0b;
 
@@ -106,7 +106,7 @@ fn dictionary(bits: u8) -> Option<u64> {
 }
 
 /// A number of the .xz format: seven bits in a byte, the lowest first.
-fn number(bytes: &mut &[u8]) -> Option<u64> {
+pub(super) fn number(bytes: &mut &[u8]) -> Option<u64> {
     let mut number = 0;
     for shift in (0..63).step_by(7) {
         let (&byte, rest) = bytes.split_first()?;

@@ -5,12 +5,11 @@
 //! but all begin at multiples of four, and their headers look like nothing else (section 3.1 of the file format, version
 //! 1.2).
 
+use crate::file::kernel_decoder::{LZMA2, number};
+
 /// The longest header that is looked at, in words of four bytes besides the first. Of longer ones there is no room for
 /// many.
 const LONGEST: u8 = 31;
-
-/// The filter that holds the dictionary, and ends the chain: LZMA2.
-const LZMA2: u64 = 0x21;
 
 /// The largest value for a dictionary's size.
 const LARGEST: u8 = 40;
@@ -52,25 +51,12 @@ fn filters(bytes: &[u8]) -> Option<&[u8]> {
         let (properties, after) = rest.split_at_checked(len)?;
         rest = after;
         match (filter, id, properties) {
+            // The one that holds the dictionary ends the chain.
             (0, LZMA2, &[size]) if size <= LARGEST && rest.iter().all(|&byte| byte == 0) => {
                 return chain.get(..chain.len().saturating_sub(rest.len()));
             }
             (0, ..) | (_, LZMA2, _) => return None,
             _ => {}
-        }
-    }
-    None
-}
-
-/// A number as the format writes it: seven bits in each byte, the lowest first.
-fn number(rest: &mut &[u8]) -> Option<u64> {
-    let mut number = 0;
-    for shift in (0..63).step_by(7) {
-        let (&byte, after) = rest.split_first()?;
-        *rest = after;
-        number |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(number);
         }
     }
     None
