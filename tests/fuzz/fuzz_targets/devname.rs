@@ -56,7 +56,7 @@ fn reading(line: &[u8]) -> Option<(&[u8], &[u8], Device)> {
         || name.len() > 255
         || name.iter().any(|byte| b"%\"'\\$*?[]".contains(byte) || byte.is_ascii_control())
         || std::str::from_utf8(name)
-            .map_or(true, |name| !name.chars().all(|letter| letter.is_ascii() || letter.is_alphanumeric()))
+            .is_ok_and(|name| !name.chars().all(|letter| letter.is_ascii() || letter.is_alphanumeric()))
     {
         return None;
     }

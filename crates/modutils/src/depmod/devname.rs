@@ -74,9 +74,12 @@ const LONGEST: usize = 255;
 fn is_node_name(name: &[u8]) -> bool {
     let parts = || name.split(|&byte| byte == b'/');
     let is_plain =
-        |char: char| char.is_alphanumeric() || char.is_ascii_graphic() && !"%\"'\\$*?[]".contains(char);
+        |byte: &u8| !byte.is_ascii() || (byte.is_ascii_graphic() && !b"%\"'\\$*?[]".contains(byte));
+    // Bytes that are no UTF-8 are letters of another encoding.
+    let is_odd = |letter: char| !letter.is_ascii() && !letter.is_alphanumeric();
     name.len() <= LONGEST
-        && name.to_str().is_ok_and(|name| name.chars().all(is_plain))
+        && name.iter().all(is_plain)
+        && !name.to_str().is_ok_and(|name| name.contains(is_odd))
         && parts().all(|part| !matches!(part, b"" | b"." | b".."))
 }
 
