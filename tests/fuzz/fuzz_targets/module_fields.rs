@@ -45,7 +45,7 @@ fuzz_target!(|module: DamagedModule| {
     });
     let file = TreeFile { name: ModuleName::new("m"), path: file.path(), listed: "m.ko".into() };
     let Reading { facts, omissions, .. } =
-        memory::within((1 << 20) + 64 * plain, || facts::read(&file, &mut Scratch::default()));
+        memory::within((1 << 20) + 64 * plain, || facts::read(&file, None, &mut Scratch::default()));
     assert!(omissions.len() <= 3);
     assert_eq!(facts.exports.iter().count(), facts.exports.len());
     assert_eq!(facts.needs.iter().count(), facts.needs.len());
