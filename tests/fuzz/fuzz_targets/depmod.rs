@@ -68,7 +68,7 @@ fn check(modules: &[Module]) {
     let lines: Vec<&[u8]> = dep.bytes.split_inclusive(|&byte| byte == b'\n').collect();
     assert_eq!(lines.len(), files.len());
     let directory = Path::new("/nonexistent");
-    let sources = IndexInput { files: &files, facts: &facts, directory, warn_duplicates: true };
+    let sources = IndexInput { files: &files, facts: &facts, directory, place: None, warn_duplicates: true };
     let parts = [of_facts(&sources, NonZeroUsize::MIN), of_graph(&analysis, NonZeroUsize::MIN)];
     let made = all(parts, Omissions::default(), directory, sink).expect("small indexes");
     // The lists of the kernel's build are not there, which is no reason to publish nothing.
