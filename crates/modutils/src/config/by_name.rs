@@ -90,11 +90,13 @@ impl<T: NamedLine> LinesByName<T> {
 
     fn index(&self) -> &Index {
         self.index.get_or_init(|| {
-            let mut sorted: Vec<usize> = (0..self.lines.len()).collect();
+            let places = 0..self.lines.len();
             let is_pattern = |place: &usize| self.name_at(*place).iter().any(|&byte| is_special(byte));
-            let patterns = sorted.iter().copied().filter(is_pattern).collect();
-            sorted.sort_by_key(|&place| self.name_at(place));
-            Index { sorted, patterns }
+            let patterns = places.clone().filter(is_pattern).collect();
+            // Pairs, which are of the same type whatever the lines are: the program has one function that sorts them.
+            let mut named: Vec<(&[u8], usize)> = places.map(|place| (self.name_at(place), place)).collect();
+            named.sort_unstable();
+            Index { sorted: named.into_iter().map(|(_, place)| place).collect(), patterns }
         })
     }
 

@@ -172,7 +172,7 @@ impl ModprobeConfig {
         let mut lines: Vec<&OptionsLine> = self.options.named(module.as_bytes()).collect();
         lines.extend(by_alias.into_iter().flat_map(|alias| self.options.named(alias)));
         // They are all in one list: their addresses are in the order of the lines.
-        lines.sort_by_key(|line| std::ptr::from_ref(*line));
+        lines.sort_unstable_by_key(|line| std::ptr::from_ref(*line));
         // `module.=1` on the kernel command line is a line without any.
         let options = lines.iter().map(|line| line.options.as_slice()).filter(|options| !options.is_empty());
         let options: Vec<&[u8]> = options.collect();
