@@ -193,3 +193,21 @@ fn an_incomplete_set_is_not_copied() {
     assert!(run.err().contains("unknown format 'rar': none, gz, xz or zst"), "{run:?}");
     assert!(!root.path().join("image").exists());
 }
+
+/// Lines are paths for a script: one that would be two of them is refused, unless they end with a byte that no path has.
+#[test]
+fn a_path_with_an_end_of_line_is_printed_only_with_null() {
+    let root = with_firmware();
+    let odd = module("odd").modinfo("firmware", "a\nfirmware b").modinfo("firmware", "none\nmodule c");
+    add_ordered(&root, "kernel/odd.ko", &odd);
+    root.ours("depmod", &[]).succeeds();
+    root.write("lib/firmware/a\nfirmware b", "firmware");
+    let run = closure(&root, &["odd"]).exits(1);
+    assert_eq!(lines(&root, &run), ["module kernel/odd.ko", "missing firmware none\\nmodule c"]);
+    let why = "kmod: ERROR: /lib/firmware/a\\nfirmware b: the path has an end of line in it, use --null\n";
+    assert_eq!(run.err(), why);
+    assert_eq!(closure(&root, &["-p", "odd"]).exits(1).err(), run.err());
+    let null = closure(&root, &["--null", "-p", "odd"]);
+    assert!(null.out().ends_with("odd.ko\0/lib/firmware/a\nfirmware b\0"), "{null:?}");
+    assert_eq!(null.err(), "");
+}

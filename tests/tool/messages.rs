@@ -114,3 +114,44 @@ fn a_file_or_directory_makes_no_second_message() {
         );
     }
 }
+
+/// The same for the results of our own commands, which scripts read line by line as well.
+#[test]
+fn a_value_of_a_module_makes_no_second_line_of_a_result() {
+    let root = little_kernel();
+    for end in ENDS {
+        let forged = format!("x{end}forged");
+        let odd = module("odd")
+            .modinfo("firmware", &forged)
+            .modinfo("parm", format!("p{end}forged:a{end}forged"))
+            .modinfo("parmtype", format!("p{end}forged:int{end}forged"))
+            .modinfo("vermagic", &forged)
+            .modinfo("license", &forged)
+            .alias("pci:v00001234*");
+        add_ordered(&root, "kernel/odd.ko", &odd);
+        root.ours("depmod", &[]);
+        root.write(
+            "etc/modprobe.d/d.conf",
+            format!("install odd echo \x1b{}\r", forged.replace(end, "\x0b")),
+        );
+        let file = format!("/{}", root.module_path("kernel/odd.ko"));
+        for args in [
+            &["closure", "odd"][..],
+            &["closure", "--why", "odd"],
+            &["params", "odd"],
+            &["params", &file],
+            &["status", "odd"],
+            &["check", &file],
+            &["check", "--verbose", &file],
+            &["blocked", "odd"],
+            &["blocked"],
+            &["device", "pci:v00001234d00000001sv00000000sd00000000bc00sc00i00"],
+            &["graph", "odd"],
+            &["graph", "--format=dot", "odd"],
+        ] {
+            let run = root.ours("kmod", args);
+            assert!(!run.out().lines().any(|line| line.starts_with("forged")), "{args:?}: {run:?}");
+            assert!(!run.out().contains(['\r', '\x1b', '\x0b']), "{args:?}: {run:?}");
+        }
+    }
+}

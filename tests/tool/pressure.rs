@@ -106,3 +106,31 @@ fn a_link_out_of_the_base_directory_is_reported() {
         assert!(!run.err().contains("a link leads"), "{run:?}");
     }
 }
+
+/// Scripts ignore SIGPIPE where they care for what a program does after nobody reads it any more.
+#[test]
+fn a_caller_that_ignores_sigpipe_gets_an_error_instead_of_a_death() {
+    let root = little_kernel();
+    root.ours("depmod", &[]).succeeds();
+    let expected = root.take_indexes();
+    // The inner shell writes until the reader has gone.
+    let gone = "(trap '' PIPE; while printf 'x\n' 2>/dev/null; do :; done)";
+    for (setup, call, code) in [
+        ("trap '' PIPE", "depmod", "0"),
+        ("trap '' PIPE", "depmod -n", "1"),
+        ("trap '' PIPE", "modprobe -c", "1"),
+        (":", "depmod", "0"),
+        (":", "depmod -n", "141"),
+        (":", "modprobe -c", "141"),
+    ] {
+        let script = format!("{setup}; {{ {gone}; /ours/{call} 2>/tmp/err; echo $? >/tmp/code; }} | :");
+        root.shell(&[Side::Ours], &script);
+        let read = |name| fs::read_to_string(root.path().join(name)).expect(name);
+        assert_eq!(read("tmp/code").trim(), code, "{setup}; {call}: {}", read("tmp/err"));
+        assert_eq!(read("tmp/err").contains("standard output: Broken pipe"), code == "1", "{setup}; {call}");
+        if call == "depmod" {
+            assert_eq!(root.take_indexes(), expected, "{setup}");
+            root.ours("depmod", &[]).succeeds();
+        }
+    }
+}

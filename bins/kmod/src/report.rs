@@ -150,6 +150,12 @@ impl Report {
         self.print("\n");
     }
 
+    /// Writes a line of a command that kmod does not have: one line whatever names are in it.
+    pub fn print_own_line(&mut self, line: impl AsRef<[u8]>) {
+        let line = self.styled_line().plain(line);
+        self.print_styled_line(&line);
+    }
+
     /// A line for [`Report::print_styled_line`].
     pub fn styled_line(&self) -> StyledLine {
         self.output_style.line()

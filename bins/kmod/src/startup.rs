@@ -16,6 +16,9 @@ use nix::{
 
 static STDERR_WAS_CLOSED: AtomicBool = AtomicBool::new(false);
 
+/// Whether our caller ignores SIGPIPE, as scripts do with `trap '' PIPE`.
+static SIGPIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
+
 /// Whether the process was started with standard error closed. Messages then go to syslog.
 pub fn stderr_was_closed() -> bool {
     STDERR_WAS_CLOSED.load(Ordering::Relaxed)
@@ -66,9 +69,12 @@ pub fn keep_stderr_closed() {
     }
 }
 
-/// Lets a write to a closed pipe end the process silently, as in every C program. Rust's runtime ignores SIGPIPE.
+/// Lets a write to a closed pipe end the process silently, as in every C program, unless the caller ignores the signal:
+/// then it is an error. Rust's runtime ignores SIGPIPE.
 pub fn restore_sigpipe() {
-    set_sigpipe(SigHandler::SigDfl);
+    if !SIGPIPE_WAS_IGNORED.load(Ordering::Relaxed) {
+        set_sigpipe(SigHandler::SigDfl);
+    }
 }
 
 /// Makes a write to a closed pipe an error, for a tool that has more to do than to print. The programs we start are
@@ -77,10 +83,9 @@ pub fn ignore_sigpipe() {
     set_sigpipe(SigHandler::SigIgn);
 }
 
-/// Ends the process by SIGPIPE.
+/// Ends the process by SIGPIPE. Returns if the caller ignores or blocks the signal.
 pub fn die_of_sigpipe() {
     restore_sigpipe();
-    // Returns only if the signal is blocked.
     let _ = raise(Signal::SIGPIPE);
 }
 
@@ -153,16 +158,22 @@ fn set_sigpipe(handler: SigHandler) {
     let _ = unsafe { signal(Signal::SIGPIPE, handler) };
 }
 
-/// Rust's runtime opens /dev/null as a closed descriptor 2 before `main`, which hides that it was closed. The C
-/// library calls the functions listed in `.init_array` earlier.
+/// Rust's runtime opens /dev/null as a closed descriptor 2 before `main`, which hides that it was closed, and ignores
+/// SIGPIPE, which hides what our caller did. The C library calls the functions listed in `.init_array` earlier.
 // SAFETY: `.init_array` contains pointers to functions of this type. Each is called once, by glibc with
 // arguments that the function ignores, by musl with none.
 #[used]
 #[unsafe(link_section = ".init_array")]
-static CHECK_STDERR: extern "C" fn() = check_stderr;
+static SEE_WHAT_IS_INHERITED: extern "C" fn() = see_what_is_inherited;
 
-extern "C" fn check_stderr() {
+extern "C" fn see_what_is_inherited() {
     // SAFETY: fcntl with F_GETFD takes no pointer and changes nothing, whatever the descriptor is.
     let flags = unsafe { libc::fcntl(libc::STDERR_FILENO, libc::F_GETFD) };
     STDERR_WAS_CLOSED.store(flags == -1, Ordering::Relaxed);
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: without a new action sigaction changes nothing, and writes the present one where we have room for it.
+    let failed = unsafe { libc::sigaction(libc::SIGPIPE, std::ptr::null(), action.as_mut_ptr()) } != 0;
+    // SAFETY: all of its fields may be zero, and sigaction filled them in if it did not fail.
+    let action = unsafe { action.assume_init() };
+    SIGPIPE_WAS_IGNORED.store(!failed && action.sa_sigaction == libc::SIG_IGN, Ordering::Relaxed);
 }

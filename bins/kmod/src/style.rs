@@ -6,7 +6,7 @@ use std::{borrow::Cow, io::IsTerminal, sync::OnceLock};
 
 use anstyle::{AnsiColor, Style as Ansi};
 
-use crate::visible::{visible, visible_line};
+use crate::visible::{one_line, visible, visible_line};
 
 /// How text is written to a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +53,8 @@ impl Style {
 
 /// A line of parts in several styles.
 ///
-/// Text is made safe for a terminal where it becomes a part: in the finished line, an escape sequence that a module
-/// brought along could not be told from one of these styles.
+/// Control characters are escaped where text becomes a part, wherever the line is written: in the finished line, an escape
+/// sequence that a module brought along could not be told from one of these styles, nor its end of line from ours.
 #[derive(Debug)]
 pub struct StyledLine {
     style: Style,
@@ -98,7 +98,7 @@ impl StyledLine {
     }
 
     fn part(mut self, style: Ansi, text: &[u8]) -> Self {
-        let shown = self.style.shown(text);
+        let shown = if self.style.is_terminal { visible_line(text) } else { one_line(text) };
         match style.is_plain() {
             true => self.bytes.extend_from_slice(&shown),
             false => self.bytes.extend(self.style.coloured(style, &shown)),
@@ -128,16 +128,19 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_text_styles_anything_on_a_terminal(
+        fn no_text_styles_anything_or_ends_a_line(
             texts in proptest::collection::vec(
-                "(\x1b\\[(0|1|2|31|32|33)m|\u{9b}31m|[a-z\x1b\\[\u{200b}-\u{200f}\u{202a}-\u{202e}\u{2066}-\u{2069}]){0,6}", 5
+                "(\x1b\\[(0|1|2|31|32|33)m|\u{9b}31m|[a-z\x1b\n\\[\u{200b}-\u{200f}\u{202a}-\u{202e}\u{2066}-\u{2069}]){0,6}", 5
             ),
         ) {
             let all = |style: Style| {
                 let line = style.line().plain(&texts[0]).heading(&texts[1]).name(&texts[2]);
                 line.aside(&texts[3]).block(&texts[4]).bytes
             };
-            proptest::prop_assert_eq!(all(PIPE), texts.concat().into_bytes());
+            let controls = |text: &[u8]| text.to_str_lossy().find(char::is_control);
+            proptest::prop_assert_eq!(controls(&all(PIPE)), None);
+            let is_plain = !texts.concat().contains(char::is_control);
+            proptest::prop_assert!(!is_plain || all(PIPE) == texts.concat().into_bytes());
             let plain = all(MONOCHROME);
             let is_unseen = |letter: char| letter.is_control() || "\u{200b}\u{200e}\u{202e}\u{2066}".contains(letter);
             proptest::prop_assert_eq!(plain.to_str_lossy().find(is_unseen), None);

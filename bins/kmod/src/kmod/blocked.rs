@@ -171,43 +171,44 @@ fn show_module(
 fn print_module(module: &ModuleName, blocks: &[Block], ways: &Ways, report: &mut Report) {
     report.print_styled_line(&report.styled_line().heading(module));
     if blocks.is_empty() {
-        report.print_line("  Nothing blocks it.");
+        report.print_own_line("  Nothing blocks it.");
     }
     for block in blocks {
         print_block("  ", block, report);
     }
     if !ways.is_there() && blocks.iter().all(|block| !matches!(block.kind(), "deny" | "kernel")) {
-        report.print_line("  There is nothing to load: this kernel has no module of that name.");
+        report.print_own_line("  There is nothing to load: this kernel has no module of that name.");
         return;
     }
     match ways.command() {
         Some(command) => {
-            report.print_line(
+            report.print_own_line(
                 [b"  Instead of loading it this command is run: ", command.trim_ascii()].concat(),
             );
-            report.print_line([b"    but not by: modprobe -i ", module.as_bytes()].concat());
-            report.print_line("  The command is run");
+            report.print_own_line([b"    but not by: modprobe -i ", module.as_bytes()].concat());
+            report.print_own_line("  The command is run");
         }
         None if !ways.by_name() => {
-            report.print_line("  Nothing loads it but insmod, where the kernel itself does not refuse it.");
+            report
+                .print_own_line("  Nothing loads it but insmod, where the kernel itself does not refuse it.");
             return;
         }
-        None => report.print_line(if blocks.is_empty() {
+        None => report.print_own_line(if blocks.is_empty() {
             "  It is loaded"
         } else {
             "  It is loaded all the same"
         }),
     }
-    report.print_line([b"    by name: modprobe ", module.as_bytes()].concat());
+    report.print_own_line([b"    by name: modprobe ", module.as_bytes()].concat());
     let aliases: Vec<&[u8]> = ways.aliases().iter().map(|alias| alias.as_slice()).collect();
     print_names(b"by an alias: ", &aliases, report);
     let dependents: Vec<&[u8]> = ways.dependents().iter().map(ModuleName::as_bytes).collect();
     print_names(b"with what needs it: ", &dependents, report);
     for line in ways.softdeps() {
-        report.print_line(format!("    with {}, a soft dependency: {}", line.subject(), line.origin()));
+        report.print_own_line(format!("    with {}, a soft dependency: {}", line.subject(), line.origin()));
     }
     for line in ways.commands() {
-        report.print_line(format!("    by the command of {}: {}", line.subject(), line.origin()));
+        report.print_own_line(format!("    by the command of {}: {}", line.subject(), line.origin()));
     }
 }
 
@@ -218,7 +219,7 @@ fn print_names(title: &[u8], names: &[&[u8]], report: &mut Report) {
     let shown = names.get(..MAX_SHOWN).unwrap_or(names);
     let more = names.len() - shown.len();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    report.print_line([b"    ", title, shown.join(&b", "[..]).as_slice(), more.as_bytes()].concat());
+    report.print_own_line([b"    ", title, shown.join(&b", "[..]).as_slice(), more.as_bytes()].concat());
 }
 
 /// Prints a block on a line.

@@ -158,13 +158,13 @@ fn check_one(
         document.end(report);
     } else if let Some(verdict) = &verdict {
         let title = if verdict.is_examined() { verdict.module().as_bytes() } else { module };
-        report.print_line(verdict_text(title, verdict));
+        report.print_own_line(verdict_text(title, verdict));
         if !verdict.parameters().is_empty() {
-            report.print_line("  It has these parameters:");
-            verdict.parameters().iter().for_each(|line| report.print_line(format!("    {line}")));
+            report.print_own_line("  It has these parameters:");
+            verdict.parameters().iter().for_each(|line| report.print_own_line(format!("    {line}")));
         }
         if verdict.is_examined() {
-            report.print_line(format!("  symbols: {}", symbol_counts_text(&verdict.counts())));
+            report.print_own_line(format!("  symbols: {}", symbol_counts_text(&verdict.counts())));
         }
     }
     verdict.map_or(Prediction::WouldNotLoad, |verdict| verdict.outcome())
@@ -214,7 +214,7 @@ fn check_all(target: &TargetKernel, verbose: bool, json: bool, report: &mut Repo
     drop(progress);
     let mut document = json.then(|| begin_document(target, report));
     if !json && !found.obstacles().is_empty() {
-        report.print_line(format!(
+        report.print_own_line(format!(
             "At present no module can be loaded:{}",
             cause::indented(&obstacles(&found))
         ));
@@ -223,7 +223,7 @@ fn check_all(target: &TargetKernel, verbose: bool, json: bool, report: &mut Repo
         match &mut document {
             Some(document) => document.item(&VerdictItem::from(verdict), report),
             None if verbose || verdict.outcome() != Prediction::WouldLoad => {
-                report.print_line(verdict_text(verdict.listed().unwrap_or_default(), verdict));
+                report.print_own_line(verdict_text(verdict.listed().unwrap_or_default(), verdict));
             }
             None => {}
         }
@@ -263,14 +263,17 @@ fn print_summary(target: &TargetKernel, found: &TreeVerdict, report: &mut Report
     let all = found.verdicts().len();
     let of = |outcome| found.verdicts().iter().filter(|verdict| verdict.outcome() == outcome).count();
     let (would, would_not) = (of(Prediction::WouldLoad), of(Prediction::WouldNotLoad));
-    report.print_line(format!(
+    report.print_own_line(format!(
         "{all} modules for {}: {would} would load, {would_not} would not, {} unknown",
         printable(target.release.as_os_str().as_encoded_bytes()),
         all - would - would_not
     ));
-    report.print_line(format!("symbols: {}", symbol_counts_text(&found.counts())));
+    report.print_own_line(format!("symbols: {}", symbol_counts_text(&found.counts())));
     if let Some(list) = found.kernel_list() {
-        report.print_line(format!("the kernel's own by {}", printable(list.as_os_str().as_encoded_bytes())));
+        report.print_own_line(format!(
+            "the kernel's own by {}",
+            printable(list.as_os_str().as_encoded_bytes())
+        ));
     }
 }
 

@@ -118,9 +118,9 @@ fn closure(options: &ArgMatches, report: &mut Report) -> modutils::Result<Comple
             with_reasons: options.get_flag("why"),
             end: if options.get_flag("null") { 0 } else { b'\n' },
         };
-        text::print(&closure, &firmware, &format, report);
+        status = text::print(&closure, &firmware, &format, report);
     }
-    Ok(complete)
+    Ok(if status == Status::Failure { Completeness::Incomplete } else { complete })
 }
 
 fn release(options: &ArgMatches) -> modutils::Result<Release> {

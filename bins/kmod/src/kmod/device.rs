@@ -159,7 +159,7 @@ fn print(shown: &Shown, document: &mut Option<Document>, report: &mut Report) {
         }
         None => [shown.modalias.unwrap_or_default(), b":"].concat(),
     };
-    report.print_line(title);
+    report.print_own_line(title);
     for module in &shown.modules {
         print_module(module, report);
     }

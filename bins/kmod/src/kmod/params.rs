@@ -195,7 +195,7 @@ fn print_module(item: &ModuleParametersItem, report: &mut Report) {
     let title = [item.name.0, b" (", state.as_bytes(), b")"].concat();
     report.print_styled_line(&report.styled_line().heading(title));
     if item.parameters.is_empty() {
-        report.print_line("  no parameters");
+        report.print_own_line("  no parameters");
     }
     for parameter in &item.parameters {
         let mut line = report.styled_line().plain("  ").name(parameter.name.0);
@@ -213,7 +213,7 @@ fn print_module(item: &ModuleParametersItem, report: &mut Report) {
         }
         report.print_styled_line(&line);
         for line in parameter.description.iter().flat_map(|Text(text)| text.lines()) {
-            report.print_line([b"      ", line].concat());
+            report.print_own_line([b"      ", line].concat());
         }
     }
 }

@@ -325,7 +325,7 @@ pub(super) fn module_item(found: &Found) -> ModuleItem<'_> {
 
 /// Prints a line for the name; below it its modules if it is an alias of them, and what blocks each.
 fn print(name: &[u8], standing: Standing, found: &[Found], report: &mut Report) {
-    report.print_line([name, b": ", standing.text().as_bytes()].concat());
+    report.print_own_line([name, b": ", standing.text().as_bytes()].concat());
     for one in found {
         if found.len() > 1 || one.module != ModuleName::new(name) {
             print_module(one, report);
@@ -337,7 +337,7 @@ fn print(name: &[u8], standing: Standing, found: &[Found], report: &mut Report) 
 
 /// Prints an indented line for a module, and below it what blocks it.
 pub(super) fn print_module(found: &Found, report: &mut Report) {
-    report.print_line([b"  ", found.module.as_bytes(), b": ", found.standing.text().as_bytes()].concat());
+    report.print_own_line([b"  ", found.module.as_bytes(), b": ", found.standing.text().as_bytes()].concat());
     print_reasons(found, report);
 }
 
@@ -347,7 +347,7 @@ fn print_reasons(found: &Found, report: &mut Report) {
         report.print_styled_line(&line.aside(format!("  {}", block.origin())));
     }
     if let Some(reason) = &found.reason {
-        report.print_line(format!("  {reason}"));
+        report.print_own_line(format!("  {reason}"));
     }
 }
 

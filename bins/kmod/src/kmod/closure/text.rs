@@ -1,6 +1,6 @@
 //! The lines of `kmod closure`.
 
-use std::{collections::BTreeSet, os::unix::ffi::OsStrExt, path::Path};
+use std::{borrow::Cow, collections::BTreeSet, os::unix::ffi::OsStrExt, path::Path};
 
 use modutils::{
     ModuleName,
@@ -8,7 +8,7 @@ use modutils::{
     relations::Relation,
 };
 
-use crate::report::Report;
+use crate::{report::Report, status::Status, visible::one_line};
 
 /// How the lines are printed.
 pub(super) struct Format {
@@ -20,8 +20,15 @@ pub(super) struct Format {
     pub end: u8,
 }
 
-/// Prints a line for each module and for each firmware file, in the order of names.
-pub(super) fn print(closure: &Closure, firmware: &[Firmware], format: &Format, report: &mut Report) {
+/// Prints a line for each module and for each firmware file, in the order of names. A failure where the path of a file
+/// would be taken for two lines.
+pub(super) fn print(
+    closure: &Closure,
+    firmware: &[Firmware],
+    format: &Format,
+    report: &mut Report,
+) -> Status {
+    let mut status = Status::Success;
     for member in closure.members() {
         let (kind, place): (&[u8], &[u8]) = match &member.presence {
             Presence::File { path, .. } => (b"module", bytes(path)),
@@ -30,19 +37,20 @@ pub(super) fn print(closure: &Closure, firmware: &[Firmware], format: &Format, r
             // A soft or weak dependency that this tree does not have.
             _ => continue,
         };
-        line(kind, place, || reasons(member), format, report);
+        status = status.and(line(kind, place, || reasons(member), format, report));
     }
     // Several names may lead to one file.
     let mut printed = BTreeSet::new();
     for firmware in firmware {
         let needed_by = || joined(firmware.needed_by.iter().map(ModuleName::to_string));
         for file in firmware.files.iter().filter(|file| printed.insert(*file)) {
-            line(b"firmware", bytes(file), needed_by, format, report);
+            status = status.and(line(b"firmware", bytes(file), needed_by, format, report));
         }
         if firmware.files.is_empty() {
-            line(b"missing firmware", &firmware.name, needed_by, format, report);
+            status = status.and(line(b"missing firmware", &firmware.name, needed_by, format, report));
         }
     }
+    status
 }
 
 /// Reports each missing module.
@@ -55,19 +63,31 @@ pub(super) fn print_missing(closure: &Closure, report: &mut Report) {
     }
 }
 
-fn line(kind: &[u8], place: &[u8], reasons: impl Fn() -> String, format: &Format, report: &mut Report) {
+fn line(
+    kind: &[u8],
+    place: &[u8],
+    reasons: impl Fn() -> String,
+    format: &Format,
+    report: &mut Report,
+) -> Status {
     let is_file = matches!(kind, b"module" | b"firmware");
+    // A name that is no path is shown. A path must be what it is, or nothing.
+    let place = if is_file || format.end == 0 { Cow::Borrowed(place) } else { one_line(place) };
+    if is_file && place.contains(&format.end) {
+        return report.fail([&place, &b": the path has an end of line in it, use --null"[..]].concat());
+    }
     let mut line = match format.only_paths {
-        true if !is_file => return,
+        true if !is_file => return Status::Success,
         true => place.to_vec(),
-        false => [kind, b" ", place].concat(),
+        false => [kind, b" ", &place].concat(),
     };
     if format.with_reasons {
         line.push(b'\t');
-        line.extend_from_slice(reasons().as_bytes());
+        line.extend_from_slice(&one_line(reasons().as_bytes()));
     }
     line.push(format.end);
     report.print(line);
+    Status::Success
 }
 
 fn reasons(member: &Member) -> String {

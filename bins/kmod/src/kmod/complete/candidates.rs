@@ -49,9 +49,9 @@ impl Candidate {
         }
         let description: String = self.description.chars().filter(|char| !char.is_control()).collect();
         if description.is_empty() {
-            report.print_line(&self.text);
+            report.print_own_line(&self.text);
         } else {
-            report.print_line(format!("{}\t{description}", self.text));
+            report.print_own_line(format!("{}\t{description}", self.text));
         }
     }
 }
