@@ -3,7 +3,9 @@
 use super::{
     TreeFile,
     facts::Facts,
-    symbols::{Provider, SymbolTable},
+    few_notices::few,
+    rows::SymbolUse,
+    symbols::{ProvidedSymbol, Provider, SymbolTable},
 };
 use crate::{Notice, Sink};
 
@@ -18,10 +20,25 @@ pub struct Graph {
 pub enum Check {
     /// None.
     Nothing,
-    /// SymbolRows that nobody provided.
+    /// Symbols that nobody provides.
     Unknown,
     /// These, and those whose CRC is not the one that the module was built against.
     UnknownAndVersions,
+}
+
+impl Check {
+    /// What is wrong with an offer for a need.
+    fn fault(self, need: SymbolUse, offer: Option<ProvidedSymbol>) -> Option<&'static [u8]> {
+        let disagrees = |offer: ProvidedSymbol| offer.crc != need.crc.unwrap_or_default();
+        match offer {
+            _ if self == Self::Nothing || need.weak => None,
+            None => Some(b"needs unknown symbol"),
+            Some(offer) if self == Self::UnknownAndVersions && disagrees(offer) => {
+                Some(b"disagrees about version of symbol")
+            }
+            Some(_) => None,
+        }
+    }
 }
 
 impl Graph {
@@ -47,29 +64,22 @@ impl Graph {
         let mut needed_by = vec![u32::MAX; facts.len()];
         let modules = (0_u32..).zip(files.iter().zip(facts));
         let direct = modules.map(|(user, (file, facts))| {
-            let mut dependencies = Vec::new();
-            for (name, need) in facts.needs.iter() {
-                let offer = table.find(name);
-                if check != Check::Nothing && !need.weak {
-                    match offer {
-                        None => sink(about(file, b"needs unknown symbol", name)),
-                        Some(offer)
-                            if check == Check::UnknownAndVersions
-                                && offer.crc != need.crc.unwrap_or_default() =>
-                        {
-                            sink(about(file, b"disagrees about version of symbol", name));
-                        }
-                        Some(_) => {}
+            few(file.path.as_os_str().as_encoded_bytes(), sink, |sink| {
+                let mut dependencies = Vec::new();
+                for (name, need) in facts.needs.iter() {
+                    let offer = table.find(name);
+                    if let Some(fault) = check.fault(need, offer) {
+                        sink(about(file, fault, name));
+                    }
+                    let Some(Provider::Module(index)) = offer.map(|offer| offer.owner) else { continue };
+                    let Some(last) = needed_by.get_mut(index as usize) else { continue };
+                    if *last != user {
+                        *last = user;
+                        dependencies.push(index);
                     }
                 }
-                let Some(Provider::Module(index)) = offer.map(|offer| offer.owner) else { continue };
-                let Some(last) = needed_by.get_mut(index as usize) else { continue };
-                if *last != user {
-                    *last = user;
-                    dependencies.push(index);
-                }
-            }
-            dependencies
+                dependencies
+            })
         });
         Self::new(direct.collect())
     }
@@ -110,7 +120,7 @@ fn about(file: &TreeFile, what: &[u8], symbol: &[u8]) -> Notice {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ModuleName, depmod::rows::SymbolUse};
+    use crate::ModuleName;
 
     fn file(name: &str) -> TreeFile {
         TreeFile {
@@ -186,5 +196,16 @@ mod tests {
     fn what_linker_and_loader_provide_is_not_unknown() {
         let modules = [facts(&[], &[(".TOC.", 0, false), ("__this_module", 0, false)])];
         assert!(graph(&modules, &[], Check::Unknown).1.is_empty());
+    }
+
+    #[test]
+    fn a_thousand_unknown_symbols_of_a_module_are_named() {
+        let mut needy = facts(&[], &[]);
+        for number in 0..1500 {
+            needy.needs.push(format!("s{number}").as_bytes(), SymbolUse { crc: None, weak: false });
+        }
+        let (_, notices) = graph(&[facts(&[], &[]), needy], &[], Check::Unknown);
+        assert_eq!(notices.len(), 1001);
+        assert_eq!(notices.last().unwrap(), "/m/b.ko: 500 more messages are omitted");
     }
 }
