@@ -183,11 +183,17 @@ fn is_explained(output: &str) -> bool {
     CAUSES.iter().any(|cause| output.contains(cause))
 }
 
-/// What is held against a file that is sound.
+/// How Rust's runtime ends a process in which a new thread has no room for the stack of its signal handler: by a panic
+/// before any of our code runs, which is an abort. As where an allocation fails, the message says what was missing.
+const NO_SIGNAL_STACK: &str = "failed to allocate an alternative stack: Out of memory";
+
+/// What is held against a file that is sound, or a fault of ours.
 fn false_cause(output: &str) -> Option<String> {
-    let causes =
-        ["damaged", "cut short", "not found", "No such file", "not an ELF", "panicked", "would be refused"];
-    causes.iter().find(|what| output.contains(**what)).map(|what| format!("a false cause, {what}"))
+    let causes = ["damaged", "cut short", "not found", "No such file", "not an ELF", "would be refused"];
+    let found = causes.iter().find(|what| output.contains(**what));
+    let count = |what: &str| output.matches(what).count();
+    let panicked = (count("panicked") > count(NO_SIGNAL_STACK)).then_some(&"panicked");
+    found.or(panicked).map(|what| format!("a false cause, {what}"))
 }
 
 /// One line for a ladder: a letter for each step, then what the limits were.
