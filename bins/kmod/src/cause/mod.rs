@@ -63,7 +63,9 @@ impl From<&[Remark]> for Cause {
     }
 }
 
-/// Lines below a title on standard output.
-pub fn indented(lines: &[String]) -> String {
-    lines.iter().map(|line| format!("\n  {line}")).collect()
+/// Prints a title and lines below it on standard output.
+#[cfg(feature = "diagnose")]
+pub fn print_below(title: &str, lines: &[String], report: &mut crate::report::Report) {
+    report.print_own_line(title);
+    lines.iter().for_each(|line| report.print_own_line(format!("  {line}")));
 }

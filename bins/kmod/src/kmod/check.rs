@@ -158,7 +158,7 @@ fn check_one(
         document.end(report);
     } else if let Some(verdict) = &verdict {
         let title = if verdict.is_examined() { verdict.module().as_bytes() } else { module };
-        report.print_own_line(verdict_text(title, verdict));
+        print_verdict(title, verdict, report);
         if !verdict.parameters().is_empty() {
             report.print_own_line("  It has these parameters:");
             verdict.parameters().iter().for_each(|line| report.print_own_line(format!("    {line}")));
@@ -214,16 +214,13 @@ fn check_all(target: &TargetKernel, verbose: bool, json: bool, report: &mut Repo
     drop(progress);
     let mut document = json.then(|| begin_document(target, report));
     if !json && !found.obstacles().is_empty() {
-        report.print_own_line(format!(
-            "At present no module can be loaded:{}",
-            cause::indented(&obstacles(&found))
-        ));
+        cause::print_below("At present no module can be loaded:", &obstacles(&found), report);
     }
     for verdict in found.verdicts() {
         match &mut document {
             Some(document) => document.item(&VerdictItem::from(verdict), report),
             None if verbose || verdict.outcome() != Prediction::WouldLoad => {
-                report.print_own_line(verdict_text(verdict.listed().unwrap_or_default(), verdict));
+                print_verdict(verdict.listed().unwrap_or_default(), verdict, report);
             }
             None => {}
         }
@@ -277,14 +274,14 @@ fn print_summary(target: &TargetKernel, found: &TreeVerdict, report: &mut Report
     }
 }
 
-/// A module, its outcome, and the reasons.
-fn verdict_text(title: &[u8], verdict: &Verdict) -> String {
+/// Prints a module, its outcome, and the reasons.
+fn print_verdict(title: &[u8], verdict: &Verdict, report: &mut Report) {
     let outcome = match verdict.outcome() {
         Prediction::WouldLoad => "would load",
         Prediction::WouldNotLoad => "would not load",
         _ => "unknown",
     };
-    format!("{}: {outcome}{}", printable(title), cause::indented(&verdict.lines()))
+    cause::print_below(&format!("{}: {outcome}", printable(title)), &verdict.lines(), report);
 }
 
 fn symbol_counts_text(counts: &Counts) -> String {
