@@ -5,7 +5,7 @@
 //! the next run takes one that was left by a run that was killed.
 
 use std::{
-    fs::File,
+    fs::{File, Metadata},
     io::{self, ErrorKind, Read, Write},
     os::{fd::AsRawFd, unix::fs::MetadataExt},
     thread,
@@ -142,7 +142,10 @@ fn attempt(directory: &Directory) -> io::Result<Attempt> {
                 .map(|errno| Some(errno as i32))
                 .contains(&error.raw_os_error()) =>
         {
-            directory.remove(NAME)?;
+            // Another run may have replaced it by its lock meanwhile.
+            if !directory.look_at(NAME)?.is_file() {
+                directory.remove(NAME)?;
+            }
             return Ok(Attempt::Anybodys);
         }
         opened => opened?,
@@ -164,7 +167,9 @@ fn attempt(directory: &Directory) -> io::Result<Attempt> {
     // From here on the file is removed, whatever happens.
     let mut lock = Lock { directory: own, file };
     named?;
-    if is_anybodys(&lock.file)? {
+    let metadata = again(|| lock.file.metadata())?;
+    // One with a second name that nobody has locked is somebody's, who has put it in this place.
+    if is_open_to_others(&metadata) || metadata.nlink() > 1 {
         return Ok(Attempt::Anybodys);
     }
     // Whoever waits sees by this that it is another's turn. That it could not be written harms nobody.
@@ -172,11 +177,9 @@ fn attempt(directory: &Directory) -> io::Result<Attempt> {
     Ok(Attempt::Locked(lock))
 }
 
-/// Whether others could open the file: it was not made here, or the file system has no modes of its own. One with a second
-/// name is somebody's, who has put it in this place.
-fn is_anybodys(file: &File) -> io::Result<bool> {
-    let metadata = again(|| file.metadata())?;
-    Ok(metadata.mode() & 0o077 != 0 || metadata.nlink() > 1)
+/// Whether others could open a file: it was not made here, or the file system has no modes of its own.
+fn is_open_to_others(metadata: &Metadata) -> bool {
+    metadata.mode() & 0o077 != 0
 }
 
 /// Whether the file still has its name.
@@ -190,11 +193,11 @@ fn is_named(directory: &Directory, file: &File) -> io::Result<bool> {
 }
 
 fn holder(directory: &Directory, file: File) -> io::Result<Attempt> {
-    if is_anybodys(&file)? {
+    let metadata = again(|| file.metadata())?;
+    if is_open_to_others(&metadata) {
         directory.remove(NAME)?;
         return Ok(Attempt::Anybodys);
     }
-    let metadata = again(|| file.metadata())?;
     let mut bytes = Vec::new();
     file.take(32).read_to_end(&mut bytes)?;
     Ok(Attempt::Held((metadata.ino(), metadata.mtime(), metadata.mtime_nsec(), bytes)))
@@ -268,6 +271,18 @@ mod tests {
             assert!(!held.exists());
             assert_eq!(fs::read(&target).unwrap(), b"untouched");
         }
+    }
+
+    /// Backups make second names, of the lock as of all else.
+    #[test]
+    fn a_lock_that_is_held_is_waited_for_though_it_has_a_second_name() {
+        let (place, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let directory = open(&place);
+        let held = taken(&directory);
+        fs::hard_link(place.path().join(NAME), elsewhere.path().join("backup")).unwrap();
+        assert!(within(PAUSE, &directory).is_none() && place.path().join(NAME).exists());
+        drop(held);
+        assert!(within(PAUSE, &directory).is_some() && is_empty(&place));
     }
 
     #[test]
