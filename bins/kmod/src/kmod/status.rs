@@ -236,7 +236,8 @@ impl<'a> Query<'a> {
         if self.kernel.is_some() && blocked::everything_is_blocked(self.context) {
             return Ok(Obstacle::Reason(Standing::Blocked, "kernel.modules_disabled is 1".into()));
         }
-        let mut blocks = self.lines(module.name(), module.alias().is_some())?;
+        // What keeps out the modules that it needs counts only where they are not there already.
+        let mut all = vec![module.name().clone()];
         let command = module.install_command();
         if command.is_none() && is_missing(module.path()?) {
             return Ok(Obstacle::Reason(Standing::Absent, "its file is not there".into()));
@@ -248,13 +249,14 @@ impl<'a> Query<'a> {
                 if is_there || needed.is_builtin()? {
                     continue;
                 }
-                blocks.extend(self.lines(needed.name(), false)?);
+                all.push(needed.name().clone());
                 if needed.install_command().is_none() && is_missing(needed.path()?) {
                     let reason = format!("the file of {}, which it needs, is not there", needed.name());
                     return Ok(Obstacle::Reason(Standing::Blocked, reason));
                 }
             }
         }
+        let blocks = self.lines(&all, module.alias().is_some())?;
         Ok(match command {
             _ if !blocks.is_empty() => Obstacle::Blocks(blocks),
             // What another command does is not known before it runs.
@@ -266,11 +268,11 @@ impl<'a> Query<'a> {
         })
     }
 
-    /// The lines that keep a module from being loaded by its name, or by an alias.
-    fn lines(&self, module: &ModuleName, by_alias: bool) -> modutils::Result<Vec<Block>> {
-        let mut blocks = blocked::blocks(self.context, Some(module))?;
-        // What blocks the modules that it needs counts only where they are not loaded.
-        blocks.retain(|block| block.concerns(module));
+    /// The lines that keep the first of some modules from being loaded by its name, or by an alias; the others are those
+    /// that it needs.
+    fn lines(&self, modules: &[ModuleName], by_alias: bool) -> modutils::Result<Vec<Block>> {
+        let mut blocks = blocked::blocks(self.context, modules.first())?;
+        blocks.retain(|block| modules.iter().any(|module| block.concerns(module)));
         blocks.retain(|block| match block.kind() {
             "deny" => true,
             "kernel" => self.kernel.is_some(),
