@@ -131,14 +131,7 @@ impl Decompressor {
         } else {
             *plain = Vec::new();
         }
-        #[cfg(feature = "xz")]
-        if let Some(at) = Some(bytes)
-            .filter(|_| compression == Compression::Xz)
-            .and_then(|bytes| xz_blocks::beyond(bytes, MOST_FILTERS))
-        {
-            let what = format!("the xz blocks change their filters more than {MOST_FILTERS} times");
-            return Err(Malformed::offset(at as u64, what).of_kind(ErrorKind::TooLarge));
-        }
+        check_filters(compression, bytes)?;
         let mut rest = bytes;
         let mut count: usize = 0;
         while !rest.is_empty() {
@@ -221,9 +214,24 @@ pub(crate) fn first_stream(bytes: &[u8], limit: u64, expected: usize) -> Result<
     let mut plain = Vec::new();
     plain.try_reserve_exact(expected).map_err(|_| Malformed::out_of_memory())?;
     let compression = Compression::of(bytes);
+    check_filters(compression, bytes)?;
     let read = Decompressor::default().stream(compression, bytes, &mut plain, limit);
     read.map_err(|(_, error)| fault(compression.name(), 0, &error))?;
     Ok((plain.len() as u64 <= limit).then_some(plain))
+}
+
+/// Refuses an .xz file that asks for other filters more often than any tool makes it.
+fn check_filters(compression: Compression, bytes: &[u8]) -> Result<(), Malformed> {
+    #[cfg(feature = "xz")]
+    if compression == Compression::Xz {
+        if let Some(at) = xz_blocks::beyond(bytes, MOST_FILTERS) {
+            let what = format!("the xz blocks change their filters more than {MOST_FILTERS} times");
+            return Err(Malformed::offset(at as u64, what).of_kind(ErrorKind::TooLarge));
+        }
+    }
+    #[cfg(not(feature = "xz"))]
+    let _ = (compression, bytes);
+    Ok(())
 }
 
 /// Whether another stream of this compression, or a part that its decoder skips, starts here.
