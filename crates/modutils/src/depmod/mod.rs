@@ -42,7 +42,8 @@ pub(crate) mod scan;
 pub(crate) mod symbols;
 pub(crate) mod symvers;
 pub(crate) mod tree;
-pub(crate) mod write;
+pub(crate) mod withheld;
+mod write;
 
 use std::{io, path::Path};
 

@@ -29,6 +29,7 @@ use super::{
     same_place::Place,
     symvers::{self, KernelSymbols, Source},
     tree::{Configuration, Tree, TreeFile},
+    withheld::Withheld,
     write::OutputDirectory,
 };
 use crate::{Error, Level, Notice, Release, Root, config::Family, files, stamp::Stamp, threads::beside};
@@ -89,15 +90,6 @@ struct Modules<'a> {
     omissions: Omissions,
 }
 
-impl Modules<'_> {
-    /// Whether one was found that is not there.
-    fn have_vanished(&self) -> bool {
-        let mut modules =
-            self.omissions.as_slice().iter().filter(|omission| omission.what() == Omitted::Module);
-        modules.any(|omission| omission.error().is_not_found())
-    }
-}
-
 /// What was found in a module directory.
 enum Found<'k> {
     /// Modules that the indexes list; with what could not be looked at.
@@ -107,9 +99,17 @@ enum Found<'k> {
         /// What was known of them before.
         known: CachedFacts<'k>,
         modules: Box<Modules<'k>>,
-        /// Where they are.
-        place: Option<Place>,
     },
+}
+
+impl Found<'_> {
+    /// Whether a module was found that is not there.
+    fn have_vanished(&self) -> bool {
+        let Self::Read { modules, .. } = self else { return false };
+        let mut omitted =
+            modules.omissions.as_slice().iter().filter(|omission| omission.what() == Omitted::Module);
+        omitted.any(|omission| omission.error().is_not_found())
+    }
 }
 
 /// How often the modules are read where their directory is moved meanwhile.
@@ -265,9 +265,10 @@ impl Run {
             known
         };
         let threads = self.thread_count();
-        let (known, modules, place) = match self.read_in_place(&output, configuration, &known, observer)? {
+        let (found, place) = self.read_in_place(&output, configuration, &known, observer)?;
+        let (known, modules) = match found {
             Found::Current(omissions) => return Ok(Report::current(omissions)),
-            Found::Read { known, modules, place } => (known, modules, place),
+            Found::Read { known, modules } => (known, modules),
         };
         let Modules { files, facts, stamps, omissions } = *modules;
         let kernel_symbols = self.read_kernel_symbols(observer)?;
@@ -345,42 +346,62 @@ impl Run {
     }
 
     /// Finds the modules and reads them: once more where their directory was moved meanwhile, for they are found by path.
+    /// Also returns where they are.
     fn read_in_place<'k>(
         &self,
         output: &OutputDirectory,
         configuration: Configuration,
         known: &(dyn Fn(NonZeroUsize) -> CachedFacts<'k> + Sync),
         observer: &dyn Observer,
-    ) -> Result<Found<'k>, Failure> {
+    ) -> Result<(Found<'k>, Option<Place>), Failure> {
         // The directory that is locked, where it is the one that is read. Without one there are only the files that were
         // named.
-        let place = output.as_place(&self.directory).unwrap_or_else(|| Place::open(&self.directory));
-        let mut place = place.ok();
+        let locked = output.as_place(&self.directory);
+        let is_locked = locked.is_some();
+        let mut place = locked.unwrap_or_else(|| Place::open(&self.directory)).ok();
+        let failed = |error| Failure::Search(Error::io("open directory", &self.directory)(error));
+        let useless = |why| Failure::Search(Error::io("read", &self.directory)(io::Error::other(why)));
         let mut configuration = Some(configuration);
         let mut attempts = ATTEMPTS;
         loop {
             attempts = attempts.saturating_sub(1);
-            let configuration = configuration.take().unwrap_or_else(|| self.read_configuration(observer));
-            let find = |_| self.find(place.as_ref(), configuration, observer);
-            let (known, tree) = beside(self.thread_count(), known, find);
-            let tree = tree?;
-            if self.is_current(&tree, &known) {
-                let (_, omissions) = tree.into_parts();
-                return Ok(Found::Current(omissions));
+            let withheld = Withheld::from(observer);
+            let configuration = configuration.take().unwrap_or_else(|| self.read_configuration(&withheld));
+            let found = self.attempt(place.as_ref(), configuration, known, &withheld);
+            let stayed = place.as_mut().map_or(Ok(true), Place::was_here).map_err(failed)?;
+            let have_vanished = found.as_ref().is_ok_and(Found::have_vanished);
+            if attempts == 0 || found.is_err() || (stayed && !have_vanished) {
+                withheld.release();
+                let is_here = || place.as_ref().map_or(Ok(true), Place::is_here).map_err(failed);
+                return match found? {
+                    _ if have_vanished => Err(useless("its modules vanish while they are read")),
+                    // Of the one that is locked, whoever writes to it says so.
+                    _ if !is_locked && !is_here()? => Err(useless("another directory has taken its place")),
+                    found => Ok((found, place)),
+                };
             }
-            let modules = self.read(tree, place.as_ref(), &known, observer)?;
-            let stayed = place.as_mut().map_or(Ok(true), Place::was_here);
-            let stayed =
-                stayed.map_err(Error::io("open directory", &self.directory)).map_err(Failure::Search)?;
-            let have_vanished = modules.have_vanished();
-            if attempts == 0 && have_vanished {
-                let vanish = io::Error::other("its modules vanish while they are read");
-                return Err(Failure::Search(Error::io("read", &self.directory)(vanish)));
-            }
-            if attempts == 0 || (stayed && !have_vanished) {
-                return Ok(Found::Read { known, modules: Box::new(modules), place });
+            if !stayed && !is_locked {
+                place = Place::open(&self.directory).ok();
             }
         }
+    }
+
+    fn attempt<'k>(
+        &self,
+        place: Option<&Place>,
+        configuration: Configuration,
+        known: &(dyn Fn(NonZeroUsize) -> CachedFacts<'k> + Sync),
+        observer: &dyn Observer,
+    ) -> Result<Found<'k>, Failure> {
+        let find = |_| self.find(place, configuration, observer);
+        let (known, tree) = beside(self.thread_count(), known, find);
+        let tree = tree?;
+        if self.is_current(&tree, &known) {
+            let (_, omissions) = tree.into_parts();
+            return Ok(Found::Current(omissions));
+        }
+        let modules = Box::new(self.read(tree, place, &known, observer)?);
+        Ok(Found::Read { known, modules })
     }
 
     /// The cache. That it is unavailable interests only callers that want every notice.
@@ -489,5 +510,7 @@ impl Run {
 
 #[cfg(test)]
 mod foreign_text;
+#[cfg(test)]
+mod moved_tests;
 #[cfg(test)]
 mod tests;

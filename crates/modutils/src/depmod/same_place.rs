@@ -59,7 +59,12 @@ impl Place {
         let now = Times::of(&self.directory)?;
         let before = std::mem::replace(&mut self.since, now);
         let was_moved = now.changed != before.changed && now.modified == before.modified;
-        Ok(!was_moved && self.directory.has_its_path()?)
+        Ok(!was_moved && self.is_here()?)
+    }
+
+    /// Whether it has its path now.
+    pub(super) fn is_here(&self) -> io::Result<bool> {
+        self.directory.has_its_path()
     }
 }
 
