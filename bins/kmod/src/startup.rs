@@ -78,7 +78,7 @@ pub fn restore_sigpipe() {
 }
 
 /// Makes a write to a closed pipe an error, for a tool that has more to do than to print. The programs we start are
-/// not affected: [`std::process::Command`] resets SIGPIPE for them.
+/// not affected: [`std::process::Command`] resets SIGPIPE for them, even where our caller ignores it.
 pub fn ignore_sigpipe() {
     set_sigpipe(SigHandler::SigIgn);
 }
