@@ -11,9 +11,9 @@ pub fn visible(text: &[u8]) -> Cow<'_, [u8]> {
     escaped(text, |letter| is_unseen(letter) && !matches!(letter, '\n' | '\t'))
 }
 
-/// The text with all of these characters escaped: one line whatever it holds.
+/// The text with newlines escaped as well: one line whatever it holds.
 pub fn visible_line(text: &[u8]) -> Cow<'_, [u8]> {
-    escaped(text, is_unseen)
+    escaped(text, |letter| is_unseen(letter) && letter != '\t')
 }
 
 /// The text as one line for whatever reads it: control characters are escaped, tabs excepted.
@@ -77,7 +77,7 @@ mod tests {
         let text = b"a\x1b]0;t\x07\r\x7f\xc2\x9b\x9b\xe9\xc3\xa9\n\tb\0";
         let shown = visible(text).to_vec();
         assert_eq!(shown.as_bstr(), b"a\\x1b]0;t\\x07\\r\\u{7f}\\u{9b}\\x9b\xe9\xc3\xa9\n\tb\\x00".as_bstr());
-        assert_eq!(&*visible_line(b"a\n  b\tc"), b"a\\n  b\\tc");
+        assert_eq!(&*visible_line(b"a\n  b\tc"), b"a\\n  b\tc");
     }
 
     #[test]

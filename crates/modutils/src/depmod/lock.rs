@@ -142,9 +142,12 @@ fn attempt(directory: &Directory) -> io::Result<Attempt> {
                 .map(|errno| Some(errno as i32))
                 .contains(&error.raw_os_error()) =>
         {
-            // Another run may have replaced it by its lock meanwhile.
-            if !directory.look_at(NAME)?.is_file() {
-                directory.remove(NAME)?;
+            // Another run may have removed it meanwhile, or put its lock there.
+            match directory.look_at(NAME) {
+                Ok(found) if found.is_file() => {}
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Ok(_) => directory.remove(NAME)?,
+                Err(error) => return Err(error),
             }
             return Ok(Attempt::Anybodys);
         }

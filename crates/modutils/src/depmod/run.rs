@@ -9,6 +9,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use bstr::ByteSlice;
@@ -113,7 +114,10 @@ impl Found<'_> {
 }
 
 /// How often the modules are read where their directory is moved meanwhile.
-const ATTEMPTS: usize = 3;
+const ATTEMPTS: u32 = 5;
+
+/// How long the second attempt waits, twice, for what moves the directory; each further one waits twice as long.
+const PAUSE: Duration = Duration::from_millis(10);
 
 impl Run {
     /// For all modules in a module directory, which gets the indexes. Its name is taken for the kernel's
@@ -254,7 +258,10 @@ impl Run {
         let configuration = self.read_configuration(observer);
         self.check_directory()?;
         // Locked before modules are read: whoever writes last has also read last.
-        let output = OutputDirectory::lock(&self.output, &|| observer.is_interrupted(), &mut sink())?;
+        // Where there is no module directory, none is made for its indexes: it may only be away for a moment.
+        let may_be_made = self.files.is_some() || self.output != self.directory;
+        let is_interrupted = || observer.is_interrupted();
+        let output = OutputDirectory::lock(&self.output, may_be_made, &is_interrupted, &mut sink())?;
         let store = self.open_cache(observer);
         let kept = OnceLock::new();
         let known = |_| {
@@ -354,36 +361,50 @@ impl Run {
         known: &(dyn Fn(NonZeroUsize) -> CachedFacts<'k> + Sync),
         observer: &dyn Observer,
     ) -> Result<(Found<'k>, Option<Place>), Failure> {
-        // The directory that is locked, where it is the one that is read. Without one there are only the files that were
-        // named.
-        let locked = output.as_place(&self.directory);
-        let is_locked = locked.is_some();
-        let mut place = locked.unwrap_or_else(|| Place::open(&self.directory)).ok();
-        let failed = |error| Failure::Search(Error::io("open directory", &self.directory)(error));
-        let useless = |why| Failure::Search(Error::io("read", &self.directory)(io::Error::other(why)));
+        let mut place = self.open_place(output)?;
         let mut configuration = Some(configuration);
-        let mut attempts = ATTEMPTS;
+        let mut attempt: u32 = 0;
         loop {
-            attempts = attempts.saturating_sub(1);
+            attempt = attempt.saturating_add(1);
             let withheld = Withheld::from(observer);
-            let configuration = configuration.take().unwrap_or_else(|| self.read_configuration(&withheld));
+            // What is wrong with it was reported when it was read first.
+            let configuration = configuration.take().unwrap_or_else(|| self.read_configuration(&()));
             let found = self.attempt(place.as_ref(), configuration, known, &withheld);
-            let stayed = place.as_mut().map_or(Ok(true), Place::was_here).map_err(failed)?;
+            let stayed =
+                place.as_mut().map_or(Ok(true), Place::was_here).map_err(self.failed("open directory"));
             let have_vanished = found.as_ref().is_ok_and(Found::have_vanished);
-            if attempts == 0 || found.is_err() || (stayed && !have_vanished) {
+            let is_in_vain = have_vanished || matches!(stayed, Ok(false));
+            if found.is_err() || !is_in_vain || attempt >= ATTEMPTS {
                 withheld.release();
-                let is_here = || place.as_ref().map_or(Ok(true), Place::is_here).map_err(failed);
-                return match found? {
-                    _ if have_vanished => Err(useless("its modules vanish while they are read")),
-                    // Of the one that is locked, whoever writes to it says so.
-                    _ if !is_locked && !is_here()? => Err(useless("another directory has taken its place")),
-                    found => Ok((found, place)),
+                let useless = |why| Err(self.failed("read")(io::Error::other(why)));
+                let is_here = || place.as_ref().is_none_or(|place| place.is_here().unwrap_or(false));
+                return match (found?, stayed?) {
+                    _ if have_vanished => useless("its modules vanish while they are read"),
+                    (_, false) if is_here() => useless("it is moved while its modules are read"),
+                    (_, false) => useless("another directory has taken its place"),
+                    (found, true) => Ok((found, place)),
                 };
             }
-            if !stayed && !is_locked {
-                place = Place::open(&self.directory).ok();
+            thread::sleep(PAUSE.saturating_mul(1 << attempt));
+            if output.as_place(&self.directory).is_none() {
+                place = self.open_place(output)?;
             }
         }
+    }
+
+    /// Opens the module directory: the one that is locked, where it is the one that is read. `None` where there is none,
+    /// only files that were named.
+    fn open_place(&self, output: &OutputDirectory) -> Result<Option<Place>, Failure> {
+        match output.as_place(&self.directory).unwrap_or_else(|| Place::open(&self.directory)) {
+            Ok(place) => Ok(Some(place)),
+            Err(error) if self.files.is_some() && error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.failed("open directory")(error)),
+        }
+    }
+
+    fn failed(&self, action: &'static str) -> impl FnOnce(io::Error) -> Failure {
+        let failed = Error::io(action, &self.directory);
+        move |error| Failure::Search(failed(error))
     }
 
     fn attempt<'k>(

@@ -33,15 +33,22 @@ pub struct OutputDirectory {
 }
 
 impl OutputDirectory {
-    /// Opens the directory, made if it is missing, and waits until no other depmod has it; for two
+    /// Opens the directory, made if it `may_be_made` and is missing, and waits until no other depmod has it; for two
     /// minutes at most for each of them.
     ///
     /// # Errors
     /// Where it cannot be made or opened, or the wait is interrupted.
-    pub fn lock(path: &Path, is_interrupted: &dyn Fn() -> bool, sink: &mut Sink) -> Result<Self> {
+    pub fn lock(
+        path: &Path,
+        may_be_made: bool,
+        is_interrupted: &dyn Fn() -> bool,
+        sink: &mut Sink,
+    ) -> Result<Self> {
         let mut first_real = None;
         for _ in 0..MOST_OPENED {
-            make_directory(path).map_err(Error::io("create directory", path))?;
+            if may_be_made {
+                make_directory(path).map_err(Error::io("create directory", path))?;
+            }
             let directory = Directory::open(path).map_err(Error::io("open directory", path))?;
             let real = again(|| files::canonicalize(path)).map_err(Error::io("open directory", path))?;
             // A link in its place leads to where nobody who named the path meant to write.
@@ -299,7 +306,7 @@ mod tests {
     }
 
     fn locked(directory: &Path) -> OutputDirectory {
-        OutputDirectory::lock(directory, &|| false, &mut |_| ()).unwrap()
+        OutputDirectory::lock(directory, true, &|| false, &mut |_| ()).unwrap()
     }
 
     #[test]

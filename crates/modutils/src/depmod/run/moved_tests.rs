@@ -86,18 +86,44 @@ fn one_that_is_replaced_each_time_is_not_written_about() {
     });
     let failure = tree.run("output").unwrap_err();
     assert!(failure.ends_with("modules: another directory has taken its place"), "{failure}");
-    assert_eq!((*tree.read.lock().unwrap(), tree.messages()), (ATTEMPTS, 1));
+    assert_eq!((*tree.read.lock().unwrap(), tree.messages()), (ATTEMPTS as usize, 1));
     assert!(!tree.at("output/modules.alias").exists());
 }
 
 #[test]
-fn one_whose_mode_is_changed_is_read_and_written_about_and_messages_come_once() {
-    let tree = Tree::new(|_, tree| {
-        let mode = fs::metadata(tree.at("modules")).unwrap().permissions();
-        fs::set_permissions(tree.at("modules"), mode).unwrap();
+fn one_whose_mode_is_changed_is_read_again_and_messages_come_once() {
+    let tree = Tree::new(|read, tree| {
+        if read < 3 {
+            let mode = fs::metadata(tree.at("modules")).unwrap().permissions();
+            fs::set_permissions(tree.at("modules"), mode).unwrap();
+        }
     });
     assert_eq!(tree.run("modules").unwrap(), "# Aliases extracted from modules themselves.\nalias old m\n");
-    assert_eq!((*tree.read.lock().unwrap(), tree.messages()), (ATTEMPTS, 1));
+    assert_eq!((*tree.read.lock().unwrap(), tree.messages()), (3, 1));
+}
+
+/// It is away when its modules are looked for, and back when they are read.
+#[test]
+fn one_that_is_away_each_time_is_not_written_about() {
+    for output in ["modules", "output"] {
+        let tree = Tree::new(|_, tree| {
+            tree.rename("modules", "before");
+            tree.rename("other", "modules");
+            tree.rename("modules", "other");
+            tree.rename("before", "modules");
+        });
+        let failure = tree.run(output).unwrap_err();
+        assert!(failure.ends_with("modules: it is moved while its modules are read"), "{failure}");
+        assert!(!tree.at(output).join("modules.alias").exists());
+    }
+}
+
+#[test]
+fn one_that_is_away_when_it_is_locked_is_not_made() {
+    let tree = Tree::new(|_, _| ());
+    let run = Run::new(tree.at("none")).without_configuration();
+    assert!(OutputDirectory::lock(&tree.at("none"), false, &|| false, &mut |_| ()).is_err());
+    assert!(run.execute(&tree).is_err() && !tree.at("none").exists());
 }
 
 #[test]
