@@ -5,6 +5,7 @@ use std::{fs, path::PathBuf, sync::Mutex};
 use testkit::ModuleBuilder;
 
 use super::*;
+use crate::Notice;
 
 /// Directories to read and to write to, and what happens when the first modules have been read.
 struct Tree {
