@@ -49,13 +49,17 @@ impl Unfit {
     /// The omission of all, if there are any; `kind` is what they are: "aliases".
     pub(super) fn omission(self, kind: &str, section: &[u8], path: &Path) -> Option<Omission> {
         let Self { count, first } = self;
+        // Nearly all modules have none.
+        if count == 0 {
+            return None;
+        }
         let many = if count > 1 { format!(" and {} more", count.saturating_sub(1)) } else { String::new() };
         let shown = first.get(..SHOWN).unwrap_or(&first).escape_ascii();
         let dots = if first.len() > SHOWN { "…" } else { "" };
         let what = format!("{kind} that no line can hold are omitted: \"{shown}{dots}\"{many}");
         let error = Malformed::section(section, what).at(path);
         let notice = Notice::warning(error.to_string());
-        (count > 0).then(|| Omission::new(Omitted::Value, path, error, notice))
+        Some(Omission::new(Omitted::Value, path, error, notice))
     }
 }
 
