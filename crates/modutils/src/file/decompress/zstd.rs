@@ -52,7 +52,14 @@ impl Decoder {
     ) -> Result<&'a [u8], (&'a [u8], io::Error)> {
         let start = plain.len();
         let mut input = InBuffer::around(bytes);
-        let result = self.decode(&mut input, plain, room).and_then(|()| {
+        let decoded = match self.decode(&mut input, plain, room) {
+            // A header may ask for a window of 2 GiB, whatever the blocks hold.
+            Err(error) if error.kind() == io::ErrorKind::OutOfMemory && plain.len() == start => {
+                self.without_window(bytes, plain, room).unwrap_or(Err(error)).map(|len| input.set_pos(len))
+            }
+            decoded => decoded,
+        };
+        let result = decoded.and_then(|()| {
             // The decoder of streams does not compare them where the last block is empty.
             let len = (plain.len() - start) as u64;
             match get_frame_content_size(bytes).ok().flatten() {
@@ -86,6 +93,26 @@ impl Decoder {
                 _ => {}
             }
         }
+    }
+
+    /// Decodes one frame at once, which takes as much memory as its blocks can hold at most, and returns its length.
+    /// `None` where they can hold more than there is room for.
+    fn without_window(&mut self, bytes: &[u8], plain: &mut Vec<u8>, room: u64) -> Option<io::Result<usize>> {
+        let len = match find_frame_compressed_size(bytes) {
+            Ok(len) => len,
+            Err(code) => return Some(Err(error_of(code))),
+        };
+        let frame = bytes.get(..len)?;
+        let most = largest_content(frame).filter(|most| *most <= room)?;
+        let mut content = Vec::new();
+        content.try_reserve_exact(usize::try_from(most).ok()?).ok()?;
+        let decoded =
+            self.ready().and_then(|decoder| decoder.decompress(&mut content, frame).map_err(error_of));
+        Some(decoded.and_then(|_| {
+            plain.try_reserve(content.len())?;
+            plain.extend_from_slice(&content);
+            Ok(len)
+        }))
     }
 
     /// The decoder, before a frame.
@@ -183,6 +210,20 @@ mod tests {
             let rest = Decoder::default().stream(&frame, &mut streamed, 1 << 30);
             assert_eq!(rest.is_ok(), is_whole, "{size}");
         }
+    }
+
+    #[test]
+    fn a_frame_is_decoded_without_the_window_that_it_asks_for() {
+        let packed = testkit::Packing::Zstd { window_log: 31, with_size: false }.pack(&[7; 300_000]);
+        let followed = [&packed[..], b"rest"].concat();
+        let mut plain = b"before".to_vec();
+        let len = Decoder::default().without_window(&followed, &mut plain, 1 << 30);
+        assert_eq!(len.unwrap().unwrap(), packed.len());
+        assert!(plain == [&b"before"[..], &[7; 300_000]].concat());
+        // What has no room, and what is cut short.
+        assert!(Decoder::default().without_window(&packed, &mut plain, 1000).is_none());
+        let cut = Decoder::default().without_window(&packed[..packed.len() - 1], &mut plain, 1 << 30);
+        assert!(cut.unwrap().is_err() && plain.len() == 300_006);
     }
 
     #[test]
