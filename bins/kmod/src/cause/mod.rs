@@ -62,10 +62,3 @@ impl From<&[Remark]> for Cause {
         remarks.iter().flat_map(Remark::text).cloned().collect::<Vec<String>>().into()
     }
 }
-
-/// Prints a title and lines below it on standard output.
-#[cfg(feature = "diagnose")]
-pub fn print_below(title: &str, lines: &[String], report: &mut crate::report::Report) {
-    report.print_own_line(title);
-    lines.iter().for_each(|line| report.print_own_line(format!("  {line}")));
-}

@@ -23,7 +23,7 @@ use document::VerdictItem;
 
 use crate::{
     Invocation,
-    cause::{self, Cause, failed_request},
+    cause::{Cause, failed_request},
     cli,
     json::{Document, Text},
     parameters,
@@ -214,7 +214,7 @@ fn check_all(target: &TargetKernel, verbose: bool, json: bool, report: &mut Repo
     drop(progress);
     let mut document = json.then(|| begin_document(target, report));
     if !json && !found.obstacles().is_empty() {
-        cause::print_below("At present no module can be loaded:", &obstacles(&found), report);
+        print_below("At present no module can be loaded:", &obstacles(&found), report);
     }
     for verdict in found.verdicts() {
         match &mut document {
@@ -281,7 +281,13 @@ fn print_verdict(title: &[u8], verdict: &Verdict, report: &mut Report) {
         Prediction::WouldNotLoad => "would not load",
         _ => "unknown",
     };
-    cause::print_below(&format!("{}: {outcome}", printable(title)), &verdict.lines(), report);
+    print_below(&format!("{}: {outcome}", printable(title)), &verdict.lines(), report);
+}
+
+/// Prints a title and lines below it on standard output.
+fn print_below(title: &str, lines: &[String], report: &mut Report) {
+    report.print_own_line(title);
+    lines.iter().for_each(|line| report.print_own_line(format!("  {line}")));
 }
 
 fn symbol_counts_text(counts: &Counts) -> String {
