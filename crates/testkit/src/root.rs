@@ -233,6 +233,14 @@ impl TestRoot {
         self
     }
 
+    /// Adds the files of another root's module directory, as hard links: they are to be replaced, not written to. Existing
+    /// files are kept.
+    pub fn add_modules_of(&self, other: &TestRoot) -> &Self {
+        let from = other.outside(&other.module_path(""));
+        link_tree(&from, Path::new(""), &self.outside(&self.module_path("")), &|_| true);
+        self
+    }
+
     /// Runs one of our tools.
     pub fn ours(&self, tool: &str, args: &[&str]) -> Run {
         self.run(Side::Ours, tool, args)
@@ -273,12 +281,17 @@ impl TestRoot {
     /// The C library, the shell and a few commands, from the packages of the reference.
     fn install_system(&self) {
         let reference = cache::reference("kmod34");
-        for entry in fs::read_dir(reference.join("usr/lib")).expect("libraries of the reference") {
-            let entry = entry.expect("a readable entry");
-            if entry.file_name().to_string_lossy().contains("-linux-gnu") {
-                let is_library = |path: &Path| path.to_string_lossy().contains(".so");
-                let name = entry.file_name();
-                link_tree(&entry.path(), Path::new(""), &self.path().join("usr/lib").join(name), &is_library);
+        for entry in entries(&reference.join("usr/lib")) {
+            let name = entry.file_name();
+            if name.to_string_lossy().contains("-linux-gnu") {
+                let to = self.path().join("usr/lib").join(name);
+                fs::create_dir(&to).expect("a directory in the test root");
+                for library in entries(&entry.path()) {
+                    let name = library.file_name();
+                    if LIBRARIES.iter().any(|used| name.to_string_lossy().starts_with(used)) {
+                        link_entry(&library, &to.join(name));
+                    }
+                }
             }
         }
         link_tree(&reference.join("usr/lib64"), Path::new(""), &self.path().join("usr/lib64"), &|_| true);
@@ -336,6 +349,21 @@ impl Default for TestRoot {
 /// File names and contents.
 pub type Indexes = std::collections::BTreeMap<String, Vec<u8>>;
 
+/// What the names of the libraries begin with that the packaged kmod, programs that use its library, the commands, and a
+/// dynamic binary of ours load. The packages have 300 more, for encodings among others; a root is made for each run of the
+/// larger tests.
+const LIBRARIES: [&str; 9] = [
+    "ld-linux",
+    "libc.so",
+    "libcrypto.so",
+    "libgcc_s.so",
+    "libkmod.so",
+    "liblzma.so",
+    "libm.so",
+    "libz.so",
+    "libzstd.so",
+];
+
 /// The files called `modules.*` that depmod reads.
 const DEPMOD_INPUTS: [&str; 4] =
     ["modules.order", "modules.builtin", "modules.builtin.modinfo", "modules.builtin.ranges"];
@@ -359,24 +387,30 @@ fn remove_orphans(directory: &Path) {
 }
 
 fn link_tree(from: &Path, relative: &Path, to: &Path, chosen: &dyn Fn(&Path) -> bool) {
-    let entries =
-        fs::read_dir(from.join(relative)).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
-    for entry in entries {
-        let entry = entry.expect("a readable entry");
+    for entry in entries(&from.join(relative)) {
         let relative = relative.join(entry.file_name());
-        let kind = entry.file_type().expect("an entry has a type");
-        if kind.is_dir() {
+        if entry.file_type().expect("an entry has a type").is_dir() {
             link_tree(from, &relative, to, chosen);
         } else if chosen(&relative) {
             let target = to.join(&relative);
             fs::create_dir_all(target.parent().expect("a file is in a directory")).expect("a directory");
-            if kind.is_symlink() {
-                let destination = fs::read_link(entry.path()).expect("a symbolic link");
-                symlink(destination, target).expect("a symbolic link in the test root");
-            } else {
-                link(&entry.path(), &target);
-            }
+            link_entry(&entry, &target);
         }
+    }
+}
+
+fn entries(directory: &Path) -> impl Iterator<Item = fs::DirEntry> {
+    let entries = fs::read_dir(directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
+    entries.map(|entry| entry.expect("a readable entry"))
+}
+
+/// The same symbolic link, or a link to the same file.
+fn link_entry(entry: &fs::DirEntry, target: &Path) {
+    if entry.file_type().expect("an entry has a type").is_symlink() {
+        let destination = fs::read_link(entry.path()).expect("a symbolic link");
+        symlink(destination, target).expect("a symbolic link in the test root");
+    } else {
+        link(&entry.path(), target);
     }
 }
 

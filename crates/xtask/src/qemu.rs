@@ -16,7 +16,7 @@ const PROCESSOR: &str = "max,-cx16";
 
 /// Parameters of every guest's kernel. Only a kernel panic may appear between our lines: scenarios print the kernel's log
 /// when they need it. Programs are always at the same address: code that QEMU has translated is then good for the next
-/// process too, and a session of 200 commands takes half of the time (22 seconds of the processor instead of 41).
+/// process too, and a scenario that starts many programs takes half of the time.
 const PARAMETERS: &str = "console=ttyS0 quiet loglevel=1 panic=-1 reboot=t norandmaps";
 
 /// A machine to boot.

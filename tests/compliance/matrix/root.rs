@@ -1,6 +1,5 @@
 //! The root of every case, and what cases change there.
 
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::OnceLock;
@@ -10,13 +9,18 @@ use testkit::{Compression, Crc, FakeKernel, ModuleBuilder, Start, TestRoot, Vers
 use super::case::Step;
 use super::release::RELEASE;
 
-/// A root with the module directory.
+/// A root with the module directory, whose files all roots share: to create them takes longer than to run a tool.
 pub(crate) fn fresh() -> TestRoot {
-    static FILES: OnceLock<BTreeMap<String, Vec<u8>>> = OnceLock::new();
+    static SHARED: OnceLock<TestRoot> = OnceLock::new();
+    let shared = SHARED.get_or_init(|| {
+        let root = TestRoot::with_version(RELEASE);
+        for (path, bytes) in modutils_tests::module_directory(RELEASE, &modules()) {
+            root.write(&path, bytes);
+        }
+        root
+    });
     let root = TestRoot::with_version(RELEASE);
-    for (path, bytes) in FILES.get_or_init(|| modutils_tests::module_directory(RELEASE, &modules())) {
-        root.write(path, bytes);
-    }
+    root.add_modules_of(shared);
     root
 }
 
